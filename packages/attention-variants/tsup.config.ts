@@ -1,0 +1,3 @@
+import { preset } from '../../tooling/tsup.preset.ts';
+
+export default preset(['src/index.ts', 'src/registry.ts', 'src/conformance/index.ts', 'src/variants/*.ts', '!src/**/*.test.ts']);

@@ -1,0 +1,27 @@
+import { DeviceError } from '../errors.ts';
+import type { Device } from './device.ts';
+import { createReference } from './reference.ts';
+
+/** One device this package knows of, and whether it works here. */
+export interface DeviceReport {
+  readonly name: string;
+  /** Empty when the device works here. */
+  readonly reasons: readonly string[];
+  /** How to get it, when it does not. */
+  readonly cure?: string;
+  /** What stands behind it, when it works. */
+  readonly details?: Readonly<Record<string, string>>;
+}
+
+/** Names of the devices of this package. */
+export const deviceNames = ['reference'] as const;
+
+/**
+ * Makes a device by name, at the edge of a program.
+ *
+ * @throws {DeviceError} if it is unknown or does not work here, with the reason and the cure.
+ */
+export async function createDevice(name: string): Promise<Device> {
+  if (name === 'reference') return createReference();
+  throw new DeviceError(name, 'unknown device', [], `Known: ${deviceNames.join(', ')}.`);
+}

@@ -1,0 +1,105 @@
+/** One named tensor argument and the axes it was read with. */
+export interface BoundShape {
+  readonly name: string;
+  readonly axes: readonly string[];
+  readonly shape: readonly number[];
+}
+
+const shapeMarker = Symbol.for('@headwise/tensor/ShapeError');
+const valueMarker = Symbol.for('@headwise/tensor/ValueError');
+const deviceMarker = Symbol.for('@headwise/tensor/DeviceError');
+
+/**
+ * Two arguments of one operation disagree about the size of a named axis, or an argument has the wrong rank.
+ *
+ * The message leads with the operation and the disagreement, then lists every argument with its axes named, so
+ * that a reader can fix the call without opening this package. The same facts are fields, so that a tool never
+ * has to parse the text.
+ */
+export class ShapeError extends Error {
+  override readonly name = 'ShapeError';
+  readonly [shapeMarker] = true;
+  readonly op: string;
+  readonly axis: string | undefined;
+  readonly shapes: readonly BoundShape[];
+
+  constructor(op: string, problem: string, shapes: readonly BoundShape[], axis?: string) {
+    const width = Math.max(0, ...shapes.map((shape) => shape.name.length));
+    const rows = shapes.map(({ name, axes, shape }) => {
+      const sizes = shape.map((size, i) => `${axes[i] ?? '?'}=${size}`).join(', ');
+      return `\n  ${name.padEnd(width)}  [${sizes}]`;
+    });
+    super(`${op}: ${problem}${rows.join('')}`);
+    this.op = op;
+    this.axis = axis;
+    this.shapes = shapes;
+  }
+
+  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */
+  static isInstance(error: unknown): error is ShapeError {
+    return hasMarker(error, shapeMarker);
+  }
+}
+
+/** An argument has the right shape and a value the operation cannot take: a window of 0, an id past the table. */
+export class ValueError extends Error {
+  override readonly name = 'ValueError';
+  readonly [valueMarker] = true;
+  readonly op: string;
+  /** The argument at fault. */
+  readonly argument: string;
+  readonly got: unknown;
+
+  /**
+   * @param rule what must hold, and the cure where there is one: `must be a positive integer`.
+   */
+  constructor(op: string, argument: string, rule: string, got: unknown) {
+    super(`${op}: ${argument} ${rule}, got ${show(got)}`);
+    this.op = op;
+    this.argument = argument;
+    this.got = got;
+  }
+
+  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */
+  static isInstance(error: unknown): error is ValueError {
+    return hasMarker(error, valueMarker);
+  }
+}
+
+/** A device is not there, cannot run an operation, ran something else than it promised, or is gone. */
+export class DeviceError extends Error {
+  override readonly name = 'DeviceError';
+  readonly [deviceMarker] = true;
+  readonly device: string;
+  readonly reasons: readonly string[];
+  /** What to do about it. */
+  readonly cure: string | undefined;
+
+  constructor(device: string, problem: string, reasons: readonly string[] = [], cure?: string) {
+    super(
+      [
+        `${device}: ${problem}`,
+        ...reasons.map((reason) => `  - ${reason}`),
+        ...(cure ? [`  ${cure}`] : []),
+      ].join('\n'),
+    );
+    this.device = device;
+    this.reasons = reasons;
+    this.cure = cure;
+  }
+
+  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */
+  static isInstance(error: unknown): error is DeviceError {
+    return hasMarker(error, deviceMarker);
+  }
+}
+
+function hasMarker(error: unknown, marker: symbol): boolean {
+  return typeof error === 'object' && error !== null && marker in error;
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return `"${value}"`;
+  if (Array.isArray(value)) return `[${value.join(', ')}]`;
+  return String(value);
+}

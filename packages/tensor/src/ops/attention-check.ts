@@ -1,0 +1,80 @@
+import { bindAxes, describeShapes } from '../axes.ts';
+import type { OutputSpec } from '../device/device.ts';
+import { ShapeError, ValueError } from '../errors.ts';
+import type { ShapedInput } from '../op.ts';
+import type { AttentionExtra, AttentionInputs, AttentionParams } from './attention.ts';
+import { f32 } from './rows.ts';
+
+/** Checks one call of attention, and says what it returns. */
+export function checkAttention(
+  inputs: { readonly [K in keyof AttentionInputs]: ShapedInput },
+  params: AttentionParams,
+): readonly OutputSpec[] {
+  const { q, k, v, bias, slopes, sinks, queryPositions, keyPositions, keyUntil } = inputs;
+  const qkv = { q: [q, 'B Lq H D'], k: [k, 'B Lk Hkv D'], v: [v, 'B Lk Hkv Dv'] } as const;
+  const { B, H, Hkv, Lq, Lk } = bindAxes('attention', qkv);
+  if (Hkv === 0 || H % Hkv !== 0) {
+    throw new ShapeError(
+      'attention',
+      `H = ${H} query heads cannot be split into Hkv = ${Hkv} groups`,
+      describeShapes(qkv),
+      'H',
+    );
+  }
+  const orOne = (size: number, axis: string): string => (size === 1 ? '1' : axis);
+  bindAxes('attention', {
+    ...qkv,
+    ...(bias && { bias: [bias, `${orOne(bias.shape[0]!, 'B')} ${orOne(bias.shape[1]!, 'H')} Lq Lk`] }),
+    ...(slopes && { slopes: [slopes, 'H'] }),
+    ...(sinks && { sinks: [sinks, 'H'] }),
+    ...(queryPositions && { queryPositions: [queryPositions, `${orOne(queryPositions.shape[0]!, 'B')} Lq`] }),
+    ...(keyPositions && { keyPositions: [keyPositions, `${orOne(keyPositions.shape[0]!, 'B')} Lk`] }),
+    ...(keyUntil && { keyUntil: [keyUntil, `${orOne(keyUntil.shape[0]!, 'B')} Lk`] }),
+  });
+  checkParams(params, Lk, v.shape[3]!);
+
+  const scores = f32([B, H, Lq, Lk]);
+  const extra: Record<AttentionExtra, OutputSpec> = {
+    lse: f32([B, H, Lq]),
+    weights: scores,
+    raw: scores,
+    capped: scores,
+    scores,
+  };
+  return [f32([B, Lq, H, params.Dv]), ...params.extras.map((name) => extra[name])];
+}
+
+function checkParams(params: AttentionParams, Lk: number, width: number): void {
+  const { scale, offset, before, after, sinkTokens, softcap, valid, Dv } = params;
+  const must = (ok: boolean, argument: string, rule: string, got: unknown): void => {
+    if (!ok) throw new ValueError('attention', argument, rule, got);
+  };
+  const count = (value: number): boolean => Number.isInteger(value) && value >= 0;
+  must(Number.isFinite(scale), 'scale', 'must be a finite number', scale);
+  must(count(offset), 'causal.offset', 'must be a whole number ≥ 0 (the position of query 0)', offset);
+  for (const [side, size] of [
+    ['before', before],
+    ['after', after],
+  ] as const) {
+    must(
+      size === Infinity || count(size),
+      `window ${side}`,
+      'must be a whole number ≥ 0 or Infinity (a window of W tokens with the own one is [W − 1, 0])',
+      size,
+    );
+  }
+  must(count(sinkTokens), 'sinkTokens', 'must be a whole number ≥ 0', sinkTokens);
+  must(
+    Number.isFinite(softcap) && softcap >= 0,
+    'softcap',
+    'must be a finite number ≥ 0 (0 for none)',
+    softcap,
+  );
+  must(count(valid) && valid <= Lk, 'valid', `must be a whole number from 0 to Lk = ${Lk}`, valid);
+  must(
+    count(Dv) && Dv >= 1 && Dv <= width,
+    'valueWidth',
+    `must be a whole number from 1 to ${width}, the width of a row of v`,
+    Dv,
+  );
+}

@@ -1,0 +1,180 @@
+import { sizeOf } from '../axes.ts';
+import { ShapeError } from '../errors.ts';
+import { defineOp, run, type ShapedInput } from '../op.ts';
+import type { Tensor } from '../tensor.ts';
+import { f32 } from './rows.ts';
+
+type Two = { a: Tensor; b: Tensor };
+
+/**
+ * `y = a + scale · b`. `b` has the shape of `a`, or of its last axes, and is then repeated over the first ones.
+ */
+export const addOp = defineOp<Two, { scale: number }>({
+  name: 'add',
+  outputs: ({ a, b }) => [f32(broadcast('add', a, b))],
+  reference: ({ a, b }, { scale }) => [map(a, (x, i) => x + scale * b.data[i % b.data.length]!)],
+});
+
+/** `y = a · b`, with the broadcast of `add`. */
+export const multiplyOp = defineOp<Two, Record<never, never>>({
+  name: 'multiply',
+  outputs: ({ a, b }) => [f32(broadcast('multiply', a, b))],
+  reference: ({ a, b }) => [map(a, (x, i) => x * b.data[i % b.data.length]!)],
+});
+
+/** `y = x · σ(alpha · x)`: SiLU for `alpha` 1, also called Swish. Elfwing et al. 2017; Ramachandran et al. 2017. */
+export const siluOp = defineOp<{ x: Tensor }, { alpha: number }>({
+  name: 'silu',
+  outputs: ({ x }) => [f32(x.shape)],
+  reference: ({ x }, { alpha }) => [map(x, (value) => silu64(value, alpha))],
+});
+
+/** How GELU is computed: with the error function, or with the tanh of Hendrycks & Gimpel 2016, section 2. */
+export type GeluKind = 'exact' | 'tanh';
+
+/** `y = x · Φ(x)`. Hendrycks & Gimpel 2016, "Gaussian Error Linear Units". */
+export const geluOp = defineOp<{ x: Tensor }, { kind: GeluKind }>({
+  name: 'gelu',
+  outputs: ({ x }) => [f32(x.shape)],
+  reference: ({ x }, { kind }) => [map(x, (value) => gelu64(value, kind))],
+});
+
+/** `y = max(x, 0)`. */
+export const reluOp = defineOp<{ x: Tensor }, Record<never, never>>({
+  name: 'relu',
+  outputs: ({ x }) => [f32(x.shape)],
+  reference: ({ x }) => [map(x, (value) => Math.max(value, 0))],
+});
+
+/** The activation inside a gated feed-forward. */
+export type GateKind = 'silu' | 'gelu' | 'gelu-tanh';
+
+/**
+ * `y = act(gate) · up`, the gate of a GLU feed-forward in one pass. Shazeer 2020, "GLU Variants Improve
+ * Transformer", eq. 6: SwiGLU with `silu`, GeGLU with `gelu`.
+ */
+export const gatedOp = defineOp<{ gate: Tensor; up: Tensor }, { kind: GateKind }>({
+  name: 'gated',
+  outputs({ gate, up }) {
+    if (sizeOf(gate.shape) !== sizeOf(broadcast('gated', gate, up, ['gate', 'up'])))
+      throw mismatch('gated', gate, up, ['gate', 'up']);
+    return [f32(gate.shape)];
+  },
+  reference({ gate, up }, { kind }) {
+    const act =
+      kind === 'silu'
+        ? (x: number) => silu64(x, 1)
+        : (x: number) => gelu64(x, kind === 'gelu' ? 'exact' : 'tanh');
+    return [map(gate, (x, i) => act(x) * up.data[i]!)];
+  },
+});
+
+/** `y = a + scale · b`; `b` may have only the last axes of `a`. @throws {ShapeError} if it has others. */
+export function add<Axes extends string>(
+  a: Tensor<Axes>,
+  b: Tensor,
+  { scale = 1 }: { readonly scale?: number } = {},
+): Tensor<Axes> {
+  return run(addOp, { a, b }, { scale })[0] as Tensor<Axes>;
+}
+
+/** `y = a · b`; `b` may have only the last axes of `a`. @throws {ShapeError} if it has others. */
+export function multiply<Axes extends string>(a: Tensor<Axes>, b: Tensor): Tensor<Axes> {
+  return run(multiplyOp, { a, b }, {})[0] as Tensor<Axes>;
+}
+
+/** `x · σ(alpha · x)`. */
+export function silu<Axes extends string>(
+  x: Tensor<Axes>,
+  { alpha = 1 }: { readonly alpha?: number } = {},
+): Tensor<Axes> {
+  return run(siluOp, { x }, { alpha })[0] as Tensor<Axes>;
+}
+
+/** `x · Φ(x)`, exact unless `kind` is `'tanh'`. */
+export function gelu<Axes extends string>(
+  x: Tensor<Axes>,
+  { kind = 'exact' }: { readonly kind?: GeluKind } = {},
+): Tensor<Axes> {
+  return run(geluOp, { x }, { kind })[0] as Tensor<Axes>;
+}
+
+/** `max(x, 0)`. */
+export function relu<Axes extends string>(x: Tensor<Axes>): Tensor<Axes> {
+  return run(reluOp, { x }, {})[0] as Tensor<Axes>;
+}
+
+/** `silu(gate) · up`. @throws {ShapeError} if the shapes differ. */
+export function swiglu<Axes extends string>(gate: Tensor<Axes>, up: Tensor<Axes>): Tensor<Axes> {
+  return run(gatedOp, { gate, up }, { kind: 'silu' })[0] as Tensor<Axes>;
+}
+
+/** `gelu(gate) · up`. @throws {ShapeError} if the shapes differ. */
+export function geglu<Axes extends string>(
+  gate: Tensor<Axes>,
+  up: Tensor<Axes>,
+  { kind = 'exact' }: { readonly kind?: GeluKind } = {},
+): Tensor<Axes> {
+  return run(gatedOp, { gate, up }, { kind: kind === 'exact' ? 'gelu' : 'gelu-tanh' })[0] as Tensor<Axes>;
+}
+
+function broadcast(
+  op: string,
+  a: ShapedInput,
+  b: ShapedInput,
+  names: readonly [string, string] = ['a', 'b'],
+): readonly number[] {
+  const tail = a.shape.slice(Math.max(0, a.shape.length - b.shape.length));
+  if (b.shape.length > a.shape.length || tail.some((size, i) => size !== b.shape[i]))
+    throw mismatch(op, a, b, names);
+  return a.shape;
+}
+
+function mismatch(
+  op: string,
+  a: ShapedInput,
+  b: ShapedInput,
+  [first, second]: readonly [string, string],
+): ShapeError {
+  return new ShapeError(op, `${second} must have the shape of ${first} or of its last axes`, [
+    { name: first, axes: [], shape: a.shape },
+    { name: second, axes: [], shape: b.shape },
+  ]);
+}
+
+function map(
+  x: { readonly data: Float64Array | Int32Array },
+  fn: (value: number, i: number) => number,
+): Float64Array {
+  return Float64Array.from(x.data as Float64Array, fn);
+}
+
+function silu64(x: number, alpha: number): number {
+  return x / (1 + Math.exp(-alpha * x));
+}
+
+function gelu64(x: number, kind: GeluKind): number {
+  if (kind === 'exact') return 0.5 * x * (1 + erf(x / Math.SQRT2));
+  return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+}
+
+/**
+ * Error function to float64 accuracy: the Maclaurin series near 0, Lentz's continued fraction of erfc beyond
+ * (Abramowitz & Stegun 7.1.5 and 7.1.14).
+ */
+function erf(x: number): number {
+  const z = Math.abs(x);
+  if (z > 6) return Math.sign(x);
+  if (z < 2.5) {
+    let term = z;
+    let sum = z;
+    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum) && n < 200; n++) {
+      term *= (-z * z) / n;
+      sum += term / (2 * n + 1);
+    }
+    return Math.sign(x) * ((2 / Math.sqrt(Math.PI)) * sum);
+  }
+  let fraction = z;
+  for (let n = 120; n > 0; n--) fraction = z + n / 2 / fraction;
+  return Math.sign(x) * (1 - Math.exp(-z * z) / (Math.sqrt(Math.PI) * fraction));
+}

@@ -1,0 +1,49 @@
+import { bindAxes, sizeOf } from '../axes.ts';
+import { defineOp, run } from '../op.ts';
+import type { Tensor } from '../tensor.ts';
+import { f32 } from './rows.ts';
+
+/**
+ * A projection of its own for each head: `y[n, h, o] = Σ_i x[n, h, i] · weight[h, o, i]`. It carries the
+ * absorbed form of multi-head latent attention from head width to latent width and back.
+ *
+ * ```text
+ * x      [..., H, I]
+ * weight [H, O, I]
+ * →      [..., H, O]
+ * ```
+ */
+export const headLinearOp = defineOp<{ x: Tensor; weight: Tensor }, Record<never, never>>({
+  name: 'headLinear',
+  outputs({ x, weight }) {
+    const { O } = bindAxes('headLinear', { x: [x, '... H I'], weight: [weight, 'H O I'] });
+    return [f32([...x.shape.slice(0, -1), O])];
+  },
+  reference({ x, weight }) {
+    const [H, O, I] = weight.shape as [number, number, number];
+    const N = sizeOf(x.shape) / (H * I);
+    const y = new Float64Array(N * H * O); // [N, H, O]
+    for (let n = 0; n < N; n++) {
+      for (let h = 0; h < H; h++) {
+        for (let o = 0; o < O; o++) {
+          let sum = 0;
+          for (let i = 0; i < I; i++) sum += x.data[(n * H + h) * I + i]! * weight.data[(h * O + o) * I + i]!;
+          y[(n * H + h) * O + o] = sum;
+        }
+      }
+    }
+    return [y];
+  },
+});
+
+/**
+ * One projection per head.
+ *
+ * @param x `[..., H, I]`
+ * @param weight `[H, O, I]`
+ * @returns `[..., H, O]`
+ * @throws {ShapeError} if heads or widths disagree.
+ */
+export function headLinear<Axes extends string>(x: Tensor, weight: Tensor): Tensor<Axes> {
+  return run(headLinearOp, { x, weight }, {})[0] as Tensor<Axes>;
+}

@@ -1,0 +1,70 @@
+import { ValueError } from '../errors.ts';
+import { defineOp, run } from '../op.ts';
+import type { Tensor } from '../tensor.ts';
+import { f32, i32, rowsOf } from './rows.ts';
+
+/** Index of the largest value of each row; the first one on ties. `[..., E]` → `[...]` i32. */
+export const argmaxOp = defineOp<{ x: Tensor }, Record<never, never>>({
+  name: 'argmax',
+  outputs({ x }) {
+    const { E } = rowsOf('argmax', 'x', x);
+    if (E === 0) throw new ValueError('argmax', 'x', 'must have at least one element a row', 0);
+    return [i32(x.shape.slice(0, -1))];
+  },
+  reference({ x }) {
+    const { rows, E } = rowsOf('argmax', 'x', x);
+    const y = new Float64Array(rows);
+    for (let r = 0; r < rows; r++) {
+      let best = 0;
+      for (let e = 1; e < E; e++) if (x.data[r * E + e]! > x.data[r * E + best]!) best = e;
+      y[r] = best;
+    }
+    return [y];
+  },
+});
+
+/** The `k` largest (or smallest) values of each row in order, and their indices; the lower index on ties. */
+export const topKOp = defineOp<{ x: Tensor }, { k: number; largest: boolean }>({
+  name: 'topK',
+  outputs({ x }, { k }) {
+    const { E } = rowsOf('topK', 'x', x);
+    if (!Number.isInteger(k) || k < 1 || k > E)
+      throw new ValueError('topK', 'k', `must be a whole number from 1 to ${E} (the last axis)`, k);
+    const shape = [...x.shape.slice(0, -1), k];
+    return [f32(shape), i32(shape)];
+  },
+  reference({ x }, { k, largest }) {
+    const { rows, E } = rowsOf('topK', 'x', x);
+    const values = new Float64Array(rows * k); // [rows, k]
+    const indices = new Float64Array(rows * k); // [rows, k]
+    for (let r = 0; r < rows; r++) {
+      const row = x.data.subarray(r * E, (r + 1) * E);
+      const order = Array.from({ length: E }, (_, e) => e).sort(
+        (a, b) => (largest ? row[b]! - row[a]! : row[a]! - row[b]!) || a - b,
+      );
+      for (let i = 0; i < k; i++) {
+        values[r * k + i] = row[order[i]!]!;
+        indices[r * k + i] = order[i]!;
+      }
+    }
+    return [values, indices];
+  },
+});
+
+/** `[..., E]` → `[...]` i32: the index of the largest value of each row, the first one on ties. */
+export function argmax(x: Tensor): Tensor<string, 'i32'> {
+  return run(argmaxOp, { x }, {})[0] as unknown as Tensor<string, 'i32'>;
+}
+
+/**
+ * `[..., E]` → values and indices `[..., k]`, in order.
+ * @throws {ValueError} if `k` is not in `1 … E`.
+ */
+export function topK(
+  x: Tensor,
+  k: number,
+  { largest = true }: { readonly largest?: boolean } = {},
+): { values: Tensor; indices: Tensor<string, 'i32'> } {
+  const [values, indices] = run(topKOp, { x }, { k, largest });
+  return { values: values as Tensor, indices: indices as unknown as Tensor<string, 'i32'> };
+}

@@ -1,0 +1,23 @@
+import { bindAxes, sizeOf } from '../axes.ts';
+import type { OutputSpec } from '../device/device.ts';
+import type { ShapedInput } from '../op.ts';
+
+/** One f32 result of a shape. */
+export function f32(shape: readonly number[]): OutputSpec {
+  return { shape, dtype: 'f32' };
+}
+
+/** One i32 result of a shape. */
+export function i32(shape: readonly number[]): OutputSpec {
+  return { shape, dtype: 'i32' };
+}
+
+/** Splits `[..., E]` into `rows` of width `E`; the last axis must exist. */
+export function rowsOf(
+  op: string,
+  name: string,
+  x: ShapedInput | { shape: readonly number[] },
+): { rows: number; E: number } {
+  const { E } = bindAxes(op, { [name]: [x, '... E'] });
+  return { rows: E === 0 ? 0 : sizeOf(x.shape) / E!, E: E! };
+}

@@ -1,0 +1,68 @@
+import type { Tensor } from './tensor.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: a scope frees tensors of every dtype
+type AnyTensor = Tensor<any, any>;
+
+const open: Set<AnyTensor>[] = [];
+
+/** Called by every new tensor. */
+export function track(tensor: AnyTensor): void {
+  open.at(-1)?.add(tensor);
+}
+
+/**
+ * Takes a tensor out of the scope it was made in, so that it outlives it: what a cache or a model holds.
+ */
+export function keep<T extends AnyTensor>(tensor: T): T {
+  for (const made of open) made.delete(tensor);
+  return tensor;
+}
+
+/**
+ * Runs `work` and frees every tensor made inside, except those it returns (a tensor, or an array or plain object
+ * of tensors, nested) and those handed to `keep`. When `work` throws, everything made inside is freed.
+ *
+ * Operations return at once, so `work` is synchronous; read the result outside:
+ *
+ * @example
+ * const logits = scope(() => linear(rmsNorm(x, weight), head));
+ * const values = await logits.data();
+ *
+ * @throws {TypeError} if `work` returns a promise.
+ */
+export function scope<Result>(work: () => Result): Result {
+  const made = new Set<AnyTensor>();
+  open.push(made);
+  let result: Result | undefined;
+  try {
+    result = work();
+    if (result instanceof Promise) {
+      throw new TypeError(
+        'scope: work must be synchronous; operations return at once, so await outside the scope',
+      );
+    }
+    return result;
+  } finally {
+    open.pop();
+    const kept = new Set<AnyTensor>();
+    collect(result, kept);
+    for (const tensor of made) {
+      if (!kept.has(tensor)) tensor.dispose();
+      else open.at(-1)?.add(tensor);
+    }
+  }
+}
+
+function collect(value: unknown, into: Set<AnyTensor>): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (isTensor(value)) into.add(value);
+  else if (Array.isArray(value)) for (const item of value) collect(item, into);
+  else if (Object.getPrototypeOf(value) === Object.prototype)
+    for (const item of Object.values(value)) collect(item, into);
+}
+
+const marker = Symbol.for('@headwise/tensor/Tensor');
+
+function isTensor(value: object): value is AnyTensor {
+  return marker in value;
+}

@@ -1,0 +1,2 @@
+export { assertClose, type Difference, difference } from './close.ts';
+export { seeded, seededValues } from './seeded.ts';

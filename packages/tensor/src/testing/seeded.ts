@@ -1,0 +1,23 @@
+import { sizeOf } from '../axes.ts';
+import type { Device } from '../device/device.ts';
+import { type Tensor, tensor } from '../tensor.ts';
+
+/** Reproducible numbers in [−1, 1): the same on every platform (a 32-bit xorshift). */
+export function seededValues(length: number, seed: number): Float32Array {
+  let state = (Math.imul(seed + 1, 0x9e3779b9) ^ 0x85ebca6b) | 1;
+  return Float32Array.from({ length }, () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 8) / 2 ** 23 - 1;
+  });
+}
+
+/** A tensor of reproducible numbers in [−1, 1). */
+export function seeded<Axes extends string>(
+  device: Device,
+  shape: readonly number[],
+  seed: number,
+): Tensor<Axes> {
+  return tensor<Axes>(device, seededValues(sizeOf(shape), seed), shape);
+}

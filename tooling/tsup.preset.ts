@@ -1,0 +1,21 @@
+import { defineConfig, type Options } from 'tsup';
+
+/**
+ * The only file that knows the bundler. Never minified: a consumer's stack trace stays readable, and kernels
+ * are strings that no transform may touch.
+ */
+export function preset(entry: readonly string[], options: Options = {}): ReturnType<typeof defineConfig> {
+  return defineConfig({
+    entry: [...entry],
+    format: ['esm', 'cjs'],
+    dts: true,
+    clean: true,
+    minify: false,
+    keepNames: false,
+    sourcemap: false,
+    splitting: true,
+    target: 'es2022',
+    platform: 'neutral',
+    ...options,
+  });
+}

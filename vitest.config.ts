@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs';
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig } from 'vitest/config';
+
+const chromium = process.env.CHROME_PATH ?? '/usr/bin/chromium';
+
+// SwiftShader stands in for a GPU: WebGL2 and WebGPU run everywhere, at the speed of a CPU
+const softwareGpu = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--use-angle=swiftshader',
+  '--use-gl=angle',
+  '--enable-unsafe-swiftshader',
+  '--ignore-gpu-blocklist',
+  '--enable-unsafe-webgpu',
+  '--enable-features=Vulkan',
+  '--use-webgpu-adapter=swiftshader',
+];
+
+const sourceFirst = {
+  resolve: { conditions: ['@headwise/source'] },
+  ssr: { resolve: { conditions: ['@headwise/source'] } },
+};
+
+export default defineConfig({
+  test: {
+    coverage: {
+      provider: 'v8',
+      include: ['packages/*/src/**/*.ts'],
+      exclude: ['**/*.kernel.ts', '**/*.test.ts'],
+    },
+    projects: [
+      {
+        ...sourceFirst,
+        test: {
+          name: 'node',
+          include: [
+            '{packages,apps}/*/src/**/*.test.ts',
+            'benchmarks/src/**/*.test.ts',
+            'tooling/**/*.test.ts',
+          ],
+          exclude: ['**/*.browser.test.ts', '**/*.dist.test.ts', '**/node_modules/**'],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        // what people install: the built files, through their exports, as ESM and CommonJS
+        test: {
+          name: 'dist',
+          include: ['{packages,apps}/*/src/**/*.dist.test.ts', 'tooling/**/*.dist.test.ts'],
+          testTimeout: 120_000,
+        },
+      },
+      {
+        ...sourceFirst,
+        server: {
+          headers: {
+            'Cross-Origin-Opener-Policy': 'same-origin',
+            'Cross-Origin-Embedder-Policy': 'require-corp',
+          },
+        },
+        test: {
+          name: 'browser',
+          include: ['{packages,apps}/*/src/**/*.browser.test.ts', 'benchmarks/src/**/*.browser.test.ts'],
+          testTimeout: 120_000,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: { args: softwareGpu, ...(existsSync(chromium) && { executablePath: chromium }) },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+    ],
+  },
+});
