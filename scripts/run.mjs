@@ -1,7 +1,7 @@
-// `pnpm headwise …` and `pnpm bench …`: builds what is stale, then runs the built command.
+// `pnpm headwise …` and `pnpm bench …`: builds what is stale, then becomes the built command.
 // The build speaks on standard error only, so that `--json` leaves one document on standard output.
-import { spawn, spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const commands = {
   headwise: { filter: 'headwise', bin: 'packages/headwise/dist/cli.js' },
@@ -16,13 +16,12 @@ if (!command) {
   process.exit(2);
 }
 
-const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' };
 const build = spawnSync(
   'pnpm',
   ['exec', 'turbo', 'run', 'build', `--filter=${command.filter}...`, '--output-logs=errors-only'],
   {
     cwd: root,
-    env,
+    env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' },
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32',
   },
@@ -30,9 +29,7 @@ const build = spawnSync(
 if (build.status !== 0) process.exit(build.status ?? 1);
 
 // INIT_CWD is where the person typed the command, so that relative paths mean what they see
-const child = spawn(process.execPath, [`${root}/${command.bin}`, ...args], {
-  cwd: process.env.INIT_CWD ?? process.cwd(),
-  stdio: 'inherit',
-});
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
-child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
+if (process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
+const bin = `${root}/${command.bin}`;
+process.argv = [process.execPath, bin, ...args];
+await import(pathToFileURL(bin).href);
