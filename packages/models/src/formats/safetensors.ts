@@ -1,0 +1,300 @@
+import { FormatError } from '../errors.ts';
+import { fromBrain, fromHalf, toBrain, toHalf } from './half.ts';
+import { duplicateKeys } from './json-keys.ts';
+
+/**
+ * A tensor on the host, as a file holds it. `data` are values, one an element: F16 and BF16 are widened to
+ * float32, BOOL is 0 or 1, and 64-bit integers stay BigInt so that nothing is rounded (`numbersOf` for numbers).
+ */
+export type HostTensor =
+  | Host<'F32' | 'F16' | 'BF16', Float32Array>
+  | Host<'F64', Float64Array>
+  | Host<'I8', Int8Array>
+  | Host<'U8' | 'BOOL', Uint8Array>
+  | Host<'I16', Int16Array>
+  | Host<'U16', Uint16Array>
+  | Host<'I32', Int32Array>
+  | Host<'U32', Uint32Array>
+  | Host<'I64', BigInt64Array>
+  | Host<'U64', BigUint64Array>;
+
+interface Host<DType extends string, Data> {
+  readonly dtype: DType;
+  /** Row-major. `[]` is a scalar. */
+  readonly shape: readonly number[];
+  readonly data: Data;
+}
+
+/** Element types a file may have here. */
+export type HostDType = HostTensor['dtype'];
+
+/** What a safetensors file holds. */
+export interface Safetensors {
+  /** The header's `__metadata__`; empty when there is none. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** In the order of the header. */
+  readonly tensors: ReadonlyMap<string, HostTensor>;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly dtype: HostDType;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+const widths: Readonly<Record<HostDType, number>> = {
+  BOOL: 1,
+  I8: 1,
+  U8: 1,
+  F16: 2,
+  BF16: 2,
+  I16: 2,
+  U16: 2,
+  F32: 4,
+  I32: 4,
+  U32: 4,
+  F64: 8,
+  I64: 8,
+  U64: 8,
+};
+const FORMAT = 'safetensors';
+const LENGTH_BYTES = 8;
+/** The format's own bound on the header. */
+const MOST_HEADER_BYTES = 100_000_000;
+
+/**
+ * Reads a safetensors file: 8 bytes of header length (little-endian), a JSON header, the tensors.
+ *
+ * Strict as the format's own implementation: every byte after the header belongs to exactly one tensor, and
+ * beyond it, a name that stands twice is refused too (JSON would silently keep the last). Where the alignment
+ * allows, `data` is a view of `bytes`: do not change them while the tensors are in use.
+ *
+ * @throws {FormatError} naming the tensor and both values.
+ * @see {@link https://huggingface.co/docs/safetensors}
+ */
+export function readSafetensors(bytes: Uint8Array): Safetensors {
+  const { text, start } = headerText(bytes);
+  const header = parseHeader(text);
+  const { __metadata__: metadata = {}, ...rest } = header;
+  if (!isRecord(metadata) || Object.values(metadata).some((value) => typeof value !== 'string'))
+    throw new FormatError(FORMAT, '__metadata__ must be an object of strings');
+
+  const entries = Object.entries(rest).map(([name, entry]) => checkEntry(name, entry));
+  checkCoverage(entries, bytes.byteLength - start);
+  return {
+    metadata: metadata as Record<string, string>,
+    tensors: new Map(
+      entries.map((entry) => [
+        entry.name,
+        decode(entry, bytes.subarray(start + entry.begin, start + entry.end)),
+      ]),
+    ),
+  };
+}
+
+/**
+ * Writes a safetensors file. Tensors are laid out by falling element width, then by name, so that each starts at
+ * a multiple of its width; the header is padded with spaces to a multiple of 8.
+ *
+ * @throws {FormatError} if a tensor's data do not fill its shape, or its name is `__metadata__`.
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, HostTensor> | Readonly<Record<string, HostTensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const list: [string, HostTensor][] = tensors instanceof Map ? [...tensors] : Object.entries(tensors);
+  const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
+  const parts: Uint8Array[] = [];
+  let offset = 0;
+  list.sort(([a, x], [b, y]) => widths[y.dtype] - widths[x.dtype] || (a < b ? -1 : 1));
+  for (const [name, tensor] of list) {
+    const { dtype, shape, data } = tensor;
+    if (name === '__metadata__') throw new FormatError(FORMAT, '"__metadata__" is not a name for a tensor');
+    if (data.length !== elements(shape))
+      throw new FormatError(
+        FORMAT,
+        `"${name}" has ${data.length} values, its shape [${shape}] needs ${elements(shape)}`,
+      );
+    const part = encode(tensor);
+    header.push([name, { dtype, shape, data_offsets: [offset, offset + part.byteLength] }]);
+    offset += part.byteLength;
+    parts.push(part);
+  }
+
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  const start = LENGTH_BYTES + Math.ceil(json.byteLength / 8) * 8;
+  const file = new Uint8Array(start + offset).fill(0x20, 0, start);
+  new DataView(file.buffer).setBigUint64(0, BigInt(start - LENGTH_BYTES), true);
+  file.set(json, LENGTH_BYTES);
+  let at = start;
+  for (const part of parts) {
+    file.set(part, at);
+    at += part.byteLength;
+  }
+  return file;
+}
+
+/**
+ * The values as plain numbers.
+ *
+ * @throws {FormatError} if a 64-bit integer is beyond ±(2^53 − 1), where numbers stop being exact.
+ */
+export function numbersOf({
+  dtype,
+  data,
+}: HostTensor): Exclude<HostTensor['data'], BigInt64Array | BigUint64Array> {
+  if (!(data instanceof BigInt64Array || data instanceof BigUint64Array)) return data;
+  return Float64Array.from(data as Iterable<bigint> & ArrayLike<bigint>, (value) => {
+    const number = Number(value);
+    if (!Number.isSafeInteger(number))
+      throw new FormatError(FORMAT, `${dtype} value ${value} is not exact as a number`);
+    return number;
+  });
+}
+
+function headerText(bytes: Uint8Array): { text: string; start: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.byteLength < LENGTH_BYTES)
+    throw new FormatError(FORMAT, `truncated: ${bytes.byteLength} bytes, the header length alone takes 8`);
+  const length = view.getBigUint64(0, true);
+  if (length > MOST_HEADER_BYTES)
+    throw new FormatError(
+      FORMAT,
+      `the header claims ${length} bytes, at most ${MOST_HEADER_BYTES} are allowed; this is not a safetensors file`,
+    );
+  const start = LENGTH_BYTES + Number(length);
+  if (start > bytes.byteLength)
+    throw new FormatError(
+      FORMAT,
+      `truncated header: it claims ${length} bytes, ${bytes.byteLength - LENGTH_BYTES} follow its length`,
+    );
+  try {
+    return {
+      text: new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, start)),
+      start,
+    };
+  } catch {
+    throw new FormatError(FORMAT, 'the header is not UTF-8');
+  }
+}
+
+function parseHeader(text: string): Record<string, unknown> {
+  let header: unknown;
+  try {
+    header = JSON.parse(text);
+  } catch (error) {
+    throw new FormatError(FORMAT, `the header is not JSON: ${(error as Error).message}`);
+  }
+  if (!isRecord(header)) throw new FormatError(FORMAT, 'the header must be a JSON object');
+  const [twice] = duplicateKeys(text);
+  if (twice !== undefined) throw new FormatError(FORMAT, `"${twice}" stands twice in the header`);
+  return header;
+}
+
+function checkEntry(name: string, entry: unknown): Entry {
+  const bad = (problem: string): FormatError => new FormatError(FORMAT, `"${name}": ${problem}`);
+  if (!isRecord(entry)) throw bad('its header entry must be an object');
+  const { dtype, shape, data_offsets: offsets } = entry;
+  if (typeof dtype !== 'string' || !Object.hasOwn(widths, dtype))
+    throw bad(`dtype ${JSON.stringify(dtype)} is not one of ${Object.keys(widths).join(' ')}`);
+  if (!isCounts(shape)) throw bad(`shape ${JSON.stringify(shape)} must be a list of whole numbers ≥ 0`);
+  if (!isCounts(offsets) || offsets.length !== 2)
+    throw bad(`data_offsets ${JSON.stringify(offsets)} must be two whole numbers ≥ 0`);
+  const [begin, end] = offsets as [number, number];
+  if (end < begin) throw bad(`data_offsets [${begin}, ${end}] end before they begin`);
+  const needed = elements(shape) * widths[dtype as HostDType];
+  if (end - begin !== needed)
+    throw bad(
+      `data_offsets [${begin}, ${end}] hold ${end - begin} bytes, ${dtype} [${shape}] needs ${needed}`,
+    );
+  return { name, dtype: dtype as HostDType, shape, begin, end };
+}
+
+/** Every byte of the data belongs to exactly one tensor. */
+function checkCoverage(entries: readonly Entry[], available: number): void {
+  let before: Entry | undefined;
+  for (const entry of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (entry.end > available)
+      throw new FormatError(
+        FORMAT,
+        `"${entry.name}" ends at byte ${entry.end} of the data, the file has ${available}; it is truncated or its header lies`,
+      );
+    const covered = before?.end ?? 0;
+    if (entry.begin < covered)
+      throw new FormatError(
+        FORMAT,
+        `"${entry.name}" starts at byte ${entry.begin}, inside "${before?.name}", which ends at ${covered}`,
+      );
+    if (entry.begin > covered)
+      throw new FormatError(
+        FORMAT,
+        `bytes ${covered} … ${entry.begin - 1}, before "${entry.name}", belong to no tensor`,
+      );
+    before = entry;
+  }
+  const covered = before?.end ?? 0;
+  if (covered !== available)
+    throw new FormatError(
+      FORMAT,
+      `${available - covered} bytes after the last tensor belong to none; the file is oversized or its header lies`,
+    );
+}
+
+function decode({ dtype, shape, begin, end }: Entry, bytes: Uint8Array): HostTensor {
+  const count = (end - begin) / widths[dtype];
+  const place = (width: number): [ArrayBufferLike, number, number] =>
+    bytes.byteOffset % width === 0
+      ? [bytes.buffer, bytes.byteOffset, count]
+      : [bytes.slice().buffer, 0, count];
+  switch (dtype) {
+    case 'F32':
+      return { dtype, shape, data: new Float32Array(...place(4)) };
+    case 'F64':
+      return { dtype, shape, data: new Float64Array(...place(8)) };
+    case 'F16':
+      return { dtype, shape, data: Float32Array.from(new Uint16Array(...place(2)), fromHalf) };
+    case 'BF16':
+      return { dtype, shape, data: Float32Array.from(new Uint16Array(...place(2)), fromBrain) };
+    case 'I8':
+      return { dtype, shape, data: new Int8Array(...place(1)) };
+    case 'U8':
+    case 'BOOL':
+      return { dtype, shape, data: bytes };
+    case 'I16':
+      return { dtype, shape, data: new Int16Array(...place(2)) };
+    case 'U16':
+      return { dtype, shape, data: new Uint16Array(...place(2)) };
+    case 'I32':
+      return { dtype, shape, data: new Int32Array(...place(4)) };
+    case 'U32':
+      return { dtype, shape, data: new Uint32Array(...place(4)) };
+    case 'I64':
+      return { dtype, shape, data: new BigInt64Array(...place(8)) };
+    case 'U64':
+      return { dtype, shape, data: new BigUint64Array(...place(8)) };
+  }
+}
+
+function encode({ dtype, data }: HostTensor): Uint8Array {
+  const stored =
+    dtype === 'F16'
+      ? Uint16Array.from(data, toHalf)
+      : dtype === 'BF16'
+        ? Uint16Array.from(data, toBrain)
+        : data;
+  return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
+}
+
+function elements(shape: readonly number[]): number {
+  return shape.reduce((size, axis) => size * axis, 1);
+}
+
+function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
