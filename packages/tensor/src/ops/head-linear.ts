@@ -5,29 +5,37 @@ import { f32 } from './rows.ts';
 
 /**
  * A projection of its own for each head: `y[n, h, o] = Σ_i x[n, h, i] · weight[h, o, i]`. It carries the
- * absorbed form of multi-head latent attention from head width to latent width and back.
+ * absorbed form of multi-head latent attention from head width to latent width (the transposed way: one tensor
+ * `[H, D, dc]` serves this and the plain projection of the latent) and back.
  *
  * ```text
  * x      [..., H, I]
- * weight [H, O, I]
+ * weight [H, O, I]      or [H, I, O] with `transposed: true`
  * →      [..., H, O]
  * ```
  */
-export const headLinearOp = defineOp<{ x: Tensor; weight: Tensor }, Record<never, never>>({
+export const headLinearOp = defineOp<{ x: Tensor; weight: Tensor }, { transposed: boolean }>({
   name: 'headLinear',
-  outputs({ x, weight }) {
-    const { O } = bindAxes('headLinear', { x: [x, '... H I'], weight: [weight, 'H O I'] });
+  outputs({ x, weight }, { transposed }) {
+    const { O } = bindAxes('headLinear', {
+      x: [x, '... H I'],
+      weight: [weight, transposed ? 'H I O' : 'H O I'],
+    });
     return [f32([...x.shape.slice(0, -1), O])];
   },
-  reference({ x, weight }) {
-    const [H, O, I] = weight.shape as [number, number, number];
+  reference({ x, weight }, { transposed }) {
+    const [H, first, second] = weight.shape as [number, number, number];
+    const [I, O] = transposed ? [first, second] : [second, first];
     const N = sizeOf(x.shape) / (H * I);
     const y = new Float64Array(N * H * O); // [N, H, O]
     for (let n = 0; n < N; n++) {
       for (let h = 0; h < H; h++) {
         for (let o = 0; o < O; o++) {
           let sum = 0;
-          for (let i = 0; i < I; i++) sum += x.data[(n * H + h) * I + i]! * weight.data[(h * O + o) * I + i]!;
+          for (let i = 0; i < I; i++) {
+            const w = transposed ? (h * I + i) * O + o : (h * O + o) * I + i;
+            sum += x.data[(n * H + h) * I + i]! * weight.data[w]!;
+          }
           y[(n * H + h) * O + o] = sum;
         }
       }
@@ -40,10 +48,14 @@ export const headLinearOp = defineOp<{ x: Tensor; weight: Tensor }, Record<never
  * One projection per head.
  *
  * @param x `[..., H, I]`
- * @param weight `[H, O, I]`
+ * @param weight `[H, O, I]`, or `[H, I, O]` with `transposed: true`
  * @returns `[..., H, O]`
  * @throws {ShapeError} if heads or widths disagree.
  */
-export function headLinear<Axes extends string>(x: Tensor, weight: Tensor): Tensor<Axes> {
-  return run(headLinearOp, { x, weight }, {})[0] as Tensor<Axes>;
+export function headLinear<Axes extends string>(
+  x: Tensor,
+  weight: Tensor,
+  { transposed = false }: { readonly transposed?: boolean } = {},
+): Tensor<Axes> {
+  return run(headLinearOp, { x, weight }, { transposed })[0] as Tensor<Axes>;
 }
