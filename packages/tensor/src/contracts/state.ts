@@ -12,6 +12,8 @@ export interface LayerSpec {
   readonly rows: Readonly<Record<string, readonly number[]>>;
   /** Most tokens ever kept (a window's W); Infinity for all. */
   readonly cap: number;
+  /** For `window`: the first tokens of a sequence, which are never forgotten (StreamingLLM); counted in `cap`. Default 0. */
+  readonly sinks?: number;
   /** State of constant size per sequence, by name: `{ S: [H, D, Dv], z: [H, D] }`. Empty but for `recurrent`. */
   readonly constant: Readonly<Record<string, readonly number[]>>;
   /** For `shared`: the earlier layer whose state this one reads. */
@@ -49,6 +51,11 @@ export interface LayerState {
   readonly B: number;
   /** Tokens seen so far. */
   readonly length: number;
+  /**
+   * The cache turns keys itself, at positions of its own (StreamingLLM): append them unturned, and turn the
+   * queries at the view's `queryPositions`. Absent for caches that keep what they are given.
+   */
+  readonly turnsKeys?: boolean;
   /**
    * Adds `[B, L, ...row]` of each name and returns what the queries of these L tokens may read.
    * @throws {ValueError} if it does not fit; the state is then as it was. A `shared` state refuses.
