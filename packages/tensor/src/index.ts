@@ -1,7 +1,9 @@
 export { type AxisName, bindAxes, describeShapes, type Shaped, sizeOf } from './axes.ts';
 export {
+  type BiasPositions,
   createPositions,
   type InputEncoding,
+  type LengthDependence,
   type NoEncoding,
   type PositionBias,
   type PositionEncoding,

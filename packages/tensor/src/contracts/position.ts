@@ -13,28 +13,22 @@ export interface Positions {
   readonly end: number;
 }
 
+/** The largest position: every device carries whole numbers exactly up to here. */
+const LAST_POSITION = 2 ** 24;
+
 /**
  * Positions `start … start + L − 1` for every sequence, or any whole numbers ≥ 0 row by row.
  *
- * @throws {ValueError} for a negative or fractional position.
+ * @throws {ValueError} for a position that is negative, fractional or beyond 2^24, and for rows of several lengths.
  */
 export function createPositions(
   device: Device,
   source: { readonly start: number; readonly L: number } | readonly (readonly number[])[],
 ): Positions {
+  if ('start' in source && (!Number.isInteger(source.L) || source.L < 0))
+    throw new ValueError('positions', 'L', 'must be a whole number ≥ 0', source.L);
   const rows = 'start' in source ? [Array.from({ length: source.L }, (_, i) => source.start + i)] : source;
   const L = rows[0]?.length ?? 0;
-  const flat = rows.flat();
-  flat.forEach((position, i) => {
-    if (!Number.isInteger(position) || position < 0) {
-      throw new ValueError(
-        'positions',
-        `positions[${Math.floor(i / Math.max(1, L))}][${i % Math.max(1, L)}]`,
-        'must be a whole number ≥ 0',
-        position,
-      );
-    }
-  });
   if (rows.some((row) => row.length !== L))
     throw new ValueError(
       'positions',
@@ -42,6 +36,17 @@ export function createPositions(
       'must all have the same length',
       rows.map((row) => row.length),
     );
+  const flat = rows.flat();
+  flat.forEach((position, i) => {
+    if (!Number.isInteger(position) || position < 0 || position > LAST_POSITION) {
+      throw new ValueError(
+        'positions',
+        `positions[${Math.floor(i / L)}][${i % L}]`,
+        `must be a whole number from 0 to ${LAST_POSITION}`,
+        position,
+      );
+    }
+  });
   const host = Int32Array.from(flat);
   const shape = [rows.length, L] as const;
   return {
@@ -52,16 +57,53 @@ export function createPositions(
   };
 }
 
+/**
+ * What a rotation says whose angles follow the length of the sequence (dynamic NTK, longrope), beside the position.
+ *
+ * Keys that a cache keeps were turned when the sequence was shorter. While `regime` gives the same number for
+ * both lengths nothing is to be done. When it changes, three ways are open: turn the kept keys again with
+ * `turnAgain`; compute the whole prefix again (the only way to the numbers of a single pass, since the layers
+ * above have read attention under the old angles); or leave the keys as they are, as many programs do, and lose
+ * the relative property across the boundary.
+ */
+export interface LengthDependence {
+  /** Up to this length the angles are those of the position alone. */
+  readonly boundary: number;
+  /** Two lengths with the same number have the same angles. */
+  regime(length: number): number;
+  /**
+   * Keys turned at length `from`, as if turned at length `to`.
+   * @param k `[B, L, Hkv, D]`
+   */
+  turnAgain(k: Tensor<'B L H D'>, positions: Positions, from: number, to: number): Tensor<'B L H D'>;
+}
+
 /** A position encoding that turns queries and keys: rotary and its scalings, xPos. */
 export interface Rotation {
   readonly kind: 'rotation';
   readonly name: string;
-  /** @returns new q `[B, Lq, H, D]` and k `[B, Lq, Hkv, D]` */
+  /** Absent: a key's angles follow from its position alone, and stay right however long the sequence gets. */
+  readonly dependsOnLength?: LengthDependence | undefined;
+  /**
+   * @param keyPositions of k, where they are not those of q: a cache that keeps keys unturned and re-indexes
+   * @returns new q `[B, Lq, H, D]` and k `[B, Lk, Hkv, D]`
+   */
   rotate(
     q: Tensor<'B L H D'>,
     k: Tensor<'B L H D'>,
     positions: Positions,
+    keyPositions?: Positions,
   ): { readonly q: Tensor<'B L H D'>; readonly k: Tensor<'B L H D'> };
+  /** One side alone; absent in a rotation that can only turn both. */
+  turn?(x: Tensor<'B L H D'>, positions: Positions, side: 'q' | 'k'): Tensor<'B L H D'>;
+}
+
+/** Where the tokens stand, for a bias; what is left out is counted (`offset + i`, `j`). */
+export interface BiasPositions {
+  /** `[B | 1, Lq]` i32 */
+  readonly queryPositions?: Tensor<'B Lq', 'i32'> | undefined;
+  /** `[B | 1, Lk]` i32; −1 for an empty slot, whose bias is arbitrary */
+  readonly keyPositions?: Tensor<'B Lk', 'i32'> | undefined;
 }
 
 /** A position encoding that acts on scores: ALiBi, T5. It hands attention one of its declared parts. */
@@ -70,7 +112,9 @@ export interface PositionBias {
   readonly name: string;
   /**
    * The part for `Lq` queries at positions `offset …` and `Lk` keys at `0 …`: ALiBi gives `slopes [H]`, others
-   * a table `bias [1, H, Lq, Lk]`.
+   * a table `bias [1, H, Lq, Lk]`, or `[B, H, Lq, Lk]` where positions differ by sequence.
+   *
+   * @param at positions that are not so: packed documents, padding, a cache that moves its slots
    */
   bias(
     device: Device,
@@ -78,6 +122,7 @@ export interface PositionBias {
     Lq: number,
     Lk: number,
     offset: number,
+    at?: BiasPositions,
   ): { readonly slopes: Tensor<'H'> } | { readonly bias: Tensor<'B H Lq Lk'> };
 }
 
