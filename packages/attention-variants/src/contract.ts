@@ -1,4 +1,14 @@
-import type { LayerSpec, LayerState, PositionEncoding, Positions, StateKind, Tensor } from '@headwise/tensor';
+import type {
+  AttentionExtra,
+  LayerSpec,
+  LayerState,
+  Modifier,
+  PositionEncoding,
+  Positions,
+  StateKind,
+  StateView,
+  Tensor,
+} from '@headwise/tensor';
 
 /** Where a variant comes from. */
 export interface Paper {
@@ -17,28 +27,80 @@ export interface LayerShape {
   /** Width of a query and key head. */
   readonly D: number;
   /** Width of a value head. Default `D`. */
-  readonly Dv?: number;
+  readonly Dv?: number | undefined;
   /** Layers of the model. */
   readonly layers: number;
+  /** Width of the source in cross-attention. Default `E`. */
+  readonly Es?: number | undefined;
 }
 
-/** Useful work of one call of one layer, for `Lq` queries that end at length `Lk`. Projections included. */
+/** `Lq` queries that end at length `Lk`, of one layer. */
+export interface CostCall {
+  readonly B: number;
+  readonly Lq: number;
+  readonly Lk: number;
+  /** Index of the layer, from 0. */
+  readonly layer: number;
+}
+
+/** Useful work of one call of one layer. Projections included, softmax not. */
 export interface Cost {
   /** Multiply and add counted as two; causal and windowed pairs counted once and only when seen. */
   readonly flops: number;
   /** Of these, the ones between queries and keys, and between weights and values. */
   readonly attentionFlops: number;
-  /** Numbers read from the layer's state (an own one or a shared one). */
+  /** Numbers read from the layer's state (an own one or a shared one), each once a call. */
   readonly stateReads: number;
-  /** Numbers read of the weights. */
+  /** Numbers read of the weights, each once a call. */
   readonly weightReads: number;
+}
+
+/** Which keys count, and where queries and keys stand: what a cache's view says beside its rows. */
+export type Placement = Partial<
+  Pick<StateView, 'valid' | 'offset' | 'keyPositions' | 'queryPositions' | 'keyUntil'>
+>;
+
+/** Queries, keys and values that somebody already has. */
+export interface AttendCall extends Placement {
+  /** `[B, Lq, H, D]` */
+  readonly q: Tensor<'B Lq H D'>;
+  /** `[B, Lk, Hkv, D]` */
+  readonly k: Tensor<'B Lk Hkv D'>;
+  /** `[B, Lk, Hkv, Dv]` */
+  readonly v: Tensor<'B Lk Hkv Dv'>;
+  /**
+   * Position of query 0. Default `valid − Lq`: the queries are the last of the keys, as when decoding (0 when
+   * there are more queries than keys).
+   */
+  readonly offset?: number;
+  /** Learned tensors of the score (sink logits, λ vectors), by the names of `parameters`. */
+  readonly weights?: Readonly<Record<string, Tensor>> | undefined;
+  /** Added to the scores: `[B | 1, H | 1, Lq, Lk]`. */
+  readonly bias?: Tensor<'B H Lq Lk'> | undefined;
+  /** ALiBi slopes `[H]`. */
+  readonly slopes?: Tensor<'H'> | undefined;
+  /** After the variant's own. */
+  readonly modifiers?: readonly Modifier[] | undefined;
+  /** What to return beside the output, at the cost of materialising it. */
+  readonly extras?: readonly AttentionExtra[] | undefined;
+  /** Index of the layer, for variants whose layers differ. Default 0. */
+  readonly layer?: number | undefined;
+}
+
+/** What can be asked for beside the output: `weights [B, H, Lq, Lk]`, `lse [B, H, Lq]` (natural log), … */
+export type Extras = { readonly [Name in AttentionExtra]?: Tensor };
+
+/** The output, and what `extras` asked for. */
+export interface AttendResult extends Extras {
+  /** `[B, Lq, H, Dv]` */
+  readonly out: Tensor<'B Lq H Dv'>;
 }
 
 /** One call of one layer. Nothing is hidden: the state comes in and goes out. */
 export interface LayerCall<Options> {
   /** `[B, L, E]`, normalised by the block. */
   readonly x: Tensor<'B L E'>;
-  /** By the names of `parameters`. */
+  /** By the names of `parameters`; a projection `q` also takes a bias `[out]` under `q.bias`. */
   readonly weights: Readonly<Record<string, Tensor>>;
   readonly state: LayerState;
   /** Of the L tokens. */
@@ -49,15 +111,34 @@ export interface LayerCall<Options> {
   readonly options: Options;
   /** Index of the layer, from 0. */
   readonly layer: number;
-  /** `[B, Ls, Es]`: where keys and values come from in cross-attention. */
+  /** `[B, Ls, Es]`: where keys and values come from in cross-attention; read by the first call of a state. */
   readonly source?: Tensor<'B Ls Es'> | undefined;
+  /** `[B | 1, Ls]` i32: −1 marks padding of the source. */
+  readonly sourcePositions?: Tensor<'B Ls', 'i32'> | undefined;
+  /** What to return beside y: pictures and probes ask for `weights`. */
+  readonly extras?: readonly AttentionExtra[] | undefined;
 }
 
 /** What a layer hands back. */
-export interface LayerResult {
+export interface LayerResult extends Extras {
   /** `[B, L, E]` */
   readonly y: Tensor<'B L E'>;
   readonly state: LayerState;
+}
+
+/** Options as a person gives them: each may be left out. */
+export type GivenOptions<Options> = { readonly [Key in keyof Options]?: Options[Key] | undefined };
+
+/** What a variant is, from config alone. */
+export interface VariantIdentity<Name extends string, Options extends object> {
+  readonly name: Name;
+  /** `Grouped-query attention (GQA)` */
+  readonly title: string;
+  /** What it saves or costs, in one sentence. */
+  readonly summary: string;
+  readonly paper: Paper;
+  /** Every option with its default; `undefined` where the default follows from the shape. */
+  readonly defaults: Options;
 }
 
 /**
@@ -65,16 +146,10 @@ export interface LayerResult {
  * declared parts its score has. It never loops over scores; one executor does.
  */
 // biome-ignore lint/suspicious/noExplicitAny: a variant of any options; registries keep the exact types
-export interface AttentionVariant<Name extends string = string, Options extends object = any> {
-  readonly name: Name;
-  /** `Grouped-query attention (GQA)` */
-  readonly title: string;
-  /** What it saves or costs, in one sentence. */
-  readonly summary: string;
-  readonly paper: Paper;
+export interface AttentionVariant<Name extends string = string, Options extends object = any>
+  extends VariantIdentity<Name, Options> {
   /** What its layers keep (a variant that shares layers says what a producer keeps). */
   readonly state: StateKind;
-  readonly defaults: Options;
 
   /**
    * @throws {ShapeError | ValueError} if options and shape do not fit each other.
@@ -88,11 +163,29 @@ export interface AttentionVariant<Name extends string = string, Options extends 
   ) => Readonly<Record<string, readonly number[]>>;
   /** What a layer keeps. Pure: estimator, allocator and benchmark call it. */
   readonly kv: (shape: LayerShape, options: Options, layer: number) => LayerSpec;
-  readonly cost: (
-    shape: LayerShape,
-    options: Options,
-    call: { readonly B: number; readonly Lq: number; readonly Lk: number; readonly layer: number },
-  ) => Cost;
+  readonly cost: (shape: LayerShape, options: Options, call: CostCall) => Cost;
+  /** The score form, for people who have queries, keys and values. Options left out have their default. */
+  readonly attend: (call: AttendCall, options?: GivenOptions<Options>) => AttendResult;
   /** The layer form, for models: projections, encoding, state, attention, output projection. */
   readonly layer: (call: LayerCall<Options>) => LayerResult;
 }
+
+/** Keeps the literal name and the option types; does nothing at run time. */
+/* @__NO_SIDE_EFFECTS__ */
+export function defineVariant<const Name extends string, Options extends object>(
+  variant: AttentionVariant<Name, Options>,
+): AttentionVariant<Name, Options> {
+  return variant;
+}
+
+/** Keeps names and option types of a map of variants, and checks that each key is its variant's name. */
+/* @__NO_SIDE_EFFECTS__ */
+export function defineRegistry<
+  const Map extends { readonly [Name in keyof Map]: AttentionVariant<Name & string> },
+>(map: Map): Map {
+  return map;
+}
+
+/** The options of a variant, all optional. */
+export type OptionsOf<Variant> =
+  Variant extends AttentionVariant<string, infer Options> ? GivenOptions<Options> : never;

@@ -1,0 +1,132 @@
+import { bindAxes, type LayerSpec, ShapeError, ValueError } from '@headwise/tensor';
+import type { LayerCall, LayerShape } from './contract.ts';
+
+/** @throws {ValueError} unless the value is a whole number ≥ 1. */
+export function checkCount(variant: string, argument: string, value: number, cure = ''): void {
+  if (Number.isInteger(value) && value >= 1) return;
+  throw new ValueError(variant, argument, `must be a whole number ≥ 1${cure && ` (${cure})`}`, value);
+}
+
+/** @throws {ValueError} unless the value is one of the choices. */
+export function checkChoice(
+  variant: string,
+  argument: string,
+  value: string,
+  choices: readonly string[],
+): void {
+  if (!choices.includes(value))
+    throw new ValueError(variant, argument, `must be ${choices.join(' or ')}`, value);
+}
+
+/** The window option that several variants have. @throws {ValueError} for a window of 0. */
+export function checkWindow(variant: string, window: number): void {
+  checkCount(variant, 'window', window, 'it counts the query itself, so 1 sees the query only');
+}
+
+/** @throws {ValueError} unless every size of the shape is a whole number ≥ 1. */
+export function checkLayerShape(variant: string, { E, H, D, Dv, layers, Es }: LayerShape): void {
+  for (const [name, size] of Object.entries({ E, H, D, Dv: Dv ?? D, layers, Es: Es ?? E }))
+    checkCount(variant, `shape.${name}`, size);
+}
+
+/** @throws {ShapeError} unless the query heads split evenly into groups, naming the head counts that would. */
+export function checkGroups(variant: string, H: number, Hkv: number): void {
+  checkCount(variant, 'Hkv', Hkv);
+  if (H % Hkv === 0) return;
+  const fitting = Array.from({ length: H }, (_, i) => i + 1).filter((count) => H % count === 0);
+  throw new ShapeError(
+    variant,
+    `H = ${H} query heads cannot be split into Hkv = ${Hkv} groups; Hkv may be ${fitting.join(', ')}`,
+    [],
+    'H',
+  );
+}
+
+/** The parts of a variant that say what a call must look like. */
+interface Described<Options> {
+  readonly name: string;
+  readonly check: (shape: LayerShape, options: Options) => void;
+  readonly parameters: (
+    shape: LayerShape,
+    options: Options,
+    layer: number,
+  ) => Readonly<Record<string, readonly number[]>>;
+  readonly kv: (shape: LayerShape, options: Options, layer: number) => LayerSpec;
+}
+
+/**
+ * Checks one call of a layer before anything is computed or remembered, so that a bad one leaves the state as
+ * it was.
+ *
+ * @returns the sizes of x
+ * @throws {ShapeError | ValueError} naming the argument and the cure.
+ */
+export function checkLayerCall<Options>(
+  variant: Described<Options>,
+  call: LayerCall<Options>,
+): { readonly B: number; readonly L: number } {
+  const { name } = variant;
+  const { x, weights, positions, shape, options, layer } = call;
+  variant.check(shape, options);
+  if (!Number.isInteger(layer) || layer < 0 || layer >= shape.layers) {
+    throw new ValueError(name, 'layer', `must be from 0 to ${shape.layers - 1}`, layer);
+  }
+  const { B, L, E } = bindAxes(name, {
+    x: [x, 'B L E'],
+    positions: [positions, positions.shape[0] === 1 ? '1 L' : 'B L'],
+  });
+  if (E !== shape.E) {
+    const shapes = [{ name: 'x', axes: ['B', 'L', 'E'], shape: x.shape }];
+    throw new ShapeError(name, `x is ${E} wide, the model is E = ${shape.E}`, shapes, 'E');
+  }
+  for (const [key, wanted] of Object.entries(variant.parameters(shape, options, layer))) {
+    const weight = weights[key];
+    if (!weight) {
+      const rule = `is missing: layer ${layer} needs [${wanted.join(', ')}]`;
+      throw new ValueError(name, `weights["${key}"]`, rule, weight);
+    }
+    if (weight.shape.length !== wanted.length || wanted.some((size, i) => size !== weight.shape[i])) {
+      const problem = `weights["${key}"] must be [${wanted.join(', ')}] for layer ${layer} of E = ${shape.E}, H = ${shape.H}, D = ${shape.D}`;
+      throw new ShapeError(name, problem, [{ name: key, axes: [], shape: weight.shape }]);
+    }
+  }
+  checkState(name, call, variant.kv(shape, options, layer), B);
+  return { B, L };
+}
+
+function checkState<Options>(
+  name: string,
+  { state, layer }: LayerCall<Options>,
+  wanted: LayerSpec,
+  B: number,
+): void {
+  if (state.layer !== layer) {
+    throw new ValueError(
+      name,
+      'state',
+      `must be that of layer ${layer}, which is called`,
+      `the state of layer ${state.layer}`,
+    );
+  }
+  const want = describeSpec(wanted);
+  const got = describeSpec(state.spec);
+  if (want !== got) {
+    const rule = `must keep ${want}; make it from kv(shape, options, ${layer})`;
+    throw new ValueError(name, 'state', rule, `one that keeps ${got}`);
+  }
+  if (state.B !== B) {
+    throw new ValueError(name, 'state', `must hold the ${B} sequences of x`, `one of ${state.B}`);
+  }
+}
+
+/** `full k [2, 8], v [2, 8]`; a cache may have a capacity of its own, so the cap counts only for windows. */
+function describeSpec({ kind, rows, constant, producer, cap }: LayerSpec): string {
+  const shapes = (of: LayerSpec['rows']): string =>
+    Object.entries(of)
+      .map(([key, shape]) => `${key} [${shape.join(', ')}]`)
+      .join(', ');
+  const parts = [shapes(rows), shapes(constant)].filter((part) => part !== '');
+  const window = kind === 'window' ? ` of ${cap} tokens` : '';
+  const from = producer === undefined ? '' : ` of layer ${producer}`;
+  return [`${kind}${window}${from}`, ...parts].join(': ');
+}

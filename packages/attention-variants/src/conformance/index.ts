@@ -1,0 +1,1 @@
+export { plainStates } from './plain-states.ts';

@@ -1,0 +1,161 @@
+import type { LayerSpec, Tensor } from '@headwise/tensor';
+import { scope, ValueError } from '@headwise/tensor';
+import { checkGroups, checkLayerCall, checkLayerShape } from './checks.ts';
+import { resolveOptions } from './configure.ts';
+import {
+  type AttentionVariant,
+  type Cost,
+  type CostCall,
+  defineVariant,
+  type LayerShape,
+  type VariantIdentity,
+} from './contract.ts';
+import { seenPairs, sumCost } from './cost.ts';
+import { attendMaps, keyNames, runLayer } from './softmax-layer.ts';
+import type { ScoreParts } from './wiring.ts';
+
+type Weights = Readonly<Record<string, Tensor>>;
+
+/**
+ * What element-wise modifiers cannot say, because it needs a whole row of the softmax: a logit that is not a
+ * key's, several maps that are combined, a touch on the output of a head.
+ */
+export interface RowHook<Options> {
+  /** Learned tensors of the hook by name. */
+  readonly parameters?: (
+    shape: LayerShape,
+    options: Options,
+    layer: number,
+  ) => Readonly<Record<string, readonly number[]>>;
+  /** Into the row: one more logit a head `[H]`, which takes weight and adds no value. */
+  readonly sinks?: (weights: Weights, options: Options, layer: number) => Tensor<'H'>;
+  /**
+   * Heads that read one value with maps of their own: query and key heads `maps · h … maps · h + maps − 1` make
+   * output head `h`, whose value is `maps` times as wide. Default 1.
+   */
+  readonly maps?: number;
+  /** Out of the rows: the maps' outputs (or weights) to one. Linear, so that it holds for both. */
+  readonly combine?: (maps: readonly Tensor[], weights: Weights, options: Options, layer: number) => Tensor;
+  /** The last touch on the output `[B, L, H / maps, maps · Dv]`. */
+  readonly finish?: (out: Tensor, weights: Weights, options: Options, layer: number) => Tensor;
+}
+
+/** What makes one softmax variant: everything else follows. */
+export interface SoftmaxVariant<Name extends string, Options extends object>
+  extends VariantIdentity<Name, Options> {
+  /** The declared parts of its score. */
+  readonly score: (options: Options, layer: number) => ScoreParts;
+  /** Key/value heads. Default the option `Hkv`, and H where there is none. */
+  readonly groups?: (H: number, options: Options) => number;
+  /** Most tokens a layer keeps. Default all. */
+  readonly cap?: (options: Options) => number;
+  /** The layer whose keys and values this one reads; itself when it has its own. Default itself. */
+  readonly producer?: (shape: LayerShape, options: Options, layer: number) => number;
+  readonly row?: RowHook<Options>;
+  /** What its options must fulfil beside the heads. */
+  readonly check?: (shape: LayerShape, options: Options) => void;
+  /** Pairs of a query and a key it sees, where the declared parts do not say. */
+  readonly pairs?: (Lq: number, Lk: number, options: Options) => number;
+}
+
+/**
+ * A variant that is `softmax(q · kᵀ) · v` with projections of its own: multi-head, grouped, windowed, shared
+ * across layers, with sinks or modifiers. It declares what differs; projections, encoding, state, attention and
+ * cost are the same for all, here.
+ *
+ * ```text
+ * q [H·D, E]  k [Hkv·D, E]  v [Hkv·Dv, E]  o [E, H·Dv]     weights; no k and v in a layer that shares
+ * state rows: k [Hkv, D], v [Hkv, Dv] a token
+ * ```
+ */
+/* @__NO_SIDE_EFFECTS__ */
+export function softmaxVariant<const Name extends string, Options extends object>(
+  spec: SoftmaxVariant<Name, Options>,
+): AttentionVariant<Name, Options> {
+  const { name, title, summary, paper, defaults } = spec;
+  const variant: AttentionVariant<Name, Options> = defineVariant({
+    name,
+    title,
+    summary,
+    paper,
+    defaults,
+    state: spec.cap ? 'window' : 'full',
+    check(shape, options) {
+      checkLayerShape(name, shape);
+      spec.check?.(shape, options);
+      const { H, Hkv, maps } = sizesOf(spec, shape, options);
+      checkGroups(name, H, Hkv);
+      if (Hkv % maps !== 0)
+        throw new ValueError(name, 'Hkv', `must be a multiple of the ${maps} maps of a head`, Hkv);
+    },
+    parameters: (shape, options, layer) => parametersOf(spec, shape, options, layer),
+    kv: (shape, options, layer) => kvOf(spec, shape, options, layer),
+    cost: (shape, options, call) => costOf(spec, shape, options, call),
+    attend: (call, given) => scope(() => attendMaps(spec, call, resolveOptions(spec, given))),
+    layer: (call) => {
+      checkLayerCall(variant, call);
+      return scope(() => runLayer(spec, call, sizesOf(spec, call.shape, call.options)));
+    },
+  });
+  return variant;
+}
+
+type AnySpec<Options extends object> = SoftmaxVariant<string, Options>;
+
+function sizesOf<Options extends object>(spec: AnySpec<Options>, shape: LayerShape, options: Options) {
+  const { E, H, D, Dv = D } = shape;
+  const { Hkv: given } = options as { readonly Hkv?: number | undefined };
+  const Hkv = spec.groups?.(H, options) ?? given ?? H;
+  return { E, H, D, Dv, Hkv, maps: spec.row?.maps ?? 1 };
+}
+
+function parametersOf<Options extends object>(
+  spec: AnySpec<Options>,
+  shape: LayerShape,
+  options: Options,
+  layer: number,
+): Record<string, readonly number[]> {
+  const { E, H, Hkv, D, Dv } = sizesOf(spec, shape, options);
+  const own = (spec.producer?.(shape, options, layer) ?? layer) === layer;
+  return {
+    q: [H * D, E],
+    ...(own && { k: [Hkv * D, E], v: [Hkv * Dv, E] }),
+    ...spec.row?.parameters?.(shape, options, layer),
+    o: [E, H * Dv],
+  };
+}
+
+function kvOf<Options extends object>(
+  spec: AnySpec<Options>,
+  shape: LayerShape,
+  options: Options,
+  layer: number,
+): LayerSpec {
+  const { Hkv, D, Dv, maps } = sizesOf(spec, shape, options);
+  const cap = spec.cap?.(options) ?? Infinity;
+  const producer = spec.producer?.(shape, options, layer) ?? layer;
+  if (producer !== layer) return { kind: 'shared', rows: {}, cap, constant: {}, producer };
+  const keys = keyNames(maps).map((key) => [key, [Hkv / maps, D]]);
+  const rows = { ...Object.fromEntries(keys), v: [Hkv / maps, maps * Dv] };
+  return { kind: spec.cap ? 'window' : 'full', rows, cap, constant: {} };
+}
+
+function costOf<Options extends object>(
+  spec: AnySpec<Options>,
+  shape: LayerShape,
+  options: Options,
+  { B, Lq, Lk, layer }: CostCall,
+): Cost {
+  const { H, Hkv, D, Dv, maps } = sizesOf(spec, shape, options);
+  const pairs = spec.pairs?.(Lq, Lk, options) ?? seenPairs(Lq, Lk, spec.score(options, layer));
+  const weights = Object.values(parametersOf(spec, shape, options, layer))
+    .filter((size) => size.length === 2)
+    .reduce((sum, [out, width]) => sum + out! * width!, 0);
+  const kept = Math.min(Lk, Math.max(Lq, (spec.cap?.(options) ?? Infinity) + Lq - 1));
+  return sumCost({
+    tokens: B * Lq,
+    weights,
+    attentionFlops: 2 * B * pairs * (H * D + maps * H * Dv),
+    stateReads: B * kept * Hkv * (D + Dv),
+  });
+}
