@@ -1,0 +1,114 @@
+import { defineFilter, type Filter } from '../contract.ts';
+import { ConstraintError, checkIds, SamplingError, show } from '../errors.ts';
+import type { Matcher } from './automaton.ts';
+import { type Pieces, Vocabulary } from './vocabulary.ts';
+
+export interface ConstrainOptions {
+  /** Text of each token id: a string, raw bytes (byte-level tokenizers), or null for special tokens. */
+  readonly pieces: Pieces;
+  /** Tokens that end a text: allowed where it is complete, removed elsewhere. */
+  readonly endIds?: readonly number[];
+}
+
+/** What a constraint remembers: the tokens it has seen. Where that leads is worked out anew after a restore. */
+interface ConstraintState {
+  readonly accepted: number[];
+}
+
+/** How many states keep their list of allowed tokens. */
+const remembered = 64;
+
+/**
+ * Holds the text to a regular expression, a grammar or a JSON schema: removes every token after which the text
+ * could no longer become complete, and follows the tokens that are chosen. Goes first in a chain.
+ *
+ * ```text
+ * remove x unless text + x is the beginning of a complete text; end tokens only where it is complete
+ * ```
+ *
+ * Without end tokens, a run ends (`'complete'`) where nothing may follow.
+ *
+ * @example
+ * chain(constrain(regexMatcher('yes|no'), { pieces, endIds: [2] }), greedy());
+ *
+ * @throws {ConstraintError} with the text so far, when no candidate is allowed.
+ */
+export function constrain(matcher: Matcher, { pieces, endIds = [] }: ConstrainOptions): Filter {
+  if (typeof matcher?.next !== 'function') {
+    throw new SamplingError(
+      'constrain',
+      `needs a matcher, got ${show(matcher)}; regexMatcher('yes|no') makes one`,
+    );
+  }
+  checkIds('constrain', 'endIds', endIds);
+  const vocabulary = new Vocabulary(pieces, endIds);
+  const masks = new Map<number, Uint8Array>();
+  const places = new WeakMap<ConstraintState, { read: number; at: number; ended: boolean }>();
+
+  const maskOf = (at: number): Uint8Array => {
+    let mask = masks.get(at);
+    if (!mask) {
+      mask = vocabulary.allowed(matcher, at);
+      if (matcher.accepts(at)) for (const id of endIds) mask[id] = 1;
+      if (masks.size === remembered) masks.delete(masks.keys().next().value!);
+      masks.set(at, mask);
+    }
+    return mask;
+  };
+  const follow = (state: ConstraintState): { readonly at: number; readonly ended: boolean } => {
+    const place = places.get(state) ?? { read: 0, at: matcher.start, ended: false };
+    places.set(state, place);
+    for (; place.read < state.accepted.length; place.read++) {
+      const id = state.accepted[place.read]!;
+      if (endIds.includes(id) && matcher.accepts(place.at)) place.ended = true;
+      else place.at = place.ended ? -1 : vocabulary.advance(matcher, place.at, id);
+      if (place.at < 0) {
+        const before = vocabulary.text(state.accepted.slice(0, place.read));
+        throw new ConstraintError('constrain', `token ${id} breaks the ${matcher.name}`, before);
+      }
+    }
+    return place;
+  };
+
+  return defineFilter<ConstraintState>({
+    name: 'constrain',
+    options: { matcher: matcher.name },
+    start: () => ({ accepted: [] }),
+    apply(candidates, _context, state) {
+      const { at, ended } = follow(state);
+      const mask = maskOf(at);
+      const { ids, size } = candidates;
+      let some = false;
+      for (let i = 0; i < size && !some; i++) some = mask[ids[i]!] === 1;
+      if (!some || ended) {
+        const complete = matcher.accepts(at) ? 'the text is complete and' : `the ${matcher.name} allows`;
+        const reason = matcher.accepts(at)
+          ? `${complete} nothing may follow, and there is no end token among the candidates`
+          : `${complete} none of the ${size} candidates; ${expected(matcher, at)}`;
+        throw new ConstraintError('constrain', reason, vocabulary.text(state.accepted));
+      }
+      candidates.retain((i) => mask[ids[i]!] === 1);
+    },
+    accept(id, _context, state) {
+      state.accepted.push(id);
+      follow(state);
+    },
+    finished(state) {
+      const { at, ended } = follow(state);
+      return ended || (endIds.length === 0 && matcher.accepts(at) && !maskOf(at).includes(1));
+    },
+  });
+}
+
+/** The bytes that could come next, for a message. */
+function expected(matcher: Matcher, at: number): string {
+  const bytes: string[] = [];
+  for (let byte = 0; byte < 256; byte++) {
+    if (matcher.next(at, byte) < 0) continue;
+    bytes.push(
+      byte >= 0x20 && byte < 0x7f ? JSON.stringify(String.fromCharCode(byte)) : `0x${byte.toString(16)}`,
+    );
+  }
+  const shown = bytes.slice(0, 8).join(', ');
+  return `the next byte would have to be ${shown}${bytes.length > 8 ? `, … (${bytes.length} in all)` : ''}`;
+}

@@ -1,0 +1,45 @@
+import { defineFilter, defineRule, type Filter } from '../contract.ts';
+import { checkNumber } from '../errors.ts';
+import { checkKeep, type KeepOptions } from './keep.ts';
+
+/**
+ * Top-nσ: logits within `n` standard deviations of the best. Does not change with temperature, since both sides
+ * scale alike.
+ *
+ * ```text
+ * keep l_i ≥ l_max − n · σ(l)        σ over the candidates, population form
+ * ```
+ *
+ * @see Tang et al. 2024, "Top-nσ: Not All Logits Are You Need", {@link https://arxiv.org/abs/2411.07641}
+ */
+export function topNSigma(n: number, options: KeepOptions = {}): Filter {
+  checkNumber('top-n-sigma', 'n', n, { above: 0 }, 'leave the rule out of the chain to keep every token');
+  const minimum = checkKeep('top-n-sigma', options);
+  return defineFilter({
+    name: 'top-n-sigma',
+    options: { n, minTokensToKeep: minimum },
+    apply(candidates) {
+      const { size, logits } = candidates;
+      let sum = 0;
+      for (let i = 0; i < size; i++) sum += logits[i]!;
+      const mean = sum / size;
+      let squares = 0;
+      for (let i = 0; i < size; i++) squares += (logits[i]! - mean) ** 2;
+      const edge = logits[candidates.best()]! - n * Math.sqrt(squares / size);
+      candidates.retain((i) => logits[i]! >= edge, minimum);
+    },
+  });
+}
+
+export const topNSigmaRule = defineRule({
+  name: 'top-n-sigma',
+  formula: 'keep l ≥ l_max − n · σ(l)',
+  source: {
+    title: 'Top-nσ: Not All Logits Are You Need',
+    authors: 'Tang et al.',
+    year: 2024,
+    url: 'https://arxiv.org/abs/2411.07641',
+  },
+  defaults: { n: 1, minTokensToKeep: 1 },
+  build: ({ n, ...keep }) => topNSigma(n, keep),
+});

@@ -1,0 +1,36 @@
+import { describeRule } from '../contract.ts';
+import type { BatchStep } from './contract.ts';
+import { type BeamOptions, type Found, searchBeams } from './engine.ts';
+
+/**
+ * Beam search: keeps the `beams` most likely beginnings at every step, and so finds likelier sequences than
+ * taking the best token each time.
+ *
+ * ```text
+ * score = Σ log p / length^α        length counts generated tokens, the end token included
+ * ```
+ *
+ * At each step the best `2 · beams` continuations of all beams are looked at (more with several end tokens):
+ * those among the first `beams` that end are put aside, the others fill the beam again. With `beams` at least
+ * as large as the number of sequences the search is exhaustive.
+ *
+ * @returns up to `beams` sequences, best first.
+ * @see Graves 2012, "Sequence Transduction with Recurrent Neural Networks", {@link https://arxiv.org/abs/1211.3711};
+ * length penalty and early stopping as in Hugging Face transformers
+ */
+export async function beamSearch(step: BatchStep, options: BeamOptions): Promise<readonly Found[]> {
+  const strategy = { name: 'beam-search', groups: 1, diversity: 0, random: undefined };
+  return (await searchBeams(step, options, strategy))[0]!;
+}
+
+export const beamSearchRule = describeRule({
+  name: 'beam-search',
+  formula: 'best Σ log p / length^α over `beams` kept beginnings',
+  source: {
+    title: 'Sequence Transduction with Recurrent Neural Networks',
+    authors: 'Graves',
+    year: 2012,
+    url: 'https://arxiv.org/abs/1211.3711',
+  },
+  defaults: { beams: 4, lengthPenalty: 1, earlyStopping: false as boolean | 'never' },
+});
