@@ -1,0 +1,94 @@
+import type { Device, LayerSpec, LayerState } from '@headwise/tensor';
+
+/** What a cache takes up, in bytes; 4 an element unless the cache packs its rows. */
+export interface CacheBytes {
+  /** Of the rows in use now: what `kv()` computes for the tokens held. */
+  readonly used: number;
+  /** Of the rows when the cache is full: what `kv()` computes for its capacity. */
+  readonly full: number;
+  /** What the device counts for this cache now: its buffers at capacity, positions and views included. */
+  readonly device: number;
+}
+
+/**
+ * The state of one layer that a person can see, crop, save and free.
+ *
+ * Whatever is refused leaves the cache as it was. A view belongs to the cache: do not dispose its tensors; they
+ * hold until the next call that changes the cache.
+ */
+export interface Cache extends LayerState {
+  /** `contiguous`, `ring`, `paged`, … */
+  readonly kind: string;
+  /** Most tokens held at once. */
+  readonly capacity: number;
+  /** Tokens held now; less than `length` once some are forgotten. */
+  readonly held: number;
+  /**
+   * Takes back the tokens from position `length` on, as if they had never been appended.
+   * @throws {ValueError} if `length` is more than the cache has, or needs tokens that are forgotten.
+   */
+  crop(length: number): void;
+  /**
+   * Throws what `crop(length)` would, and changes nothing: so that the layers of a model are cropped all or none.
+   */
+  checkCrop(length: number): void;
+  /**
+   * Sequence b becomes what sequence `order[b]` was: the surviving beams.
+   * @throws {ValueError} unless `order` names one of the B sequences for each of them.
+   */
+  reorder(order: readonly number[]): void;
+  /** A cache of its own with the same content; nothing that is written later is shared. */
+  clone(): Cache;
+  /** Forgets everything; keeps the memory. */
+  reset(): void;
+  bytes(): CacheBytes;
+  /** A file with the content as it is at the time of the call; values as float32, one checksum over all. */
+  save(): Promise<Uint8Array>;
+  /**
+   * Takes over the content of a file.
+   * @throws {CacheFileError} if it is damaged, of another version, kind or shape, or does not fit.
+   */
+  load(file: Uint8Array): void;
+}
+
+/** What every cache of this package is made from. */
+export interface CacheOptions {
+  readonly device: Device;
+  /** What a token adds, as the variant's `kv` says. */
+  readonly spec: LayerSpec;
+  /** Sequences. */
+  readonly B: number;
+  /** Most tokens held at once. A window needs no more than its own. */
+  readonly capacity: number;
+  /** Which layer of the model. Default 0. */
+  readonly layer?: number | undefined;
+  /** Length after which tokens are refused even where there is room. Default none. */
+  readonly limit?: number | undefined;
+}
+
+/** A kind of cache: what it is, and how to make one. The registry, the benchmarks and the README read this. */
+export interface CacheKind<Name extends string = string, Options = CacheOptions> {
+  readonly name: Name;
+  readonly title: string;
+  /** What it saves and what it costs, in one sentence. */
+  readonly summary: string;
+  /** Kinds of layer it can hold. */
+  readonly holds: readonly LayerSpec['kind'][];
+  /** `exact`: attention equals recomputing everything the mask lets it see. `lossy`: within a stated bound. */
+  readonly fidelity: 'exact' | 'lossy';
+  readonly paper?: {
+    readonly title: string;
+    readonly authors: string;
+    readonly year: number;
+    readonly arxiv: string;
+  };
+  readonly create: (options: Options) => Cache;
+}
+
+/** Keeps the literal name and the option types; does nothing at run time. */
+/* @__NO_SIDE_EFFECTS__ */
+export function defineCache<const Name extends string, Options>(
+  kind: CacheKind<Name, Options>,
+): CacheKind<Name, Options> {
+  return kind;
+}

@@ -1,0 +1,60 @@
+import { sizeOf, ValueError } from '@headwise/tensor';
+
+/** Rows as whole numbers of a few bits, with a scale and a minimum for each group of values. */
+export interface Quantization {
+  readonly bits: 8 | 4;
+  /**
+   * What shares a scale: `token` the last axis of one token's row (a head), `channel` one number of the row over
+   * `group` tokens.
+   */
+  readonly along: 'token' | 'channel';
+  /** Tokens of a `channel` group. Without meaning for `token`. Default 32. */
+  readonly group?: number;
+}
+
+/** How a number is stored. `int8` and `int4` stand for one scale and one minimum a head and token. */
+export type StorageType = 'f32' | 'f16' | 'bf16' | 'int8' | 'int4' | Quantization;
+
+const plainBytes = { f32: 4, f16: 2, bf16: 2 } as const;
+
+/** A scale and a minimum, both float32. */
+export const SCALE_BYTES = 8;
+
+/** Bytes of `tokens` rows of one shape. A `channel` group that has begun is counted whole. */
+export function bytesOfRows(row: readonly number[], tokens: number, dtype: StorageType): number {
+  const elements = sizeOf(row);
+  if (typeof dtype === 'string' && dtype in plainBytes) {
+    return tokens * elements * plainBytes[dtype as keyof typeof plainBytes];
+  }
+  const { bits, along, group = 32 } = quantizationOf(dtype);
+  const payload = tokens * Math.ceil((elements * bits) / 8);
+  const groups =
+    along === 'token' ? (tokens * elements) / (row.at(-1) ?? 1) : Math.ceil(tokens / group) * elements;
+  return payload + groups * SCALE_BYTES;
+}
+
+/** Bytes of one number of a state of constant size, which is never quantized. */
+export function bytesOfConstant(dtype: StorageType): number {
+  return typeof dtype === 'string' && dtype in plainBytes ? plainBytes[dtype as keyof typeof plainBytes] : 4;
+}
+
+/** Bytes a token adds to rows of one shape in the long run: a `channel` group's scales spread over its tokens. */
+export function bytesPerToken(row: readonly number[], dtype: StorageType): number {
+  if (typeof dtype === 'object' && dtype.along === 'channel') {
+    const { group = 32 } = dtype;
+    return bytesOfRows(row, group, dtype) / group;
+  }
+  return bytesOfRows(row, 1, dtype);
+}
+
+function quantizationOf(dtype: StorageType): Quantization {
+  if (dtype === 'int8') return { bits: 8, along: 'token' };
+  if (dtype === 'int4') return { bits: 4, along: 'token' };
+  if (typeof dtype === 'object' && (dtype.bits === 8 || dtype.bits === 4)) return dtype;
+  throw new ValueError(
+    'kv',
+    'dtype',
+    'must be f32, f16, bf16, int8, int4 or a quantization of 8 or 4 bits',
+    typeof dtype === 'object' ? `${(dtype as Quantization).bits} bits` : dtype,
+  );
+}

@@ -1,0 +1,28 @@
+export { contiguous, createContiguous } from './caches/contiguous.ts';
+export { createLatent, latent } from './caches/latent.ts';
+export { createRecurrent, recurrent } from './caches/recurrent.ts';
+export { createRing, ring } from './caches/ring.ts';
+export { createShared, type SharedOptions, shared } from './caches/shared.ts';
+export { type Cache, type CacheBytes, type CacheKind, type CacheOptions, defineCache } from './contract.ts';
+export type { Quantization, StorageType } from './dtype.ts';
+export { CacheFileError, type CacheFileProblem } from './format/errors.ts';
+export { type KvFootprint, type KvPoint, kv, type LayerFootprint } from './kv.ts';
+export {
+  type KvConfig,
+  type LatentConfig,
+  type RecurrentConfig,
+  type RowsConfig,
+  specsOf,
+} from './layer-plan.ts';
+export {
+  bytesOfStates,
+  cloneStates,
+  createStates,
+  cropStates,
+  disposeStates,
+  loadStates,
+  reorderStates,
+  resetStates,
+  type StatesOptions,
+  saveStates,
+} from './states.ts';

@@ -1,0 +1,147 @@
+import { type Device, keep, sizeOf, type Tensor, zeros } from '@headwise/tensor';
+import type { Rows } from './checks.ts';
+
+/** A run of slots. */
+export interface Run {
+  readonly start: number;
+  readonly count: number;
+}
+
+/** What to copy: `count` slots from `from` to `to`, of every sequence, or of one into one. */
+export interface Copy {
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+  readonly fromB?: number;
+  readonly toB?: number;
+}
+
+/**
+ * Device memory for rows: one tensor `[B, capacity, ...row]` a name, allocated once, written in place. It knows
+ * slots, not positions; which slot holds which token is its owner's business.
+ */
+export class RowStore {
+  readonly device: Device;
+  readonly B: number;
+  readonly capacity: number;
+  readonly tensors: Rows;
+  /** Elements of one row, by name. */
+  readonly #widths: Readonly<Record<string, number>>;
+  readonly #shapes: Readonly<Record<string, readonly number[]>>;
+
+  constructor(
+    device: Device,
+    rows: Readonly<Record<string, readonly number[]>>,
+    B: number,
+    capacity: number,
+  ) {
+    this.device = device;
+    this.B = B;
+    this.capacity = capacity;
+    this.#shapes = rows;
+    this.#widths = Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, sizeOf(row)]));
+    this.tensors = Object.fromEntries(
+      Object.entries(rows).map(([name, row]) => [name, keep(zeros(device, [B, capacity, ...row]))]),
+    );
+  }
+
+  /** Elements of one token of one sequence. */
+  get rowElements(): number {
+    return Object.values(this.#widths).reduce((sum, width) => sum + width, 0);
+  }
+
+  get bytes(): number {
+    return 4 * this.B * this.capacity * this.rowElements;
+  }
+
+  /** An empty store of the same rows. */
+  like(B: number, capacity: number): RowStore {
+    return new RowStore(this.device, this.#shapes, B, capacity);
+  }
+
+  /** Copies slots of tensors `[·, slots, ...row]` into this store; touches nothing else. */
+  copy(source: Rows, { from, to, count, fromB, toB }: Copy): void {
+    if (count === 0) return;
+    for (const [name, tensor] of Object.entries(this.tensors)) {
+      const width = this.#widths[name]!;
+      const other = source[name]!;
+      const slots = other.shape[1]!;
+      const sequences = fromB === undefined ? this.B : 1;
+      for (let i = 0; i < sequences; i++) {
+        const sourceRow = (fromB ?? i) * slots + from;
+        const targetRow = (toB ?? i) * this.capacity + to;
+        tensor.write(targetRow * width, other, sourceRow * width, count * width);
+      }
+    }
+  }
+
+  /** Sequence b becomes what `order[b]` was, in the first `used` slots; through temporary copies of the moved ones. */
+  reorder(order: readonly number[], used: number): void {
+    const moved = order.flatMap((from, b) => (from === b ? [] : [{ b, from }]));
+    if (moved.length === 0 || used === 0) return;
+    const temporary = this.like(moved.length, used);
+    moved.forEach(({ from }, i) => {
+      temporary.copy(this.tensors, { from: 0, to: 0, count: used, fromB: from, toB: i });
+    });
+    moved.forEach(({ b }, i) => {
+      this.copy(temporary.tensors, { from: 0, to: 0, count: used, fromB: i, toB: b });
+    });
+    temporary.dispose();
+  }
+
+  /** Another store with the same content. */
+  clone(): RowStore {
+    const copy = this.like(this.B, this.capacity);
+    for (const [name, tensor] of Object.entries(this.tensors)) copy.tensors[name]!.write(0, tensor);
+    return copy;
+  }
+
+  /**
+   * Reads runs of slots, joined, of every sequence: `[B, Σ count, ...row]` by name. Every read is asked for
+   * before the first is awaited, so later writes are not seen.
+   */
+  async read(runs: readonly Run[]): Promise<Readonly<Record<string, Float32Array>>> {
+    const slots = runs.reduce((sum, { count }) => sum + count, 0);
+    const names = Object.entries(this.tensors).map(async ([name, tensor]) => {
+      const width = this.#widths[name]!;
+      const all = new Float32Array(this.B * slots * width);
+      const buffer = tensor.use('save', name);
+      const parts = Array.from({ length: this.B }, (_, b) =>
+        runs
+          .filter(({ count }) => count > 0)
+          .map(({ start, count }) => {
+            const first = (b * this.capacity + start) * width;
+            return this.device.read(buffer, first, first + count * width);
+          }),
+      ).flat();
+      let offset = 0;
+      for (const part of await Promise.all(parts)) {
+        all.set(part, offset);
+        offset += part.length;
+      }
+      return [name, all] as const;
+    });
+    return Object.fromEntries(await Promise.all(names));
+  }
+
+  /** Writes host rows `[B, slots, ...row]`, from slot `from` of them on, into `count` slots from `to` on. */
+  fill(host: Readonly<Record<string, Float32Array>>, slots: number, { from, to, count }: Copy): void {
+    if (count === 0) return;
+    for (const [name, tensor] of Object.entries(this.tensors)) {
+      const width = this.#widths[name]!;
+      for (let b = 0; b < this.B; b++) {
+        const target = (b * this.capacity + to) * width;
+        tensor.write(target, host[name]!, (b * slots + from) * width, count * width);
+      }
+    }
+  }
+
+  /** The tensor of a name. */
+  of(name: string): Tensor {
+    return this.tensors[name]!;
+  }
+
+  dispose(): void {
+    for (const tensor of Object.values(this.tensors)) tensor.dispose();
+  }
+}

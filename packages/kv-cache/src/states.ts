@@ -1,0 +1,158 @@
+import { type Device, type LayerSpec, type StateKind, ValueError } from '@headwise/tensor';
+import { createContiguous } from './caches/contiguous.ts';
+import { createLatent } from './caches/latent.ts';
+import { createRecurrent } from './caches/recurrent.ts';
+import { createRing } from './caches/ring.ts';
+import { createShared } from './caches/shared.ts';
+import { checkCount } from './checks.ts';
+import type { Cache, CacheBytes, CacheOptions } from './contract.ts';
+import { CacheFileError } from './format/errors.ts';
+import { decodeCaches, encodeCaches } from './format/format.ts';
+import { checkSnapshot, type Persistent } from './format/snapshot.ts';
+import { checkProducer } from './kv.ts';
+
+/** How the states of a model are made. */
+export interface StatesOptions {
+  readonly device: Device;
+  /** Sequences. */
+  readonly B: number;
+  /** Longest sequence. A layer with a window holds its window when that is less. */
+  readonly capacity: number;
+  /**
+   * Other caches for layers of a kind: `{ full: (options) => createQuantized({ ...options, bits: 8 }) }`. What is
+   * left out is contiguous, a ring, latent or recurrent.
+   */
+  readonly create?: Readonly<Partial<Record<Exclude<StateKind, 'shared'>, (options: CacheOptions) => Cache>>>;
+  /** Tokens that can be cropped off a full window (speculative decoding); windows hold as many more. Default 0. */
+  readonly slack?: number;
+}
+
+/**
+ * The states of a model's layers, each by its own kind: the list that a model hands to its layers.
+ *
+ * They refuse together: where one layer could hold no more than `capacity` tokens, every layer refuses the token
+ * after it, so that the first layer of a step refuses and nothing has changed. Where every layer is a window or
+ * recurrent, nothing fills up and nothing is refused.
+ *
+ * @example
+ * const states = createStates(specs, { device, B: 1, capacity: 4096 });
+ *
+ * @throws {ValueError} for sizes that are not whole numbers ≥ 1, or a layer that shares with none before it.
+ */
+export function createStates(specs: readonly LayerSpec[], options: StatesOptions): Cache[] {
+  const { device, B, capacity, slack = 0, create = {} } = options;
+  checkCount('createStates', 'B', B);
+  checkCount('createStates', 'capacity', capacity);
+  checkCount('createStates', 'slack', slack, 0);
+  specs.forEach((spec, layer) => {
+    if (spec.kind === 'shared') checkProducer('createStates', specs, layer);
+  });
+  const forgets = ({ kind, cap }: LayerSpec): boolean => kind === 'window' && cap + slack <= capacity;
+  const fills = specs.some((spec) => !['recurrent', 'shared'].includes(spec.kind) && !forgets(spec));
+  const limit = fills ? capacity : undefined;
+
+  const states: Cache[] = [];
+  try {
+    specs.forEach((spec, layer) => {
+      if (spec.kind === 'shared') {
+        states.push(createShared({ spec, layer, producer: states[spec.producer!]! }));
+        return;
+      }
+      const room = forgets(spec) ? spec.cap + slack : capacity;
+      const make = create[spec.kind] ?? defaultFor(spec, forgets(spec));
+      states.push(make({ device, spec, B, layer, limit, capacity: room }));
+    });
+  } catch (error) {
+    disposeStates(states);
+    throw error;
+  }
+  return states;
+}
+
+function defaultFor({ kind }: LayerSpec, forgets: boolean): (options: CacheOptions) => Cache {
+  if (kind === 'recurrent') return createRecurrent;
+  if (kind === 'latent') return createLatent;
+  return forgets ? createRing : createContiguous;
+}
+
+/** Takes back the tokens from position `length` on, in every layer or (when one cannot) in none. */
+export function cropStates(states: readonly Cache[], length: number): void {
+  const own = owners(states);
+  for (const state of own) state.checkCrop(length);
+  for (const state of own) state.crop(length);
+}
+
+/** Sequence b becomes what sequence `order[b]` was, in every layer. */
+export function reorderStates(states: readonly Cache[], order: readonly number[]): void {
+  for (const state of owners(states)) state.reorder(order);
+}
+
+/** States of their own with the same content; shared layers read the clones of their producers. */
+export function cloneStates(states: readonly Cache[]): Cache[] {
+  const clones: Cache[] = [];
+  for (const state of states) {
+    const { spec, layer } = state;
+    const producer = clones.find((clone) => clone.layer === spec.producer);
+    clones.push(spec.kind === 'shared' ? createShared({ spec, layer, producer: producer! }) : state.clone());
+  }
+  return clones;
+}
+
+/** Forgets everything in every layer; keeps the memory. */
+export function resetStates(states: readonly Cache[]): void {
+  for (const state of owners(states)) state.reset();
+}
+
+/** The bytes of all layers together. */
+export function bytesOfStates(states: readonly Cache[]): CacheBytes {
+  const sum = { used: 0, full: 0, device: 0 };
+  for (const state of states) {
+    const { used, full, device } = state.bytes();
+    sum.used += used;
+    sum.full += full;
+    sum.device += device;
+  }
+  return sum;
+}
+
+/** One file with every layer that stores, as they are at the time of the call. */
+export async function saveStates(states: readonly Cache[]): Promise<Uint8Array> {
+  return encodeCaches(await Promise.all(owners(states).map((state) => persistent(state).snapshot())));
+}
+
+/**
+ * Takes over a file of `saveStates`, in every layer or in none.
+ * @throws {CacheFileError} if it is damaged, of another version, or another model's.
+ */
+export function loadStates(states: readonly Cache[], file: Uint8Array): void {
+  const snapshots = decodeCaches(file);
+  const own = owners(states).map(persistent);
+  if (snapshots.length !== own.length) {
+    const message = `it holds ${snapshots.length} layers, this model stores ${own.length}`;
+    throw new CacheFileError('mismatch', message);
+  }
+  const steps = own.map((state, i) => {
+    checkSnapshot(state, snapshots[i]!);
+    return state.restore(snapshots[i]!);
+  });
+  for (const step of steps) step();
+}
+
+/** Frees every layer. */
+export function disposeStates(states: readonly Cache[]): void {
+  for (const state of states) state.dispose();
+}
+
+function owners(states: readonly Cache[]): readonly Cache[] {
+  return states.filter(({ spec }) => spec.kind !== 'shared');
+}
+
+function persistent(state: Cache): Cache & Persistent {
+  if ('snapshot' in state && 'restore' in state) return state as Cache & Persistent;
+  throw new ValueError(
+    'saveStates',
+    `layer ${state.layer}`,
+    'must be a cache with snapshot and restore',
+    state.kind,
+  );
+}
