@@ -120,13 +120,14 @@ function checkState<Options>(
 }
 
 /** `full k [2, 8], v [2, 8]`; a cache may have a capacity of its own, so the cap counts only for windows. */
-function describeSpec({ kind, rows, constant, producer, cap }: LayerSpec): string {
+function describeSpec({ kind, rows, constant, producer, cap, sinks = 0 }: LayerSpec): string {
   const shapes = (of: LayerSpec['rows']): string =>
     Object.entries(of)
       .map(([key, shape]) => `${key} [${shape.join(', ')}]`)
       .join(', ');
   const parts = [shapes(rows), shapes(constant)].filter((part) => part !== '');
-  const window = kind === 'window' ? ` of ${cap} tokens` : '';
+  const first = sinks > 0 ? `, the first ${sinks} for good` : '';
+  const window = kind === 'window' ? ` of ${cap} tokens${first}` : '';
   const from = producer === undefined ? '' : ` of layer ${producer}`;
   return [`${kind}${window}${from}`, ...parts].join(': ');
 }

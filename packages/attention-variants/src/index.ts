@@ -17,6 +17,16 @@ export {
   type Placement,
   type VariantIdentity,
 } from './contract.ts';
+export { and, not, or } from './modifiers/compose.ts';
+export {
+  type Constants,
+  type MaskFunction,
+  maskModifier,
+  type ScoreFunction,
+  scoreModifier,
+} from './modifiers/define.ts';
+export { ModifierError } from './modifiers/error.ts';
+export { type Picture, type PictureSize, picture } from './modifiers/picture.ts';
 export { type RowHook, type SoftmaxVariant, softmaxVariant } from './softmax-variant.ts';
 export { crossLayer } from './variants/cross-layer.ts';
 export {

@@ -1,12 +1,14 @@
-import { slice, type Tensor } from '@headwise/tensor';
+import { type StateView, slice, type Tensor } from '@headwise/tensor';
 import type { AttendCall, AttendResult, LayerCall, LayerResult } from './contract.ts';
 import type { SoftmaxVariant } from './softmax-variant.ts';
 import {
+  cachePositions,
   mergeHeads,
   placement,
   positionBias,
   project,
   rotate,
+  rotateQueries,
   softmaxAttention,
   splitHeads,
 } from './wiring.ts';
@@ -34,20 +36,32 @@ export function runLayer<Options extends object>(
   { H, Hkv, maps }: { readonly H: number; readonly Hkv: number; readonly maps: number },
 ): LayerResult {
   const { x, weights, state, shape, options, layer, extras } = call;
+  const L = x.shape[1]!;
   const q = splitHeads(project(x, weights, 'q'), H);
-  const shared = (spec.producer?.(shape, options, layer) ?? layer) !== layer;
-  const turned = rotate(call, q, shared ? q : splitHeads(project(x, weights, 'k'), Hkv));
-  const view = shared
-    ? state.view()
-    : state.append({
-        ...named(splitMaps(turned.k, maps)),
-        v: splitHeads(project(x, weights, 'v'), Hkv / maps),
-      });
+  const append = (k: Tensor): StateView =>
+    state.append({
+      ...named(splitMaps(k, maps)),
+      v: splitHeads(project(x, weights, 'v'), Hkv / maps),
+    });
+  const producer = spec.producer?.(shape, options, layer) ?? layer;
+
+  let turned: Tensor;
+  let view: StateView;
+  if (producer !== layer) {
+    view = state.view();
+    turned = rotateQueries(call, q, state.turnsKeys ? cachePositions(x.device, view, L) : undefined);
+  } else if (state.turnsKeys) {
+    view = append(splitHeads(project(x, weights, 'k'), Hkv));
+    turned = rotateQueries(call, q, cachePositions(x.device, view, L));
+  } else {
+    const both = rotate(call, q, splitHeads(project(x, weights, 'k'), Hkv));
+    view = append(both.k);
+    turned = both.q;
+  }
 
   const keys = keyNames(maps).map((name) => view.rows[name]!);
-  const sizes = { H: H / maps, Lq: x.shape[1]!, Lk: keys[0]!.shape[1]! };
-  const bias = positionBias(spec.name, call, sizes, view);
-  const parts = { q: turned.q as Tensor, keys, v: view.rows.v!, ...placement(view), ...bias, extras };
+  const bias = positionBias(call, { H: H / maps, Lq: L, Lk: keys[0]!.shape[1]! }, view);
+  const parts = { q: turned, keys, v: view.rows.v!, ...placement(view), ...bias, extras };
   const { out, ...more } = score(spec, parts, weights, options, layer);
   return { y: project(mergeHeads(out), weights, 'o'), state, ...more };
 }

@@ -49,6 +49,8 @@ export interface SoftmaxVariant<Name extends string, Options extends object>
   readonly groups?: (H: number, options: Options) => number;
   /** Most tokens a layer keeps. Default all. */
   readonly cap?: (options: Options) => number;
+  /** Of these, the first tokens of a sequence, never forgotten. Default 0. */
+  readonly sinkTokens?: (options: Options) => number;
   /** The layer whose keys and values this one reads; itself when it has its own. Default itself. */
   readonly producer?: (shape: LayerShape, options: Options, layer: number) => number;
   readonly row?: RowHook<Options>;
@@ -137,7 +139,8 @@ function kvOf<Options extends object>(
   if (producer !== layer) return { kind: 'shared', rows: {}, cap, constant: {}, producer };
   const keys = keyNames(maps).map((key) => [key, [Hkv / maps, D]]);
   const rows = { ...Object.fromEntries(keys), v: [Hkv / maps, maps * Dv] };
-  return { kind: spec.cap ? 'window' : 'full', rows, cap, constant: {} };
+  const sinks = spec.sinkTokens?.(options) ?? 0;
+  return { kind: spec.cap ? 'window' : 'full', rows, cap, ...(sinks > 0 && { sinks }), constant: {} };
 }
 
 function costOf<Options extends object>(

@@ -1,9 +1,11 @@
 import {
   type AttentionExtra,
   attentionWith,
+  createPositions,
   type Device,
   linear,
   type Modifier,
+  type Positions,
   type StateView,
   type Tensor,
   tensor,
@@ -26,6 +28,9 @@ export interface ScoreParts {
   readonly modifiers?: readonly Modifier[] | undefined;
 }
 
+/** What of a call the encoding needs. */
+type Encoded = Pick<LayerCall<unknown>, 'position' | 'positions'>;
+
 type Weights = Readonly<Record<string, Tensor>>;
 
 /** `weights[name] · x`, with the bias `weights[name + '.bias']` where there is one: `[B, L, out]`. */
@@ -47,11 +52,29 @@ export function mergeHeads(x: Tensor): Tensor<'B L E'> {
 
 /** Turns queries and keys where the encoding is a rotation; else hands them back. */
 export function rotate(
-  call: Pick<LayerCall<unknown>, 'position' | 'positions'>,
+  call: Encoded,
   q: Tensor<'B L H D'>,
   k: Tensor<'B L H D'>,
 ): { readonly q: Tensor<'B L H D'>; readonly k: Tensor<'B L H D'> } {
   return call.position?.kind === 'rotation' ? call.position.rotate(q, k, call.positions) : { q, k };
+}
+
+/** Turns queries alone: those of a layer that reads keys which somebody else has turned. */
+export function rotateQueries(
+  { position, positions }: Encoded,
+  q: Tensor<'B L H D'>,
+  at: Positions = positions,
+): Tensor<'B L H D'> {
+  if (position?.kind !== 'rotation') return q;
+  return position.turn?.(q, at, 'q') ?? position.rotate(q, q, at).q;
+}
+
+/**
+ * Where the queries of this call stand for a cache that turns keys at positions of its own: its slots in use are
+ * counted densely, and the queries' own are the last of them.
+ */
+export function cachePositions(device: Device, view: StateView, L: number): Positions {
+  return createPositions(device, { start: view.valid - L, L });
 }
 
 /** What a view says beside its rows, in the words of a call of attention. */
@@ -66,25 +89,14 @@ export function placement(view: StateView): Placement {
   };
 }
 
-/**
- * The part that a position bias adds to the score of these queries and slots.
- *
- * @throws {ValueError} if the bias is a table by position and the slots do not stand in the order of positions.
- */
+/** The part that a position bias adds to the score of these queries and slots. */
 export function positionBias(
-  name: string,
   { position, x }: Pick<LayerCall<unknown>, 'position' | 'x'>,
   { H, Lq, Lk }: { readonly H: number; readonly Lq: number; readonly Lk: number },
-  view: StateView,
+  { offset, queryPositions, keyPositions }: StateView,
 ): Pick<AttendCall, 'bias' | 'slopes'> {
   if (position?.kind !== 'bias') return {};
-  const part = position.bias(x.device, H, Lq, Lk, view.offset);
-  if ('bias' in part && (view.keyPositions || view.queryPositions)) {
-    const rule =
-      'is a table by position, so slot j must hold position j: use a growing cache, or slopes (ALiBi)';
-    throw new ValueError(name, 'position', rule, `"${position.name}" with a cache that moves its slots`);
-  }
-  return part;
+  return position.bias(x.device, H, Lq, Lk, offset, { queryPositions, keyPositions });
 }
 
 /** Softmax attention of one call with these parts: every variant's score passes through here. */

@@ -26,12 +26,13 @@ export function plainStates(device: Device, B: number, specs: readonly LayerSpec
   return states;
 }
 
-/** Keeps rows: all of them, or the last `cap` (and what one call appends, which its own queries must see). */
+/** Keeps rows: all of them, or `cap` at most (and what one call appends, which its own queries must see). */
 class RowState implements LayerState {
   length = 0;
   readonly #rows = new Map<string, Tensor>();
+  /** Positions of the kept tokens, rising. */
+  #held: readonly number[] = [];
   #view: StateView | undefined;
-  #first = 0;
 
   constructor(
     readonly B: number,
@@ -48,17 +49,22 @@ class RowState implements LayerState {
       return added.shape[1]!;
     });
     const L = lengths[0] ?? 0;
-    const held = this.length - this.#first;
-    const kept = Math.min(held, this.spec.cap - 1);
+    const { cap, sinks = 0 } = this.spec;
+    // of `cap` tokens one is the next query's own
+    const oldest = this.length - (cap - sinks - 1);
+    const slots = this.#held.flatMap((position, slot) =>
+      position < sinks || position >= oldest ? [slot] : [],
+    );
     for (const [name, added] of Object.entries(rows)) {
-      const joined = joinRows(this.#rows.get(name), added, held - kept);
+      const joined = joinRows(this.#rows.get(name), slots, added);
       this.#rows.get(name)?.dispose();
       this.#rows.set(name, keep(joined));
     }
-    this.#first += held - kept;
-    this.#view = this.#describe(kept + L);
+    const fresh = Array.from({ length: L }, (_, i) => this.length + i);
+    this.#held = [...slots.map((slot) => this.#held[slot]!), ...fresh];
+    this.#describe();
     this.length += L;
-    return this.#view;
+    return this.view();
   }
 
   view(): StateView {
@@ -81,27 +87,39 @@ class RowState implements LayerState {
     this.#view = undefined;
   }
 
-  #describe(valid: number): StateView {
+  #describe(): void {
     this.#view?.keyPositions?.dispose();
     const rows = Object.fromEntries(this.#rows);
+    const valid = this.#held.length;
     const view = { rows, valid, offset: this.length };
-    if (this.#first === 0) return view;
-    const device = Object.values(rows)[0]!.device;
-    const positions = Int32Array.from({ length: valid }, (_, j) => this.#first + j);
-    return { ...view, keyPositions: keep(tensor<'B Lk'>(device, positions, [1, valid])) };
+    if (this.#held.every((position, slot) => position === slot)) {
+      this.#view = view;
+      return;
+    }
+    const { device } = Object.values(rows)[0]!;
+    const positions = tensor<'B Lk'>(device, Int32Array.from(this.#held), [1, valid]);
+    this.#view = { ...view, keyPositions: keep(positions) };
   }
 }
 
-/** `[B, held − skip + L, …]`: what is held, less the first `skip` tokens, then what is added. */
-function joinRows(held: Tensor | undefined, added: Tensor, skip: number): Tensor {
+/** `[B, slots + L, …]`: the slots of what is held, then what is added. */
+function joinRows(held: Tensor | undefined, slots: readonly number[], added: Tensor): Tensor {
   const [B, L, ...row] = added.shape as [number, number, ...number[]];
   const width = row.reduce((size, axis) => size * axis, 1);
-  const kept = held ? held.shape[1]! - skip : 0;
+  const kept = slots.length;
   const joined = zeros(added.device, [B, kept + L, ...row]);
   for (let b = 0; b < B; b++) {
-    const to = b * (kept + L) * width;
-    if (held && kept > 0) joined.write(to, held, (b * held.shape[1]! + skip) * width, kept * width);
-    joined.write(to + kept * width, added, b * L * width, L * width);
+    const to = b * (kept + L);
+    for (let first = 0, end = 0; held && first < kept; first = end) {
+      while (end < kept && slots[end]! - slots[first]! === end - first) end++;
+      joined.write(
+        (to + first) * width,
+        held,
+        (b * held.shape[1]! + slots[first]!) * width,
+        (end - first) * width,
+      );
+    }
+    joined.write((to + kept) * width, added, b * L * width, L * width);
   }
   return joined;
 }
