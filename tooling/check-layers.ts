@@ -15,6 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   '@headwise/positional': ['@headwise/tensor'],
   '@headwise/kv-cache': ['@headwise/tensor'],
   '@headwise/sampling': [],
+  '@headwise/device-wasm': ['@headwise/tensor'],
   '@headwise/models': [
     '@headwise/tensor',
     '@headwise/attention-variants',
@@ -29,6 +30,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     '@headwise/kv-cache',
     '@headwise/sampling',
     '@headwise/models',
+    '@headwise/device-wasm',
   ],
 };
 const everything = [...Object.keys(mayImport)];

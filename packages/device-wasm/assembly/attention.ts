@@ -1,0 +1,113 @@
+import { at, int, num, ptr } from './job';
+import { splat, tanh } from './vector';
+
+/**
+ * Arguments that all kernels of attention share, and the rule that turns dot products into scores.
+ *
+ * ```text
+ * 0 q [B, Lq, H, D]   1 k [B, Lk, Hkv, D]   2 v [B, Lk, Hkv, Dw]   3 out [B, Lq, H, Dv]   4 lse [B, H, Lq] or 0
+ * 5 B  6 Lq  7 H  8 D  9 Lk  10 Hkv  11 Dw  12 Dv  13 keys that may be seen, from the first
+ * 14 causal  15 scale  16 offset  17 before  18 after  19 sinkTokens  20 softcap
+ * 21 slopes or 0   22 bias or 0, 23 its floats from batch to batch, 24 from head to head   25 sinks or 0
+ * 26 query positions or 0, 27 from batch to batch   28, 29 the same of keys   30, 31 the same of keyUntil
+ * ```
+ *
+ * Scores are kept in base 2 (times log2 e): 2^x is the cheaper exponential.
+ */
+export const LOG2E: f32 = 1.4426950408889634;
+
+// @ts-ignore: decorator
+@inline export function queryPosition(b: i32, i: i32): i32 {
+  return ptr(26) ? load<i32>(at(ptr(26), b * int(27) + i)) : int(16) + i;
+}
+
+// @ts-ignore: decorator
+@inline export function keyPosition(b: i32, j: i32): i32 {
+  return ptr(28) ? load<i32>(at(ptr(28), b * int(29) + j)) : j;
+}
+
+/** What multiplies q: base 2 from the start, unless the softcap has to see the score first. */
+// @ts-ignore: decorator
+@inline export function queryScale(): f32 {
+  return num(20) > 0 ? num(15) : num(15) * LOG2E;
+}
+
+/** Softcap, slopes or a bias table: scores are more than scaled dot products. */
+// @ts-ignore: decorator
+@inline export function isScored(): bool {
+  return num(20) > 0 || ptr(21) !== 0 || ptr(22) !== 0;
+}
+
+/** How a tile of keys is seen by some queries. */
+export const HIDDEN: i32 = 0;
+export const PARTLY: i32 = 1;
+export const WHOLLY: i32 = 2;
+
+/**
+ * How queries at positions `qLow … qHigh` see keys at positions `kLow … kHigh`, of which `holes` says whether some
+ * do not exist (an empty slot, a number beyond the last key).
+ */
+export function visibility(qLow: i32, qHigh: i32, kLow: i32, kHigh: i32, holes: bool): i32 {
+  const causal = int(14) !== 0, before = int(17), after = int(18), sinkTokens = int(19);
+  if (kLow > kHigh || (causal && kLow > qHigh)) return HIDDEN;
+  if (kLow >= sinkTokens && (qLow - kHigh > before || kLow - qHigh > after)) return HIDDEN;
+  const inWindow = (qHigh - kLow <= before && kHigh - qLow <= after) || kHigh < sinkTokens;
+  if (holes || ptr(30) || ptr(22) || (causal && kHigh > qLow) || !inWindow) return PARTLY;
+  return WHOLLY;
+}
+
+/**
+ * Positions of the keys `first … first + count − 1` into `positions`, and keyUntil into `until`; −1 where there is
+ * no key.
+ */
+export function readKeys(b: i32, first: i32, count: i32, positions: usize, until: usize): void {
+  const n = int(13);
+  for (let l = 0; l < count; l++) {
+    const j = first + l;
+    store<i32>(at(positions, l), j < n ? keyPosition(b, j) : -1);
+    if (ptr(30)) store<i32>(at(until, l), j < n ? load<i32>(at(ptr(30), b * int(31) + j)) : -1);
+  }
+}
+
+/**
+ * Turns one row of dot products into scores in base 2.
+ *
+ * @param row `count` numbers, a multiple of 4, for the keys `first …`
+ * @param positions of these keys, and `until`, as `readKeys` left them
+ * @param masked whether some key may be hidden: those become −∞
+ */
+export function finishScores(row: usize, count: i32, first: i32, b: i32, h: i32, i: i32, qPosition: i32, positions: usize, until: usize, masked: bool): void {
+  const cap = num(20), slope: f32 = ptr(21) ? load<f32>(at(ptr(21), h)) * LOG2E : 0;
+  const q = i32x4.splat(qPosition);
+  const bias = ptr(22) ? at(ptr(22), b * int(23) + h * int(24) + i * int(9) + first) : 0;
+  const biased = bias ? min(count, int(9) - first) : 0;
+  for (let l = 0; l < count; l += 4) {
+    let s = v128.load(at(row, l));
+    const k = v128.load(at(positions, l));
+    if (cap > 0) s = f32x4.mul(tanh(f32x4.div(s, splat(cap))), splat(cap * LOG2E));
+    const distance = i32x4.sub(q, k);
+    if (slope !== 0) s = f32x4.sub(s, f32x4.mul(splat(slope), f32x4.convert_i32x4_s(i32x4.abs(distance))));
+    if (l < biased) s = f32x4.add(s, f32x4.mul(biasOf(at(bias, l), biased - l), splat(LOG2E)));
+    if (masked) s = v128.bitselect(splat(-Infinity), s, hidden(distance, k, q, until, l));
+    v128.store(at(row, l), s);
+  }
+}
+
+function biasOf(from: usize, left: i32): v128 {
+  if (left >= 4) return v128.load(from);
+  let v = v128.load32_zero(from);
+  if (left > 1) v = v128.load_lane<f32>(from, v, 1, 4);
+  if (left > 2) v = v128.load_lane<f32>(from, v, 2, 8);
+  return v;
+}
+
+// @ts-ignore: decorator
+@inline function hidden(distance: v128, k: v128, q: v128, until: usize, l: i32): v128 {
+  const zero = i32x4.splat(0);
+  let mask = i32x4.lt_s(k, zero);
+  if (int(14)) mask = v128.or(mask, i32x4.lt_s(distance, zero));
+  const outside = v128.or(i32x4.gt_s(distance, i32x4.splat(int(17))), i32x4.lt_s(distance, i32x4.splat(-int(18))));
+  mask = v128.or(mask, v128.and(outside, i32x4.ge_s(k, i32x4.splat(int(19)))));
+  if (ptr(30)) mask = v128.or(mask, i32x4.gt_s(q, v128.load(at(until, l))));
+  return mask;
+}

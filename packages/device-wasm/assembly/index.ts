@@ -1,0 +1,76 @@
+import { attentionPackTask } from './attention-pack';
+import { combineTask, decodeTask } from './decode';
+import { gatherTask, rowsTask } from './copy';
+import { mapTask } from './elementwise';
+import { CONTROL, OPEN } from './job';
+import { Kernel } from './kernel-list';
+import { matrixTask } from './matrix';
+import { normTask, rotaryTask, softmaxTask } from './rowwise';
+import { panelPackTask, panelUnpackTask } from './panel';
+import { prefillTask } from './prefill';
+import { argmaxTask, topKTask } from './rank';
+import { scoresTask } from './scores';
+
+/** Takes tasks of the open job until none is left. Every thread runs this. */
+export function work(thread: i32): void {
+  const tasks = load<i32>(CONTROL, 8);
+  const kernel = load<i32>(CONTROL, 12);
+  const scratch = load<usize>(CONTROL, 20) + <usize>thread * load<usize>(CONTROL, 24);
+  const step = load<i32>(CONTROL, 28);
+  for (;;) {
+    const next = atomic.add<i32>(CONTROL + 4, 1);
+    if (next >= tasks) return;
+    const task = step === 1 ? next : <i32>((<i64>next * step) % tasks);
+    run(kernel, task, scratch);
+  }
+}
+
+/** A helper's turn: comes in if the job is still open, takes tasks, goes out. */
+export function help(thread: i32): void {
+  for (;;) {
+    const state = atomic.load<i32>(CONTROL);
+    if (!(state & OPEN)) return;
+    if (atomic.cmpxchg<i32>(CONTROL, state, state + 1) === state) break;
+  }
+  // only now can the job not change any more; a thread beyond its helpers has no scratch memory here
+  if (thread <= load<i32>(CONTROL, 16)) work(thread);
+  atomic.sub<i32>(CONTROL, 1);
+}
+
+/** Opens the job that the control block describes. */
+export function open(): void {
+  atomic.store<i32>(CONTROL + 4, 0);
+  atomic.store<i32>(CONTROL, OPEN);
+}
+
+/** Lets no more helpers in; returns how many are still inside. */
+export function close(): i32 {
+  return atomic.and<i32>(CONTROL, ~OPEN) & ~OPEN;
+}
+
+/** Waits for the helpers to go out, for so many looks; returns how many are left. */
+export function settle(looks: i32): i32 {
+  while (looks-- > 0) if (atomic.load<i32>(CONTROL) === 0) return 0;
+  return atomic.load<i32>(CONTROL);
+}
+
+function run(kernel: i32, task: i32, scratch: usize): void {
+  switch (kernel) {
+    case Kernel.panelPack: return panelPackTask(task);
+    case Kernel.panelUnpack: return panelUnpackTask(task);
+    case Kernel.matrix: return matrixTask(task, scratch);
+    case Kernel.map: return mapTask(task);
+    case Kernel.norm: return normTask(task);
+    case Kernel.softmax: return softmaxTask(task);
+    case Kernel.rotary: return rotaryTask(task);
+    case Kernel.rows: return rowsTask(task);
+    case Kernel.gather: return gatherTask(task);
+    case Kernel.argmax: return argmaxTask(task);
+    case Kernel.topK: return topKTask(task);
+    case Kernel.attentionPack: return attentionPackTask(task);
+    case Kernel.prefill: return prefillTask(task, scratch);
+    case Kernel.decode: return decodeTask(task, scratch);
+    case Kernel.combine: return combineTask(task);
+    case Kernel.scores: return scoresTask(task);
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * The control block: one job at a time, made of numbered tasks that any thread may take. It lies at a fixed place
+ * at the bottom of the memory.
+ *
+ * ```text
+ * +0   state     open flag (bit 30) | helpers inside
+ * +4   next      the next task to hand out
+ * +8   tasks     how many there are
+ * +12  kernel    a number of Kernel
+ * +16  helpers   the last helper that may take tasks
+ * +20  scratch   working memory of thread 0; thread n has its own at + n · stride
+ * +24  stride
+ * +28  step      task n of the queue is task n · step mod tasks of the kernel (1, but for tests)
+ * +64  arguments of the kernel, 32 bits each
+ * ```
+ */
+export const CONTROL: usize = 1024;
+export const ARGUMENTS: usize = CONTROL + 64;
+export const OPEN: i32 = 1 << 30;
+
+/** Argument n of the running kernel, as an integer. */
+// @ts-ignore: decorator
+@inline export function int(n: i32): i32 {
+  return load<i32>(ARGUMENTS + (<usize>n << 2));
+}
+
+/** Argument n as an address. */
+// @ts-ignore: decorator
+@inline export function ptr(n: i32): usize {
+  return load<usize>(ARGUMENTS + (<usize>n << 2));
+}
+
+/** Argument n as a number. */
+// @ts-ignore: decorator
+@inline export function num(n: i32): f32 {
+  return load<f32>(ARGUMENTS + (<usize>n << 2));
+}
+
+/** Address of element n of an f32 array. */
+// @ts-ignore: decorator
+@inline export function at(base: usize, n: i32): usize {
+  return base + (<usize>n << 2);
+}

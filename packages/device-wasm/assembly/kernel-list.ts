@@ -1,0 +1,56 @@
+/** The kernels by number; this file is read by TypeScript and by AssemblyScript. */
+export enum Kernel {
+  panelPack = 0,
+  panelUnpack = 1,
+  matrix = 2,
+  map = 3,
+  norm = 4,
+  softmax = 5,
+  rotary = 6,
+  rows = 7,
+  gather = 8,
+  argmax = 9,
+  topK = 10,
+  attentionPack = 11,
+  prefill = 12,
+  decode = 13,
+  combine = 14,
+  scores = 15,
+}
+
+/** How the weights of a panel are stored. */
+export enum Format {
+  f32 = 0,
+  f16 = 1,
+  bf16 = 2,
+  Q8_0 = 3,
+  Q4_0 = 4,
+  Q4_1 = 5,
+}
+
+/** What `map` computes from one or two numbers. */
+export enum Map {
+  add = 0,
+  multiply = 1,
+  silu = 2,
+  gelu = 3,
+  geluTanh = 4,
+  relu = 5,
+  gatedSilu = 6,
+  gatedGelu = 7,
+  gatedGeluTanh = 8,
+}
+
+/** Sizes of tiles. */
+export enum Tile {
+  /** Keys of one tile of prefill. */
+  keys = 64,
+  /** Queries of one task of prefill; a multiple of 6. */
+  queries = 48,
+  /** Keys of one task of decode. */
+  chunk = 128,
+  /** Most steps of depth that a block of the matrix product takes at once; a multiple of 32. */
+  depth = 384,
+  /** Most rows of x that one task of the matrix product takes; a multiple of 6. */
+  rows = 48,
+}

@@ -1,0 +1,123 @@
+import { dequantizePanel, quantizedRow } from './dequantize';
+import { panelBytes } from './format';
+import { at, int, ptr } from './job';
+import { Format, Tile } from './kernel-list';
+import { tile1, tile2, tile3, tile4, tile5, tile6 } from './micro';
+
+/**
+ * y[g, m, o] = Σ_k x[g, m, k] · w[g, o, k] + bias[o], with w in panels.
+ *
+ * ```text
+ * arguments  0 x, 1 floats from row to row, 2 floats from batch to batch
+ *            3 panels, 4 bytes from batch to batch, 5 bias or 0
+ *            6 y, 7 floats from row to row, 8 floats from batch to batch
+ *            9 M, 10 O, 11 K, 12 rows a task, 13 panels a task, 14 row tasks, 15 panel tasks, 16 format, 17 depth
+ * scratch    x packed 6 rows at a time [rows/6][depth][6], one dequantized panel [depth][8], one tile [6][8]
+ * ```
+ *
+ * The depth is cut into blocks whose size depends on K alone, so that a sum is always taken in the same order.
+ */
+export function matrixTask(task: i32, scratch: usize): void {
+  const rowTasks = int(14), panelTasks = int(15);
+  const panelTask = task % panelTasks;
+  const rest = task / panelTasks;
+  const rowTask = rest % rowTasks, g = rest / rowTasks;
+  const O = int(10), K = int(11);
+  const firstRow = rowTask * int(12), rows = min(int(12), int(9) - firstRow);
+  const firstPanel = panelTask * int(13), panels = min(int(13), ((O + 7) >> 3) - firstPanel);
+  const x = at(ptr(0), g * int(2) + firstRow * int(1));
+  const y = at(ptr(6), g * int(8) + firstRow * int(7) + (firstPanel << 3));
+  const format = int(16);
+  const w = ptr(3) + <usize>g * ptr(4) + <usize>firstPanel * panelBytes(format, K);
+  const bias = ptr(5) === 0 ? 0 : at(ptr(5), firstPanel << 3);
+  const width = min(panels << 3, O - (firstPanel << 3));
+  if (int(9) === 1) vectorTimesPanels(x, w, bias, y, K, panels, width, format, scratch);
+  else rowsTimesPanels(x, w, bias, y, K, rows, panels, width, format, scratch);
+}
+
+function vectorTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, panels: i32, width: i32, format: i32, scratch: usize): void {
+  const size = panelBytes(format, K);
+  for (let panel = 0; panel < panels; panel++) {
+    const left = width - (panel << 3);
+    const target = left >= 8 ? at(y, panel << 3) : scratch;
+    if (bias) copyRow(at(bias, panel << 3), target, min(8, left));
+    if (format === Format.f32) tile1(x, w, target, K, 0, bias !== 0);
+    else quantizedRow(x, w, target, K, format, bias !== 0);
+    if (left < 8) copyRow(scratch, at(y, panel << 3), left);
+    w += size;
+  }
+}
+
+function rowsTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, rows: i32, panels: i32, width: i32, format: i32, scratch: usize): void {
+  const ldx = <usize>int(1) << 2, ldy = <usize>int(7) << 2, depth = int(17);
+  const wide = scratch + Tile.rows * Tile.depth * 4, corner = wide + Tile.depth * 32;
+  const size = panelBytes(format, K);
+  if (bias) for (let row = 0; row < rows; row++) copyRow(bias, y + <usize>row * ldy, width);
+
+  let k0 = 0;
+  do {
+    const steps = min(depth, K - k0);
+    for (let row = 0; row < rows; row += 6) packRows(at(x, k0) + <usize>row * ldx, ldx, at(scratch, row * steps), min(6, rows - row), steps);
+    const add = bias !== 0 || k0 > 0;
+    for (let panel = 0; panel < panels; panel++) {
+      let b = w + <usize>panel * size + panelBytes(format, k0);
+      if (format !== Format.f32) {
+        dequantizePanel(b, wide, steps, format);
+        b = wide;
+      }
+      const left = width - (panel << 3);
+      for (let row = 0; row < rows; row += 6) {
+        const high = min(6, rows - row);
+        const target = at(y, panel << 3) + <usize>row * ldy;
+        if (left >= 8) tile(high, at(scratch, row * steps), b, target, steps, ldy, add);
+        else {
+          tile(high, at(scratch, row * steps), b, corner, steps, 32, false);
+          for (let r: usize = 0; r < <usize>high; r++) addRow(corner + (r << 5), target + r * ldy, left, add);
+        }
+      }
+    }
+    k0 += steps;
+  } while (k0 < K);
+}
+
+function tile(rows: i32, a: usize, b: usize, c: usize, depth: i32, ldc: usize, add: bool): void {
+  switch (rows) {
+    case 6: return tile6(a, b, c, depth, ldc, add);
+    case 5: return tile5(a, b, c, depth, ldc, add);
+    case 4: return tile4(a, b, c, depth, ldc, add);
+    case 3: return tile3(a, b, c, depth, ldc, add);
+    case 2: return tile2(a, b, c, depth, ldc, add);
+    default: return tile1(a, b, c, depth, ldc, add);
+  }
+}
+
+/** `[rows, steps]` → `[steps][rows]` */
+function packRows(x: usize, ldx: usize, target: usize, rows: i32, steps: i32): void {
+  if (rows === 6) return packSix(x, ldx, target, steps);
+  for (let k = 0; k < steps; k++)
+    for (let row = 0; row < rows; row++) {
+      store<f32>(target, load<f32>(at(x, k) + <usize>row * ldx));
+      target += 4;
+    }
+}
+
+function packSix(x: usize, ldx: usize, target: usize, steps: i32): void {
+  const x1 = x + ldx, x2 = x1 + ldx, x3 = x2 + ldx, x4 = x3 + ldx, x5 = x4 + ldx;
+  for (let k: usize = 0; k < <usize>steps << 2; k += 4) {
+    store<f32>(target, load<f32>(x + k));
+    store<f32>(target, load<f32>(x1 + k), 4);
+    store<f32>(target, load<f32>(x2 + k), 8);
+    store<f32>(target, load<f32>(x3 + k), 12);
+    store<f32>(target, load<f32>(x4 + k), 16);
+    store<f32>(target, load<f32>(x5 + k), 20);
+    target += 24;
+  }
+}
+
+function copyRow(from: usize, to: usize, count: i32): void {
+  memory.copy(to, from, <usize>count << 2);
+}
+
+function addRow(from: usize, to: usize, count: i32, add: bool): void {
+  for (let n = 0; n < count; n++) store<f32>(at(to, n), load<f32>(at(from, n)) + (add ? load<f32>(at(to, n)) : 0));
+}

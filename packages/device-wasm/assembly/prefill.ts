@@ -1,0 +1,211 @@
+import { finishScores, HIDDEN, isScored, keyPosition, LOG2E, PARTLY, queryPosition, queryScale, readKeys, visibility } from './attention';
+import { at, int, ptr } from './job';
+import { Tile } from './kernel-list';
+import { tile6, tile6Strided } from './micro';
+import { exp2Down, madd, maxOf, splat, sumOf } from './vector';
+
+/**
+ * Attention for many queries: one task is 48 queries of one head, taken 6 at a time against tiles of 64 keys, with
+ * the softmax kept up to date as larger scores come (Dao et al. 2022, "FlashAttention", algorithm 1; Milakov &
+ * Gimelshein 2018). Tiles that no query sees are skipped, and of the others only the panels that are seen are
+ * computed.
+ *
+ * ```text
+ * arguments  of attention, and 32 keys, 33 values, 34 odd tiles, 35 tiles, 36 query blocks
+ * scratch    queries packed [8][D][6] | sums [48][Dv up to 8] | scores [6][64] | maxima [48] | totals [48]
+ *            positions of queries [48] | of keys [64] | until [64]
+ * ```
+ */
+export function prefillTask(task: i32, scratch: usize): void {
+  const H = int(7), Lq = int(6), D = int(8), blocks = int(36);
+  // with a causal mask the last block is the longest: it goes first
+  const block = blocks - 1 - task / (H * int(5));
+  const rest = task % (H * int(5));
+  const b = rest / H, h = rest % H;
+  const first = block * Tile.queries, rows = min(Tile.queries, Lq - first);
+  const width = (int(12) + 7) & ~7;
+
+  const queries = scratch;
+  const sums = at(queries, Tile.queries * D);
+  const scores = at(sums, Tile.queries * width);
+  const maxima = at(scores, 6 * Tile.keys);
+  const totals = at(maxima, Tile.queries);
+  const qPositions = at(totals, Tile.queries);
+  const kPositions = at(qPositions, Tile.queries);
+  const until = at(kPositions, Tile.keys);
+
+  packQueries(b, h, first, rows, queries, qPositions);
+  memory.fill(sums, 0, <usize>(Tile.queries * width) << 2);
+  const sink: f32 = ptr(25) ? load<f32>(at(ptr(25), h)) * LOG2E : -Infinity;
+  for (let row = 0; row < Tile.queries; row++) {
+    store<f32>(at(maxima, row), sink);
+    store<f32>(at(totals, row), sink === -Infinity ? 0 : 1);
+  }
+  for (let tile = 0; tile < int(35); tile++) tileOfKeys(b, h, first, rows, tile, scratch);
+  writeRows(b, h, first, rows, sums, width, maxima, totals);
+}
+
+/** Queries times the scale as `[group of 6][D][6]`; rows that do not exist are zeros at the last position. */
+function packQueries(b: i32, h: i32, first: i32, rows: i32, target: usize, positions: usize): void {
+  const H = int(7), D = int(8), scale = queryScale();
+  const stride = <usize>(H * D) << 2;
+  const q = at(ptr(0), ((b * int(6) + first) * H + h) * D);
+  for (let row = 0; row < Tile.queries; row++) {
+    const real = row < rows;
+    store<i32>(at(positions, row), queryPosition(b, first + min(row, rows - 1)));
+    let to = at(target, (row / 6) * 6 * D + (row % 6));
+    let from = q + <usize>row * stride;
+    for (let d = 0; d < D; d++) {
+      store<f32>(to, real ? load<f32>(from) * scale : 0);
+      to += 24;
+      from += 4;
+    }
+  }
+}
+
+// one tile of keys against all groups of 6 queries; its many locals are the addresses of the scratch areas
+function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: usize): void {
+  const D = int(8), n = int(13), width = (int(12) + 7) & ~7;
+  const sums = at(scratch, Tile.queries * D);
+  const scores = at(sums, Tile.queries * width);
+  const maxima = at(scores, 6 * Tile.keys);
+  const totals = at(maxima, Tile.queries);
+  const qPositions = at(totals, Tile.queries);
+  const kPositions = at(qPositions, Tile.queries);
+  const until = at(kPositions, Tile.keys);
+
+  const j0 = tile * Tile.keys, listed = ptr(28) !== 0 || ptr(26) !== 0;
+  const count = min(Tile.keys, n - j0);
+  let kLow = j0, kHigh = j0 + count - 1, holes = count < Tile.keys;
+  if (ptr(28)) {
+    kLow = i32.MAX_VALUE;
+    kHigh = -1;
+    for (let l = 0; l < count; l++) {
+      const position = keyPosition(b, j0 + l);
+      if (position < 0) holes = true;
+      else {
+        kLow = min(kLow, position);
+        kHigh = max(kHigh, position);
+      }
+    }
+  }
+  const scored = isScored();
+  let read = false;
+  const kv = (b * int(10) + h / (int(7) / int(10))) * int(35) + tile;
+  const keys = ptr(32) + <usize>kv * <usize>(Tile.keys * D) * 4;
+  const values = ptr(33) + <usize>kv * <usize>(Tile.keys * width) * 4;
+  const odd = load<i32>(at(ptr(34), kv)) !== 0;
+
+  for (let group = 0; group < rows; group += 6) {
+    let qLow = load<i32>(at(qPositions, group)), qHigh = qLow;
+    for (let row = 1; row < 6; row++) {
+      const position = load<i32>(at(qPositions, group + row));
+      qLow = min(qLow, position);
+      qHigh = max(qHigh, position);
+    }
+    const seen = visibility(qLow, qHigh, kLow, kHigh, holes);
+    if (seen === HIDDEN) continue;
+    let from = 0, to: i32 = Tile.keys;
+    if (!listed) {
+      if (int(14)) to = min(to, (qHigh + 1 - j0 + 7) & ~7);
+      to = min(to, (count + 7) & ~7);
+      if (j0 >= int(19)) from = max(0, qLow - int(17) - j0) & ~7;
+    }
+    const masked = seen === PARTLY;
+    if ((masked || scored) && !read) {
+      readKeys(b, j0, Tile.keys, kPositions, until);
+      read = true;
+    }
+    const q = at(scratch, group * D);
+    for (let j = from; j < to; j += 8) tile6(q, keys + <usize>(j * D) * 4, at(scores, j), D, Tile.keys * 4, false);
+    if (masked || scored)
+      for (let row = 0; row < min(6, rows - group); row++)
+        finishScores(at(scores, row * Tile.keys + from), to - from, j0 + from, b, h, first + group + row, load<i32>(at(qPositions, group + row)), at(kPositions, from), at(until, from), masked);
+    for (let row = 0; row < 6; row++)
+      softmaxRow(at(scores, row * Tile.keys + from), to - from, at(maxima, group + row), at(totals, group + row), at(sums, (group + row) * width), width, masked);
+    const target = at(sums, group * width);
+    if (odd && masked) carefulSums(scores, from, to, values, target, width);
+    else
+      for (let d = 0; d < width; d += 8)
+        tile6Strided(at(scores, from), values + <usize>(d * Tile.keys + from * 8) * 4, at(target, d), to - from, <usize>width << 2, true);
+  }
+}
+
+/** Scores of one row into weights; when a larger score came, what was summed so far shrinks. */
+function softmaxRow(row: usize, count: i32, maximum: usize, total: usize, sums: usize, width: i32, masked: bool): void {
+  const end = at(row, count);
+  let top = v128.load(row), top1 = v128.load(row, 16);
+  for (let p = row + 32; p < end; p += 32) {
+    top = f32x4.max(top, v128.load(p));
+    top1 = f32x4.max(top1, v128.load(p, 16));
+  }
+  const before = load<f32>(maximum);
+  const m = max(before, maxOf(f32x4.max(top, top1)));
+  if (m === -Infinity) {
+    memory.fill(row, 0, <usize>count << 2);
+    return;
+  }
+  let sum: f32 = load<f32>(total);
+  if (m !== before) {
+    store<f32>(maximum, m);
+    if (before !== -Infinity) {
+      const shrink = exp2Down(splat(before - m));
+      sum *= f32x4.extract_lane(shrink, 0);
+      for (let d = 0; d < width; d += 4) v128.store(at(sums, d), f32x4.mul(shrink, v128.load(at(sums, d))));
+    }
+  }
+  const shift = splat(m);
+  let s0 = splat(0), s1 = splat(0);
+  if (masked)
+    for (let p = row; p < end; p += 16) {
+      const s = v128.load(p);
+      const w = v128.and(exp2Down(f32x4.sub(s, shift)), f32x4.ne(s, splat(-Infinity)));
+      v128.store(p, w);
+      s0 = f32x4.add(s0, w);
+    }
+  else
+    for (let p = row; p < end; p += 32) {
+      const w0 = exp2Down(f32x4.sub(v128.load(p), shift)), w1 = exp2Down(f32x4.sub(v128.load(p, 16), shift));
+      v128.store(p, w0);
+      v128.store(p, w1, 16);
+      s0 = f32x4.add(s0, w0);
+      s1 = f32x4.add(s1, w1);
+    }
+  store<f32>(total, sum + sumOf(f32x4.add(s0, s1)));
+}
+
+/**
+ * The weighted sum for a tile in which a value is NaN or infinite: a hidden key must not be multiplied by 0. In the
+ * order of the micro-kernel, so that a number hidden behind a mask does not change the last bit.
+ */
+function carefulSums(scores: usize, from: i32, to: i32, values: usize, sums: usize, width: i32): void {
+  for (let row = 0; row < 6; row++)
+    for (let d = 0; d < width; d += 4) {
+      let sum = splat(0);
+      for (let j = from; j < to; j++) {
+        const w = load<f32>(at(scores, row * Tile.keys + j));
+        if (w !== 0) sum = madd(splat(w), v128.load(values + <usize>((d & ~7) * Tile.keys + j * 8 + (d & 4)) * 4), sum);
+      }
+      const target = at(sums, row * width + d);
+      v128.store(target, f32x4.add(sum, v128.load(target)));
+    }
+}
+
+function writeRows(b: i32, h: i32, first: i32, rows: i32, sums: usize, width: i32, maxima: usize, totals: usize): void {
+  const H = int(7), Lq = int(6), Dv = int(12);
+  for (let row = 0; row < rows; row++) {
+    const m = load<f32>(at(maxima, row)), total = load<f32>(at(totals, row));
+    const scale: f32 = m === m ? (total === 0 ? 0 : 1 / total) : NaN;
+    const from = at(sums, row * width);
+    const to = at(ptr(3), ((b * Lq + first + row) * H + h) * Dv);
+    let d = 0;
+    for (; d + 4 <= Dv; d += 4) v128.store(at(to, d), f32x4.mul(splat(scale), v128.load(at(from, d))));
+    for (; d < Dv; d++) store<f32>(at(to, d), scale * load<f32>(at(from, d)));
+    if (ptr(4)) store<f32>(at(ptr(4), (b * H + h) * Lq + first + row), lseOf(m, total));
+  }
+}
+
+/** Natural logarithm of the sum of exponentials, from a maximum in base 2 and a total. */
+export function lseOf(m: f32, total: f32): f32 {
+  return m === -Infinity ? -Infinity : <f32>((<f64>m + Math.log2(total)) * 0.6931471805599453);
+}

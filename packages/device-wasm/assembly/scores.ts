@@ -1,0 +1,51 @@
+import { keyPosition, queryPosition } from './attention';
+import { at, int, num, ptr } from './job';
+import { exp, splat, tanh } from './vector';
+
+/**
+ * The score matrices that a caller may ask for beside the result; one (batch, head, query) a task. Plain loops:
+ * this is for looking at attention, not for running it.
+ *
+ * ```text
+ * arguments  of attention (4 is the log-sum-exp and must be there for weights)
+ *            32 weights, 33 raw, 34 capped, 35 scores, each [B, H, Lq, Lk] or 0
+ * ```
+ */
+export function scoresTask(task: i32): void {
+  const Lq = int(6), H = int(7), D = int(8), Lk = int(9), Hkv = int(10);
+  const i = task % Lq, h = (task / Lq) % H, b = task / (Lq * H);
+  const q = at(ptr(0), ((b * Lq + i) * H + h) * D);
+  const qPosition = queryPosition(b, i), cap = num(20);
+  const kv = h / (H / Hkv);
+  for (let j = 0; j < Lk; j++) {
+    const k = at(ptr(1), ((b * Lk + j) * Hkv + kv) * D);
+    const cell = task * Lk + j;
+    let s: f32 = dot(q, k, D) * num(15);
+    if (ptr(33)) store<f32>(at(ptr(33), cell), s);
+    if (cap > 0) s = cap * f32x4.extract_lane(tanh(splat(s / cap)), 0);
+    if (ptr(34)) store<f32>(at(ptr(34), cell), s);
+    const position = keyPosition(b, j);
+    if (ptr(21)) s -= load<f32>(at(ptr(21), h)) * <f32>abs(qPosition - position);
+    if (ptr(22)) s += load<f32>(at(ptr(22), b * int(23) + h * int(24) + i * Lk + j));
+    if (!seen(b, j, qPosition, position)) s = -Infinity;
+    if (ptr(35)) store<f32>(at(ptr(35), cell), s);
+    if (ptr(32)) {
+      const lse = load<f32>(at(ptr(4), task));
+      store<f32>(at(ptr(32), cell), s === -Infinity ? 0 : f32x4.extract_lane(exp(splat(s - lse)), 0));
+    }
+  }
+}
+
+function seen(b: i32, j: i32, q: i32, k: i32): bool {
+  if (j >= int(13) || k < 0) return false;
+  const distance = q - k;
+  if (int(14) && distance < 0) return false;
+  if ((distance > int(17) || distance < -int(18)) && k >= int(19)) return false;
+  return ptr(30) === 0 || q <= load<i32>(at(ptr(30), b * int(31) + j));
+}
+
+function dot(q: usize, k: usize, D: i32): f32 {
+  let sum: f32 = 0;
+  for (let d = 0; d < D; d++) sum += load<f32>(at(q, d)) * load<f32>(at(k, d));
+  return sum;
+}

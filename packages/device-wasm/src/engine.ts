@@ -1,0 +1,187 @@
+import { DeviceError } from '@headwise/tensor';
+import type { Kernel } from '../assembly/kernel-list.ts';
+import { ARGUMENTS, CONTROL, MAX_ARGUMENTS } from './control.ts';
+import { Heap } from './heap.ts';
+import { compileKernels, type KernelExports, type Simd } from './module.ts';
+import { type Pool, sharedPool } from './pool.ts';
+
+/** One run of a kernel. */
+export interface Job {
+  readonly kernel: Kernel;
+  /** 32-bit arguments: integers, addresses, and numbers as `bits(x)`. */
+  readonly args: readonly number[];
+  readonly tasks: number;
+  /** Nanoseconds that one thread would need, roughly: short jobs are not worth waking anyone for. */
+  readonly cost: number;
+  /** Bytes of working memory each thread needs. */
+  readonly scratch?: number;
+}
+
+export interface EngineOptions {
+  readonly threads?: number | undefined;
+  readonly simd?: Simd | undefined;
+  /** Bytes that the heap may grow to. */
+  readonly limit?: number | undefined;
+  /** For tests: guard bytes around every buffer. */
+  readonly guard?: number | undefined;
+  /** For tests: take the tasks of a job in another order. */
+  readonly shuffle?: boolean | undefined;
+}
+
+/** Below this many nanoseconds a job stays on the calling thread. */
+const WORTH_WAKING = 30_000;
+const LOOKS = 4000;
+const MAX_PAGES = [65536, 32768, 16384, 8192];
+
+const word = new DataView(new ArrayBuffer(4));
+
+/** An f32 as the 32-bit integer with the same bits. */
+export function bits(x: number): number {
+  word.setFloat32(0, x);
+  return word.getInt32(0);
+}
+
+/** A memory, the kernels over it, and the threads that run them. */
+export class Engine {
+  readonly heap: Heap;
+  readonly simd: Simd;
+  readonly threads: number;
+  readonly #kernels: KernelExports;
+  readonly #pool: Pool | undefined;
+  readonly #place: number;
+  readonly #shuffle: boolean;
+  #scratch = { address: 0, stride: 0 };
+
+  private constructor(
+    heap: Heap,
+    kernels: KernelExports,
+    simd: Simd,
+    threads: number,
+    pool: Pool | undefined,
+    place: number,
+    shuffle: boolean,
+  ) {
+    this.heap = heap;
+    this.simd = simd;
+    this.threads = threads;
+    this.#kernels = kernels;
+    this.#pool = pool;
+    this.#place = place;
+    this.#shuffle = shuffle;
+  }
+
+  static async create({
+    threads = defaultThreads(),
+    simd,
+    limit,
+    guard,
+    shuffle = false,
+  }: EngineOptions): Promise<Engine> {
+    if (!Number.isInteger(threads) || threads < 1 || threads > 64)
+      throw new DeviceError('wasm', `threads must be a whole number from 1 to 64, got ${threads}`);
+    const pool = threads > 1 ? sharedPool() : undefined;
+    const helpers = pool ? await pool.ensure(threads - 1) : 0;
+    const shared = pool !== undefined && helpers > 0;
+    const { module, simd: chosen } = await compileKernels(simd, shared);
+    const memory = createMemory(shared);
+    const instance = await WebAssembly.instantiate(module, {
+      env: { memory, abort: () => undefined },
+    });
+    const heap = new Heap(memory, {
+      ...(limit !== undefined && { limit }),
+      ...(guard !== undefined && { guard }),
+    });
+    const place = shared ? pool.attach(memory, module) : 0;
+    const available = shared ? Math.min(threads, helpers + 1) : 1;
+    const kernels = instance.exports as unknown as KernelExports;
+    return new Engine(heap, kernels, chosen, available, shared ? pool : undefined, place, shuffle);
+  }
+
+  /** Runs a job to its end on the calling thread and as many helpers as come in time. */
+  launch({ kernel, args, tasks, cost, scratch = 0 }: Job): void {
+    if (tasks <= 0) return;
+    if (args.length > MAX_ARGUMENTS) throw new RangeError(`kernel ${kernel} has ${args.length} arguments`);
+    if (scratch > this.#scratch.stride) this.#growScratch(scratch);
+    const helpers = cost < WORTH_WAKING ? 0 : Math.min(this.threads, tasks) - 1;
+    const { i32 } = this.heap.views;
+    i32.set(
+      [
+        0,
+        0,
+        tasks,
+        kernel,
+        helpers,
+        this.#scratch.address,
+        this.#scratch.stride,
+        this.#shuffle ? strideFor(tasks) : 1,
+      ],
+      CONTROL / 4,
+    );
+    for (let n = 0; n < args.length; n++) i32[ARGUMENTS / 4 + n] = args[n]!;
+    if (helpers === 0) this.#kernels.work(0);
+    else this.#together();
+  }
+
+  dispose(): void {
+    if (this.#pool) this.#pool.detach(this.#place);
+  }
+
+  #together(): void {
+    const pool = this.#pool!;
+    this.#kernels.open();
+    pool.ring(this.#place);
+    try {
+      this.#kernels.work(0);
+    } finally {
+      if (this.#kernels.close() > 0) while (this.#kernels.settle(LOOKS) > 0) pause();
+    }
+    if (pool.failed()) throw new DeviceError('wasm', 'a kernel failed in a helper thread');
+  }
+
+  #growScratch(bytes: number): void {
+    const stride = Math.ceil(bytes / 4096) * 4096;
+    if (this.#scratch.stride > 0) this.heap.free(this.#scratch.address);
+    this.#scratch = { address: 0, stride: 0 };
+    const address = this.heap.allocate(stride * this.threads);
+    this.#scratch = { address, stride };
+  }
+}
+
+function createMemory(shared: boolean): WebAssembly.Memory {
+  for (const maximum of MAX_PAGES) {
+    try {
+      return new WebAssembly.Memory({ initial: 16, maximum, shared });
+    } catch {
+      // a runtime that cannot reserve 4 GiB of addresses may still give less
+    }
+  }
+  throw new DeviceError('wasm', 'this runtime gives no WebAssembly memory of 512 MiB');
+}
+
+function defaultThreads(): number {
+  const cores =
+    typeof process === 'object' && typeof process.getBuiltinModule === 'function'
+      ? process.getBuiltinModule('node:os').availableParallelism()
+      : globalThis.navigator?.hardwareConcurrency;
+  return Math.max(1, Math.min(8, cores ?? 1));
+}
+
+const sleeper =
+  typeof SharedArrayBuffer === 'undefined' ? undefined : new Int32Array(new SharedArrayBuffer(4));
+
+/** Gives the core away for a moment; in the main thread of a browser, where sleeping is forbidden, does nothing. */
+function pause(): void {
+  try {
+    if (sleeper) Atomics.wait(sleeper, 0, 0, 0.05);
+  } catch {
+    // the caller looks again
+  }
+}
+
+/** A step that visits every task once, in another order. */
+function strideFor(tasks: number): number {
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+  let step = Math.max(1, Math.floor(tasks * 0.618));
+  while (divisor(step, tasks) !== 1) step++;
+  return step;
+}

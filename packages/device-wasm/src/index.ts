@@ -1,0 +1,2 @@
+export { createWasm, type WasmDevice, type WasmOptions } from './device.ts';
+export type { Simd } from './module.ts';

@@ -1,0 +1,132 @@
+import { DeviceError, type Operand, type OutputSpec, sizeOf } from '@headwise/tensor';
+import { Format, Kernel } from '../assembly/kernel-list.ts';
+import { type Panels, packedBytes, panelBytes, WasmBuffer } from './buffer.ts';
+import type { Engine, Job } from './engine.ts';
+
+/** A weight as the matrix product reads it. */
+export interface PackedWeight {
+  readonly address: number;
+  readonly format: Format;
+  /** Bytes from matrix to matrix. */
+  readonly batchBytes: number;
+}
+
+type Geometry = Omit<Panels, 'format'>;
+
+/** What the operations of the device are written with: addresses, new buffers, launches. */
+export class Kit {
+  readonly engine: Engine;
+  readonly #temporary: number[] = [];
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+  }
+
+  launch(job: Job): void {
+    this.engine.launch(job);
+  }
+
+  /** A new buffer; its content is undefined. */
+  output({ shape, dtype }: OutputSpec): WasmBuffer {
+    const length = sizeOf(shape);
+    return new WasmBuffer(dtype, length, this.engine.heap.allocate(length * 4));
+  }
+
+  /** Memory that lasts until the end of the operation. */
+  temporary(bytes: number): number {
+    const address = this.engine.heap.allocate(bytes);
+    this.#temporary.push(address);
+    return address;
+  }
+
+  /** Frees what `temporary` gave. */
+  end(): void {
+    for (const address of this.#temporary.splice(0)) this.engine.heap.free(address);
+  }
+
+  /** Address of the elements of an argument, row by row; 0 for an absent one. */
+  rows(operand: Operand | undefined): number {
+    if (!operand) return 0;
+    const buffer = operand.buffer as WasmBuffer;
+    if (buffer.panels) this.unpack(buffer);
+    return buffer.address;
+  }
+
+  /** Address, panels and all, for an operation that reads both. */
+  either(operand: Operand): WasmBuffer {
+    return operand.buffer as WasmBuffer;
+  }
+
+  /**
+   * The panels of a weight. A constant is packed once, in place of its rows; anything else, and what the operation
+   * reads row by row at the same time, is packed for this call.
+   *
+   * @throws {DeviceError} if it was stored in fewer bits for another shape.
+   */
+  weight(operand: Operand, geometry: Geometry, besides: readonly (Operand | undefined)[]): PackedWeight {
+    const buffer = operand.buffer as WasmBuffer;
+    if (besides.some((other) => other?.buffer === buffer)) this.rows(operand);
+    const alone = buffer.constant && besides.every((other) => other?.buffer !== buffer);
+    const { panels } = buffer;
+    if (panels && same(panels, geometry)) return packed(buffer.address, panels);
+    if (panels) this.unpack(buffer);
+    const wanted = { ...geometry, format: Format.f32 };
+    const bytes = packedBytes(wanted);
+    if (!alone) {
+      const address = this.temporary(bytes);
+      this.pack(buffer.address, address, wanted);
+      return packed(address, wanted);
+    }
+    const address = this.engine.heap.allocate(bytes);
+    this.pack(buffer.address, address, wanted);
+    this.engine.heap.free(buffer.address);
+    buffer.address = address;
+    buffer.panels = wanted;
+    return packed(address, wanted);
+  }
+
+  pack(source: number, target: number, { G, O, I, transposed, format }: Panels): void {
+    const tasks = G * Math.ceil(O / 8);
+    const args = [source, target, O, I, transposed ? 1 : 0, format];
+    this.launch({ kernel: Kernel.panelPack, args, tasks, cost: G * O * I });
+  }
+
+  /**
+   * Puts a constant back into rows, for good: whoever reads it both ways would pack it again and again.
+   *
+   * @throws {DeviceError} if it is stored in fewer bits.
+   */
+  unpack(buffer: WasmBuffer): void {
+    const panels = buffer.panels!;
+    if (panels.format !== Format.f32) {
+      throw new DeviceError(
+        'wasm',
+        `a weight stored as ${Format[panels.format]} for [${panels.O}, ${panels.I}] can be used in linear, gather and data() only`,
+        [],
+        'Keep an f32 tensor for other operations.',
+      );
+    }
+    const address = this.engine.heap.allocate(buffer.length * 4);
+    this.unpackInto(buffer, address);
+    this.engine.heap.free(buffer.address);
+    buffer.address = address;
+    buffer.panels = undefined;
+    buffer.constant = false;
+  }
+
+  /** Writes the rows of a packed weight to `target`. */
+  unpackInto(buffer: WasmBuffer, target: number): void {
+    const { G, O, I, transposed, format } = buffer.panels!;
+    const args = [buffer.address, target, O, I, transposed ? 1 : 0, format];
+    this.launch({ kernel: Kernel.panelUnpack, args, tasks: G * Math.ceil(O / 8), cost: G * O * I * 2 });
+  }
+}
+
+function packed(address: number, panels: Panels): PackedWeight {
+  const { O, I, format } = panels;
+  return { address, format, batchBytes: Math.ceil(O / 8) * panelBytes(format, I) };
+}
+
+function same(a: Geometry, b: Geometry): boolean {
+  return a.G === b.G && a.O === b.O && a.I === b.I && a.transposed === b.transposed;
+}

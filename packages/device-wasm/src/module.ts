@@ -1,0 +1,83 @@
+import { DeviceError } from '@headwise/tensor';
+import { relaxed, simd128 } from './generated/kernels.ts';
+
+/** Which instructions the kernels use: fused multiply-add needs relaxed SIMD (Node 22, current browsers). */
+export type Simd = 'simd128' | 'relaxed';
+
+/** What the compiled kernels export. */
+export interface KernelExports {
+  work(thread: number): void;
+  help(thread: number): void;
+  open(): void;
+  close(): number;
+  settle(looks: number): number;
+}
+
+const texts: Readonly<Record<Simd, string>> = { simd128, relaxed };
+
+/**
+ * Compiles the kernels for a memory that is shared or not.
+ *
+ * @throws {DeviceError} if this runtime cannot run them.
+ */
+export async function compileKernels(
+  wanted: Simd | undefined,
+  shared: boolean,
+): Promise<{ module: WebAssembly.Module; simd: Simd }> {
+  if (typeof WebAssembly === 'undefined')
+    throw new DeviceError('wasm', 'this runtime has no WebAssembly', [], 'Use the device gpujs:cpu.');
+  for (const simd of wanted ? [wanted] : (['relaxed', 'simd128'] as const)) {
+    const bytes = decode(texts[simd]);
+    if (!shared) makeUnshared(bytes);
+    if (WebAssembly.validate(bytes)) return { module: await WebAssembly.compile(bytes), simd };
+  }
+  throw new DeviceError(
+    'wasm',
+    `this runtime cannot run ${wanted === 'relaxed' ? 'relaxed SIMD' : 'WebAssembly SIMD'}`,
+    ['WebAssembly.validate refused the kernels'],
+    wanted === 'relaxed' ? 'Leave simd out, or use Node 22 or later.' : 'Use the device gpujs:cpu.',
+  );
+}
+
+function decode(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
+/**
+ * Clears the shared flag of the imported memory, in place. Atomic instructions are valid on both kinds, so the one
+ * module serves runtimes without SharedArrayBuffer too.
+ */
+function makeUnshared(bytes: Uint8Array): void {
+  const IMPORTS = 2;
+  const MEMORY = 2;
+  let at = 8;
+  const number = (): number => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++]!;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+  };
+  const skipName = (): void => {
+    const length = number();
+    at += length;
+  };
+  while (at < bytes.length) {
+    const section = number();
+    const end = number() + at;
+    if (section === IMPORTS) {
+      for (let left = number(); left > 0; left--) {
+        skipName();
+        skipName();
+        const kind = number();
+        if (kind === MEMORY) {
+          bytes[at] = bytes[at]! & ~2;
+          return;
+        }
+        number();
+      }
+    }
+    at = end;
+  }
+}

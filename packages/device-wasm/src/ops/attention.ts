@@ -1,0 +1,132 @@
+import type { AttentionExtra, AttentionParams, OpCall } from '@headwise/tensor';
+import { Kernel, Tile } from '../../assembly/kernel-list.ts';
+import type { WasmBuffer } from '../buffer.ts';
+import { bits } from '../engine.ts';
+import type { Kit } from '../kit.ts';
+
+interface Shape {
+  readonly B: number;
+  readonly Lq: number;
+  readonly H: number;
+  readonly D: number;
+  readonly Lk: number;
+  readonly Hkv: number;
+  readonly Dw: number;
+  readonly Dv: number;
+  /** Keys that some query may see, counted from the first. */
+  readonly n: number;
+}
+
+/** Most queries for which keys and values are read where they lie instead of being packed first. */
+const FEW_QUERIES = 4;
+
+/** Fused softmax attention with every declared score part. */
+export function attention(kit: Kit, call: OpCall): readonly WasmBuffer[] {
+  const params = call.params as AttentionParams;
+  const shape = shapeOf(call, params);
+  const results = call.outputs.map((output) => kit.output(output));
+  const extra = (name: AttentionExtra): number => results[1 + params.extras.indexOf(name)]?.address ?? 0;
+  const has = (name: AttentionExtra): number => (params.extras.includes(name) ? extra(name) : 0);
+  const lse = has('lse') || (has('weights') ? kit.temporary(shape.B * shape.H * shape.Lq * 4) : 0);
+  const common = commonArguments(kit, call, params, shape, results[0]!.address, lse);
+
+  const aligned = shape.D % 4 === 0 && shape.Dv % 4 === 0;
+  if (aligned && shape.Lq <= FEW_QUERIES) decode(kit, common, shape);
+  else prefill(kit, common, shape);
+
+  if (params.extras.some((name) => name !== 'lse')) {
+    const { B, H, Lq, Lk, D } = shape;
+    const args = [...common, has('weights'), has('raw'), has('capped'), has('scores')];
+    kit.launch({ kernel: Kernel.scores, args, tasks: B * H * Lq, cost: B * H * Lq * Lk * D });
+  }
+  return results;
+}
+
+/** Why the device cannot run attention with these parameters. */
+export function attentionReasons(params: Partial<AttentionParams>): readonly string[] {
+  return (params.modifiers ?? []).map(
+    ({ kind }) =>
+      `a ${kind} modifier is user code, which the fused kernels cannot run: use window, sinkTokens, softcap, slopes, bias or keyUntil, or the device gpujs or reference`,
+  );
+}
+
+function shapeOf({ inputs }: OpCall, params: AttentionParams): Shape {
+  const [B, Lq, H, D] = inputs.q!.shape as [number, number, number, number];
+  const [, Lk, Hkv, Dw] = inputs.v!.shape as [number, number, number, number];
+  const { causal, offset, valid, Dv, after } = params;
+  const inPlace = !inputs.queryPositions && !inputs.keyPositions;
+  const last = Math.max(0, offset + Lq + (causal ? 0 : Math.min(after, Lk)));
+  const n = inPlace && causal ? Math.min(valid, last) : valid;
+  return { B, Lq, H, D, Lk, Hkv, Dw, Dv, n };
+}
+
+/** Windows beyond any position. */
+const UNBOUNDED = 2 ** 30;
+
+function commonArguments(
+  kit: Kit,
+  { inputs }: OpCall,
+  params: AttentionParams,
+  shape: Shape,
+  out: number,
+  lse: number,
+): readonly number[] {
+  const { B, Lq, H, D, Lk, Hkv, Dw, Dv, n } = shape;
+  const { bias, queryPositions, keyPositions, keyUntil } = inputs;
+  const perBatch = (operand: typeof bias): number =>
+    operand && operand.shape[0] !== 1 ? operand.shape[1]! : 0;
+  const biasHeads = bias?.shape[1] ?? 1;
+  return [
+    ...[kit.rows(inputs.q), kit.rows(inputs.k), kit.rows(inputs.v), out, lse],
+    ...[B, Lq, H, D, Lk, Hkv, Dw, Dv, n],
+    ...[params.causal ? 1 : 0, bits(params.scale), params.offset],
+    ...[Math.min(params.before, UNBOUNDED), Math.min(params.after, UNBOUNDED), params.sinkTokens],
+    ...[bits(params.softcap), kit.rows(inputs.slopes)],
+    ...[kit.rows(bias), bias && bias.shape[0] !== 1 ? biasHeads * Lq * Lk : 0, biasHeads === 1 ? 0 : Lq * Lk],
+    kit.rows(inputs.sinks),
+    ...[kit.rows(queryPositions), perBatch(queryPositions)],
+    ...[kit.rows(keyPositions), perBatch(keyPositions)],
+    ...[kit.rows(keyUntil), perBatch(keyUntil)],
+  ];
+}
+
+/** Many queries: keys and values are packed tile by tile, then blocks of queries run over them. */
+function prefill(kit: Kit, common: readonly number[], shape: Shape): void {
+  const { B, Lq, H, D, Hkv, Dv, n } = shape;
+  const tiles = Math.ceil(n / Tile.keys);
+  const width = Math.ceil(Dv / 8) * 8;
+  const packs = B * Hkv * tiles;
+  const keys = kit.temporary(packs * Tile.keys * D * 4);
+  const values = kit.temporary(packs * Tile.keys * width * 4);
+  const odd = kit.temporary(packs * 4);
+  const args = [...common, keys, values, odd, tiles];
+  kit.launch({ kernel: Kernel.attentionPack, args, tasks: packs, cost: packs * Tile.keys * (D + Dv) });
+  const blocks = Math.ceil(Lq / Tile.queries);
+  const floats = Tile.queries * (D + width + 3) + 6 * Tile.keys + 2 * Tile.keys;
+  kit.launch({
+    kernel: Kernel.prefill,
+    args: [...args, blocks],
+    tasks: B * H * blocks,
+    cost: (B * H * Lq * n * (D + Dv)) / 20,
+    scratch: floats * 4,
+  });
+}
+
+/** Few queries: every chunk of keys is read once where it lies, and the parts are put together. */
+function decode(kit: Kit, common: readonly number[], shape: Shape): void {
+  const { B, Lq, H, D, Hkv, Dv, n } = shape;
+  const chunks = Math.ceil(n / Tile.chunk);
+  const rows = Lq * H;
+  const part = rows * (2 + Dv);
+  const parts = kit.temporary(B * chunks * part * 4);
+  const args = [...common, parts, part, chunks];
+  const floats = rows * (D + Tile.chunk) + 2 * Tile.chunk;
+  kit.launch({
+    kernel: Kernel.decode,
+    args,
+    tasks: B * chunks,
+    cost: Math.max((B * n * Hkv * (D + Dv)) / 4, (B * n * rows * (D + Dv)) / 20),
+    scratch: floats * 4,
+  });
+  kit.launch({ kernel: Kernel.combine, args, tasks: B * rows, cost: B * rows * chunks * Dv });
+}

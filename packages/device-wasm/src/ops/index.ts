@@ -1,0 +1,35 @@
+import type { OpCall } from '@headwise/tensor';
+import type { WasmBuffer } from '../buffer.ts';
+import type { Kit } from '../kit.ts';
+import { attention } from './attention.ts';
+import { concat, gather, slice } from './copies.ts';
+import { add, gated, gelu, multiply, relu, silu } from './elementwise.ts';
+import { headLinear, linear, matmul } from './matrix.ts';
+import { argmax, layerNorm, logSoftmax, rmsNorm, rotary, softmax, topK } from './rowwise.ts';
+
+/** How the device runs one operation. */
+export type Runner = (kit: Kit, call: OpCall) => readonly WasmBuffer[];
+
+/** Every operation of the contract, by name. */
+export const runners: Readonly<Record<string, Runner>> = {
+  add,
+  argmax,
+  attention,
+  concat,
+  gated,
+  gather,
+  gelu,
+  headLinear,
+  layerNorm,
+  linear,
+  logSoftmax,
+  matmul,
+  multiply,
+  relu,
+  rmsNorm,
+  rotary,
+  silu,
+  slice,
+  softmax,
+  topK,
+};

@@ -1,0 +1,145 @@
+import { type OpCall, sizeOf } from '@headwise/tensor';
+import { type Format, Kernel, Tile } from '../../assembly/kernel-list.ts';
+import type { WasmBuffer } from '../buffer.ts';
+import type { Kit, PackedWeight } from '../kit.ts';
+
+interface Product {
+  /** Batches of one product each. */
+  readonly G: number;
+  readonly M: number;
+  readonly O: number;
+  readonly K: number;
+  readonly x: number;
+  /** Elements from row to row and from batch to batch. */
+  readonly xStrides: readonly [number, number];
+  readonly w: PackedWeight;
+  /** One weight for all batches. */
+  readonly shared?: boolean;
+  readonly bias: number;
+  readonly y: number;
+  readonly yStrides: readonly [number, number];
+}
+
+/** `y = x · weightᵀ + bias` */
+export function linear(kit: Kit, { inputs, params, outputs }: OpCall): readonly WasmBuffer[] {
+  const { transposed } = params as { transposed: boolean };
+  const { x, weight, bias } = inputs as Required<typeof inputs>;
+  const K = x!.shape.at(-1)!;
+  const M = sizeOf(x!.shape.slice(0, -1));
+  const O = outputs[0]!.shape.at(-1)!;
+  const w = kit.weight(weight!, { G: 1, O, I: K, transposed }, [x, bias]);
+  const y = kit.output(outputs[0]!);
+  const rows = {
+    x: kit.rows(x),
+    xStrides: [K, 0],
+    bias: kit.rows(bias),
+    y: y.address,
+    yStrides: [O, 0],
+  } as const;
+  multiply(kit, { G: 1, M, O, K, w, ...rows });
+  return [y];
+}
+
+/** `c[g] = a[g] · b[g]` */
+export function matmul(kit: Kit, { inputs, outputs }: OpCall): readonly WasmBuffer[] {
+  const a = inputs.a!;
+  const b = inputs.b!;
+  const [G, M, K] = a.shape as [number, number, number];
+  const N = b.shape[2]!;
+  const one = b.shape[0] === 1;
+  const w = kit.weight(b, { G: b.shape[0]!, O: N, I: K, transposed: true }, [a]);
+  const c = kit.output(outputs[0]!);
+  // with one b for all, the batches are rows of one product
+  const [batches, rows] = one ? [1, G * M] : [G, M];
+  multiply(kit, {
+    G: batches,
+    M: rows,
+    O: N,
+    K,
+    w,
+    x: kit.rows(a),
+    xStrides: [K, M * K],
+    bias: 0,
+    y: c.address,
+    yStrides: [N, M * N],
+  });
+  return [c];
+}
+
+/** `y[n, h] = x[n, h] · weight[h]ᵀ` */
+export function headLinear(kit: Kit, { inputs, params, outputs }: OpCall): readonly WasmBuffer[] {
+  const { transposed } = params as { transposed: boolean };
+  const x = inputs.x!;
+  const [H, I] = x.shape.slice(-2) as [number, number];
+  const O = outputs[0]!.shape.at(-1)!;
+  const M = sizeOf(x.shape.slice(0, -2));
+  const w = kit.weight(inputs.weight!, { G: H, O, I, transposed }, [x]);
+  const y = kit.output(outputs[0]!);
+  const x0 = kit.rows(x);
+  multiply(kit, {
+    G: H,
+    M,
+    O,
+    K: I,
+    w,
+    x: x0,
+    xStrides: [H * I, I],
+    bias: 0,
+    y: y.address,
+    yStrides: [H * O, O],
+  });
+  return [y];
+}
+
+/** Bytes of weights that one task of a matrix-vector product reads. */
+const VECTOR_TASK_BYTES = 96 * 1024;
+
+function multiply(kit: Kit, product: Product): void {
+  const { G, M, O, K, x, xStrides, w, bias, y, yStrides } = product;
+  const panels = Math.ceil(O / 8);
+  const { rowsPerTask, panelsPerTask } = M === 1 ? vectorTasks(w, panels) : matrixTasks(kit, G, M, panels, K);
+  const rowTasks = Math.ceil(M / rowsPerTask);
+  const panelTasks = Math.ceil(panels / panelsPerTask);
+  const shape = [M, O, K, rowsPerTask, panelsPerTask, rowTasks, panelTasks];
+  const args = [
+    x,
+    ...xStrides,
+    w.address,
+    w.batchBytes,
+    bias,
+    y,
+    ...yStrides,
+    ...shape,
+    w.format as Format,
+    depthOf(K),
+  ];
+  kit.launch({
+    kernel: Kernel.matrix,
+    args,
+    tasks: G * rowTasks * panelTasks,
+    cost: M === 1 ? (G * w.batchBytes) / 15 : (G * M * O * K) / 20,
+    scratch: (Tile.rows * Tile.depth + Tile.depth * 8 + 48) * 4,
+  });
+}
+
+function vectorTasks({ batchBytes }: PackedWeight, panels: number) {
+  const each = Math.max(1, batchBytes / panels);
+  return { rowsPerTask: 1, panelsPerTask: Math.max(1, Math.floor(VECTOR_TASK_BYTES / each)) };
+}
+
+/** Blocks that keep a part of the panels in the second cache, and enough of them to share out evenly. */
+function matrixTasks(kit: Kit, G: number, M: number, panels: number, K: number) {
+  const { threads } = kit.engine;
+  const rowsPerTask = Math.min(Tile.rows, Math.ceil(M / 6) * 6);
+  const rowTasks = Math.ceil(M / rowsPerTask) * G;
+  const cached = Math.max(1, Math.floor((384 * 1024) / (32 * depthOf(K))));
+  const wanted = threads === 1 ? 1 : Math.ceil((threads * 6) / rowTasks);
+  const panelsPerTask = Math.max(1, Math.min(cached, Math.ceil(panels / wanted)));
+  return { rowsPerTask, panelsPerTask };
+}
+
+/** Equal blocks of depth, a multiple of 32 so that the block formats are cut between blocks. */
+function depthOf(K: number): number {
+  const blocks = Math.max(1, Math.ceil(K / Tile.depth));
+  return Math.max(32, Math.ceil(K / blocks / 32) * 32);
+}
