@@ -1,4 +1,5 @@
 import { SamplingError, show } from './errors.ts';
+import { listAll, selectTop, selectWithin } from './scan.ts';
 import { kthLargest } from './select.ts';
 
 /**
@@ -207,7 +208,11 @@ export class Candidates {
   /** Keeps the candidates whose logit is at least the `k`-th largest: `k` of them, or more if there are ties. */
   keepTop(k: number): void {
     if (!this.#listed) {
-      this.#selectTop(k);
+      this.#reserve();
+      const size = selectTop(this.#source, k, this.#ids, this.#logits, this.#keys);
+      if (this.#divisor !== 1)
+        for (let i = 0; i < size; i++) this.#logits[i] = this.#logits[i]! / this.#divisor;
+      this.#adopt(size);
       return;
     }
     if (k >= this.#size) return;
@@ -215,6 +220,17 @@ export class Candidates {
     this.#marks.fill(0, 0, this.#size);
     for (let i = 0; i < this.#size; i++) if (this.#logits[i]! >= floor) this.#marks[i] = 1;
     this.#compact();
+  }
+
+  /** Keeps the candidates whose logit is at most `gap` below the best, and at least `minimum` (with ties). */
+  keepWithin(gap: number, minimum = 1): void {
+    if (!this.#listed) {
+      this.#reserve();
+      const size = selectWithin(this.#source, this.#divisor, gap, this.#ids, this.#logits);
+      if (size >= minimum) this.#adopt(size);
+    }
+    const edge = this.#logits[this.best()]! - gap;
+    this.retain((i) => this.#logits[i]! >= edge, minimum);
   }
 
   /** Keeps one token, whether or not it was a candidate. For rules that force a token; others never revive one. */
@@ -330,56 +346,7 @@ export class Candidates {
   #list(): void {
     if (this.#listed) return;
     this.#reserve();
-    const source = this.#source;
-    const ids = this.#ids;
-    const logits = this.#logits;
-    const divisor = this.#divisor;
-    let size = 0;
-    for (let id = 0; id < source.length; id++) {
-      const logit = source[id]!;
-      if (logit === -Infinity) continue;
-      if (!(logit < Infinity)) refuse(id, logit);
-      ids[size] = id;
-      logits[size++] = logit / divisor;
-    }
-    this.#adopt(size);
-  }
-
-  /**
-   * Top-k in one read of the untouched array: tokens that reach the `k`-th largest value seen so far go to a
-   * buffer; when it is full, a selection raises that value and empties it. The comparison also lets NaN
-   * through, which is how NaN costs nothing to detect.
-   */
-  #selectTop(k: number): void {
-    this.#reserve();
-    const source = this.#source;
-    const ids = this.#ids;
-    const logits = this.#logits;
-    const slack = Math.max(3 * k, 64);
-    let full = Math.min(k + slack, source.length);
-    let size = 0;
-    let floor = -Infinity;
-    for (let id = 0; id < source.length; id++) {
-      const logit = source[id]!;
-      if (logit < floor || logit === -Infinity) continue;
-      if (!(logit < Infinity)) refuse(id, logit);
-      if (size === full) {
-        floor = this.#raise(size, k);
-        size = compactAbove(ids, logits, size, floor);
-        full = Math.min(size + slack, source.length);
-        if (logit < floor) continue;
-      }
-      ids[size] = id;
-      logits[size++] = logit;
-    }
-    if (size > k) size = compactAbove(ids, logits, size, this.#raise(size, k));
-    if (this.#divisor !== 1) for (let i = 0; i < size; i++) logits[i] = logits[i]! / this.#divisor;
-    this.#adopt(size);
-  }
-
-  #raise(size: number, k: number): number {
-    this.#keys.set(this.#logits.subarray(0, size));
-    return kthLargest(this.#keys, size, k);
+    this.#adopt(listAll(this.#source, this.#divisor, this.#ids, this.#logits));
   }
 
   #adopt(size: number): void {
@@ -405,24 +372,6 @@ export class Candidates {
     this.#order = new Uint32Array(length);
     this.#marks = new Uint8Array(length);
   }
-}
-
-function compactAbove(ids: Uint32Array, logits: Float64Array, size: number, floor: number): number {
-  let write = 0;
-  for (let read = 0; read < size; read++) {
-    if (logits[read]! < floor) continue;
-    ids[write] = ids[read]!;
-    logits[write++] = logits[read]!;
-  }
-  return write;
-}
-
-function refuse(index: number, value: number): never {
-  throw new SamplingError(
-    'sample',
-    `logits[${index}] is ${value}; a logit must be a finite number, or -Infinity for a token that may not come`,
-    { index, value },
-  );
 }
 
 function isFloat32(value: unknown): value is Float32Array {

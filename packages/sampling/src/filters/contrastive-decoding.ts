@@ -41,8 +41,7 @@ export function contrastiveDecoding({
       for (let id = 0; id < amateur.length; id++) {
         if (amateur[id]! > -Infinity && amateur[id]! < least) least = amateur[id]!;
       }
-      const edge = candidates.logits[candidates.best()]! + Math.log(alpha);
-      candidates.retain((i) => candidates.logits[i]! >= edge);
+      candidates.keepWithin(-Math.log(alpha));
       const { size, ids, logits } = candidates;
       for (let i = 0; i < size; i++) {
         const row = Math.max(amateur[ids[i]!]!, least);

@@ -19,10 +19,7 @@ export function minP(m: number, options: KeepOptions = {}): Filter {
     name: 'min-p',
     options: { m, minTokensToKeep: minimum },
     apply(candidates) {
-      if (m === 0) return;
-      const { logits } = candidates;
-      const edge = logits[candidates.best()]! + Math.log(m);
-      candidates.retain((i) => logits[i]! >= edge, minimum);
+      if (m > 0) candidates.keepWithin(-Math.log(m), minimum);
     },
   });
 }

@@ -25,8 +25,7 @@ export function topNSigma(n: number, options: KeepOptions = {}): Filter {
       const mean = sum / size;
       let squares = 0;
       for (let i = 0; i < size; i++) squares += (logits[i]! - mean) ** 2;
-      const edge = logits[candidates.best()]! - n * Math.sqrt(squares / size);
-      candidates.retain((i) => logits[i]! >= edge, minimum);
+      candidates.keepWithin(n * Math.sqrt(squares / size), minimum);
     },
   });
 }
