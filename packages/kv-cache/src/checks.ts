@@ -3,6 +3,9 @@ import { bindAxes, type Device, DeviceError, type LayerSpec, Tensor, ValueError 
 /** Rows by the names of a spec, each `[B, L, ...row]`. */
 export type Rows = Readonly<Record<string, Tensor>>;
 
+// biome-ignore lint/suspicious/noExplicitAny: positions are keys' to one reader and queries' to another
+export type IndexTensor = Tensor<any, 'i32'>;
+
 interface Owner {
   readonly device: Device;
   readonly spec: LayerSpec;

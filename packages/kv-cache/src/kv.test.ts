@@ -110,6 +110,7 @@ it('what a device allocates is what it computes, and the positions of a ring', (
   expect(rows).toBe(3 * 4 * (16 * 20 + 5 * 16 + 16 * 7 + 40));
   expect(bytesOfStates(states).full).toBe(rows);
   expect(device.memory.liveBytes).toBe(rows + 5 * 4);
+  expect(kv(specs).deviceBytes({ capacity: 16, B: 3 })).toBe(device.memory.liveBytes);
   expect(bytesOfStates(states).device).toBe(device.memory.liveBytes);
 });
 

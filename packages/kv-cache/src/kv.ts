@@ -46,6 +46,11 @@ export interface KvFootprint {
   bytes(point: KvPoint): number;
   /** The same, layer by layer. */
   layerBytes(point: KvPoint): readonly number[];
+  /**
+   * What `createStates` allocates with its own caches: float32 rows at capacity, and a position for each slot of
+   * a window that forgets.
+   */
+  deviceBytes(room: { readonly capacity: number; readonly B?: number; readonly slack?: number }): number;
 }
 
 /**
@@ -96,6 +101,15 @@ export function kv(model: readonly LayerSpec[] | KvConfig): KvFootprint {
     },
     layerBytes,
     bytes: (point) => layerBytes(point).reduce((total, bytes) => total + bytes, 0),
+    deviceBytes({ capacity, B = 1, slack = 0 }) {
+      checkPoint(capacity, B);
+      return specs.reduce((total, spec, layer) => {
+        const { elementsPerToken, constantElements } = layers[layer]!;
+        const forgets = spec.kind === 'window' && spec.cap + slack <= capacity;
+        const slots = forgets ? spec.cap + slack : capacity;
+        return total + 4 * (B * (elementsPerToken * slots + constantElements) + (forgets ? slots : 0));
+      }, 0);
+    },
   };
 }
 

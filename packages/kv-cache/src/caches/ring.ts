@@ -50,10 +50,12 @@ interface Segment {
 /** A view that is a copy, freed when it is replaced. */
 interface Chunk {
   readonly store: RowStore;
-  readonly positions: Tensor<'B Lk', 'i32'>;
+  readonly positions: Int32Array;
+  readonly keyPositions: Tensor<'B Lk', 'i32'>;
 }
 
-class RingCache extends BaseCache {
+/** The ring itself, for caches that are a ring and something more. */
+export class RingCache extends BaseCache {
   readonly kind = 'ring';
   readonly #options: CacheOptions;
   readonly #store: RowStore;
@@ -90,6 +92,11 @@ class RingCache extends BaseCache {
 
   get held(): number {
     return Math.min(this.#sinks, this.seen) + Math.max(0, this.seen - this.#first);
+  }
+
+  /** The position in each slot of the present view, −1 for none; slots from `valid` on do not count. */
+  get viewPositions(): Int32Array {
+    return this.#chunk?.positions ?? this.#positions;
   }
 
   protected put(rows: Rows, L: number): void {
@@ -237,7 +244,7 @@ class RingCache extends BaseCache {
     for (let i = 0; i < L; i++) positions[to + i] = start + i;
     const keyPositions = keep(tensor<'B Lk'>(this.device, positions, [1, slots]));
     return {
-      owned: { store, positions: keyPositions },
+      owned: { store, positions, keyPositions },
       view: { rows: store.tensors, valid: slots, offset: start, keyPositions },
     };
   }
@@ -264,7 +271,8 @@ class RingCache extends BaseCache {
       this.#positions[slot + i] = position + i;
       changed = true;
     }
-    if (changed) this.#keyPositions.write(slot, this.#positions, slot, count);
+    // a device may convert the whole of what it is given, so it is given no more than it needs
+    if (changed) this.#keyPositions.write(slot, this.#positions.slice(slot, slot + count));
   }
 
   /** Notes anew what every slot holds, −1 for none. */
@@ -282,7 +290,7 @@ class RingCache extends BaseCache {
 
   #dropChunk(): void {
     this.#chunk?.store.dispose();
-    this.#chunk?.positions.dispose();
+    this.#chunk?.keyPositions.dispose();
     this.#chunk = undefined;
   }
 }

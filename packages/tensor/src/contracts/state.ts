@@ -1,4 +1,5 @@
 import type { Tensor } from '../tensor.ts';
+import type { Positions } from './position.ts';
 
 /** How a layer remembers: all keys and values, the last W, latents, a state of constant size, or another layer's. */
 export type StateKind = 'full' | 'window' | 'latent' | 'recurrent' | 'shared';
@@ -35,6 +36,8 @@ export interface StateView {
   readonly keyPositions?: Tensor<'B Lk', 'i32'>;
   /** `[B | 1, Lq]` i32, when the cache re-indexes positions (sinks); absent: `offset + i`. */
   readonly queryPositions?: Tensor<'B Lq', 'i32'>;
+  /** The same with their host numbers, from a state that turns keys: where to turn the queries. */
+  readonly turnQueriesAt?: Positions;
   /** `[B | 1, capacity]` i32: last query position that sees each slot; absent for no bound. */
   readonly keyUntil?: Tensor<'B Lk', 'i32'>;
 }
@@ -53,7 +56,7 @@ export interface LayerState {
   readonly length: number;
   /**
    * The cache turns keys itself, at positions of its own (StreamingLLM): append them unturned, and turn the
-   * queries at the view's `queryPositions`. Absent for caches that keep what they are given.
+   * queries at the view's `turnQueriesAt`. Absent for caches that keep what they are given.
    */
   readonly turnsKeys?: boolean;
   /**
