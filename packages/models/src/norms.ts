@@ -1,0 +1,28 @@
+import { layerNorm, rmsNorm, type Tensor } from '@headwise/tensor';
+
+/** A normalisation of the last axis, with the weights it needs. */
+export interface Norm {
+  readonly name: string;
+  /** Shapes of its weights by name, for a model of width E. */
+  parameters(E: number): Readonly<Record<string, readonly number[]>>;
+  /** `[..., E]` → `[..., E]` */
+  apply<Axes extends string>(x: Tensor<Axes>, weights: Readonly<Record<string, Tensor>>): Tensor<Axes>;
+}
+
+/** `x / √(mean(x²) + eps) · weight`: Llama's. Zhang & Sennrich 2019. */
+export function createRmsNorm({ eps = 1e-5 }: { readonly eps?: number } = {}): Norm {
+  return {
+    name: 'rms-norm',
+    parameters: (E) => ({ weight: [E] }),
+    apply: (x, { weight }) => rmsNorm(x, weight, { eps }),
+  };
+}
+
+/** `(x − mean) / √(variance + eps) · weight + bias`: GPT-2's. Ba et al. 2016. */
+export function createLayerNorm({ eps = 1e-5 }: { readonly eps?: number } = {}): Norm {
+  return {
+    name: 'layer-norm',
+    parameters: (E) => ({ weight: [E], bias: [E] }),
+    apply: (x, { weight, bias }) => layerNorm(x, { weight, bias, eps }),
+  };
+}
