@@ -22,7 +22,15 @@ export type {
   OutputSpec,
 } from './device/device.ts';
 export { createDevice, type DeviceReport, deviceNames } from './device/devices.ts';
-export type { KernelPlan, KernelScalar, KernelStep } from './device/gpujs/plan.ts';
+export type {
+  GpujsMode,
+  KernelArgument,
+  KernelPlan,
+  KernelScalar,
+  KernelStep,
+  KernelView,
+  PlanTarget,
+} from './device/gpujs/plan.ts';
 export { checkWrite, MemoryLedger } from './device/memory.ts';
 export { createReference } from './device/reference.ts';
 export { type BoundShape, DeviceError, ShapeError, ValueError } from './errors.ts';

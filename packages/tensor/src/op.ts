@@ -1,6 +1,6 @@
 import type { Shaped } from './axes.ts';
 import type { Device, DType, Operand, OutputSpec } from './device/device.ts';
-import type { KernelPlan } from './device/gpujs/plan.ts';
+import type { KernelPlan, PlanTarget } from './device/gpujs/plan.ts';
 import { DeviceError } from './errors.ts';
 import { Tensor } from './tensor.ts';
 
@@ -43,6 +43,7 @@ export interface Op<Inputs extends OpInputs = any, Params extends object = any> 
     inputs: { readonly [K in keyof Inputs]: ShapedInput },
     params: Params,
     outputs: readonly OutputSpec[],
+    target: PlanTarget,
   ) => KernelPlan;
 }
 

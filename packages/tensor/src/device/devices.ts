@@ -1,5 +1,6 @@
 import { DeviceError } from '../errors.ts';
 import type { Device } from './device.ts';
+import type { GpujsMode } from './gpujs/plan.ts';
 import { createReference } from './reference.ts';
 
 /** One device this package knows of, and whether it works here. */
@@ -14,7 +15,14 @@ export interface DeviceReport {
 }
 
 /** Names of the devices of this package. */
-export const deviceNames = ['reference'] as const;
+export const deviceNames = [
+  'reference',
+  'gpujs:cpu',
+  'gpujs:webasm',
+  'gpujs:headlessgl',
+  'gpujs:webgl2',
+  'gpujs:webgpu',
+] as const;
 
 /**
  * Makes a device by name, at the edge of a program.
@@ -23,5 +31,9 @@ export const deviceNames = ['reference'] as const;
  */
 export async function createDevice(name: string): Promise<Device> {
   if (name === 'reference') return createReference();
+  if ((deviceNames as readonly string[]).includes(name)) {
+    const { createGpujs } = await import('./gpujs/create.ts');
+    return createGpujs(name.slice('gpujs:'.length) as GpujsMode);
+  }
   throw new DeviceError(name, 'unknown device', [], `Known: ${deviceNames.join(', ')}.`);
 }

@@ -8,7 +8,7 @@
  */
 export interface KernelPlan {
   readonly steps: readonly KernelStep[];
-  /** Names of the steps whose results are the operation's results, in order. */
+  /** Names of the results (of steps, or of what parts were put together to) that the operation returns, in order. */
   readonly outputs: readonly string[];
 }
 
@@ -16,22 +16,68 @@ export interface KernelPlan {
 export interface KernelStep {
   /** Later steps and `outputs` refer to the result by this name. */
   readonly name: string;
-  /** `function (x, n) { return x[this.thread.x] * n; }`; `this.thread.x` runs over `length / lanes` cells. */
+  /** `function (x, n) { return x[this.thread.x] * n; }`. Keep it one string: its identity is part of a cache key. */
   readonly source: string;
-  /** Compiled into the kernel as `this.constants.<name>`; a new value compiles a new kernel. */
+  /**
+   * Compiled into the kernel as `this.constants.<name>`; a new value compiles a new kernel. A whole number is an
+   * integer to the kernel; pass other numbers as `float` scalars.
+   */
   readonly constants?: Readonly<Record<string, number>>;
   /** Scalar helper functions the source calls, as text. */
   readonly helpers?: readonly string[];
-  /**
-   * In the order of the source's parameters: the name of an input of the operation or of an earlier step, or a
-   * scalar (which may change from call to call without compiling).
-   */
-  readonly args: readonly (string | KernelScalar)[];
+  /** In the order of the source's parameters. */
+  readonly args: readonly KernelArgument[];
   /** Elements of the result. */
   readonly length: number;
-  /** Each thread returns one number, or four consecutive ones as `[a, b, c, d]`. Default 1. */
-  readonly lanes?: 1 | 4;
+  /** Threads along x (fastest), y and z. Default: `length / lanes` along x. */
+  readonly threads?: readonly [x: number, y?: number, z?: number];
+  /** Each thread returns one number, or so many as `[a, b, c, d]`, consecutive in the result. Default 1. */
+  readonly lanes?: 1 | 2 | 3 | 4;
+  /** Puts the result into a part of a larger one, under the name `of`, which several steps fill together. */
+  readonly part?: { readonly of: string; readonly length: number; readonly at: number };
+  /**
+   * For targets with `packedRows`: the lanes of thread (x, y, z) belong to the rows `(z · Y + y) · lanes …`, and
+   * row n goes to the elements from `rowStarts[n]` on; a row with −1 is padding.
+   */
+  readonly rowStarts?: Int32Array;
 }
+
+/**
+ * An array (the name of an input of the operation, or of an earlier result; or a part of an input) or a scalar,
+ * which may change from call to call without compiling.
+ */
+export type KernelArgument = string | KernelScalar | KernelView;
 
 /** A scalar argument: floor-divisions and loop bounds need `integer`. */
 export type KernelScalar = { readonly integer: number } | { readonly float: number };
+
+/** For targets with `views`: `length` elements of an input from `start` on, of which the kernel reads the first `used`. */
+export interface KernelView {
+  readonly view: string;
+  readonly start: number;
+  readonly length: number;
+  readonly used?: number;
+}
+
+/** The gpu.js modes this package drives. */
+export type GpujsMode = 'cpu' | 'webasm' | 'headlessgl' | 'webgl2' | 'webgpu';
+
+/** What a plan may know of the mode it is made for: which shape of the same kernel is fast there. */
+export interface PlanTarget {
+  readonly mode: GpujsMode;
+  /**
+   * A thread may compute several rows in packed lanes, which the executor puts in order. On webasm a value shared
+   * by neighbouring threads is one load and one that differs is four, so rows pay there.
+   */
+  readonly packedRows: boolean;
+  /** Neighbouring results a thread should return at once where the sizes allow it. */
+  readonly columns: 1 | 4;
+  /** An `if` that differs between neighbouring threads skips work (not on webasm, which evaluates both sides). */
+  readonly branches: boolean;
+  /** Arguments can be parts of inputs; elsewhere the kernel is given the whole and an offset. */
+  readonly views: boolean;
+  /** `Math.exp` is a call out of the module on webasm: there the table of `exp.kernel.ts` is four times faster. */
+  readonly exp: 'native' | 'table';
+  /** Most elements one intermediate result should have. */
+  readonly budget: number;
+}

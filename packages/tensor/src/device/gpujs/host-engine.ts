@@ -1,0 +1,176 @@
+import { type Compiled, cellsOf, checkRan, KernelCache } from './compile.ts';
+import type { Engine, LaunchArgument, Store } from './engine.ts';
+import type { Gpujs, GpujsBackend, GpujsInput, GpujsLibrary } from './library.ts';
+import type { KernelStep, PlanTarget } from './plan.ts';
+
+/** Values in a Float32Array, and the argument object gpu.js wants around it. */
+interface HostStore extends Store {
+  readonly data: Float32Array;
+  input?: GpujsInput;
+}
+
+const targets: Readonly<Record<'cpu' | 'webasm', PlanTarget>> = {
+  cpu: {
+    mode: 'cpu',
+    packedRows: false,
+    columns: 1,
+    branches: true,
+    views: true,
+    exp: 'native',
+    budget: 2 ** 24,
+  },
+  webasm: {
+    mode: 'webasm',
+    packedRows: true,
+    columns: 1,
+    branches: false,
+    views: true,
+    exp: 'table',
+    budget: 2 ** 24,
+  },
+};
+
+/**
+ * The modes that compute on the host: `cpu` reads arguments where they are, `webasm` copies them into the memory
+ * of each kernel. Everything is synchronous.
+ */
+export class HostEngine implements Engine {
+  readonly target: PlanTarget;
+  readonly details: Readonly<Record<string, string>>;
+  ran: string | undefined;
+  readonly #library: GpujsLibrary;
+  readonly #kernels: KernelCache;
+
+  constructor(
+    library: GpujsLibrary,
+    gpu: Gpujs,
+    mode: 'cpu' | 'webasm',
+    details: Readonly<Record<string, string>>,
+  ) {
+    this.#library = library;
+    // the result as webasm has it, flat, instead of one JavaScript array per row or cell
+    const raw = mode === 'webasm' ? { prepare: keepFlat } : {};
+    this.#kernels = new KernelCache(gpu, mode, raw);
+    this.target = targets[mode];
+    this.details = details;
+  }
+
+  allocate(length: number): HostStore {
+    return { length, data: new Float32Array(length) };
+  }
+
+  upload(data: Float32Array): HostStore {
+    return { length: data.length, data: data.slice() };
+  }
+
+  async read(store: Store, start: number, end: number): Promise<Float32Array> {
+    return (store as HostStore).data.slice(start, end);
+  }
+
+  write(target: Store, offset: number, source: Float32Array | Store, start: number, length: number): void {
+    const from = source instanceof Float32Array ? source : (source as HostStore).data;
+    (target as HostStore).data.set(from.subarray(start, start + length), offset);
+  }
+
+  launch(step: KernelStep, args: readonly LaunchArgument[], into?: Store): HostStore {
+    const compiled = this.#compile(step, args);
+    const result = compiled.run(...args.map((argument) => this.#value(argument)));
+    this.ran = checkRan(compiled, this.target.mode, step);
+    return this.#collect(step, result, into as HostStore | undefined);
+  }
+
+  free(_store: Store): void {}
+
+  async settled(): Promise<void> {}
+
+  dispose(): void {
+    this.#kernels.dispose();
+  }
+
+  #compile(step: KernelStep, args: readonly LaunchArgument[]): Compiled {
+    const types = args.map((argument) =>
+      'store' in argument ? 'Input' : 'integer' in argument ? 'Integer' : 'Float',
+    );
+    // webasm bakes the sizes of arguments into the module
+    let sizes = '';
+    let elements = step.length;
+    for (const argument of args) {
+      if (!('store' in argument)) continue;
+      const length = argument.length ?? argument.store.length;
+      sizes += `${length},`;
+      elements += length;
+    }
+    return this.#kernels.get(step, types, sizes, elements * 4);
+  }
+
+  #value(argument: LaunchArgument): unknown {
+    if ('integer' in argument) return argument.integer;
+    if ('float' in argument) return argument.float;
+    const store = argument.store as HostStore;
+    const { start = 0, length = store.length, used = length } = argument;
+    if (length === 0) return this.#library.input(new Float32Array(1), [1]);
+    if (start === 0 && length === store.length) {
+      store.input ??= this.#library.input(store.data, [length]);
+      if (store.input.value.length !== used) store.input.value = store.data.subarray(0, used);
+      return store.input;
+    }
+    const view = this.#library.input(store.data.subarray(start, start + length), [length]);
+    view.value = store.data.subarray(start, start + Math.min(used, length));
+    return view;
+  }
+
+  #collect(step: KernelStep, result: unknown, into: HostStore | undefined): HostStore {
+    const flat = flatten(result, cellsOf(step));
+    const at = step.part?.at ?? 0;
+    if (step.rowStarts) {
+      const target = into ?? this.allocate(step.length);
+      scatterRows(flat, target.data, step, at);
+      return target;
+    }
+    if (into) {
+      into.data.set(flat.length === step.length ? flat : flat.subarray(0, step.length), at);
+      return into;
+    }
+    return { length: step.length, data: flat.length === step.length ? flat : flat.slice(0, step.length) };
+  }
+}
+
+function keepFlat(backend: GpujsBackend): void {
+  if (backend._shapeOutput) backend._shapeOutput = (data) => data;
+}
+
+/** Rows, planes and cells of a gpu.js result, one after another. */
+function flatten(result: unknown, length: number): Float32Array {
+  if (result instanceof Float32Array) return result;
+  const flat = new Float32Array(length);
+  flattenInto(result as ArrayLike<unknown>, flat, 0);
+  return flat;
+}
+
+function flattenInto(part: ArrayLike<unknown>, flat: Float32Array, at: number): number {
+  if (part instanceof Float32Array) {
+    if (part.length > 4) flat.set(part, at);
+    else for (let i = 0; i < part.length; i++) flat[at + i] = part[i]!;
+    return at + part.length;
+  }
+  let next = at;
+  for (let i = 0; i < part.length; i++) {
+    const item = part[i];
+    if (typeof item === 'number') flat[next++] = item;
+    else next = flattenInto(item as ArrayLike<unknown>, flat, next);
+  }
+  return next;
+}
+
+/** Packed rows `[Z][Y][X][lanes]` to where `rowStarts` says each belongs. */
+function scatterRows(packed: Float32Array, target: Float32Array, step: KernelStep, at: number): void {
+  const [X] = step.threads!;
+  const lanes = step.lanes ?? 1;
+  const starts = step.rowStarts!;
+  for (let row = 0; row < starts.length; row++) {
+    if (starts[row]! < 0) continue;
+    const to = at + starts[row]!;
+    let from = Math.floor(row / lanes) * X * lanes + (row % lanes);
+    for (let x = 0; x < X; x++, from += lanes) target[to + x] = packed[from]!;
+  }
+}

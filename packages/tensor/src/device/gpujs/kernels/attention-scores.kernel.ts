@@ -1,0 +1,215 @@
+import type { AttentionParams } from '../../../ops/attention.ts';
+import type { KernelArgument, KernelStep, PlanTarget } from '../plan.ts';
+import { each, sourceOf } from '../source.ts';
+import {
+  type AttentionShapes,
+  type Chunk,
+  keyAt,
+  keyRange,
+  type Layout,
+  type RangeForm,
+  rangeConstants,
+  rangeForm,
+  rangeOf,
+  rangeScalars,
+} from './attention-form.ts';
+import { expOf } from './exp.kernel.ts';
+import { modifierCalls, modifierText } from './modifier-text.ts';
+
+/** A hidden key has this score, 2^127: no score is so large, and no mode need know infinities. */
+export const HIDDEN: KernelArgument = { float: 2 ** 127 };
+
+/** Below the least float32 there is only −∞, which hides. */
+export const LOWEST: KernelArgument = { float: -3.4028234663852886e38 };
+
+interface Form extends RangeForm {
+  readonly windowed: boolean;
+  readonly sinks: boolean;
+  readonly softcap: boolean;
+  readonly bias: 'none' | 'shared' | 'b' | 'h' | 'bh';
+  readonly slopes: boolean;
+  /** Positions by sequence (`b`), for all sequences (`1`), or counted. */
+  readonly queryPositions: 'none' | '1' | 'b';
+  readonly keyPositions: 'none' | '1' | 'b';
+  readonly keyUntil: 'none' | '1' | 'b';
+  readonly modifiers: string;
+  readonly odd: boolean;
+  readonly branches: boolean;
+  readonly exp: PlanTarget['exp'];
+}
+
+/**
+ * One key against R query rows. A hidden key's dot product may be anything, NaN included: it is replaced, never
+ * weighed.
+ */
+const scoresSource = sourceOf((form: Form) => {
+  const { R } = form;
+  const arrays = [
+    'q',
+    'k',
+    ...(form.bias === 'none' ? [] : ['bias']),
+    ...(['slopes'] as const).filter((name) => form[name]),
+    ...(['queryPositions', 'keyPositions', 'keyUntil'] as const).filter((name) => form[name] !== 'none'),
+  ];
+  const scalars = ['scale', 'softcap', 'batch', 'first', 'offset', 'valid', 'keyStart', 'hidden', 'lowest'];
+  const perRow = (line: (r: number) => string): string => each(R, line);
+  return `function (${[...arrays, ...scalars].join(', ')}) {
+    const z = Math.floor(this.thread.z / this.constants.Y);
+    const block = this.thread.z - z * this.constants.Y;
+    const b = batch + Math.floor(z / this.constants.Hkv);
+    const kvHead = z - Math.floor(z / this.constants.Hkv) * this.constants.Hkv;
+    ${rangeOf(form, 'block')}
+    const tileStart = this.thread.y * this.constants.tile;
+    ${perRow((r) => `let r${r} = hidden;`)}
+    if (tileStart < count) {
+      const jj = tileStart + this.thread.x;
+      const j = ${keyAt(form, 'jj')};
+      const key = j < this.constants.Lk ? j : this.constants.Lk - 1;
+      ${perRow((r) => rowOf(form, r))}
+      const kp = ${form.keyPositions === 'none' ? 'j' : `Math.floor(keyPositions[${byBatch(form.keyPositions, 'this.constants.Lk')} + key])`};
+      ${form.keyUntil === 'none' ? '' : `const until = Math.floor(keyUntil[${byBatch(form.keyUntil, 'this.constants.Lk')} + key]);`}
+      ${perRow((r) => seenOf(form, r))}
+      ${form.branches ? `if (${each(R, (r) => `seen${r}`, ' + ')} > 0) {` : ''}
+      const k0 = ((b * this.constants.Lk + key - keyStart) * this.constants.Hkv + kvHead) * this.constants.D;
+      ${dotOf(form)}
+      ${perRow((r) => scoreOf(form, r))}
+      ${form.branches ? '}' : ''}
+    }
+    return ${R === 1 ? 'r0' : `[${each(R, (r) => `r${r}`, ', ')}]`};
+  }`;
+});
+
+function byBatch(how: 'none' | '1' | 'b', length: string): string {
+  return how === 'b' ? `b * ${length}` : '0';
+}
+
+/** Which query, head and position row r of the block is, and where it starts in q. */
+function rowOf({ R, queryPositions }: Form, r: number): string {
+  const position =
+    queryPositions === 'none'
+      ? `offset + i${r}`
+      : `Math.floor(queryPositions[${byBatch(queryPositions, 'this.constants.Lq')} + i${r}])`;
+  return `const m${r} = block * ${R} + ${r} < this.constants.M ? block * ${R} + ${r} : this.constants.M - 1;
+      const i${r} = first + Math.floor(m${r} / this.constants.G);
+      const h${r} = kvHead * this.constants.G + m${r} - Math.floor(m${r} / this.constants.G) * this.constants.G;
+      const q${r} = ((b * this.constants.Lq + i${r}) * this.constants.H + h${r}) * this.constants.D;
+      const p${r} = ${position};`;
+}
+
+/** The visibility rule: the one of the reference, in the same order. */
+function seenOf(form: Form, r: number): string {
+  const rules = [
+    'j < valid',
+    'jj < count',
+    ...(form.keyPositions === 'none' ? [] : ['kp >= 0']),
+    ...(form.causal ? [`kp <= p${r}`] : []),
+    ...(form.keyUntil === 'none' ? [] : [`p${r} <= until`]),
+  ];
+  const sinks = form.sinks ? ' || kp < this.constants.sinkTokens' : '';
+  const window = [
+    ...(form.windowed ? [`p${r} - kp <= this.constants.before${sinks}`] : []),
+    ...(form.bounded ? [`kp - p${r} <= this.constants.after${sinks}`] : []),
+  ];
+  return `let seen${r} = 0;
+      if (${rules.join(' && ')}) {
+        seen${r} = 1;
+      }
+      ${window.map((rule) => `if (${rule}) { seen${r} = seen${r} + 0; } else { seen${r} = 0; }`).join('\n      ')}
+      ${modifierCalls('mask', form.modifiers, (call) => `if (${call(`b, h${r}, p${r}, kp`)} === 0.0) { seen${r} = 0; }`)}`;
+}
+
+function dotOf({ R, odd }: Form): string {
+  return `${each(R, (r) => `let s${r} = 0.0;`, ' ')}
+      for (let t = 0; t < this.constants.half; t++) {
+        const d = t * 2;
+        const ka = k[k0 + d]; const kb = k[k0 + d + 1];
+        ${each(R, (r) => `s${r} += q[q${r} + d] * ka + q[q${r} + d + 1] * kb;`, '\n        ')}
+      }
+      ${odd ? `const kc = k[k0 + this.constants.D - 1];\n      ${each(R, (r) => `s${r} += q[q${r} + this.constants.D - 1] * kc;`)}` : ''}`;
+}
+
+function scoreOf(form: Form, r: number): string {
+  const s = `s${r}`;
+  const biasAt = {
+    none: '',
+    shared: '0',
+    b: 'b * this.constants.Lq',
+    h: `h${r} * this.constants.Lq`,
+    bh: `(b * this.constants.H + h${r}) * this.constants.Lq`,
+  }[form.bias];
+  return `${s} = ${s} * scale;
+      ${form.softcap ? softcapOf(s, r, form.exp) : ''}
+      ${form.slopes ? `${s} = ${s} - slopes[h${r}] * Math.abs(p${r} - kp);` : ''}
+      ${form.bias === 'none' ? '' : `${s} = ${s} + bias[(${biasAt} + i${r}) * this.constants.Lk + key];`}
+      ${modifierCalls('score', form.modifiers, (call) => `${s} = ${call(`${s}, b, h${r}, p${r}, kp`)};`)}
+      r${r} = seen${r} === 1 ? (${s} < lowest ? hidden : ${s}) : hidden;`;
+}
+
+/** `c · tanh(s / c)`. The GPU modes' own tanh is NaN from 50 on, and webasm's leaves the module. */
+function softcapOf(s: string, r: number, exp: PlanTarget['exp']): string {
+  if (exp === 'native') {
+    return `const u${r} = ${s} / softcap;
+      ${s} = softcap * (u${r} > 20.0 ? 1.0 : (u${r} < -20.0 ? -1.0 : Math.tanh(u${r})));`;
+  }
+  return `const u${r} = ${s} / softcap;
+      ${expOf(`e${r}`, `-2.0 * Math.abs(u${r})`, exp)}
+      const th${r} = (1.0 - e${r}) / (1.0 + e${r});
+      ${s} = softcap * (u${r} < 0.0 ? -th${r} : th${r});`;
+}
+
+/** `[batch · Hkv][Y][K][R]`, HIDDEN where a key is hidden. */
+export function scoresStep(
+  inputs: AttentionShapes,
+  layout: Layout,
+  chunk: Chunk,
+  params: AttentionParams,
+  target: PlanTarget,
+): KernelStep {
+  const { R, D } = layout;
+  const k = keyRange('k', layout, chunk, params, target);
+  const per = (shape: { readonly shape: readonly number[] } | undefined): 'none' | '1' | 'b' =>
+    shape ? (shape.shape[0] === 1 ? '1' : 'b') : 'none';
+  const { text, helpers, constants } = modifierText(params.modifiers);
+  const source = scoresSource({
+    ...rangeForm(layout, params),
+    windowed: params.before < Infinity,
+    sinks: params.sinkTokens > 0,
+    softcap: params.softcap > 0,
+    bias: inputs.bias ? biasForm(inputs.bias.shape) : 'none',
+    slopes: !!inputs.slopes,
+    queryPositions: per(inputs.queryPositions),
+    keyPositions: per(inputs.keyPositions),
+    keyUntil: per(inputs.keyUntil),
+    modifiers: text,
+    odd: D % 2 === 1,
+    branches: target.branches,
+    exp: target.exp,
+  });
+  const optional = ['bias', 'slopes', 'queryPositions', 'keyPositions', 'keyUntil'] as const;
+  return {
+    name: 'scores',
+    source,
+    helpers,
+    constants: { ...rangeConstants(layout, chunk, params), half: Math.floor(D / 2), ...constants },
+    args: [
+      'q',
+      k.argument,
+      ...optional.filter((name) => inputs[name]),
+      { float: params.scale },
+      { float: params.softcap },
+      { integer: chunk.batch },
+      ...rangeScalars(chunk, params),
+      { integer: k.start },
+      HIDDEN,
+      LOWEST,
+    ],
+    length: chunk.batches * layout.Hkv * chunk.Y * chunk.K * R,
+    threads: [chunk.tile, chunk.tiles, chunk.batches * layout.Hkv * chunk.Y],
+    lanes: R as 1 | 2 | 3 | 4,
+  };
+}
+
+function biasForm([b, h]: readonly number[]): Form['bias'] {
+  if (b === 1) return h === 1 ? 'shared' : 'h';
+  return h === 1 ? 'b' : 'bh';
+}

@@ -1,0 +1,89 @@
+import type { KernelPlan, PlanTarget } from '../plan.ts';
+import { type Shapes, sourceOf } from '../source.ts';
+import { expOf } from './exp.kernel.ts';
+import { rowsAndWidth } from './rows.ts';
+
+/** Largest value of a row; `lowest` for a row of nothing but −∞. */
+const maximum = `function (x, lowest) {
+    const start = this.thread.x * this.constants.E;
+    let top = lowest;
+    for (let e = 0; e < this.constants.E; e++) {
+      const value = x[start + e];
+      top = value > top ? value : top;
+    }
+    return top;
+  }`;
+
+const sum = sourceOf(
+  ({ exp }: { readonly exp: PlanTarget['exp'] }) => `function (x, tops) {
+    const start = this.thread.x * this.constants.E;
+    const top = tops[this.thread.x];
+    let total = 0.0;
+    for (let e = 0; e < this.constants.E; e++) {
+      ${expOf('p', 'x[start + e] - top', exp)}
+      total += p;
+    }
+    return total;
+  }`,
+);
+
+const finish = sourceOf(
+  ({
+    exp,
+    logarithm,
+  }: {
+    readonly exp: PlanTarget['exp'];
+    readonly logarithm: boolean;
+  }) => `function (x, tops, sums, lowest${logarithm ? ', nothing' : ''}) {
+    const top = tops[this.thread.y];
+    const shifted = x[this.thread.y * this.constants.E + this.thread.x] - top;
+    ${
+      logarithm
+        ? 'return top === lowest ? nothing : shifted - Math.log(sums[this.thread.y]);'
+        : `${expOf('p', 'shifted', exp)}
+    return top === lowest ? 0.0 : p / sums[this.thread.y];`
+    }
+  }`,
+);
+
+const LOWEST = { float: -3.4028234663852886e38 };
+
+function plan(shape: readonly number[], exp: PlanTarget['exp'], logarithm: boolean): KernelPlan {
+  const { rows, E } = rowsAndWidth(shape);
+  const constants = { E };
+  return {
+    steps: [
+      { name: 'tops', source: maximum, constants, args: ['x', LOWEST], length: rows },
+      { name: 'sums', source: sum({ exp }), constants, args: ['x', 'tops'], length: rows },
+      {
+        name: 'y',
+        source: finish({ exp, logarithm }),
+        constants,
+        args: ['x', 'tops', 'sums', LOWEST, ...(logarithm ? [{ float: -Infinity }] : [])],
+        length: rows * E,
+        threads: [E, rows],
+      },
+    ],
+    outputs: ['y'],
+  };
+}
+
+/** `exp(x − max) / Σ` over the last axis */
+export function softmaxPlan(
+  { x }: Shapes<'x'>,
+  _params: unknown,
+  _outputs: unknown,
+  { exp }: PlanTarget,
+): KernelPlan {
+  return plan(x.shape, exp, false);
+}
+
+/** `x − max − ln Σ` over the last axis */
+export function logSoftmaxPlan(
+  { x }: Shapes<'x'>,
+  _params: unknown,
+  _outputs: unknown,
+  { exp }: PlanTarget,
+): KernelPlan {
+  return plan(x.shape, exp, true);
+}

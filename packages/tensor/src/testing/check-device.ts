@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Device } from '../device/device.ts';
+import { createReference } from '../device/reference.ts';
+import { scope } from '../scope.ts';
+import { assertClose } from './close.ts';
+import { type OpCase, opCases } from './op-cases.ts';
+
+/**
+ * Everything a device owes its callers, as tests: each operation with each feature against the reference. Call it
+ * at the top of a test file.
+ *
+ * @param except cases the device cannot run, by `op name`, each with the reason, which the report prints
+ */
+export function checkDevice(
+  name: string,
+  createDevice: () => Promise<Device>,
+  { except = {} }: { readonly except?: Readonly<Record<string, string>> } = {},
+): void {
+  describe(name, () => {
+    let device: Device;
+    beforeAll(async () => {
+      device = await createDevice();
+    });
+    afterAll(() => device?.dispose());
+
+    for (const each of opCases) {
+      const title = `${each.op} ${each.name}`;
+      const reason = except[title];
+      if (reason) it.skip(`${title}: ${reason}`, () => {});
+      else it(title, () => compareWithReference(device, each));
+    }
+  });
+}
+
+/** Runs a case on a device and on the reference; shapes first, then values. */
+export async function compareWithReference(device: Device, { run, atol, rtol }: OpCase): Promise<void> {
+  const reference = createReference();
+  const before = device.memory;
+  const want = scope(() => run(reference));
+  const got = scope(() => run(device));
+  expect(got.map(({ shape, dtype }) => ({ shape, dtype }))).toEqual(
+    want.map(({ shape, dtype }) => ({ shape, dtype })),
+  );
+  for (const [i, result] of got.entries()) {
+    assertClose(await result.data(), await want[i]!.data(), { ...(atol && { atol }), ...(rtol && { rtol }) });
+    result.dispose();
+  }
+  expect(device.memory.buffers, 'buffers left behind').toBe(before.buffers);
+  expect(device.memory.liveBytes, 'bytes left behind').toBe(before.liveBytes);
+}

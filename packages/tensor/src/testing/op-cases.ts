@@ -1,0 +1,216 @@
+import type { Device, DType } from '../device/device.ts';
+import { run } from '../op.ts';
+import { add, geglu, gelu, multiply, relu, silu, swiglu } from '../ops/elementwise.ts';
+import { gather } from '../ops/gather.ts';
+import { headLinear } from '../ops/head-linear.ts';
+import { linear } from '../ops/linear.ts';
+import { matmul } from '../ops/matmul.ts';
+import { layerNormOp, rmsNorm } from '../ops/norm.ts';
+import { argmax, topK } from '../ops/rank.ts';
+import { rotary } from '../ops/rotary.ts';
+import { concat, slice } from '../ops/slices.ts';
+import { logSoftmax, softmax } from '../ops/softmax.ts';
+import { type Tensor, tensor } from '../tensor.ts';
+import { attentionCases } from './attention-cases.ts';
+import { seeded, seededValues } from './seeded.ts';
+
+/** One call of one operation, to be compared with the reference. */
+export interface OpCase {
+  readonly op: string;
+  readonly name: string;
+  /** Makes the arguments on the device and calls the operation. */
+  readonly run: (device: Device) => readonly Tensor<string, DType>[];
+  /** |got − want| ≤ atol + rtol · |want|; default 1e-5 each. */
+  readonly atol?: number;
+  readonly rtol?: number;
+}
+
+function opCase(
+  op: string,
+  name: string,
+  work: (device: Device) => Tensor<string, DType> | readonly Tensor<string, DType>[],
+  tolerance: { readonly atol?: number; readonly rtol?: number } = {},
+): OpCase {
+  return { op, name, run: (device) => [work(device)].flat(), ...tolerance };
+}
+
+const ints = (length: number, below: number, seed: number): Int32Array =>
+  Int32Array.from(seededValues(length, seed), (value) => Math.floor(((value + 1) / 2) * below));
+
+/** Values from −spread to spread. */
+const spread = (device: Device, shape: readonly number[], seed: number, by: number): Tensor =>
+  tensor(
+    device,
+    seededValues(
+      shape.reduce((size, axis) => size * axis, 1),
+      seed,
+    ).map((value) => value * by),
+    shape,
+  );
+
+const products: readonly OpCase[] = [
+  ...(
+    [
+      [1, 1, 1],
+      [1, 64, 48],
+      [1, 63, 100],
+      [2, 3, 5],
+      [3, 5, 7],
+      [5, 100, 63],
+      [64, 33, 4],
+    ] as const
+  ).flatMap(([N, I, O]) => [
+    opCase('linear', `[${N}, ${I}] → ${O}`, (d) => linear(seeded(d, [N, I], 1), seeded(d, [O, I], 2))),
+    opCase('linear', `[${N}, ${I}] → ${O}, bias, transposed`, (d) =>
+      linear(seeded(d, [N, I], 1), seeded(d, [I, O], 2), { bias: seeded(d, [O], 3), transposed: true }),
+    ),
+  ]),
+  opCase('linear', 'leading axes [2, 3, 1, 6]', (d) =>
+    linear(seeded(d, [2, 3, 1, 6], 1), seeded(d, [8, 6], 2), { bias: seeded(d, [8], 3) }),
+  ),
+  opCase('linear', 'no rows', (d) => linear(seeded(d, [0, 6], 1), seeded(d, [8, 6], 2))),
+  opCase('matmul', '[3, 5, 7] · [3, 7, 9]', (d) => matmul(seeded(d, [3, 5, 7], 1), seeded(d, [3, 7, 9], 2))),
+  opCase('matmul', '[2, 1, 63] · [1, 63, 8]', (d) =>
+    matmul(seeded(d, [2, 1, 63], 1), seeded(d, [1, 63, 8], 2)),
+  ),
+  opCase('matmul', '[1, 100, 3] · [1, 3, 100]', (d) =>
+    matmul(seeded(d, [1, 100, 3], 1), seeded(d, [1, 3, 100], 2)),
+  ),
+  opCase('headLinear', '[1, 6, 5] · [6, 7, 5]', (d) =>
+    headLinear(seeded(d, [1, 6, 5], 1), seeded(d, [6, 7, 5], 2)),
+  ),
+  opCase('headLinear', '[2, 5, 3, 16] · [3, 8, 16]', (d) =>
+    headLinear(seeded(d, [2, 5, 3, 16], 1), seeded(d, [3, 8, 16], 2)),
+  ),
+  opCase('headLinear', '[7, 2, 16] · [2, 16, 12], transposed', (d) =>
+    headLinear(seeded(d, [7, 2, 16], 1), seeded(d, [2, 16, 12], 2), { transposed: true }),
+  ),
+];
+
+const rowwise: readonly OpCase[] = [1, 3, 63, 100, 1000].flatMap((E) => [
+  opCase('rmsNorm', `width ${E}`, (d) => rmsNorm(seeded(d, [3, E], 1), seeded(d, [E], 2))),
+  opCase('rmsNorm', `width ${E}, no weight, eps 1e-6`, (d) =>
+    rmsNorm(seeded(d, [1, E], 1), undefined, { eps: 1e-6 }),
+  ),
+  opCase(
+    'layerNorm',
+    `width ${E}, statistics`,
+    (d) =>
+      run(
+        layerNormOp,
+        { x: seeded(d, [2, 5, E], 1), weight: seeded(d, [E], 2), bias: seeded(d, [E], 3) },
+        { eps: 1e-5, statistics: true },
+      ),
+    { atol: 1e-4 },
+  ),
+  opCase('layerNorm', `width ${E}, no weight`, (d) =>
+    run(layerNormOp, { x: spread(d, [4, E], 1, 3) }, { eps: 0.1, statistics: false }),
+  ),
+  opCase('softmax', `width ${E}`, (d) => softmax(spread(d, [3, E], 1, 30)), { atol: 1e-6, rtol: 1e-4 }),
+  opCase('logSoftmax', `width ${E}`, (d) => logSoftmax(spread(d, [1, E], 1, 30)), { atol: 1e-5 }),
+  opCase('argmax', `width ${E}`, (d) => argmax(seeded(d, [3, E], 1))),
+]);
+
+const hidden = (d: Device): Tensor =>
+  tensor(d, [-Infinity, 1, -Infinity, 2, -Infinity, -Infinity, -Infinity, -Infinity], [2, 4]);
+
+const ranks: readonly OpCase[] = [
+  opCase('softmax', '−∞ in a row, and a row of nothing else', (d) => softmax(hidden(d))),
+  opCase('logSoftmax', '−∞ in a row, and a row of nothing else', (d) => logSoftmax(hidden(d))),
+  opCase('argmax', 'ties give the first', (d) => argmax(tensor(d, [1, 7, 7, 2, 0, 0, 0, 0], [2, 4]))),
+  opCase('argmax', 'width 5000', (d) => argmax(seeded(d, [5000], 3))),
+  opCase('topK', '4 of 100', (d) => pair(topK(seeded(d, [3, 100], 1), 4))),
+  opCase('topK', 'smallest 3 of 63', (d) => pair(topK(seeded(d, [2, 63], 1), 3, { largest: false }))),
+  opCase('topK', 'all, with ties', (d) => pair(topK(tensor(d, [2, 1, 2, 3, 1, 2], [1, 6]), 6))),
+  opCase('topK', '2 of 1000', (d) => pair(topK(seeded(d, [1000], 5), 2))),
+];
+
+function pair({ values, indices }: ReturnType<typeof topK>): readonly Tensor<string, DType>[] {
+  return [values, indices];
+}
+
+const pointwise: readonly OpCase[] = [1, 3, 64, 101].flatMap((n) => [
+  opCase('add', `${n}`, (d) => add(seeded(d, [n], 1), seeded(d, [n], 2), { scale: -0.5 })),
+  opCase('add', `[5, ${n}] and a row`, (d) => add(seeded(d, [5, n], 1), seeded(d, [n], 2))),
+  opCase('multiply', `[2, 3, ${n}] and its last axes`, (d) =>
+    multiply(seeded(d, [2, 3, n], 1), seeded(d, [3, n], 2)),
+  ),
+  opCase('silu', `${n}`, (d) => silu(spread(d, [n], 1, 20))),
+  opCase('silu', `${n}, alpha 1.702`, (d) => silu(spread(d, [n], 1, 3), { alpha: 1.702 })),
+  opCase('gelu', `${n}`, (d) => gelu(spread(d, [n], 1, 7)), { atol: 2e-6, rtol: 1e-5 }),
+  opCase('gelu', `${n}, tanh`, (d) => gelu(spread(d, [n], 1, 7), { kind: 'tanh' }), { atol: 2e-6 }),
+  opCase('relu', `${n}`, (d) => relu(seeded(d, [n], 1))),
+  opCase('gated', `silu ${n}`, (d) => swiglu(spread(d, [2, n], 1, 9), seeded(d, [2, n], 2))),
+  opCase('gated', `gelu ${n}`, (d) => geglu(spread(d, [2, n], 1, 9), seeded(d, [2, n], 2))),
+  opCase('gated', `gelu-tanh ${n}`, (d) =>
+    geglu(spread(d, [2, n], 1, 9), seeded(d, [2, n], 2), { kind: 'tanh' }),
+  ),
+]);
+
+const extremes = (d: Device): Tensor => tensor(d, [-1e4, -90, -0, 0, 90, 1e4], [6]);
+
+const saturation: readonly OpCase[] = [
+  opCase('silu', 'far from zero', (d) => silu(extremes(d))),
+  opCase('gelu', 'far from zero', (d) => gelu(extremes(d))),
+  opCase('gelu', 'far from zero, tanh', (d) => gelu(extremes(d), { kind: 'tanh' })),
+];
+
+const moves: readonly OpCase[] = [
+  opCase('gather', 'rows, and zeros for an id outside', (d) =>
+    gather(seeded(d, [7, 5], 1), tensor(d, Int32Array.of(0, 6, 3, 7, -1, 3), [2, 3])),
+  ),
+  opCase('gather', '100 of [63, 64]', (d) =>
+    gather(seeded(d, [63, 64], 1), tensor(d, ints(100, 63, 2), [100])),
+  ),
+  opCase('slice', '[3, 10] from 4, width 5', (d) => slice(seeded(d, [3, 10], 1), 4, 5)),
+  opCase('slice', 'the whole', (d) => slice(seeded(d, [2, 2, 3], 1), 0, 3)),
+  opCase('concat', '[3, 5] and [3, 7]', (d) => concat(seeded(d, [3, 5], 1), seeded(d, [3, 7], 2))),
+  opCase('concat', '[1, 2, 64] and [1, 2, 16]', (d) =>
+    concat(seeded(d, [1, 2, 64], 1), seeded(d, [1, 2, 16], 2)),
+  ),
+  ...(['half', 'interleaved'] as const).flatMap((layout) =>
+    (
+      [
+        [1, 1, 1, 2, 1],
+        [2, 5, 3, 6, 3],
+        [1, 7, 2, 10, 3],
+        [2, 3, 4, 64, 32],
+      ] as const
+    ).flatMap(([B, L, H, D, half]) => [
+      opCase('rotary', `${layout} [${B}, ${L}, ${H}, ${D}], turns ${2 * half}`, (d) =>
+        rotary(
+          seeded(d, [B, L, H, D], 1),
+          { cos: seeded(d, [20, half], 2), sin: seeded(d, [20, half], 3) },
+          tensor(d, ints(B * L, 20, 4), [B, L]),
+          { layout },
+        ),
+      ),
+      opCase('rotary', `${layout} [${B}, ${L}, ${H}, ${D}], positions for all, one outside`, (d) =>
+        rotary(
+          seeded(d, [B, L, H, D], 1),
+          { cos: seeded(d, [L, half], 2), sin: seeded(d, [L, half], 3) },
+          tensor(
+            d,
+            Int32Array.from({ length: L }, (_, l) => l + 1),
+            [1, L],
+          ),
+          { layout },
+        ),
+      ),
+    ]),
+  ),
+];
+
+/**
+ * One list for every device: each operation with its features, at sizes that do not divide evenly. `checkDevice`
+ * runs it against the reference.
+ */
+export const opCases: readonly OpCase[] = [
+  ...products,
+  ...rowwise,
+  ...ranks,
+  ...pointwise,
+  ...saturation,
+  ...moves,
+  ...attentionCases,
+];
