@@ -101,9 +101,9 @@ export interface Rotation {
 /** Where the tokens stand, for a bias; what is left out is counted (`offset + i`, `j`). */
 export interface BiasPositions {
   /** `[B | 1, Lq]` i32 */
-  readonly queryPositions?: Tensor<'B Lq', 'i32'> | undefined;
+  readonly queryPositions?: Tensor<string, 'i32'> | undefined;
   /** `[B | 1, Lk]` i32; −1 for an empty slot, whose bias is arbitrary */
-  readonly keyPositions?: Tensor<'B Lk', 'i32'> | undefined;
+  readonly keyPositions?: Tensor<string, 'i32'> | undefined;
 }
 
 /** A position encoding that acts on scores: ALiBi, T5. It hands attention one of its declared parts. */
