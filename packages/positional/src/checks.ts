@@ -1,0 +1,60 @@
+import { type Positions, ShapeError, ValueError } from '@headwise/tensor';
+import type { TablePositions } from './contract.ts';
+
+/** @throws {ValueError} unless `ok`. */
+export function must(ok: boolean, op: string, argument: string, rule: string, got: unknown): void {
+  if (!ok) throw new ValueError(op, argument, rule, got);
+}
+
+/** @throws {ValueError} unless a finite number > 0. */
+export function mustBePositive(op: string, argument: string, value: number): void {
+  must(Number.isFinite(value) && value > 0, op, argument, 'must be a finite number > 0', value);
+}
+
+/** @throws {ValueError} unless a whole number ≥ `least`. */
+export function mustBeWhole(op: string, argument: string, value: number, least = 1): void {
+  must(Number.isInteger(value) && value >= least, op, argument, `must be a whole number ≥ ${least}`, value);
+}
+
+/**
+ * One more than the largest position, read from the positions themselves: a hand-made `end` that is too small
+ * would turn tokens by rows that are not there.
+ *
+ * @throws {ValueError} for a negative position.
+ * @throws {ShapeError} if `host` does not fill the shape.
+ */
+export function endOf(op: string, { host, shape, end }: Positions): number {
+  const [B, L] = shape;
+  if (host.length !== B * L) {
+    throw new ShapeError(op, `${host.length} positions do not fill [${B}, ${L}]`, []);
+  }
+  let last = end - 1;
+  for (let i = 0; i < host.length; i++) {
+    const position = host[i]!;
+    if (position < 0)
+      throw new ValueError(
+        op,
+        `positions[${Math.floor(i / L)}][${i % L}]`,
+        'must be a whole number ≥ 0',
+        position,
+      );
+    if (position > last) last = position;
+  }
+  return last + 1;
+}
+
+/**
+ * The positions of a table, as a list.
+ * @throws {ValueError} for one that is negative or fractional.
+ */
+export function listOf(op: string, positions: TablePositions): readonly number[] {
+  if ('start' in positions) mustBeWhole(op, 'positions.L', positions.L, 0);
+  const list =
+    'start' in positions
+      ? Array.from({ length: positions.L }, (_, i) => positions.start + i)
+      : Array.from(positions);
+  list.forEach((position, i) => {
+    mustBeWhole(op, `positions[${i}]`, position, 0);
+  });
+  return list;
+}

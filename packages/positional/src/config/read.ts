@@ -1,0 +1,85 @@
+import { type Tensor, ValueError } from '@headwise/tensor';
+
+/** What a Hugging Face `config.json` holds. */
+export type HuggingFaceConfig = Readonly<Record<string, unknown>>;
+
+/** What a configuration alone does not say. */
+export interface ConfigOptions {
+  /** For configurations whose layers differ: `full_attention`, `sliding_attention`. */
+  readonly layerType?: string | undefined;
+  /** T5: encoders see both ways, decoders only back. Default `decoder`. */
+  readonly stack?: 'encoder' | 'decoder' | undefined;
+  /** The trained table of a learned encoding or of T5's buckets. */
+  readonly table?: Tensor | undefined;
+}
+
+/** The name errors lead with. */
+export const OP = 'fromConfig';
+
+/** A dictionary; lists and null are none. */
+export function isDictionary(value: unknown): value is HuggingFaceConfig {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Fields of one dictionary of a configuration, checked as they are read. `null` counts as absent. */
+export class Fields {
+  readonly values: HuggingFaceConfig;
+  /** How errors call the dictionary: `config`, `config.rope_scaling`. */
+  readonly path: string;
+
+  constructor(values: HuggingFaceConfig, path: string) {
+    this.values = values;
+    this.path = path;
+  }
+
+  has(key: string): boolean {
+    return this.values[key] !== undefined && this.values[key] !== null;
+  }
+
+  /** The first of these fields that is there. @throws {ValueError} if it is not a finite number. */
+  number(...keys: readonly string[]): number | undefined {
+    return this.#first(keys, 'must be a finite number', (value) => Number.isFinite(value)) as
+      | number
+      | undefined;
+  }
+
+  /** @throws {ValueError} if it is not a whole number ≥ 1. */
+  count(...keys: readonly string[]): number | undefined {
+    const whole = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 1;
+    return this.#first(keys, 'must be a whole number ≥ 1', whole) as number | undefined;
+  }
+
+  text(...keys: readonly string[]): string | undefined {
+    return this.#first(keys, 'must be a string', (value) => typeof value === 'string') as string | undefined;
+  }
+
+  flag(...keys: readonly string[]): boolean | undefined {
+    return this.#first(keys, 'must be true or false', (value) => typeof value === 'boolean') as
+      | boolean
+      | undefined;
+  }
+
+  list(key: string, rule: string, each: (value: unknown) => boolean): readonly unknown[] | undefined {
+    const fits = (value: unknown): boolean => Array.isArray(value) && value.every(each);
+    return this.#first([key], rule, fits) as readonly unknown[] | undefined;
+  }
+
+  numbers(key: string): readonly number[] | undefined {
+    return this.list(key, 'must be a list of numbers', (value) => Number.isFinite(value)) as
+      | readonly number[]
+      | undefined;
+  }
+
+  /** @throws {ValueError} saying that the field is missing, and what it is for. */
+  missing(key: string, why: string): never {
+    throw new ValueError(OP, `${this.path}.${key}`, `is missing: ${why}`, 'no such field');
+  }
+
+  #first(keys: readonly string[], rule: string, fits: (value: unknown) => boolean): unknown {
+    const key = keys.find((name) => this.has(name));
+    if (key === undefined) return undefined;
+    const value = this.values[key];
+    if (!fits(value)) throw new ValueError(OP, `${this.path}.${key}`, rule, value);
+    return value;
+  }
+}
