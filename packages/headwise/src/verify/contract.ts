@@ -1,5 +1,5 @@
-import type { Device } from '@headwise/tensor';
 import type { HostTensor } from '@headwise/models';
+import type { Device } from '@headwise/tensor';
 
 /** One conformance case: a safetensors file with `input.*` and `output.*` tensors and its story in the header. */
 export interface VerifyCase {
@@ -18,7 +18,9 @@ export interface VerifyCase {
 }
 
 /** What a runner computed, by output name. Every wanted output must be there, with the wanted shape. */
-export type Got = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: ArrayLike<number> }>>;
+export type Got = Readonly<
+  Record<string, { readonly shape: readonly number[]; readonly data: ArrayLike<number> }>
+>;
 
 /**
  * Computes one case with the packages' public functions on a device. It throws `Skip` where the case is out of

@@ -1,0 +1,13 @@
+import type { Runner, Runners } from '../contract.ts';
+import { samplerRunners } from './sampler.ts';
+import { linearRunners, tensorRunners } from './tensor.ts';
+
+const maps: readonly Runners[] = [tensorRunners, linearRunners, samplerRunners];
+
+/**
+ * All ways of computing the cases of an operator: directly, and where there are any, through caches or another
+ * operation. A case passes when every one of them does.
+ */
+export function runnersFor(op: string): readonly Runner[] {
+  return maps.flatMap((runners) => runners[op] ?? []);
+}

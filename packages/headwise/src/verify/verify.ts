@@ -1,0 +1,37 @@
+import type { Device } from '@headwise/tensor';
+import { compareOutputs } from './compare.ts';
+import { Skip, type VerifyCase } from './contract.ts';
+import { runnersFor } from './runners/index.ts';
+
+/** How one case went. */
+export interface CaseReport {
+  readonly file: string;
+  readonly case: string;
+  readonly op: string;
+  readonly status: 'pass' | 'fail' | 'skip';
+  /** Why it failed or was skipped. */
+  readonly reason?: string;
+  /** Largest |got − want| over all outputs and runners; absent where nothing was computed. */
+  readonly largestError?: number;
+}
+
+/** Runs one case on a device, in every way there is, and compares. Never throws. */
+export async function verifyCase(testCase: VerifyCase, device: Device): Promise<CaseReport> {
+  const { file, name, op } = testCase;
+  const report = { file, case: name, op };
+  const runners = runnersFor(op);
+  if (runners.length === 0) return { ...report, status: 'skip', reason: `no runner for the operator ${op}` };
+  let largestError = 0;
+  for (const runner of runners) {
+    try {
+      const { largest, problem } = compareOutputs(testCase, await runner(testCase, device));
+      largestError = Math.max(largestError, largest);
+      if (problem !== undefined) return { ...report, status: 'fail', reason: problem, largestError };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (error instanceof Skip) return { ...report, status: 'skip', reason };
+      return { ...report, status: 'fail', reason };
+    }
+  }
+  return { ...report, status: 'pass', largestError };
+}
