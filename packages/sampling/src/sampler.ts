@@ -84,7 +84,7 @@ export class Sampler {
     const context = this.#context(history, this.#random);
     const candidates = this.#filter(logits, context);
     const index = this.chain.choice.choose(candidates, context, this.#states.at(-1));
-    const id = candidates.ids[index]!;
+    const id = this.#chosen(candidates, index);
     this.#accept(id, context);
     return id;
   }
@@ -115,7 +115,7 @@ export class Sampler {
     });
     const { choice } = this.chain;
     const index = choice.choose(candidates, context, this.#states.at(-1));
-    const id = candidates.ids[index]!;
+    const id = this.#chosen(candidates, index);
     const probability = candidates.probability(index);
     const uniforms = recorder.take();
     const final = snapshot(candidates);
@@ -188,6 +188,15 @@ export class Sampler {
     const { filters } = this.chain;
     for (let i = 0; i < filters.length; i++) filters[i]!.apply(candidates, context, this.#states[i]);
     return candidates;
+  }
+
+  #chosen(candidates: Candidates, index: number): number {
+    if (index >= 0 && index < candidates.size) return candidates.ids[index]!;
+    throw new SamplingError(
+      this.chain.choice.name,
+      `chose index ${index}, but there are ${candidates.size} candidates`,
+      { index },
+    );
   }
 
   #accept(id: number, context: SampleContext): void {
