@@ -81,7 +81,7 @@ function layersOf(config: HuggingFaceConfig, options: ConfigOptions): readonly L
     if (!turns) return { type, encoding: unturned };
     // types with the same fields share the object, and with it its tables
     const like = [...made.keys()].find((other) => other === type || sameRope(config, other, type));
-    const encoding = made.get(like ?? type) ?? ropeEncoding(config, type);
+    const encoding = made.get(like ?? type) ?? ropeEncoding(config, type, options.length);
     made.set(type, encoding);
     return { type, encoding };
   });

@@ -9,6 +9,8 @@ export interface ConfigOptions {
   readonly layerType?: string | undefined;
   /** T5: encoders see both ways, decoders only back. Default `decoder`. */
   readonly stack?: 'encoder' | 'decoder' | undefined;
+  /** Fixes the length for encodings that depend on it (dynamic NTK, longrope); else they follow the sequence. */
+  readonly length?: number | undefined;
   /** The trained table of a learned encoding or of T5's buckets. */
   readonly table?: Tensor | undefined;
 }

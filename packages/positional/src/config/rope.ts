@@ -13,7 +13,12 @@ import { type RotaryFamily, rotaryFamilies } from './families.ts';
 import { Fields, type HuggingFaceConfig, isDictionary, OP } from './read.ts';
 
 /** What one `rope_type` makes of its fields. */
-type Scaling = (scaling: Fields, config: Fields, common: RotationOptions) => RotaryEncoding;
+type Scaling = (scaling: Fields, config: Fields, common: CommonOptions) => RotaryEncoding;
+
+/** What every type of scaling is given; `length` matters to those that depend on it. */
+interface CommonOptions extends RotationOptions {
+  readonly length: number | undefined;
+}
 
 const scalings: Readonly<Record<string, Scaling>> = {
   default: (_, __, common) => rotary(common),
@@ -69,7 +74,7 @@ export function ropeLayerTypes(config: HuggingFaceConfig): readonly string[] | u
  *
  * @throws {ValueError} if the type of scaling is unknown, or a field is missing or out of range.
  */
-export function ropeEncoding(config: HuggingFaceConfig, layerType: string): RotaryEncoding {
+export function ropeEncoding(config: HuggingFaceConfig, layerType: string, length?: number): RotaryEncoding {
   const fields = new Fields(config, 'config');
   const family = rotaryFamilies[fields.text('model_type') ?? ''] ?? {};
   const scaling = scalingOf(config, layerType, family);
@@ -91,7 +96,8 @@ export function ropeEncoding(config: HuggingFaceConfig, layerType: string): Rota
     }
   }
   const D = headWidth(fields, layerType);
-  const encoding = create(scaling, fields, commonOptions(fields, scaling, family, layerType));
+  const common = commonOptions(fields, scaling, family, layerType);
+  const encoding = create(scaling, fields, { ...common, length });
   // a fault in the configuration is named here, not at the first token
   encoding.spectrum(D);
   return encoding;
@@ -217,7 +223,7 @@ function stretchOf(scaling: Fields, config: Fields, originalLength: number): num
   return longest / originalLength;
 }
 
-function yarnOf(scaling: Fields, config: Fields, common: RotationOptions): RotaryEncoding {
+function yarnOf(scaling: Fields, config: Fields, common: CommonOptions): RotaryEncoding {
   const originalLength = originalLengthOf(scaling, config);
   return yarn({
     ...common,
@@ -232,7 +238,7 @@ function yarnOf(scaling: Fields, config: Fields, common: RotationOptions): Rotar
   });
 }
 
-function longropeOf(scaling: Fields, config: Fields, common: RotationOptions): RotaryEncoding {
+function longropeOf(scaling: Fields, config: Fields, common: CommonOptions): RotaryEncoding {
   const originalLength = originalLengthOf(scaling, config);
   const [short, long] = [scaling.number('short_mscale'), scaling.number('long_mscale')];
   if (short !== long) {

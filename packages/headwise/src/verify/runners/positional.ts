@@ -19,7 +19,7 @@ import {
   type Tensor,
   tensor,
 } from '@headwise/tensor';
-import type { Got, Runner, Runners, VerifyCase } from '../contract.ts';
+import type { Got, Runners, VerifyCase } from '../contract.ts';
 import { floats, floatTensor, wholeNumbers } from '../operands.ts';
 import { moveAxis, sizeOf } from './axes.ts';
 
