@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { decoderParameters } from './decoder.ts';
 import { readLlama2c } from './formats/llama2c.ts';
 import type { HostTensor } from './formats/safetensors.ts';
-import { createLlama, llamaName, llamaParts, readLlamaConfig } from './llama.ts';
+import { createLlama, type LlamaConfig, llamaName, llamaParts, readLlamaConfig } from './llama.ts';
 
 const json = {
   model_type: 'llama',
@@ -38,7 +38,9 @@ async function logitsOf(device: Device, tensors: ReadonlyMap<string, HostTensor>
 }
 
 it('reads a config, and fills in what Hugging Face leaves out', () => {
-  expect(config).toEqual({
+  const { position, ...sizes } = config;
+  expect(position).toMatchObject({ name: 'rotary', layout: 'half' });
+  expect(sizes).toEqual({
     V: 20,
     E: 16,
     F: 24,
@@ -48,18 +50,24 @@ it('reads a config, and fills in what Hugging Face leaves out', () => {
     D: 4,
     context: 32,
     eps: 1e-5,
-    theta: 10000,
     tied: true,
     stopIds: [1, 2, 3],
   });
   const { num_key_value_heads, rms_norm_eps, tie_word_embeddings, ...short } = json;
-  expect(readLlamaConfig({ ...short, head_dim: 6, rope_parameters: { rope_theta: 5e5 } })).toMatchObject({
+  expect(readLlamaConfig({ ...short, head_dim: 6 })).toMatchObject({
     Hkv: 4,
     eps: 1e-6,
     tied: false,
     D: 6,
-    theta: 5e5,
   });
+});
+
+it('turns by the scaling that the config names, up to where kept keys stay right', () => {
+  const scaled = (rope_parameters: object): LlamaConfig => readLlamaConfig({ ...json, rope_parameters });
+  expect(scaled({ rope_type: 'linear', factor: 2 }).position.name).toBe('linear');
+  const dynamic = scaled({ rope_type: 'dynamic', factor: 2 });
+  expect(dynamic.position.name).toMatch(/dynamic/);
+  expect(dynamic.context).toBe(32);
 });
 
 it('lists everything that is wrong with a config', () => {
@@ -71,7 +79,6 @@ it('lists everything that is wrong with a config', () => {
       hidden_size: '16',
       num_key_value_heads: 3,
       hidden_act: 'relu',
-      rope_scaling: { type: 'linear', factor: 2 },
       rms_norm_eps: -1,
       eos_token_id: 'end',
     }),
@@ -79,13 +86,15 @@ it('lists everything that is wrong with a config', () => {
     [FormatError: llama config: this is not a Llama that can be run
       - model_type must be "llama", it is "gpt2"
       - hidden_act "relu" is not supported, only "silu"
-      - rope_scaling {"type":"linear","factor":2} is not supported, only null
       - hidden_size must be a whole number ≥ 1, it is "16"
       - num_attention_heads 4 must be a multiple of num_key_value_heads 3
       - vocab_size must be a whole number ≥ 1, it is 0
       - rms_norm_eps must be a number > 0, it is -1
       - eos_token_id must be an id or a list of ids, it is "end"]
   `);
+  expect(() => readLlamaConfig({ ...json, rope_scaling: { type: 'spiral' } })).toThrow(
+    'is not a known type of scaling',
+  );
   expect(() => readLlamaConfig(null)).toThrow('model_type must be "llama", it is undefined');
 });
 
@@ -144,9 +153,10 @@ it.each([true, false])('gives the logits of the same model from a llama2.c file 
   const own = { ...config, tied };
   const tensors = checkpoint(own);
   const llama2c = readLlama2c(toLlama2c(tensors, tied));
-  expect(llama2c.config).toMatchObject({ ...own, stopIds: [1, 2] });
+  const { position, stopIds, ...sizes } = own;
+  expect(llama2c.config).toMatchObject({ ...sizes, stopIds: [1, 2], position: { layout: 'interleaved' } });
   const want = await createLlama(device, own, tensors).start().step(ids).data();
-  const model = createLlama(device, llama2c.config, llama2c.tensors, { layout: 'interleaved' });
+  const model = createLlama(device, llama2c.config, llama2c.tensors);
   assertClose(await model.start().step(ids).data(), want);
 });
 

@@ -1,6 +1,6 @@
 import { configure, groupedQuery } from '@headwise/attention-variants';
-import { rotary } from '@headwise/positional';
-import type { Device, RotaryLayout } from '@headwise/tensor';
+import { fromConfig, type HuggingFaceConfig } from '@headwise/positional';
+import type { Device, PositionEncoding, Rotation } from '@headwise/tensor';
 import { createDecoder, type Decoder, type DecoderParts } from './decoder.ts';
 import { FormatError } from './errors.ts';
 import type { HostTensor } from './formats/safetensors.ts';
@@ -23,8 +23,7 @@ export interface LlamaConfig {
   /** Most positions it was trained for. */
   readonly context: number;
   readonly eps: number;
-  /** Base of the rotary frequencies. */
-  readonly theta: number;
+  readonly position: PositionEncoding;
   readonly tied: boolean;
   /** Ids that end a text: end-of-sequence, and begin-of-sequence, with which another one would begin. */
   readonly stopIds: readonly number[];
@@ -62,11 +61,6 @@ export function readLlamaConfig(json: unknown): LlamaConfig {
   only('hidden_act', 'silu');
   only('attention_bias', false);
   only('mlp_bias', false);
-  only('rope_scaling', null);
-  const rope = (config.rope_parameters ?? {}) as { rope_theta?: unknown; rope_type?: unknown };
-  if (rope.rope_type !== undefined && rope.rope_type !== 'default')
-    problems.push(`rope_type ${JSON.stringify(rope.rope_type)} is not supported, only "default"`);
-
   const H = count('num_attention_heads');
   const E = count('hidden_size');
   const Hkv = count('num_key_value_heads', H);
@@ -74,6 +68,7 @@ export function readLlamaConfig(json: unknown): LlamaConfig {
   if (H % Hkv !== 0)
     problems.push(`num_attention_heads ${H} must be a multiple of num_key_value_heads ${Hkv}`);
   if (D % 2 !== 0) problems.push(`head_dim ${D} must be even, since its numbers turn in pairs`);
+  const position = positionOf(config, problems);
   const read: LlamaConfig = {
     V: count('vocab_size'),
     E,
@@ -82,9 +77,10 @@ export function readLlamaConfig(json: unknown): LlamaConfig {
     H,
     Hkv,
     D,
-    context: count('max_position_embeddings'),
+    // a cache keeps turned keys, which stay right up to the length where the angles change
+    context: Math.min(count('max_position_embeddings'), position?.dependsOnLength?.boundary ?? Infinity),
     eps: positive('rms_norm_eps', config.rms_norm_eps ?? 1e-6),
-    theta: positive('rope_theta', config.rope_theta ?? rope.rope_theta ?? 10_000),
+    position: position ?? { kind: 'none', name: 'none' },
     tied: config.tie_word_embeddings === true,
     stopIds: ['bos_token_id', 'eos_token_id'].flatMap((key) => idsOf(key, config[key], problems)),
   };
@@ -93,15 +89,12 @@ export function readLlamaConfig(json: unknown): LlamaConfig {
 }
 
 /** The parts of a Llama: grouped-query attention, rotary positions, RMSNorm, SwiGLU. */
-export function llamaParts(
-  config: LlamaConfig,
-  { layout = 'half' }: { readonly layout?: RotaryLayout } = {},
-): DecoderParts {
-  const { V, E, H, D, layers, Hkv, F, eps, theta, tied, context } = config;
+export function llamaParts(config: LlamaConfig): DecoderParts {
+  const { V, E, H, D, layers, Hkv, F, eps, position, tied, context } = config;
   return {
     shape: { V, E, H, D, layers },
     attention: configure(groupedQuery, { Hkv }),
-    position: rotary({ base: theta, layout }),
+    position,
     norm: createRmsNorm({ eps }),
     mlp: createSwiglu({ F }),
     tied,
@@ -143,9 +136,8 @@ export function createLlama(
   device: Device,
   config: LlamaConfig,
   tensors: ReadonlyMap<string, HostTensor>,
-  options: { readonly layout?: RotaryLayout } = {},
 ): Decoder {
-  const parts = llamaParts(config, options);
+  const parts = llamaParts(config);
   const weights = matchWeights(device, parts, tensors, llamaName);
   return createDecoder({ ...parts, device, weights });
 }
@@ -155,4 +147,17 @@ function idsOf(key: string, value: unknown, problems: string[]): readonly number
   if (!ids.every((id) => Number.isInteger(id) && (id as number) >= 0))
     problems.push(`${key} must be an id or a list of ids, it is ${JSON.stringify(value)}`);
   return ids as number[];
+}
+
+function positionOf(config: Record<string, unknown>, problems: string[]): Rotation | undefined {
+  // of another architecture that is reported already, and its positions would only add noise
+  if (config.model_type !== 'llama') return undefined;
+  try {
+    const position = fromConfig(config as HuggingFaceConfig);
+    if (position.kind === 'rotation') return position;
+    problems.push(`its positions must be rotary, they are "${position.name}"`);
+  } catch (error) {
+    problems.push((error as Error).message);
+  }
+  return undefined;
 }

@@ -1,3 +1,4 @@
+import { rotary } from '@headwise/positional';
 import { FormatError } from '../errors.ts';
 import { type LlamaConfig, llamaName } from '../llama.ts';
 import type { HostTensor } from './safetensors.ts';
@@ -7,9 +8,11 @@ const HEADER_BYTES = 28;
 /** `ak42`, which begins the later versions of the format. */
 const MAGIC = 0x616b3432;
 /** llama2.c has these in its code, not in the file. */
-const FIXED = { eps: 1e-5, theta: 10_000, stopIds: [1, 2] };
+const EPS = 1e-5;
+const THETA = 10_000;
+const STOP_IDS = [1, 2];
 
-/** A llama2.c model: pairs `(2i, 2i + 1)` of a head turn, so the rotary layout is `interleaved`. */
+/** A llama2.c model. Pairs `(2i, 2i + 1)` of a head turn in it, where Hugging Face turns `(i, i + D/2)`. */
 export interface Llama2c {
   readonly config: LlamaConfig;
   /** Under the names of `LlamaForCausalLM`. */
@@ -88,5 +91,6 @@ function readHeader(file: Uint8Array): LlamaConfig {
       FORMAT,
       `E = ${E}, H = ${H}, Hkv = ${Hkv} make no heads of even width in even groups`,
     );
-  return { ...sizes, D: E / H, tied: signedV > 0, ...FIXED };
+  const position = rotary({ base: THETA, layout: 'interleaved' });
+  return { ...sizes, D: E / H, tied: signedV > 0, eps: EPS, position, stopIds: STOP_IDS };
 }
