@@ -1,5 +1,8 @@
 import { defineConfig, type Options } from 'tsup';
 
+// Declarations take ten times as long as the code and no command needs them to run: a task of their own
+const declarations = process.argv.includes('--dts-only');
+
 /**
  * The only file that knows the bundler. Never minified: a consumer's stack trace stays readable, and kernels
  * are strings that no transform may touch.
@@ -8,8 +11,8 @@ export function preset(entry: readonly string[], options: Options = {}): ReturnT
   return defineConfig({
     entry: [...entry],
     format: ['esm', 'cjs'],
-    dts: true,
-    clean: true,
+    dts: declarations,
+    clean: !declarations,
     minify: false,
     keepNames: false,
     sourcemap: false,
