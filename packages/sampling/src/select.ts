@@ -27,14 +27,26 @@ export function kthLargest(values: Float64Array, size: number, k: number): numbe
 
 /**
  * Walks the entries in descending order of `keys` (ties: lower index first) and adds up `weights` until the sum
- * reaches `target` (or, with `exceed`, is above it). Returns the index of the entry where that happens, the
- * last one if it never does.
+ * reaches `target` (or, with `exceed`, is above it). Returns the index of the entry where that happens; if it
+ * never does, of the last entry that has a weight.
  *
  * A weighted quickselect: `O(size)` on average, where sorting would take `O(size · log size)`.
  *
  * @param order scratch, at least `size` long.
  */
 export function crossing(
+  keys: Float64Array,
+  weights: Float64Array,
+  size: number,
+  target: number,
+  exceed: boolean,
+  order: Uint32Array,
+): number {
+  const found = search(keys, weights, size, target, exceed, order);
+  return found >= 0 ? found : lastWithWeight(keys, weights, size);
+}
+
+function search(
   keys: Float64Array,
   weights: Float64Array,
   size: number,
@@ -81,15 +93,19 @@ function walk(
   exceed: boolean,
 ): number {
   let sum = before;
-  let last = order[low]!;
   for (let i = low; i < high; i++) {
     const index = order[i]!;
-    const weight = weights[index]!;
-    sum += weight;
-    if (weight > 0 || i === low) last = index;
+    sum += weights[index]!;
     if (exceed ? sum > target : sum >= target) return index;
   }
-  return last;
+  return -1;
+}
+
+/** Where the walk ends when rounding leaves the sum of all weights below the target. */
+function lastWithWeight(keys: Float64Array, weights: Float64Array, size: number): number {
+  let last = -1;
+  for (let i = 0; i < size; i++) if (weights[i]! > 0 && (last < 0 || keys[i]! <= keys[last]!)) last = i;
+  return Math.max(last, 0);
 }
 
 /** Dutch national flag, descending: `[low, larger)` is above the pivot, `[larger, equal)` equals it. */

@@ -48,7 +48,7 @@ export function mirostat2({ tau = 5, eta = 0.1 }: Mirostat2Options = {}): Choice
       }
       const { size, logits, weights, total } = candidates;
       const index = crossing(logits, weights, size, random.next() * total, true, candidates.scratchOrder());
-      state.surprise = -Math.log2(weights[index]! / total);
+      state.surprise = Math.log2(total / weights[index]!);
       state.kept = size;
       state.mu -= eta * (state.surprise - tau);
       return index;
