@@ -2,7 +2,7 @@ import { finishScores, HIDDEN, isScored, keyPosition, LOG2E, PARTLY, queryPositi
 import { at, int, ptr } from './job';
 import { Tile } from './kernel-list';
 import { lseOf } from './prefill';
-import { exp2Down, madd, maxOf, splat, sumOf, sums } from './vector';
+import { anyMaxOf, exp2Down, hasNaN, madd, splat, sumOf, sums, weighSeen } from './vector';
 
 /**
  * Attention for few queries: one task is 128 keys of all heads, read once, front to back, in the order in which
@@ -167,22 +167,16 @@ function dotFourRows(q: usize, k: usize, stride: usize, s: usize, D: i32): void 
 
 /** Scores of one row into weights; its maximum and total. */
 function weighRow(row: usize, count: i32, maximum: usize, total: usize): void {
-  const end = at(row, count);
-  let top = splat(-Infinity);
-  for (let p = row; p < end; p += 16) top = f32x4.max(top, v128.load(p));
-  const m = maxOf(top);
+  let top = v128.load(row);
+  for (let p = row + 16; p < at(row, count); p += 16) top = f32x4.pmax(top, v128.load(p));
+  const m = anyMaxOf(top);
   store<f32>(maximum, m);
   store<f32>(total, 0);
-  if (m === -Infinity) return memory.fill(row, 0, <usize>count << 2);
-  const shift = splat(m);
-  let sum = splat(0);
-  for (let p = row; p < end; p += 16) {
-    const s = v128.load(p);
-    const w = v128.and(exp2Down(f32x4.sub(s, shift)), f32x4.ne(s, splat(-Infinity)));
-    v128.store(p, w);
-    sum = f32x4.add(sum, w);
+  if (m === -Infinity) {
+    if (hasNaN(row, count)) store<f32>(maximum, NaN);
+    return memory.fill(row, 0, <usize>count << 2);
   }
-  store<f32>(total, sumOf(sum));
+  store<f32>(total, weighSeen(row, count, m));
 }
 
 /** `sums[row] += Σ_l scores[row][l] · v[l]` */

@@ -45,12 +45,12 @@ export enum Map {
 export enum Tile {
   /** Keys of one tile of prefill. */
   keys = 64,
-  /** Queries of one task of prefill; a multiple of 6. */
+  /** Queries of one task of prefill; a multiple of 4 and of 6. */
   queries = 48,
   /** Keys of one task of decode. */
   chunk = 128,
   /** Most steps of depth that a block of the matrix product takes at once; a multiple of 32. */
   depth = 384,
-  /** Most rows of x that one task of the matrix product takes; a multiple of 6. */
+  /** Most rows of x that one task of the matrix product takes; a multiple of 4 and of 6. */
   rows = 48,
 }

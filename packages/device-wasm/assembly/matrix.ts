@@ -2,7 +2,7 @@ import { dequantizePanel, quantizedRow } from './dequantize';
 import { panelBytes } from './format';
 import { at, int, ptr } from './job';
 import { Format, Tile } from './kernel-list';
-import { tile1, tile2, tile3, tile4, tile5, tile6 } from './micro';
+import { multiplyTile, ROWS, tile1 } from './micro';
 
 /**
  * y[g, m, o] = Σ_k x[g, m, k] · w[g, o, k] + bias[o], with w in panels.
@@ -12,7 +12,7 @@ import { tile1, tile2, tile3, tile4, tile5, tile6 } from './micro';
  *            3 panels, 4 bytes from batch to batch, 5 bias or 0
  *            6 y, 7 floats from row to row, 8 floats from batch to batch
  *            9 M, 10 O, 11 K, 12 rows a task, 13 panels a task, 14 row tasks, 15 panel tasks, 16 format, 17 depth
- * scratch    x packed 6 rows at a time [rows/6][depth][6], one dequantized panel [depth][8], one tile [6][8]
+ * scratch    x packed ROWS rows at a time [rows/ROWS][depth][ROWS], one dequantized panel [depth][8], one tile [ROWS][8]
  * ```
  *
  * The depth is cut into blocks whose size depends on K alone, so that a sum is always taken in the same order.
@@ -57,7 +57,7 @@ function rowsTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, rows
   let k0 = 0;
   do {
     const steps = min(depth, K - k0);
-    for (let row = 0; row < rows; row += 6) packRows(at(x, k0) + <usize>row * ldx, ldx, at(scratch, row * steps), min(6, rows - row), steps);
+    for (let row = 0; row < rows; row += ROWS) packRows(at(x, k0) + <usize>row * ldx, ldx, at(scratch, row * steps), min(ROWS, rows - row), steps);
     const add = bias !== 0 || k0 > 0;
     for (let panel = 0; panel < panels; panel++) {
       let b = w + <usize>panel * size + panelBytes(format, k0);
@@ -66,12 +66,12 @@ function rowsTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, rows
         b = wide;
       }
       const left = width - (panel << 3);
-      for (let row = 0; row < rows; row += 6) {
-        const high = min(6, rows - row);
+      for (let row = 0; row < rows; row += ROWS) {
+        const high = min(ROWS, rows - row);
         const target = at(y, panel << 3) + <usize>row * ldy;
-        if (left >= 8) tile(high, at(scratch, row * steps), b, target, steps, ldy, add);
+        if (left >= 8) multiplyTile(high, at(scratch, row * steps), b, target, steps, ldy, add);
         else {
-          tile(high, at(scratch, row * steps), b, corner, steps, 32, false);
+          multiplyTile(high, at(scratch, row * steps), b, corner, steps, 32, false);
           for (let r: usize = 0; r < <usize>high; r++) addRow(corner + (r << 5), target + r * ldy, left, add);
         }
       }
@@ -80,20 +80,9 @@ function rowsTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, rows
   } while (k0 < K);
 }
 
-function tile(rows: i32, a: usize, b: usize, c: usize, depth: i32, ldc: usize, add: bool): void {
-  switch (rows) {
-    case 6: return tile6(a, b, c, depth, ldc, add);
-    case 5: return tile5(a, b, c, depth, ldc, add);
-    case 4: return tile4(a, b, c, depth, ldc, add);
-    case 3: return tile3(a, b, c, depth, ldc, add);
-    case 2: return tile2(a, b, c, depth, ldc, add);
-    default: return tile1(a, b, c, depth, ldc, add);
-  }
-}
-
 /** `[rows, steps]` → `[steps][rows]` */
 function packRows(x: usize, ldx: usize, target: usize, rows: i32, steps: i32): void {
-  if (rows === 6) return packSix(x, ldx, target, steps);
+  if (rows === ROWS) return packWhole(x, ldx, target, steps);
   for (let k = 0; k < steps; k++)
     for (let row = 0; row < rows; row++) {
       store<f32>(target, load<f32>(at(x, k) + <usize>row * ldx));
@@ -101,16 +90,18 @@ function packRows(x: usize, ldx: usize, target: usize, rows: i32, steps: i32): v
     }
 }
 
-function packSix(x: usize, ldx: usize, target: usize, steps: i32): void {
+function packWhole(x: usize, ldx: usize, target: usize, steps: i32): void {
   const x1 = x + ldx, x2 = x1 + ldx, x3 = x2 + ldx, x4 = x3 + ldx, x5 = x4 + ldx;
   for (let k: usize = 0; k < <usize>steps << 2; k += 4) {
     store<f32>(target, load<f32>(x + k));
     store<f32>(target, load<f32>(x1 + k), 4);
     store<f32>(target, load<f32>(x2 + k), 8);
     store<f32>(target, load<f32>(x3 + k), 12);
-    store<f32>(target, load<f32>(x4 + k), 16);
-    store<f32>(target, load<f32>(x5 + k), 20);
-    target += 24;
+    if (ROWS === 6) {
+      store<f32>(target, load<f32>(x4 + k), 16);
+      store<f32>(target, load<f32>(x5 + k), 20);
+    }
+    target += ROWS * 4;
   }
 }
 

@@ -1,18 +1,18 @@
 import { finishScores, HIDDEN, isScored, keyPosition, LOG2E, PARTLY, queryPosition, queryScale, readKeys, visibility } from './attention';
 import { at, int, ptr } from './job';
 import { Tile } from './kernel-list';
-import { tile6, tile6Strided } from './micro';
-import { exp2Down, madd, maxOf, splat, sumOf } from './vector';
+import { multiplyTile, ROWS, tileStrided } from './micro';
+import { exp2Down, hasNaN, largestScore, madd, splat, weigh, weighSeen } from './vector';
 
 /**
- * Attention for many queries: one task is 48 queries of one head, taken 6 at a time against tiles of 64 keys, with
+ * Attention for many queries: one task is 48 queries of one head, taken ROWS at a time (6 or 4) against tiles of 64 keys, with
  * the softmax kept up to date as larger scores come (Dao et al. 2022, "FlashAttention", algorithm 1; Milakov &
  * Gimelshein 2018). Tiles that no query sees are skipped, and of the others only the panels that are seen are
  * computed.
  *
  * ```text
  * arguments  of attention, and 32 keys, 33 values, 34 odd tiles, 35 tiles, 36 query blocks
- * scratch    queries packed [8][D][6] | sums [48][Dv up to 8] | scores [6][64] | maxima [48] | totals [48]
+ * scratch    queries packed [groups][D][ROWS] | sums [48][Dv up to 8] | scores [ROWS][64] | maxima [48] | totals [48]
  *            positions of queries [48] | of keys [64] | until [64]
  * ```
  */
@@ -28,7 +28,7 @@ export function prefillTask(task: i32, scratch: usize): void {
   const queries = scratch;
   const sums = at(queries, Tile.queries * D);
   const scores = at(sums, Tile.queries * width);
-  const maxima = at(scores, 6 * Tile.keys);
+  const maxima = at(scores, ROWS * Tile.keys);
   const totals = at(maxima, Tile.queries);
   const qPositions = at(totals, Tile.queries);
   const kPositions = at(qPositions, Tile.queries);
@@ -45,7 +45,7 @@ export function prefillTask(task: i32, scratch: usize): void {
   writeRows(b, h, first, rows, sums, width, maxima, totals);
 }
 
-/** Queries times the scale as `[group of 6][D][6]`; rows that do not exist are zeros at the last position. */
+/** Queries times the scale as `[group][D][ROWS]`; rows that do not exist are zeros at the last position. */
 function packQueries(b: i32, h: i32, first: i32, rows: i32, target: usize, positions: usize): void {
   const H = int(7), D = int(8), scale = queryScale();
   const stride = <usize>(H * D) << 2;
@@ -53,22 +53,22 @@ function packQueries(b: i32, h: i32, first: i32, rows: i32, target: usize, posit
   for (let row = 0; row < Tile.queries; row++) {
     const real = row < rows;
     store<i32>(at(positions, row), queryPosition(b, first + min(row, rows - 1)));
-    let to = at(target, (row / 6) * 6 * D + (row % 6));
+    let to = at(target, (row / ROWS) * ROWS * D + (row % ROWS));
     let from = q + <usize>row * stride;
     for (let d = 0; d < D; d++) {
       store<f32>(to, real ? load<f32>(from) * scale : 0);
-      to += 24;
+      to += ROWS * 4;
       from += 4;
     }
   }
 }
 
-// one tile of keys against all groups of 6 queries; its many locals are the addresses of the scratch areas
+// one tile of keys against all groups of queries; its many locals are the addresses of the scratch areas
 function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: usize): void {
   const D = int(8), n = int(13), width = (int(12) + 7) & ~7;
   const sums = at(scratch, Tile.queries * D);
   const scores = at(sums, Tile.queries * width);
-  const maxima = at(scores, 6 * Tile.keys);
+  const maxima = at(scores, ROWS * Tile.keys);
   const totals = at(maxima, Tile.queries);
   const qPositions = at(totals, Tile.queries);
   const kPositions = at(qPositions, Tile.queries);
@@ -96,9 +96,9 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
   const values = ptr(33) + <usize>kv * <usize>(Tile.keys * width) * 4;
   const odd = load<i32>(at(ptr(34), kv)) !== 0;
 
-  for (let group = 0; group < rows; group += 6) {
+  for (let group = 0; group < rows; group += ROWS) {
     let qLow = load<i32>(at(qPositions, group)), qHigh = qLow;
-    for (let row = 1; row < 6; row++) {
+    for (let row = 1; row < ROWS; row++) {
       const position = load<i32>(at(qPositions, group + row));
       qLow = min(qLow, position);
       qHigh = max(qHigh, position);
@@ -117,31 +117,27 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
       read = true;
     }
     const q = at(scratch, group * D);
-    for (let j = from; j < to; j += 8) tile6(q, keys + <usize>(j * D) * 4, at(scores, j), D, Tile.keys * 4, false);
+    for (let j = from; j < to; j += 8) multiplyTile(ROWS, q, keys + <usize>(j * D) * 4, at(scores, j), D, Tile.keys * 4, false);
     if (masked || scored)
-      for (let row = 0; row < min(6, rows - group); row++)
+      for (let row = 0; row < min(ROWS, rows - group); row++)
         finishScores(at(scores, row * Tile.keys + from), to - from, j0 + from, b, h, first + group + row, load<i32>(at(qPositions, group + row)), at(kPositions, from), at(until, from), masked);
-    for (let row = 0; row < 6; row++)
+    for (let row = 0; row < ROWS; row++)
       softmaxRow(at(scores, row * Tile.keys + from), to - from, at(maxima, group + row), at(totals, group + row), at(sums, (group + row) * width), width, masked);
     const target = at(sums, group * width);
     if (odd && masked) carefulSums(scores, from, to, values, target, width);
     else
       for (let d = 0; d < width; d += 8)
-        tile6Strided(at(scores, from), values + <usize>(d * Tile.keys + from * 8) * 4, at(target, d), to - from, <usize>width << 2, true);
+        tileStrided(at(scores, from), values + <usize>(d * Tile.keys + from * 8) * 4, at(target, d), to - from, <usize>width << 2, true);
   }
 }
 
 /** Scores of one row into weights; when a larger score came, what was summed so far shrinks. */
 function softmaxRow(row: usize, count: i32, maximum: usize, total: usize, sums: usize, width: i32, masked: bool): void {
-  const end = at(row, count);
-  let top = v128.load(row), top1 = v128.load(row, 16);
-  for (let p = row + 32; p < end; p += 32) {
-    top = f32x4.max(top, v128.load(p));
-    top1 = f32x4.max(top1, v128.load(p, 16));
-  }
   const before = load<f32>(maximum);
-  const m = max(before, maxOf(f32x4.max(top, top1)));
+  const top = largestScore(row, count);
+  const m = before > top ? before : top;
   if (m === -Infinity) {
+    if (hasNaN(row, count)) store<f32>(total, NaN);
     memory.fill(row, 0, <usize>count << 2);
     return;
   }
@@ -154,24 +150,7 @@ function softmaxRow(row: usize, count: i32, maximum: usize, total: usize, sums: 
       for (let d = 0; d < width; d += 4) v128.store(at(sums, d), f32x4.mul(shrink, v128.load(at(sums, d))));
     }
   }
-  const shift = splat(m);
-  let s0 = splat(0), s1 = splat(0);
-  if (masked)
-    for (let p = row; p < end; p += 16) {
-      const s = v128.load(p);
-      const w = v128.and(exp2Down(f32x4.sub(s, shift)), f32x4.ne(s, splat(-Infinity)));
-      v128.store(p, w);
-      s0 = f32x4.add(s0, w);
-    }
-  else
-    for (let p = row; p < end; p += 32) {
-      const w0 = exp2Down(f32x4.sub(v128.load(p), shift)), w1 = exp2Down(f32x4.sub(v128.load(p, 16), shift));
-      v128.store(p, w0);
-      v128.store(p, w1, 16);
-      s0 = f32x4.add(s0, w0);
-      s1 = f32x4.add(s1, w1);
-    }
-  store<f32>(total, sum + sumOf(f32x4.add(s0, s1)));
+  store<f32>(total, sum + (masked ? weighSeen(row, count, m) : weigh(row, count, m)));
 }
 
 /**
@@ -179,7 +158,7 @@ function softmaxRow(row: usize, count: i32, maximum: usize, total: usize, sums: 
  * order of the micro-kernel, so that a number hidden behind a mask does not change the last bit.
  */
 function carefulSums(scores: usize, from: i32, to: i32, values: usize, sums: usize, width: i32): void {
-  for (let row = 0; row < 6; row++)
+  for (let row = 0; row < ROWS; row++)
     for (let d = 0; d < width; d += 4) {
       let sum = splat(0);
       for (let j = from; j < to; j++) {
@@ -207,5 +186,5 @@ function writeRows(b: i32, h: i32, first: i32, rows: i32, sums: usize, width: i3
 
 /** Natural logarithm of the sum of exponentials, from a maximum in base 2 and a total. */
 export function lseOf(m: f32, total: f32): f32 {
-  return m === -Infinity ? -Infinity : <f32>((<f64>m + Math.log2(total)) * 0.6931471805599453);
+  return m === -Infinity && total === 0 ? -Infinity : <f32>((<f64>m + Math.log2(total)) * 0.6931471805599453);
 }

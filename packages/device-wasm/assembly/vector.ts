@@ -37,20 +37,108 @@
 }
 
 /**
+ * The constants of `exp2Down`. V8 builds a constant vector anew wherever it is used, in three instructions: a loop
+ * that loads them from memory before it starts keeps them in registers.
+ */
+const EXP2: usize = memory.data<f32>(
+  [
+    -126, 12582912, 0.0013276471979469665, 0.009675541334211306, 0.055507132735425686, 0.24022119723848565,
+    0.6931469670647332, 1,
+  ],
+  16,
+);
+
+// @ts-ignore: decorator
+@inline export function exp2Constant(n: i32): v128 {
+  return v128.load32_splat(EXP2 + (<usize>n << 2));
+}
+
+/**
  * 2^x for x ≤ 0, never less than 2^−126: a seen key always has a weight above 0. Relative error 2e-7 (minimax
- * polynomial of degree 5 on [−½, ½], constant term 1 so that 2^0 is exact).
+ * polynomial of degree 5 on [−½, ½], constant term 1 so that 2^0 is exact). The constants are `exp2Constant` 0 … 7.
  */
 // @ts-ignore: decorator
-@inline export function exp2Down(x0: v128): v128 {
-  const x = f32x4.max(x0, splat(-126));
-  const t = f32x4.add(x, splat(12582912)); // 1.5 · 2^23: the integer part lands in the low bits
-  const f = f32x4.sub(x, f32x4.sub(t, splat(12582912)));
-  let p = madd(splat(0.0013276471979469665), f, splat(0.009675541334211306));
-  p = madd(p, f, splat(0.055507132735425686));
-  p = madd(p, f, splat(0.24022119723848565));
-  p = madd(p, f, splat(0.6931469670647332));
-  p = madd(p, f, splat(1));
+@inline export function exp2With(x0: v128, lowest: v128, magic: v128, c5: v128, c4: v128, c3: v128, c2: v128, c1: v128, c0: v128): v128 {
+  const x = f32x4.pmax(x0, lowest);
+  const t = f32x4.add(x, magic); // 1.5 · 2^23: the integer part lands in the low bits
+  const f = f32x4.sub(x, f32x4.sub(t, magic));
+  let p = madd(c5, f, c4);
+  p = madd(p, f, c3);
+  p = madd(p, f, c2);
+  p = madd(p, f, c1);
+  p = madd(p, f, c0);
   return i32x4.add(p, i32x4.shl(t, 23));
+}
+
+/** 2^x for x ≤ 0, once. */
+export function exp2Down(x: v128): v128 {
+  return exp2With(x, exp2Constant(0), exp2Constant(1), exp2Constant(2), exp2Constant(3), exp2Constant(4), exp2Constant(5), exp2Constant(6), exp2Constant(7));
+}
+
+// @ts-ignore: decorator
+@inline function isNumber(x: f32): bool {
+  return x === x;
+}
+
+/** The largest lane; any lane where there is NaN. */
+// @ts-ignore: decorator
+@inline export function anyMaxOf(v: v128): f32 {
+  const a = f32x4.pmax(v, v128.shuffle<f32>(v, v, 2, 3, 0, 1));
+  return f32x4.extract_lane(f32x4.pmax(a, v128.shuffle<f32>(a, a, 1, 0, 3, 2)), 0);
+}
+
+/** Whether a score is NaN; a row whose other scores are −∞ would hide it from `weigh`. */
+export function hasNaN(row: usize, count: i32): bool {
+  let found = splat(0);
+  for (let p = row; p < row + (<usize>count << 2); p += 16) found = v128.or(found, f32x4.ne(v128.load(p), v128.load(p)));
+  return v128.any_true(found);
+}
+
+/** The largest of `count` scores, a multiple of 8; any of them where there is NaN, which `weigh` finds. */
+export function largestScore(row: usize, count: i32): f32 {
+  const end = row + (<usize>count << 2);
+  let a = v128.load(row), b = v128.load(row, 16);
+  for (let p = row + 32; p < end; p += 32) {
+    a = f32x4.pmax(a, v128.load(p));
+    b = f32x4.pmax(b, v128.load(p, 16));
+  }
+  return anyMaxOf(f32x4.pmax(a, b));
+}
+
+/**
+ * Replaces `count` scores, a multiple of 4, by 2^(score − m); returns their sum, NaN if a score is. (The exponential
+ * of NaN need not be NaN; the sum of the exponents, none of which is +∞, is.)
+ */
+export function weigh(row: usize, count: i32, m: f32): f32 {
+  const shift = splat(m), end = row + (<usize>count << 2);
+  const lowest = exp2Constant(0), magic = exp2Constant(1), c5 = exp2Constant(2), c4 = exp2Constant(3);
+  const c3 = exp2Constant(4), c2 = exp2Constant(5), c1 = exp2Constant(6), c0 = exp2Constant(7);
+  let sum = splat(0), trace = splat(0);
+  for (let p = row; p < end; p += 16) {
+    const x = f32x4.sub(v128.load(p), shift);
+    trace = f32x4.add(trace, x);
+    const w = exp2With(x, lowest, magic, c5, c4, c3, c2, c1, c0);
+    v128.store(p, w);
+    sum = f32x4.add(sum, w);
+  }
+  return isNumber(sumOf(trace)) ? sumOf(sum) : NaN;
+}
+
+/** The same where −∞ hides a key: its weight is 0. */
+export function weighSeen(row: usize, count: i32, m: f32): f32 {
+  const shift = splat(m), end = row + (<usize>count << 2), hidden = splat(-Infinity);
+  const lowest = exp2Constant(0), magic = exp2Constant(1), c5 = exp2Constant(2), c4 = exp2Constant(3);
+  const c3 = exp2Constant(4), c2 = exp2Constant(5), c1 = exp2Constant(6), c0 = exp2Constant(7);
+  let sum = splat(0), trace = splat(0);
+  for (let p = row; p < end; p += 16) {
+    const s = v128.load(p);
+    const x = f32x4.sub(s, shift);
+    trace = f32x4.add(trace, x);
+    const w = v128.and(exp2With(x, lowest, magic, c5, c4, c3, c2, c1, c0), f32x4.ne(s, hidden));
+    v128.store(p, w);
+    sum = f32x4.add(sum, w);
+  }
+  return isNumber(sumOf(trace)) ? sumOf(sum) : NaN;
 }
 
 /** e^x over the whole range: 0 below −87.3, infinity above 88.3, NaN stays. Cephes expf: relative error 1e-7. */

@@ -13,7 +13,10 @@ const tileKeys = Number(
   /keys = (\d+)/.exec(readFileSync(join(folder, 'assembly/kernel-list.ts'), 'utf8'))[1],
 );
 
-const flavours = { simd128: await compile([]), relaxed: await compile(['--enable', 'relaxed-simd']) };
+const flavours = {
+  simd128: await compile({ rows: 4, flags: [] }),
+  relaxed: await compile({ rows: 6, flags: ['--enable', 'relaxed-simd'] }),
+};
 
 mkdirSync(join(folder, 'src/generated'), { recursive: true });
 writeFileSync(
@@ -24,18 +27,18 @@ writeFileSync(
 );
 for (const [name, bytes] of Object.entries(flavours)) console.log(`${name}: ${bytes.length} bytes`);
 
-async function compile(extra) {
+async function compile({ rows, flags }) {
   let binary;
   const { error, stderr } = await asc.main(
     [
       'assembly/index.ts',
       ...['--outFile', 'kernels.wasm', '-O3', '--converge', '--noAssert', '--runtime', 'stub'],
       ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
-      ...['--memoryBase', '4096', '--enable', 'simd', '--enable', 'threads', ...extra],
+      ...['--memoryBase', '4096', '--enable', 'simd', '--enable', 'threads', ...flags],
     ],
     {
       readFile: (name) => {
-        if (name === 'assembly/micro.ts') return microKernels({ tileKeys });
+        if (name === 'assembly/micro.ts') return microKernels({ tileKeys, rows });
         try {
           return readFileSync(join(folder, name), 'utf8');
         } catch {

@@ -2,11 +2,15 @@
  * Writes the register-blocked micro-kernels as AssemblyScript text: the language cannot unroll, and twelve
  * accumulators have to be twelve variables to stay in registers.
  *
- * One micro-kernel computes an `rows × 8` tile `c (+)= a · b` over `depth` steps. `b` is a panel: 8 numbers a step,
- * contiguous. V8 has 15 vector registers on x64: 12 accumulators, 2 of b, 1 of a. With few rows the depth is dealt
- * out to several sets of accumulators, so that no addition waits for the one before it.
+ * One micro-kernel computes a `rows × 8` tile `c (+)= a · b` over `depth` steps. `b` is a panel: 8 numbers a step,
+ * contiguous. With few rows the depth is dealt out to several sets of accumulators, so that no addition waits for
+ * the one before it.
+ *
+ * How many rows is a matter of V8's registers, 15 on x64. Fused multiply-add: 12 accumulators, 2 of b, 1 of a make 6
+ * rows and 98 % of the peak. Multiply and add need one more for the product: 4 rows are fastest on Node 20 (41
+ * GFLOP/s where 6 rows give 29) and within 7 % of the best on Node 24. A loop body of a single step beats an unrolled
+ * one everywhere: the register allocator then keeps the accumulators where they are.
  */
-const UNROLL = 4;
 
 /** Sets of accumulators by number of rows. */
 const SETS = { 1: 4, 2: 2, 3: 2, 4: 1, 5: 1, 6: 1 };
@@ -44,12 +48,12 @@ function tile({ name, rows, aOffset, aStep }) {
   return [
     `export function ${name}(a: usize, b: usize, c: usize, depth: i32, ldc: usize, load: bool): void {`,
     ...every((row, vector, set) => `let ${acc(row, vector, set)} = f32x4.splat(0);`),
-    `for (let k = depth >> ${Math.log2(UNROLL)}; k > 0; k--) {`,
-    ...list(UNROLL, step).flat(),
-    `a += ${aStep * UNROLL}; b += ${32 * UNROLL}; }`,
-    `for (let k = depth & ${UNROLL - 1}; k > 0; k--) {`,
-    ...step(0),
-    `a += ${aStep}; b += 32; }`,
+    `for (let k = depth >> ${Math.log2(sets)}; k > 0; k--) {`,
+    ...list(sets, step).flat(),
+    `a += ${aStep * sets}; b += ${32 * sets}; }`,
+    ...(sets > 1
+      ? [`for (let k = depth & ${sets - 1}; k > 0; k--) {`, ...step(0), `a += ${aStep}; b += 32; }`]
+      : []),
     ...folded,
     'if (load) {',
     ...perRow(
@@ -62,21 +66,33 @@ function tile({ name, rows, aOffset, aStep }) {
   ].join('\n');
 }
 
-/** @returns {string} the AssemblyScript module `./micro` */
-export function microKernels({ tileKeys }) {
-  const packed = [1, 2, 3, 4, 5, 6].map((rows) =>
+/** @returns {string} the AssemblyScript module `./micro`, with `rows` rows in the largest tile */
+export function microKernels({ tileKeys, rows }) {
+  const packed = list(rows, (n) =>
     tile({
-      name: `tile${rows}`,
-      rows,
-      aOffset: (row, u) => (u * rows + row) * 4,
-      aStep: rows * 4,
+      name: `tile${n + 1}`,
+      rows: n + 1,
+      aOffset: (row, u) => (u * (n + 1) + row) * 4,
+      aStep: (n + 1) * 4,
     }),
   );
   const strided = tile({
-    name: 'tile6Strided',
-    rows: 6,
+    name: 'tileStrided',
+    rows,
     aOffset: (row, u) => row * tileKeys * 4 + u * 4,
     aStep: 4,
   });
-  return [`import { madd } from './vector';`, ...packed, strided].join('\n');
+  const choices = list(rows - 1, (n) => `case ${n + 1}: return tile${n + 1}(a, b, c, depth, ldc, load);`);
+  return [
+    `import { madd } from './vector';`,
+    '/** Rows of the largest tile. */',
+    `export const ROWS: i32 = ${rows};`,
+    ...packed,
+    strided,
+    'export function multiplyTile(rows: i32, a: usize, b: usize, c: usize, depth: i32, ldc: usize, load: bool): void {',
+    'switch (rows) {',
+    ...choices,
+    `default: return tile${rows}(a, b, c, depth, ldc, load);`,
+    '} }',
+  ].join('\n');
 }

@@ -130,7 +130,7 @@ function vectorTasks({ batchBytes }: PackedWeight, panels: number) {
 /** Blocks that keep a part of the panels in the second cache, and enough of them to share out evenly. */
 function matrixTasks(kit: Kit, G: number, M: number, panels: number, K: number) {
   const { threads } = kit.engine;
-  const rowsPerTask = Math.min(Tile.rows, Math.ceil(M / 6) * 6);
+  const rowsPerTask = Math.min(Tile.rows, Math.ceil(M / 12) * 12);
   const rowTasks = Math.ceil(M / rowsPerTask) * G;
   const cached = Math.max(1, Math.floor((384 * 1024) / (32 * depthOf(K))));
   const wanted = threads === 1 ? 1 : Math.ceil((threads * 6) / rowTasks);
