@@ -92,3 +92,12 @@ export function defineCache<const Name extends string, Options>(
 ): CacheKind<Name, Options> {
   return kind;
 }
+
+/** Keeps names and option types of a map of caches, and checks that each key is its cache's name. */
+/* @__NO_SIDE_EFFECTS__ */
+export function defineCaches<
+  // biome-ignore lint/suspicious/noExplicitAny: caches of any options; the map keeps the exact types
+  const Map extends { readonly [Name in keyof Map]: CacheKind<Name & string, any> },
+>(map: Map): Map {
+  return map;
+}

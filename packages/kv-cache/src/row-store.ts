@@ -1,4 +1,4 @@
-import { type Device, keep, sizeOf, type Tensor, zeros } from '@headwise/tensor';
+import { type Device, keep, sizeOf, zeros } from '@headwise/tensor';
 import type { Rows } from './checks.ts';
 
 /** A run of slots. */
@@ -54,6 +54,17 @@ export class RowStore {
     return 4 * this.B * this.capacity * this.rowElements;
   }
 
+  /** Whether it is a store of these rows and sizes. */
+  fits(
+    device: Device,
+    rows: Readonly<Record<string, readonly number[]>>,
+    B: number,
+    capacity: number,
+  ): boolean {
+    const same = JSON.stringify(rows) === JSON.stringify(this.#shapes);
+    return same && device === this.device && B === this.B && capacity === this.capacity;
+  }
+
   /** An empty store of the same rows. */
   like(B: number, capacity: number): RowStore {
     return new RowStore(this.device, this.#shapes, B, capacity);
@@ -97,25 +108,25 @@ export class RowStore {
   }
 
   /**
-   * Reads runs of slots, joined, of every sequence: `[B, Σ count, ...row]` by name. Every read is asked for
-   * before the first is awaited, so later writes are not seen.
+   * Reads runs of slots of every sequence, joined: the rows of sequence 0, then of 1, …, by name. Every read is
+   * asked for before the first is awaited, so later writes are not seen.
    */
-  async read(runs: readonly Run[]): Promise<Readonly<Record<string, Float32Array>>> {
-    const slots = runs.reduce((sum, { count }) => sum + count, 0);
+  async read(runsOf: (b: number) => readonly Run[]): Promise<Readonly<Record<string, Float32Array>>> {
     const names = Object.entries(this.tensors).map(async ([name, tensor]) => {
       const width = this.#widths[name]!;
-      const all = new Float32Array(this.B * slots * width);
       const buffer = tensor.use('save', name);
       const parts = Array.from({ length: this.B }, (_, b) =>
-        runs
+        runsOf(b)
           .filter(({ count }) => count > 0)
           .map(({ start, count }) => {
             const first = (b * this.capacity + start) * width;
             return this.device.read(buffer, first, first + count * width);
           }),
       ).flat();
+      const read = await Promise.all(parts);
+      const all = new Float32Array(read.reduce((sum, { length }) => sum + length, 0));
       let offset = 0;
-      for (const part of await Promise.all(parts)) {
+      for (const part of read) {
         all.set(part, offset);
         offset += part.length;
       }
@@ -124,21 +135,13 @@ export class RowStore {
     return Object.fromEntries(await Promise.all(names));
   }
 
-  /** Writes host rows `[B, slots, ...row]`, from slot `from` of them on, into `count` slots from `to` on. */
-  fill(host: Readonly<Record<string, Float32Array>>, slots: number, { from, to, count }: Copy): void {
+  /** Writes `count` host rows, from row `from` of them on, into the slots from `to` on of sequence b. */
+  fill(host: Readonly<Record<string, Float32Array>>, b: number, { from, to, count }: Copy): void {
     if (count === 0) return;
     for (const [name, tensor] of Object.entries(this.tensors)) {
       const width = this.#widths[name]!;
-      for (let b = 0; b < this.B; b++) {
-        const target = (b * this.capacity + to) * width;
-        tensor.write(target, host[name]!, (b * slots + from) * width, count * width);
-      }
+      tensor.write((b * this.capacity + to) * width, host[name]!, from * width, count * width);
     }
-  }
-
-  /** The tensor of a name. */
-  of(name: string): Tensor {
-    return this.tensors[name]!;
   }
 
   dispose(): void {

@@ -73,7 +73,10 @@ class ContiguousCache extends BaseCache {
   }
 
   protected async content(): Promise<Pick<Snapshot, 'state' | 'sections'>> {
-    return { state: {}, sections: sectionsOf(await this.#store.read([{ start: 0, count: this.seen }])) };
+    return {
+      state: {},
+      sections: sectionsOf(await this.#store.read(() => [{ start: 0, count: this.seen }])),
+    };
   }
 
   protected take(snapshot: Snapshot): () => void {
@@ -81,7 +84,7 @@ class ContiguousCache extends BaseCache {
     checkFits(this, length, Math.min(this.capacity, this.limit));
     const host = hostRows(snapshot, length);
     return () => {
-      this.#store.fill(host, length, { from: 0, to: 0, count: length });
+      for (let b = 0; b < this.B; b++) this.#store.fill(host, b, { from: b * length, to: 0, count: length });
       this.#moveTo(length, length);
     };
   }

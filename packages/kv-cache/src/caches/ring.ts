@@ -163,17 +163,12 @@ export class RingCache extends BaseCache {
   }
 
   protected async content(): Promise<Pick<Snapshot, 'state' | 'sections'>> {
-    const segments = [
+    const runs = [
       ...this.#segments(0, Math.min(this.#sinks, this.seen)),
-      ...this.#segments(Math.max(this.#first, this.#sinks), this.seen),
-    ];
+      ...this.#segments(this.#first, this.seen),
+    ].map(({ slot, count }) => ({ start: slot, count }));
     const state = { first: this.#first };
-    return {
-      state,
-      sections: sectionsOf(
-        await this.#store.read(segments.map(({ slot: start, count }) => ({ start, count }))),
-      ),
-    };
+    return { state, sections: sectionsOf(await this.#store.read(() => runs)) };
   }
 
   protected take(snapshot: Snapshot): () => void {
@@ -194,7 +189,8 @@ export class RingCache extends BaseCache {
         ...this.#segments(this.#first, length),
       ]) {
         const from = position < sinks ? position : sinks + position - first;
-        this.#store.fill(host, inFile, { from, to: slot, count });
+        for (let b = 0; b < this.B; b++)
+          this.#store.fill(host, b, { from: b * inFile + from, to: slot, count });
       }
       this.#replace();
       this.#show(length);

@@ -1,0 +1,289 @@
+import { type StateView, ValueError } from '@headwise/tensor';
+import { BaseCache } from '../base.ts';
+import { checkRoom, type Rows } from '../checks.ts';
+import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
+import { CacheFileError } from '../format/errors.ts';
+import { checkFits, hostRows, type Snapshot, sectionsOf } from '../format/snapshot.ts';
+import { createPagedPool, type PagedPool } from '../paging/pool.ts';
+import { Workspace } from '../workspace.ts';
+
+/**
+ * Tokens in blocks of a pool that many sequences share: no sequence reserves more than it uses (but for its last
+ * block), and a common prefix is stored once.
+ *
+ * ```text
+ * pool   k [blocks · 16, Hkv, D]          sequence 0: blocks 4 7 2     sequence 1: blocks 4 7 9
+ * view   k [B, capacity, Hkv, D]          rows in order, as attention reads them
+ * ```
+ *
+ * `clone` and `reorder` copy tables, not rows; a block that two sequences have is copied when one of them writes
+ * into it. `publish` says which ids the sequences hold, and `adopt` gives a new sequence the blocks of a prefix
+ * that any sequence of the pool has published. Attention reads rows in order, so a running cache keeps them in a
+ * workspace too; caches that take turns can share one (`createWorkspace`), and an idle conversation then costs
+ * its blocks alone.
+ *
+ * Kwon et al. 2023, "Efficient Memory Management for Large Language Model Serving with PagedAttention".
+ */
+export const paged = defineCache({
+  name: 'paged',
+  title: 'Paged cache with prefix sharing',
+  summary: 'Keeps tokens in blocks of a shared pool: common prefixes once, copies only when they part.',
+  holds: ['full', 'latent', 'window'],
+  fidelity: 'exact',
+  paper: {
+    title: 'Efficient Memory Management for Large Language Model Serving with PagedAttention',
+    authors: 'Kwon et al.',
+    year: 2023,
+    arxiv: '2309.06180',
+  },
+  create: createPaged,
+});
+
+/** What a paged cache is made from. */
+export interface PagedOptions extends CacheOptions {
+  /** A pool of this layer to take blocks from; the caller frees it. Default one of its own. */
+  readonly pool?: PagedPool | undefined;
+  /** Tokens of a block of the own pool. Default 16. */
+  readonly blockSize?: number | undefined;
+  /** Blocks of the own pool, which clones share. Default as many as B full sequences need. */
+  readonly blocks?: number | undefined;
+  /** Memory for the view, shared with other caches. Default an own one. */
+  readonly workspace?: Workspace | undefined;
+}
+
+/** A paged cache can find the tokens it holds again. */
+export interface PagedCache extends Cache {
+  readonly pool: PagedPool;
+  /**
+   * Says which ids the sequences hold, so that `adopt` finds their full blocks.
+   * @param tokens one row a sequence, from position 0 on
+   */
+  publish(tokens: readonly ArrayLike<number>[]): void;
+  /**
+   * Takes the longest published prefix of these ids, the same number of tokens in every sequence. The cache must
+   * be empty. The model then goes on from there.
+   * @returns the tokens it now holds: a multiple of the block size
+   */
+  adopt(tokens: readonly ArrayLike<number>[]): number;
+}
+
+/** @throws {ValueError} for sizes that are not whole numbers ≥ 1, or a pool of another layer or device. */
+export function createPaged(options: PagedOptions): PagedCache {
+  return new PagedSequences(options);
+}
+
+/** A pool of a cache's own and how many caches (it and its clones) still use it. */
+interface OwnPool {
+  users: number;
+}
+
+class PagedSequences extends BaseCache implements PagedCache {
+  readonly kind = 'paged';
+  readonly pool: PagedPool;
+  readonly #options: PagedOptions;
+  /** Undefined when the pool is the caller's. */
+  readonly #own: OwnPool | undefined;
+  /** Whether this cache reports the bytes of the pool. */
+  readonly #reportsPool: boolean;
+  readonly #workspace: Workspace;
+  /** Ids in the tables, [B]. */
+  #ids: number[];
+  #offset = 0;
+
+  constructor(options: PagedOptions, from?: PagedSequences) {
+    super('paged', options, ['full', 'latent', 'window']);
+    const { device, spec, B, capacity, blockSize = 16 } = options;
+    this.#options = options;
+    this.#own = from ? from.#own : options.pool ? undefined : { users: 0 };
+    this.#reportsPool = this.#own !== undefined && !from;
+    const blocks = options.blocks ?? B * Math.ceil(capacity / blockSize);
+    this.pool = from?.pool ?? options.pool ?? createPagedPool({ device, spec, blocks, blockSize });
+    if (this.pool.device !== device || JSON.stringify(this.pool.spec.rows) !== JSON.stringify(spec.rows)) {
+      throw new ValueError('paged', 'pool', `must hold the rows of this layer on ${device.name}`, 'another');
+    }
+    if (this.#own) this.#own.users++;
+    this.#workspace = (options.workspace ?? new Workspace()).join();
+    const { tables } = this.pool;
+    this.#ids = Array.from({ length: B }, (_, b) => (from ? tables.fork(from.#ids[b]!) : tables.open()));
+    this.seen = from?.seen ?? 0;
+    this.#offset = this.seen;
+  }
+
+  get held(): number {
+    return this.seen;
+  }
+
+  override view(): StateView {
+    this.check('view');
+    return this.#look();
+  }
+
+  publish(tokens: readonly ArrayLike<number>[]): void {
+    this.check('publish');
+    this.#checkTokens('publish', tokens);
+    this.#ids.forEach((id, b) => {
+      this.pool.tables.publish(id, tokens[b]!);
+    });
+  }
+
+  adopt(tokens: readonly ArrayLike<number>[]): number {
+    this.check('adopt');
+    this.#checkTokens('adopt', tokens);
+    if (this.seen > 0)
+      throw new ValueError('paged.adopt', 'the cache', 'must be empty (reset it)', `${this.seen} tokens`);
+    const { tables } = this.pool;
+    const found = Math.min(this.capacity, this.limit, ...tokens.map((row) => tables.match(row)));
+    for (const [b, id] of this.#ids.entries()) this.seen = tables.adopt(id, tokens[b]!, found);
+    this.#offset = this.seen;
+    this.#workspace.forget(this);
+    return this.seen;
+  }
+
+  protected put(rows: Rows, L: number): void {
+    checkRoom('paged.append', L, this.seen, this.capacity);
+    const { tables } = this.pool;
+    tables.checkRoom(this.#ids.reduce((sum, id) => sum + tables.needs(id, L), 0));
+    this.#ids.forEach((id, b) => {
+      this.pool.write(rows, b, tables.append(id, L));
+    });
+    if (this.#workspace.isOwner(this)) {
+      const { store } = this.#claim();
+      store.copy(rows, { from: 0, to: this.seen, count: L });
+    }
+    this.#offset = this.seen;
+    this.seen += L;
+    this.current = this.#look();
+  }
+
+  protected cut(length: number): void {
+    for (const id of this.#ids) this.pool.tables.crop(id, length);
+    this.seen = length;
+    this.#offset = length;
+  }
+
+  protected permute(order: readonly number[]): void {
+    const { tables } = this.pool;
+    const before = this.#ids;
+    this.#ids = order.map((from) => tables.fork(before[from]!));
+    for (const id of before) tables.close(id);
+    if (this.#workspace.isOwner(this)) this.#claim().store.reorder(order, this.seen);
+    this.#offset = this.seen;
+  }
+
+  protected copy(): Cache {
+    return new PagedSequences(this.#options, this);
+  }
+
+  /** `used` counts whole blocks, each once however many of the sequences have it. */
+  protected measure(): CacheBytes {
+    const { tables, blockBytes, blockSize, bytes } = this.pool;
+    const blocks = new Set(this.#ids.flatMap((id) => tables.table(id)));
+    return {
+      used: blocks.size * blockBytes,
+      full: this.B * Math.ceil(this.capacity / blockSize) * blockBytes,
+      device: this.#workspace.bytesFor(this) + (this.#reportsPool ? bytes : 0),
+    };
+  }
+
+  protected async content(): Promise<Pick<Snapshot, 'state' | 'sections'>> {
+    const { tables, blockSize, store } = this.pool;
+    const blocks = [...new Set(this.#ids.flatMap((id) => tables.table(id)))];
+    const state = {
+      blockSize,
+      blocks: blocks.length,
+      tables: this.#ids.map((id) => tables.table(id).map((block) => blocks.indexOf(block))),
+    };
+    const read = store.read(() => blocks.map((block) => ({ start: block * blockSize, count: blockSize })));
+    return { state, sections: sectionsOf(await read) };
+  }
+
+  protected take(snapshot: Snapshot): () => void {
+    const { length, state } = snapshot;
+    const { tables, blockSize } = this.pool;
+    const count = state.blocks as number;
+    const named = checkTables(state.tables, {
+      B: this.B,
+      count,
+      length,
+      blockSize: state.blockSize as number,
+    });
+    if (state.blockSize !== blockSize) {
+      const message = `blocks of ${state.blockSize} tokens, this cache has blocks of ${blockSize}`;
+      throw new CacheFileError('mismatch', message);
+    }
+    checkFits(this, length, Math.min(this.capacity, this.limit));
+    checkFits(this, count * blockSize, (tables.free + this.#releasable()) * blockSize);
+    const host = hostRows({ ...snapshot, B: 1 }, count * blockSize);
+    return () => {
+      for (const id of this.#ids) tables.crop(id, 0);
+      const sequences = this.#ids.map((id, b) => ({ id, length, table: named[b]! }));
+      tables.fill(sequences, count).forEach((block, n) => {
+        this.pool.store.fill(host, 0, { from: n * blockSize, to: block * blockSize, count: blockSize });
+      });
+      this.seen = length;
+      this.#offset = length;
+      this.#workspace.forget(this);
+    };
+  }
+
+  protected free(): void {
+    for (const id of this.#ids) this.pool.tables.close(id);
+    this.#workspace.leave(this);
+    if (this.#own && --this.#own.users === 0) this.pool.dispose();
+  }
+
+  /** Blocks that come free when these sequences end. */
+  #releasable(): number {
+    const mine = new Map<number, number>();
+    for (const block of this.#ids.flatMap((id) => this.pool.tables.table(id))) {
+      mine.set(block, (mine.get(block) ?? 0) + 1);
+    }
+    return [...mine].filter(([block, tables]) => this.pool.tables.owners(block) === tables).length;
+  }
+
+  #claim() {
+    return this.#workspace.claim(this, this.device, this.spec.rows, this);
+  }
+
+  #look(): StateView {
+    const { store, stale } = this.#claim();
+    if (stale) this.pool.gatherInto(store, this.#ids, this.seen);
+    return { rows: store.tensors, valid: this.seen, offset: this.#offset };
+  }
+
+  #checkTokens(what: string, tokens: readonly ArrayLike<number>[]): void {
+    if (tokens.length === this.B) return;
+    const rule = `must have one row of ids for each of the ${this.B} sequences`;
+    throw new ValueError(`paged.${what}`, 'tokens', rule, `${tokens.length} rows`);
+  }
+}
+
+interface Claimed {
+  readonly B: number;
+  readonly count: number;
+  readonly length: number;
+  readonly blockSize: number;
+}
+
+/** The tables of a file: B of them, as long as the length says, each of `count` blocks in at least one. */
+function checkTables(
+  value: unknown,
+  { B, count, length, blockSize }: Claimed,
+): readonly (readonly number[])[] {
+  const tables = value as number[][];
+  const whole = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0;
+  const sane =
+    Array.isArray(tables) &&
+    tables.length === B &&
+    whole(count) &&
+    whole(length) &&
+    tables.every(
+      (table) =>
+        Array.isArray(table) &&
+        table.length === Math.ceil(length / blockSize) &&
+        table.every((n) => whole(n) && n < count),
+    ) &&
+    new Set(tables.flat()).size === count;
+  if (!sane) throw new CacheFileError('damaged', 'its block tables contradict themselves');
+  return tables;
+}
