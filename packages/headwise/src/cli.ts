@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { main } from './main.ts';
+
+const controller = new AbortController();
+// once: a second Ctrl-C ends the program at once
+process.once('SIGINT', () => controller.abort(new Error('interrupted')));
+// `headwise generate | head` closes our output before we are done: no error of ours
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+process.exitCode = await main(process.argv.slice(2), {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  signal: controller.signal,
+  cwd: process.cwd(),
+});

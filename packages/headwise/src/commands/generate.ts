@@ -1,0 +1,202 @@
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type HostTensor, type Session, stepOf, writeSafetensors } from '@headwise/models';
+import { createSampler, generate, type Sampler } from '@headwise/sampling';
+import { checkIds, type Device } from '@headwise/tensor';
+import { ids as idsOption, isOn, type Options, text, whole } from '../arguments.ts';
+import { openDevice } from '../devices.ts';
+import { UsageError } from '../errors.ts';
+import { exitCodes, type Io } from '../io.ts';
+import { type LoadedModel, loadModel, shippedModel } from '../load-model.ts';
+import { readSampling, type Sampling } from './sampling.ts';
+
+const DEFAULT_MAX_TOKENS = 256;
+
+interface GenerateOptions {
+  readonly model: string;
+  readonly tokenizer: string | undefined;
+  readonly prompt: string | undefined;
+  readonly ids: readonly number[] | undefined;
+  /** 0 for the logits of the prompt alone. */
+  readonly maxTokens: number;
+  readonly device: string;
+  readonly logits: string | undefined;
+  readonly json: boolean;
+  readonly sampling: Sampling;
+}
+
+/** What one run made. */
+interface Generated {
+  readonly ids: readonly number[];
+  /** `context`: the last position of the model was reached. `none`: nothing was to be generated. */
+  readonly reason: 'stop-id' | 'length' | 'context' | 'aborted' | 'none';
+  /** Milliseconds to the first token: mostly the prompt. */
+  readonly prefill: number;
+  /** Milliseconds for the tokens after the first. */
+  readonly decode: number;
+}
+
+/** `headwise generate`: continues a prompt, streaming; with `--logits` writes those of every position of it. */
+export async function runGenerate(options: Options, io: Io): Promise<number> {
+  const given = readOptions(options, io);
+  const began = performance.now();
+  const device = await openDevice(given.device);
+  try {
+    const model = loadModel(device, given.model, given.tokenizer);
+    const prompt = promptIds(given, model);
+    const load = performance.now() - began;
+    if (given.logits !== undefined) await writeLogits(given.logits, model, prompt);
+    const sampler = createSampler(given.sampling.chain, { seed: given.sampling.seed });
+    const made = await continueText(given, model, prompt, sampler, io);
+    if (given.json) io.out(`${JSON.stringify(report(given, model, prompt, made, sampler, load, device))}\n`);
+    else io.err(`${summary(made, device)}\n`);
+    return made.reason === 'aborted' ? exitCodes.interrupted : exitCodes.ok;
+  } finally {
+    device.dispose();
+  }
+}
+
+function readOptions(options: Options, io: Io): GenerateOptions {
+  const path = (name: string): string | undefined => {
+    const given = text(options, name);
+    return given === undefined ? undefined : resolve(io.cwd, given);
+  };
+  const prompt = text(options, 'prompt');
+  const ids = idsOption(options, 'ids');
+  if (prompt !== undefined && ids !== undefined)
+    throw new UsageError('--prompt and --ids say the same thing; give one of them');
+  const logits = path('logits');
+  return {
+    model: path('model') ?? shippedModel,
+    tokenizer: path('tokenizer'),
+    prompt,
+    ids,
+    maxTokens: whole(options, 'max-tokens', 1) ?? (logits === undefined ? DEFAULT_MAX_TOKENS : 0),
+    device: text(options, 'device') ?? 'auto',
+    logits,
+    json: isOn(options, 'json'),
+    sampling: readSampling(options, (note) => io.err(`headwise: ${note}\n`)),
+  };
+}
+
+function promptIds(
+  { prompt = '', ids }: GenerateOptions,
+  { tokenizer, decoder, path }: LoadedModel,
+): number[] {
+  if (!ids && !tokenizer)
+    throw new UsageError(
+      `no tokenizer of ${decoder.shape.V} pieces lies beside ${path}; give --tokenizer FILE, or ids with --ids`,
+    );
+  const list = ids ? [...ids] : tokenizer!.encode(prompt);
+  checkIds('generate', list, decoder.shape.V);
+  if (list.length > decoder.context)
+    throw new UsageError(`the prompt has ${list.length} tokens, the model’s context is ${decoder.context}`);
+  return list;
+}
+
+/** `logits [n, vocab]`, row p after ids 0 … p, and `input_ids [n]`. */
+async function writeLogits(
+  file: string,
+  { decoder, name }: LoadedModel,
+  prompt: readonly number[],
+): Promise<void> {
+  using session = decoder.start({ capacity: prompt.length });
+  using logits = session.forward(prompt);
+  const shape = [prompt.length, decoder.shape.V];
+  const tensors: Record<string, HostTensor> = {
+    input_ids: { dtype: 'I64', shape: [prompt.length], data: BigInt64Array.from(prompt, BigInt) },
+    logits: { dtype: 'F32', shape, data: await logits.data() },
+  };
+  writeFileSync(file, writeSafetensors(tensors, { producer: `headwise generate, ${name}` }));
+}
+
+async function continueText(
+  { maxTokens, json }: GenerateOptions,
+  { decoder, stopIds, tokenizer }: LoadedModel,
+  prompt: readonly number[],
+  sampler: Sampler,
+  io: Io,
+): Promise<Generated> {
+  if (maxTokens === 0) return { ids: [], reason: 'none', prefill: 0, decode: 0 };
+  // the last token is not fed back, so it needs no position
+  const room = decoder.context - prompt.length + 1;
+  const bounded = Math.min(maxTokens, room);
+  const stream = tokenizer?.stream();
+  const show = (id: number): void => {
+    const piece = stream ? stream.push(id) : `${id} `;
+    if (!json) io.out(piece);
+  };
+  using session: Session = decoder.start({ capacity: Math.min(decoder.context, prompt.length + bounded) });
+  const run = generate(stepOf(session), {
+    prompt,
+    sampler,
+    maxTokens: bounded,
+    stopIds: [...stopIds],
+    signal: io.signal,
+  });
+  for (const id of prompt) show(id);
+  try {
+    for await (const { id } of run) if (!stopIds.includes(id)) show(id);
+  } catch (error) {
+    if (!io.signal.aborted) throw error;
+  }
+  if (!json) io.out(`${stream?.end() ?? ''}\n`);
+  const { ids, reason, timing } = run.summary;
+  const ended = reason === 'length' && room < maxTokens ? 'context' : reason;
+  return {
+    ids,
+    reason: ended as Generated['reason'],
+    prefill: timing.firstToken,
+    decode: timing.total - timing.firstToken,
+  };
+}
+
+function report(
+  { sampling, logits }: GenerateOptions,
+  { path, decoder, tokenizer }: LoadedModel,
+  prompt: readonly number[],
+  { ids, reason, prefill, decode }: Generated,
+  sampler: Sampler,
+  load: number,
+  device: Device,
+): object {
+  const { temperature } = sampling;
+  return {
+    model: path,
+    parameters: decoder.size,
+    device: device.name,
+    engine: device.ran,
+    prompt_ids: prompt,
+    generated_ids: ids,
+    ...(tokenizer && {
+      text: tokenizer.decode([...prompt, ...ids]),
+      generated_text: tokenizer.decode([...prompt, ...ids]).slice(tokenizer.decode(prompt).length),
+    }),
+    reason,
+    sampling: temperature === 0 ? { temperature } : { temperature, seed: sampler.seed },
+    timings: {
+      load_ms: round(load),
+      prefill_ms: round(prefill),
+      decode_ms: round(decode),
+      tokens_per_second: round(decode > 0 ? (1000 * (ids.length - 1)) / decode : 0),
+    },
+    ...(logits !== undefined && { logits: { file: logits, shape: [prompt.length, decoder.shape.V] } }),
+  };
+}
+
+function summary({ ids, reason, decode }: Generated, device: Device): string {
+  const where = `on ${device.name} (ran: ${device.ran})`;
+  if (reason === 'none') return `logits written, computed ${where}`;
+  const why = {
+    'stop-id': 'the text ended',
+    length: 'as many as asked for',
+    context: 'the model’s context is full',
+    aborted: 'interrupted',
+  }[reason];
+  const speed = decode > 0 ? `, ${round((1000 * (ids.length - 1)) / decode)} tokens/s` : '';
+  return `${ids.length} tokens (${why})${speed} ${where}`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}

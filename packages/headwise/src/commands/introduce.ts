@@ -1,0 +1,44 @@
+import { stepOf } from '@headwise/models';
+import { chain, generate, greedy } from '@headwise/sampling';
+import { openDevice } from '../devices.ts';
+import { exitCodes, type Io } from '../io.ts';
+import { loadModel, shippedModel } from '../load-model.ts';
+import { createWrapper } from '../wrap.ts';
+
+const PROMPT = 'Once upon a time';
+
+/** `headwise introduce`: the shipped model tells a story, so that a newcomer sees the parts work together. */
+export async function runIntroduce(io: Io): Promise<number> {
+  const device = await openDevice('auto');
+  try {
+    const { decoder, tokenizer, stopIds } = loadModel(device, shippedModel);
+    const { layers, H } = decoder.shape;
+    const { Hkv } = decoder.specs[0]!.rows.k ? { Hkv: decoder.specs[0]!.rows.k[0]! } : { Hkv: H };
+    io.out(
+      `A Llama of ${decoder.size} parameters (${layers} layers, ${H} query heads over ${Hkv} key/value heads) on ${device.name}:\n\n`,
+    );
+    const prompt = tokenizer!.encode(PROMPT);
+    const stream = tokenizer!.stream();
+    const wrapper = createWrapper(78, '  ', io.out);
+    for (const id of prompt) wrapper.push(stream.push(id));
+    using session = decoder.start();
+    const run = generate(stepOf(session), {
+      prompt,
+      sampler: chain(greedy()),
+      maxTokens: decoder.context - prompt.length,
+      stopIds: [...stopIds],
+      signal: io.signal,
+    });
+    for await (const { id } of run) wrapper.push(stream.push(id));
+    wrapper.push(stream.end());
+    wrapper.end();
+    const { ids, timing } = run.summary;
+    io.out(
+      `\n${ids.length} tokens, ${Math.round(timing.tokensPerSecond)} a second, computed by ${device.ran}.\n`,
+    );
+    io.out('Yours: pnpm headwise generate --prompt "One day, Ada found a small seed"\n');
+    return exitCodes.ok;
+  } finally {
+    device.dispose();
+  }
+}

@@ -1,0 +1,6 @@
+export { type LoadedModel, loadModel, shippedModel } from './load-model.ts';
+export { NoCase, readCase } from './verify/case.ts';
+export { type Comparison, compareOutputs } from './verify/compare.ts';
+export { type Got, type Runner, type Runners, Skip, type VerifyCase } from './verify/contract.ts';
+export { runnersFor } from './verify/runners/index.ts';
+export { type CaseReport, verifyCase } from './verify/verify.ts';

@@ -1,0 +1,91 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import type { Device } from '@headwise/tensor';
+import { isOn, type Options, text } from '../arguments.ts';
+import { openDevice } from '../devices.ts';
+import { UsageError } from '../errors.ts';
+import { exitCodes, type Io } from '../io.ts';
+import { NoCase, readCase } from './case.ts';
+import type { VerifyCase } from './contract.ts';
+import { type CaseReport, verifyCase } from './verify.ts';
+
+/** `headwise verify`: runs conformance cases on a device; exit code 1 when one fails. */
+export async function runVerify(paths: readonly string[], options: Options, io: Io): Promise<number> {
+  const files = filesOf(paths, io.cwd);
+  const filter = text(options, 'filter')?.toLowerCase();
+  const json = isOn(options, 'json');
+  const device = await openDevice(text(options, 'device') ?? 'auto');
+  const reports: CaseReport[] = [];
+  try {
+    for (const file of files) {
+      if (io.signal.aborted) break;
+      const report = await runFile(file, device, filter, io.cwd);
+      if (!report) continue;
+      reports.push(report);
+      if (!json) io.out(`${line(report)}\n`);
+    }
+    if (reports.length === 0)
+      throw new UsageError(`no case of ${files.length} files matches --filter ${filter}`);
+    const count = (status: CaseReport['status']): number =>
+      reports.filter((report) => report.status === status).length;
+    const [passed, failed, skipped] = [count('pass'), count('fail'), count('skip')];
+    if (json)
+      io.out(
+        `${JSON.stringify({ device: device.name, engine: device.ran, passed, failed, skipped, cases: reports })}\n`,
+      );
+    else io.out(`${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+    if (io.signal.aborted) return exitCodes.interrupted;
+    return failed > 0 ? exitCodes.failed : exitCodes.ok;
+  } finally {
+    device.dispose();
+  }
+}
+
+/** A folder stands for the `.safetensors` files in it, at any depth. */
+function filesOf(paths: readonly string[], cwd: string): string[] {
+  return paths.flatMap((given) => {
+    const path = resolve(cwd, given);
+    if (!existsSync(path)) throw new UsageError(`there is no file or folder ${given}`);
+    if (!statSync(path).isDirectory()) return [path];
+    const inside = readdirSync(path, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.safetensors'))
+      .sort()
+      .map((name) => join(path, name));
+    if (inside.length === 0) throw new UsageError(`there is no .safetensors file in ${given}`);
+    return inside;
+  });
+}
+
+async function runFile(
+  path: string,
+  device: Device,
+  filter: string | undefined,
+  cwd: string,
+): Promise<CaseReport | undefined> {
+  const file = relative(cwd, path);
+  let testCase: VerifyCase;
+  try {
+    testCase = readCase(file, new Uint8Array(readFileSync(path)));
+  } catch (error) {
+    if (filter !== undefined && !file.toLowerCase().includes(filter)) return undefined;
+    const status = error instanceof NoCase ? 'skip' : 'fail';
+    return { file, case: file, op: '?', status, reason: (error as Error).message };
+  }
+  return matches(testCase, filter) ? verifyCase(testCase, device) : undefined;
+}
+
+/** The filter is a part of the operator, the name or a feature, whatever the case of its letters. */
+function matches({ op, name, features }: VerifyCase, filter: string | undefined): boolean {
+  if (filter === undefined) return true;
+  return [op, name, `${op}/${name}`, ...features].some((word) => String(word).toLowerCase().includes(filter));
+}
+
+function line({ status, op, case: name, reason, largestError }: CaseReport): string {
+  const error = largestError === undefined ? '' : `  largest error ${toShort(largestError)}`;
+  const why = reason === undefined ? '' : `  ${reason.replaceAll('\n', '\n      ')}`;
+  return `${status}  ${op}/${name}${error}${why}`;
+}
+
+function toShort(error: number): string {
+  return error === 0 || !Number.isFinite(error) ? String(error) : error.toExponential(1);
+}
