@@ -15,7 +15,7 @@ import {
   sinusoidalFamilies,
 } from './families.ts';
 import { rotaryLayers } from './layers.ts';
-import { type ConfigOptions, Fields, type HuggingFaceConfig, isDictionary, OP } from './read.ts';
+import { type ConfigOptions, entryOf, Fields, type HuggingFaceConfig, isDictionary, OP } from './read.ts';
 import { ropeEncoding, sameRope } from './rope.ts';
 
 /** What a configuration can name. */
@@ -114,7 +114,7 @@ const ropeFields = [
 function kindOf(config: Fields): Kind {
   const said = config.text('position_embedding_type');
   if (said !== undefined) {
-    const kind = Object.hasOwn(kindByName, said) ? kindByName[said] : undefined;
+    const kind = entryOf(kindByName, said);
     if (kind) return kind;
     const rule = `is not known; known: ${Object.keys(kindByName).join(', ')}`;
     throw new ValueError(OP, 'config.position_embedding_type', rule, said);
@@ -126,9 +126,9 @@ function kindOf(config: Fields): Kind {
     return 'learned';
   if (alibiFamilies.has(family)) return 'alibi';
   if (bucketFamilies.has(family)) return 'buckets';
-  if (Object.hasOwn(learnedFamilies, family) || afterPaddingFamilies.has(family)) return 'learned';
-  if (Object.hasOwn(sinusoidalFamilies, family)) return 'sinusoidal';
-  if (Object.hasOwn(rotaryFamilies, family) || ropeFields.some((key) => config.has(key))) return 'rope';
+  if (entryOf(learnedFamilies, family) !== undefined || afterPaddingFamilies.has(family)) return 'learned';
+  if (entryOf(sinusoidalFamilies, family)) return 'sinusoidal';
+  if (entryOf(rotaryFamilies, family) || ropeFields.some((key) => config.has(key))) return 'rope';
   const rule = `does not say how positions are encoded, and the configuration has no rope_theta, rope_scaling or rope_parameters; known families: ${knownFamilies().join(', ')}`;
   throw new ValueError(OP, 'config.model_type', rule, config.values.model_type);
 }
@@ -148,7 +148,7 @@ const makers: Readonly<
   sinusoidal: (config) =>
     sinusoidal({
       layout: 'half',
-      ...sinusoidalFamilies[config.text('model_type') ?? ''],
+      ...entryOf(sinusoidalFamilies, config.text('model_type')),
     }),
   none: () => none(),
 };
@@ -168,7 +168,7 @@ function alibiOf(config: Fields): ScoreBias {
 
 function learnedOffset(config: Fields): number {
   const family = config.text('model_type') ?? '';
-  if (!afterPaddingFamilies.has(family)) return learnedFamilies[family] ?? 0;
+  if (!afterPaddingFamilies.has(family)) return entryOf(learnedFamilies, family) ?? 0;
   return (config.number('pad_token_id') ?? 1) + 1;
 }
 

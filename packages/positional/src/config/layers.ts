@@ -1,6 +1,6 @@
 import { ValueError } from '@headwise/tensor';
 import { type RotaryFamily, rotaryFamilies } from './families.ts';
-import { Fields, type HuggingFaceConfig, OP } from './read.ts';
+import { entryOf, Fields, type HuggingFaceConfig, OP } from './read.ts';
 import { ropeLayerTypes } from './rope.ts';
 
 /** Layers that have no attention, and so no positions. */
@@ -21,7 +21,7 @@ export interface RotaryLayer {
  */
 export function rotaryLayers(config: HuggingFaceConfig): readonly RotaryLayer[] {
   const fields = new Fields(config, 'config');
-  const family = rotaryFamilies[fields.text('model_type') ?? ''] ?? {};
+  const family = entryOf(rotaryFamilies, fields.text('model_type')) ?? {};
   const types = typesOf(fields, family);
   const marks = fields.list(
     'no_rope_layers',

@@ -23,6 +23,14 @@ export function isDictionary(value: unknown): value is HuggingFaceConfig {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The entry of that name; a name like `constructor`, which every object answers to, has none. */
+export function entryOf<Entry>(
+  record: Readonly<Record<string, Entry>>,
+  name: string | undefined,
+): Entry | undefined {
+  return name !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
 /** Fields of one dictionary of a configuration, checked as they are read. `null` counts as absent. */
 export class Fields {
   readonly values: HuggingFaceConfig;

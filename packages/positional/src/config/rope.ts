@@ -10,7 +10,7 @@ import { rotary } from '../encodings/rotary.ts';
 import { yarn } from '../encodings/yarn.ts';
 import type { RotationOptions } from '../rotation.ts';
 import { type RotaryFamily, rotaryFamilies } from './families.ts';
-import { Fields, type HuggingFaceConfig, isDictionary, OP } from './read.ts';
+import { entryOf, Fields, type HuggingFaceConfig, isDictionary, OP } from './read.ts';
 
 /** What one `rope_type` makes of its fields. */
 type Scaling = (scaling: Fields, config: Fields, common: CommonOptions) => RotaryEncoding;
@@ -76,10 +76,10 @@ export function ropeLayerTypes(config: HuggingFaceConfig): readonly string[] | u
  */
 export function ropeEncoding(config: HuggingFaceConfig, layerType: string, length?: number): RotaryEncoding {
   const fields = new Fields(config, 'config');
-  const family = rotaryFamilies[fields.text('model_type') ?? ''] ?? {};
+  const family = entryOf(rotaryFamilies, fields.text('model_type')) ?? {};
   const scaling = scalingOf(config, layerType, family);
   const type = typeOf(scaling);
-  const create = scalings[type];
+  const create = entryOf(scalings, type);
   if (!create) {
     const rule = `is not a known type of scaling; known: ${Object.keys(scalings).join(', ')} (su: longrope)`;
     throw new ValueError(
@@ -106,7 +106,7 @@ export function ropeEncoding(config: HuggingFaceConfig, layerType: string, lengt
 /** Whether two layer types turn alike. */
 export function sameRope(config: HuggingFaceConfig, one: string, other: string): boolean {
   const fields = new Fields(config, 'config');
-  const family = rotaryFamilies[fields.text('model_type') ?? ''] ?? {};
+  const family = entryOf(rotaryFamilies, fields.text('model_type')) ?? {};
   const story = (type: string): string => {
     const scaling = scalingOf(config, type, family);
     const common = commonOptions(fields, scaling, family, type);
@@ -161,7 +161,12 @@ function baseOf(config: Fields, family: RotaryFamily, layerType: string): number
 
 /** `rope_parameters`, or `rope_scaling` as it was called. */
 function ropeFields(config: HuggingFaceConfig): Fields {
-  const key = isDictionary(config.rope_parameters) ? 'rope_parameters' : 'rope_scaling';
+  const { rope_parameters: now, rope_scaling: before } = config;
+  if (isDictionary(now) && isDictionary(before) && JSON.stringify(now) !== JSON.stringify(before)) {
+    const rule = 'and rope_scaling (its old name) say different things; leave one';
+    throw new ValueError(OP, 'config.rope_parameters', rule, 'two dictionaries');
+  }
+  const key = isDictionary(now) ? 'rope_parameters' : 'rope_scaling';
   const value = config[key] ?? {};
   if (!isDictionary(value)) throw new ValueError(OP, `config.${key}`, 'must be a dictionary or null', value);
   return new Fields(value, `config.${key}`);
@@ -196,7 +201,7 @@ function typeOf(scaling: Fields): string {
     return 'default';
   }
   // Phi-3 as first published calls its lists of factors by the names of others
-  return type === 'yarn' && scaling.has('short_factor') ? 'longrope' : (aliases[type] ?? type);
+  return type === 'yarn' && scaling.has('short_factor') ? 'longrope' : (entryOf(aliases, type) ?? type);
 }
 
 function factorOf(scaling: Fields): number {
