@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest';
+import { type BatchStep, beamSearch, draw, type Filter, noRepeatNgram, xtc } from '../index.ts';
+import { allSequences, createMarkov } from '../testing/markov.ts';
+
+describe('wide enough, it is exhaustive', () => {
+  it.each([0, 0.6, 1, 2, -1])('with length penalty %f', async (lengthPenalty) => {
+    for (const seed of [1, 2, 3]) {
+      const model = createMarkov(seed, 4);
+      const want = allSequences(model, 1, 5, 0)
+        .map(({ ids, logprob }) => ({ ids, score: logprob / ids.length ** lengthPenalty }))
+        .sort((a, b) => b.score - a.score)
+        .slice(0, 10);
+      const got = await beamSearch(model.step, {
+        prompt: [1],
+        beams: 1024,
+        maxTokens: 5,
+        endIds: [0],
+        lengthPenalty,
+        earlyStopping: 'never',
+      });
+      expect(got.slice(0, 10).map(({ ids }) => ids)).toEqual(want.map(({ ids }) => ids));
+      got.slice(0, 10).forEach(({ score }, i) => {
+        expect(score).toBeCloseTo(want[i]!.score, 5);
+      });
+    }
+  });
+});
+
+it('with one beam is greedy', async () => {
+  const model = createMarkov(4, 6);
+  const ids: number[] = [];
+  for (let last = 2; ids.length < 7; last = ids.at(-1)!) {
+    const row = [...model.row(last)];
+    ids.push(row.indexOf(Math.max(...row)));
+  }
+  const [found] = await beamSearch(model.step, { prompt: [2], beams: 1, maxTokens: 7 });
+  expect(found!.ids).toEqual(ids);
+  expect(found!.ended).toBe(false);
+});
+
+it('equals a plain beam search, written down without ends', async () => {
+  for (const beams of [2, 3, 5]) {
+    const model = createMarkov(beams, 5);
+    let kept: { ids: number[]; score: number }[] = [{ ids: [], score: 0 }];
+    for (let length = 0; length < 6; length++) {
+      kept = kept
+        .flatMap(({ ids, score }) =>
+          model.logprobs(ids.at(-1) ?? 3).map((l, id) => ({ ids: [...ids, id], score: score + l })),
+        )
+        .sort((a, b) => b.score - a.score)
+        .slice(0, beams);
+    }
+    const got = await beamSearch(model.step, { prompt: [3], beams, maxTokens: 6, lengthPenalty: 0 });
+    expect(got.map(({ ids }) => ids)).toEqual(kept.map(({ ids }) => ids));
+  }
+});
+
+it('finds a likelier sequence than greedy where the best first token misleads', async () => {
+  // after 0: token 1 (0.6) leads to nothing but even odds, token 2 (0.4) to certainty
+  const table = [
+    [0, 0.6, 0.4, 0],
+    [0.25, 0.25, 0.25, 0.25],
+    [0, 0, 0, 1],
+    [0, 0, 0, 1],
+  ].map((row) => Float32Array.from(row, Math.log));
+  const step: BatchStep = (sequences) => sequences.map((ids) => table[ids.at(-1)!]!);
+  const best = async (beams: number) =>
+    (await beamSearch(step, { prompt: [0], beams, maxTokens: 3, lengthPenalty: 0 }))[0]!;
+  expect((await best(1)).ids[0]).toBe(1);
+  expect((await best(2)).ids).toEqual([2, 3, 3]);
+  expect((await best(2)).score).toBeCloseTo(Math.log(0.4), 6);
+});
+
+describe('early stopping', () => {
+  /** The end is always possible; stopping at different times gives different sequences. */
+  const run = async (earlyStopping: boolean | 'never', lengthPenalty = 1) => {
+    const model = createMarkov(11, 5, 0.7);
+    const found = await beamSearch(model.step, {
+      prompt: [1],
+      beams: 2,
+      maxTokens: 12,
+      endIds: [0],
+      earlyStopping,
+      lengthPenalty,
+    });
+    return { steps: model.calls.length, best: found[0]!.score, found };
+  };
+
+  it('true stops at once, false when the present length cannot win, never when no length can', async () => {
+    const [first, heuristic, never] = [await run(true), await run(false), await run('never')];
+    expect(first.steps).toBeLessThanOrEqual(heuristic.steps);
+    expect(heuristic.steps).toBeLessThan(never.steps);
+    expect(never.best).toBeGreaterThanOrEqual(heuristic.best);
+    expect(first.found.every(({ ended }) => ended)).toBe(true);
+  });
+
+  it('without a length penalty, false and never agree', async () => {
+    expect((await run('never', 0)).steps).toBe((await run(false, 0)).steps);
+  });
+});
+
+describe('the cache', () => {
+  it('is told which rows go on from which', async () => {
+    const model = createMarkov(6, 4);
+    // a cache that holds, for each row, what it was given; it must equal the sequences less the last token
+    let cache: (readonly number[])[] = [];
+    const step: BatchStep = (sequences, { parents }) => {
+      if (parents.length > 0) expect(sequences.map((ids) => ids.slice(0, -1))).toEqual(cache);
+      cache = sequences.map((ids) => [...ids]);
+      return model.step(sequences, { parents, signal: undefined });
+    };
+    const orders: number[] = [];
+    await beamSearch(step, {
+      prompt: [2, 3],
+      beams: 3,
+      maxTokens: 8,
+      endIds: [0],
+      reorder(indices) {
+        orders.push(...indices);
+        cache = indices.map((i) => cache[i]!);
+      },
+    });
+    expect(new Set(orders).size).toBeGreaterThan(1);
+  });
+});
+
+it('applies rules to each beam by its own text', async () => {
+  const model = createMarkov(7, 6);
+  const filters = [noRepeatNgram(1)];
+  for (const { ids } of await beamSearch(model.step, { prompt: [0], beams: 4, maxTokens: 5, filters })) {
+    expect(new Set([0, ...ids]).size).toBe(6);
+  }
+});
+
+it('stops between steps when told to', async () => {
+  const model = createMarkov(8, 4);
+  const controller = new AbortController();
+  const step: BatchStep = (sequences, context) => {
+    if (model.calls.length === 2) controller.abort(new Error('enough'));
+    return model.step(sequences, context);
+  };
+  await expect(
+    beamSearch(step, { prompt: [0], beams: 2, maxTokens: 9, signal: controller.signal }),
+  ).rejects.toThrow('enough');
+  expect(model.calls.length).toBe(3);
+});
+
+it('refuses what makes no sense', async () => {
+  const { step } = createMarkov(1, 3);
+  const base = { prompt: [0], beams: 2, maxTokens: 3 };
+  await expect(beamSearch(step, { ...base, beams: 0 })).rejects.toThrow(
+    'beam-search: beams must be a whole number ≥ 1, got 0',
+  );
+  await expect(beamSearch(step, { ...base, earlyStopping: 'maybe' as 'never' })).rejects.toThrow(
+    `beam-search: earlyStopping must be true, false or 'never', got "maybe"`,
+  );
+  await expect(beamSearch(step, { ...base, filters: [draw() as unknown as Filter] })).rejects.toThrow(
+    'beam-search: filters must be filters, got Object; a search makes the choice itself',
+  );
+  await expect(beamSearch(step, { ...base, filters: [xtc({ probability: 1 })] })).rejects.toThrow(
+    'beam-search: a filter asked for a random number; use beamSample, which has a generator',
+  );
+  await expect(beamSearch(() => [], base)).rejects.toThrow(
+    'beam-search: step must return one row of logits a sequence: 1 of them, got Array(0)',
+  );
+  await expect(beamSearch(step, { ...base, prompt: [] })).rejects.toThrow('beam-search: the prompt is empty');
+});
