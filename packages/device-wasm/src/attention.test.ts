@@ -130,6 +130,30 @@ for (const [name, setup] of Object.entries(setups)) {
   });
 
   it.each([1, 60])(
+    `NaN in the only seen key is not lost among hidden ones (${name}, %i queries)`,
+    async (Lq) => {
+      const own = {
+        ...randomCase(0).params,
+        causal: true,
+        offset: 30,
+        before: 0,
+        after: 0,
+        sinkTokens: 0,
+        softcap: 0,
+        valid: 100,
+        Dv: 8,
+        extras: ['lse'],
+      };
+      const k = random([1, 100, 1, 8], 2);
+      k.data.fill(NaN, 30 * 8, 31 * 8);
+      const inputs = { q: random([1, Lq, 1, 8], 1), k, v: random([1, 100, 1, 8], 3) };
+      await agree(device, attentionOp, inputs, own);
+      const [y] = await runOn(device, attentionOp, inputs, own);
+      expect(y!.subarray(0, 8).every(Number.isNaN)).toBe(true);
+    },
+  );
+
+  it.each([1, 60])(
     `NaN in a seen key spoils the rows that see it and no other (${name}, %i queries)`,
     async (Lq) => {
       const [H, D] = [2, 8];

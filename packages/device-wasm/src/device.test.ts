@@ -1,0 +1,198 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import {
+  attention,
+  attentionOp,
+  createReference,
+  defineOp,
+  linear,
+  matmul,
+  relu,
+  rmsNorm,
+  scope,
+  tensor,
+  zeros,
+} from '@headwise/tensor';
+import { assertClose, seeded, seededValues } from '@headwise/tensor/testing';
+import { afterEach, expect, it } from 'vitest';
+import { createWasmWith, type WasmDevice } from './device.ts';
+import type { EngineOptions } from './engine.ts';
+
+const made: WasmDevice[] = [];
+async function create(options: EngineOptions = { threads: 1 }): Promise<WasmDevice> {
+  const device = await createWasmWith(options);
+  made.push(device);
+  return device;
+}
+afterEach(() => {
+  for (const device of made.splice(0)) device.dispose();
+});
+
+/** Work of every kind that is large enough to be shared out. */
+async function sample(device: WasmDevice): Promise<Float32Array[]> {
+  const x = seeded<'N I'>(device, [100, 500], 1);
+  const weight = seeded<'O I'>(device, [300, 500], 2);
+  const q = seeded<'B Lq H D'>(device, [2, 150, 6, 32], 3);
+  const k = seeded<'B Lk Hkv D'>(device, [2, 150, 2, 32], 4);
+  const long = seeded<'B Lk Hkv D'>(device, [1, 3000, 2, 32], 5);
+  const one = seeded<'B Lq H D'>(device, [1, 1, 6, 32], 6);
+  const results = [
+    linear(x, weight),
+    linear(seeded(device, [1, 500], 7), seeded(device, [4000, 500], 8)),
+    matmul(seeded(device, [3, 70, 90], 9), seeded(device, [3, 90, 110], 10)),
+    rmsNorm(seeded(device, [400, 300], 11)),
+    attention({ q, k, v: k as never }, { causal: true }),
+    attention({ q: one, k: long, v: long as never }, { causal: { offset: 2990 }, window: [2000, 0] }),
+  ];
+  return Promise.all(results.map((result) => result.data()));
+}
+
+it('gives the same bits with one, two and three threads, in any order of tasks', async () => {
+  const want = await sample(await create({ threads: 1 }));
+  for (const threads of [2, 3]) {
+    expect(await sample(await create({ threads }))).toEqual(want);
+    expect(await sample(await create({ threads, shuffle: true }))).toEqual(want);
+  }
+});
+
+it('stays right while two devices share the helper threads', async () => {
+  const [a, b] = [await create({ threads: 2 }), await create({ threads: 3 })];
+  const want = await sample(a);
+  for (let round = 0; round < 3; round++) {
+    expect(await sample(b)).toEqual(want);
+    expect(await sample(a)).toEqual(want);
+  }
+});
+
+it('lets the process end by itself', () => {
+  const script = `
+    import { createWasm } from '@headwise/device-wasm';
+    import { linear, tensor } from '@headwise/tensor';
+    const device = await createWasm({ threads: 2 });
+    const x = tensor(device, new Float32Array(400 * 400).fill(1), [400, 400]);
+    console.log((await linear(x, tensor(device, new Float32Array(400 * 400).fill(2), [400, 400])).data())[5]);
+  `;
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', '--conditions=@headwise/source', '--input-type=module', '--eval', script],
+    { cwd: fileURLToPath(new URL('..', import.meta.url)), encoding: 'utf8', timeout: 30_000 },
+  );
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '800\n', stderr: '' });
+});
+
+it('leaks nothing over 10,000 decode steps', async () => {
+  const device = await create({ threads: 2 });
+  const weight = seeded<'O I'>(device, [32, 32], 1);
+  const k = zeros<'B Lk Hkv D'>(device, [1, 64, 2, 16]);
+  const step = (position: number): void => {
+    scope(() => {
+      const x = tensor<'B L E'>(device, [...seededValues(32, position)], [1, 1, 32]);
+      const y = linear<'B L E'>(rmsNorm(x), weight);
+      k.write((position % 64) * 32, y.reshape<'B L E'>([1, 1, 32]));
+      attention(
+        { q: y.reshape<'B Lq H D'>([1, 1, 2, 16]), k, v: k as never },
+        { valid: 1 + (position % 64) },
+      );
+    });
+  };
+  for (let position = 0; position < 100; position++) step(position);
+  const { liveBytes, buffers } = device.memory;
+  const { used } = device.engine.heap;
+  const size = device.engine.heap.memory.buffer.byteLength;
+  for (let position = 0; position < 10_000; position++) step(position);
+  expect(device.memory).toMatchObject({ liveBytes, buffers });
+  expect(device.engine.heap.used).toBe(used);
+  expect(device.engine.heap.memory.buffer.byteLength).toBe(size);
+});
+
+it('counts buffers as every device does', async () => {
+  const device = await create();
+  const x = tensor(device, [1, 2, 3], [3]);
+  const y = relu(x);
+  expect(device.memory).toEqual({ liveBytes: 24, peakBytes: 24, buffers: 2 });
+  x.dispose();
+  device.resetPeak();
+  expect(device.memory).toEqual({ liveBytes: 12, peakBytes: 12, buffers: 1 });
+  y.dispose();
+});
+
+it('refuses to grow beyond its limit and goes on working', async () => {
+  const device = await create({ threads: 1, limit: 16 * 2 ** 20 });
+  const x = zeros(device, [1024, 1024]);
+  expect(() => zeros(device, [4096, 1024])).toThrow('cannot allocate 16 MiB');
+  expect((await relu(x).data())[0]).toBe(0);
+});
+
+it('reads and writes a weight that was rearranged as if it was not', async () => {
+  const device = await create();
+  const values = seededValues(9 * 5, 1);
+  const weight = tensor<'O I'>(device, values, [9, 5]);
+  const x = tensor(device, seededValues(5, 2), [1, 5]);
+  const first = await linear(x, weight).data();
+  expect(await weight.data()).toEqual(values);
+  expect(await linear(x, weight).data()).toEqual(first);
+  weight.write(0, new Float32Array(5));
+  expect((await linear(x, weight).data())[0]).toBe(0);
+  expect((await weight.data()).subarray(5)).toEqual(values.subarray(5));
+  assertClose((await linear(x, weight).data()).subarray(1), first.subarray(1), { atol: 1e-6 });
+});
+
+it('takes one tensor as weight and as what it is multiplied with', async () => {
+  const [device, reference] = [await create(), createReference()];
+  for (let round = 0; round < 2; round++) {
+    const [x, y] = [seeded(device, [12, 12], 1), seeded(reference, [12, 12], 1)];
+    assertClose(await linear(x, x).data(), await linear(y, y).data());
+    assertClose(
+      await linear(x, x, { transposed: true }).data(),
+      await linear(y, y, { transposed: true }).data(),
+    );
+  }
+});
+
+it('takes shapes with no elements', async () => {
+  const device = await create();
+  expect(await linear(zeros(device, [0, 4]), zeros(device, [3, 4])).data()).toHaveLength(0);
+  const bias = tensor(device, [1, 2, 3], [3]);
+  expect([...(await linear(zeros(device, [2, 0]), zeros(device, [3, 0]), { bias }).data())]).toEqual([
+    1, 2, 3, 1, 2, 3,
+  ]);
+  const q = seeded<'B Lq H D'>(device, [1, 2, 1, 4], 1);
+  const none = zeros<'B Lk Hkv D'>(device, [1, 0, 1, 4]);
+  expect([...(await attention({ q, k: none, v: none as never }).data())]).toEqual(Array(8).fill(0));
+});
+
+it('refuses what it has no kernel for, with the reason', async () => {
+  const device = await create();
+  const custom = defineOp<{ x: never }, object>({ name: 'twice', outputs: () => [], reference: () => [] });
+  expect(device.supports(custom)).toEqual(['twice is not one of the operations this device has kernels for']);
+  const modifiers = [{ kind: 'mask', source: 'function (b, h, q, k) { return 1; }' }] as const;
+  expect(device.supports(attentionOp, { modifiers })[0]).toContain('a mask modifier is user code');
+  const q = seeded<'B Lq H D'>(device, [1, 2, 1, 4], 1);
+  expect(() => attention({ q, k: q as never, v: q as never }, { modifiers })).toThrow('cannot run attention');
+});
+
+it('refuses buffers of others, freed buffers, and calls after dispose', async () => {
+  const [device, other] = [await create(), await create()];
+  const buffer = device.upload(Float32Array.of(1));
+  await expect(other.read(buffer)).rejects.toThrow('not live on this device');
+  device.free(buffer);
+  await expect(device.read(buffer)).rejects.toThrow('it was disposed');
+  expect(() => device.free(buffer)).toThrow('it was disposed');
+  device.dispose();
+  expect(() => device.upload(Float32Array.of(1))).toThrow('upload on a disposed device');
+});
+
+it.each([
+  [{ threads: 0 }, 'threads must be a whole number from 1 to 64, got 0'],
+  [{ threads: 1.5 }, 'threads must be a whole number from 1 to 64, got 1.5'],
+])('refuses %o', async (options, message) => {
+  await expect(create(options)).rejects.toThrow(message);
+});
+
+it('says what ran', async () => {
+  const device = await create({ simd: 'simd128', threads: 2 });
+  expect(device.ran).toBeUndefined();
+  relu(tensor(device, [1], [1]));
+  expect(device.ran).toBe('simd128');
+  expect(device.details).toEqual({ engine: 'WebAssembly, simd128', threads: '2' });
+});

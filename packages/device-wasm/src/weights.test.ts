@@ -1,0 +1,164 @@
+import { gather, linear, relu, tensor } from '@headwise/tensor';
+import { assertClose, seededValues } from '@headwise/tensor/testing';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createWasmWith, type WasmDevice } from './device.ts';
+import { packWeights, type StorageFormat, uploadWeights } from './weights.ts';
+
+const formats: readonly StorageFormat[] = ['f16', 'bf16', 'Q8_0', 'Q4_0', 'Q4_1'];
+const blockFormats = ['Q8_0', 'Q4_0', 'Q4_1'] as const;
+
+let device: WasmDevice;
+beforeAll(async () => {
+  device = await createWasmWith({ threads: 2, guard: 256 });
+});
+afterAll(() => {
+  expect(device.memory.buffers).toBe(0);
+  device.engine.heap.check();
+  device.dispose();
+});
+
+function f16(bits: number): number {
+  const exponent = (bits >> 10) & 31;
+  const mantissa = bits & 1023;
+  const size = exponent === 0 ? mantissa * 2 ** -24 : (1 + mantissa / 1024) * 2 ** (exponent - 15);
+  return bits & 0x8000 ? -size : size;
+}
+
+/** Blocks with every byte at random, and what they mean: written from the GGUF layout, apart from the kernels. */
+function randomBlocks(format: (typeof blockFormats)[number], O: number, I: number) {
+  const header = format === 'Q4_1' ? 2 : 1;
+  const size = header * 2 + (format === 'Q8_0' ? 32 : 16);
+  const bytes = Uint8Array.from(seededValues((O * I * size) / 32, 5), (x) => Math.floor((x + 1) * 128));
+  const values = new Float32Array(O * I);
+  for (let block = 0; block < (O * I) / 32; block++) {
+    const at = block * size;
+    for (let h = 0; h < header; h++) bytes[at + 2 * h + 1]! &= 0xbf; // keeps the scales below 2
+    const half = (h: number): number => f16(bytes[at + 2 * h]! | (bytes[at + 2 * h + 1]! << 8));
+    for (let k = 0; k < 32; k++) {
+      const quants = at + 2 * header;
+      const nibble = k < 16 ? bytes[quants + k]! & 15 : bytes[quants + k - 16]! >> 4;
+      const signed = (bytes[quants + k]! << 24) >> 24;
+      values[block * 32 + k] =
+        format === 'Q8_0'
+          ? half(0) * signed
+          : format === 'Q4_0'
+            ? half(0) * (nibble - 8)
+            : half(0) * nibble + half(1);
+    }
+  }
+  return { bytes, values };
+}
+
+it.each(blockFormats)('reads the blocks of %s as GGUF means them', async (format) => {
+  const [O, I] = [11, 96];
+  const { bytes, values } = randomBlocks(format, O, I);
+  const weight = uploadWeights(device, bytes, format, [O, I]);
+  assertClose(await weight.data(), values, { atol: 1e-6, rtol: 1e-6 });
+  weight.dispose();
+});
+
+it('reads every finite f16 and bf16', async () => {
+  const codes = Uint16Array.from({ length: 65536 }, (_, n) => n);
+  const halves = codes.filter((bits) => (bits & 0x7c00) !== 0x7c00);
+  const brains = codes.filter((bits) => (bits & 0x7f80) !== 0x7f80);
+  for (const [format, bits] of [
+    ['f16', halves],
+    ['bf16', brains],
+  ] as const) {
+    const weight = uploadWeights(device, new Uint8Array(bits.buffer), format, [bits.length / 64, 64]);
+    const want =
+      format === 'f16'
+        ? Float32Array.from(bits, f16)
+        : new Float32Array(Uint32Array.from(bits, (b) => b * 65536).buffer);
+    expect(await weight.data()).toEqual(want);
+    weight.dispose();
+  }
+});
+
+it.each(['f16', 'bf16'] as const)(
+  'writing %s and reading it back is exact for numbers it has',
+  async (format) => {
+    const values = Float32Array.from({ length: 12 * 7 }, (_, n) => (n - 40) / 8);
+    const plain = tensor(device, values, [12, 7]);
+    const packed = packWeights(plain, format);
+    expect(await packed.data()).toEqual(values);
+    for (const made of [plain, packed]) made.dispose();
+  },
+);
+
+it('rounds f16 to the nearest, to even on ties', async () => {
+  const values = [
+    1 + 2 ** -11,
+    1 + 3 * 2 ** -11,
+    1 + 2 ** -11 + 2 ** -20,
+    2 ** -24,
+    2 ** -25,
+    1.5 * 2 ** -24,
+    -65504,
+    2 ** -15,
+  ];
+  const plain = tensor(device, values, [1, 8]);
+  const packed = packWeights(plain, 'f16');
+  expect([...(await packed.data())]).toEqual([
+    1,
+    1 + 4 * 2 ** -11,
+    1 + 2 ** -10,
+    2 ** -24,
+    0,
+    2 ** -23,
+    -65504,
+    2 ** -15,
+  ]);
+  for (const made of [plain, packed]) made.dispose();
+});
+
+const worst = { f16: 2 ** -11, bf16: 2 ** -8, Q8_0: 1 / 200, Q4_0: 1 / 7, Q4_1: 1 / 14 };
+
+for (const format of formats) {
+  it.each([1, 3, 5, 50])(
+    `linear with ${format} equals linear with its numbers in f32 (%i rows)`,
+    async (N) => {
+      for (const [O, I] of [
+        [13, 32],
+        [64, 416],
+        [3, 800],
+      ] as const) {
+        const x = tensor(device, seededValues(N * I, 1), [N, I]);
+        const bias = tensor(device, seededValues(O, 3), [O]);
+        const original = seededValues(O * I, 2);
+        const plain = tensor(device, original, [O, I]);
+        const packed = packWeights(plain, format);
+        const rounded = await packed.data();
+        assertClose(rounded, original, { atol: worst[format], rtol: 0 });
+        const spelled = tensor(device, rounded, [O, I]);
+        const [a, b] = [linear(x, packed, { bias }), linear(x, spelled, { bias })];
+        assertClose(await a.data(), await b.data(), { atol: 3e-5, rtol: 1e-5 });
+        const ids = tensor(device, Int32Array.of(0, O - 1, -1, 2), [4]);
+        const [c, d] = [gather(packed, ids), gather(spelled, ids)];
+        assertClose(await c.data(), await d.data(), { atol: 1e-7, rtol: 1e-6 });
+        for (const made of [x, bias, plain, packed, spelled, a, b, ids, c, d]) made.dispose();
+      }
+    },
+  );
+}
+
+it('counts what the format takes', () => {
+  const plain = tensor(device, seededValues(64 * 64, 1), [64, 64]);
+  const before = device.memory.liveBytes;
+  const packed = packWeights(plain, 'Q4_0');
+  expect(device.memory.liveBytes - before).toBe((64 * 64 * 18) / 32);
+  for (const made of [plain, packed]) made.dispose();
+});
+
+it('says what it cannot store and where a stored weight cannot go', () => {
+  const odd = tensor(device, seededValues(4 * 33, 1), [4, 33]);
+  expect(() => packWeights(odd, 'Q8_0')).toThrow('I a multiple of 32');
+  const infinite = tensor(device, [1, Infinity], [1, 2]);
+  expect(() => packWeights(infinite, 'bf16')).toThrow('weight[1] must be finite');
+  const packed = packWeights(odd, 'f16');
+  expect(() => relu(packed)).toThrow(
+    'stored as f16 for [4, 33] can be used in linear, gather and data() only',
+  );
+  expect(() => uploadWeights(device, new Uint8Array(3), 'Q8_0', [1, 32])).toThrow('which takes 34');
+  for (const made of [odd, infinite, packed]) made.dispose();
+});
