@@ -126,7 +126,8 @@ class SinkPreservingCache extends BaseCache {
   }
 
   protected async content(): Promise<Pick<Snapshot, 'state' | 'sections'>> {
-    return this.#ring.snapshot();
+    const { state, sections } = await this.#ring.snapshot();
+    return { state, sections };
   }
 
   protected take(snapshot: Snapshot): () => void {
