@@ -87,10 +87,19 @@ export function finishScores(row: usize, count: i32, first: i32, b: i32, h: i32,
     if (cap > 0) s = f32x4.mul(tanh(f32x4.div(s, splat(cap))), splat(cap * LOG2E));
     const distance = i32x4.sub(q, k);
     if (slope !== 0) s = f32x4.sub(s, f32x4.mul(splat(slope), f32x4.convert_i32x4_s(i32x4.abs(distance))));
-    if (l < biased) s = f32x4.add(s, f32x4.mul(biasOf(at(bias, l), biased - l), splat(LOG2E)));
+    if (l < biased) s = f32x4.add(s, inBase2(biasOf(at(bias, l), biased - l)));
     if (masked) s = v128.bitselect(splat(-Infinity), s, hidden(distance, k, q, until, l));
     v128.store(at(row, l), s);
   }
+}
+
+/** A finite bias stays finite: tables hide keys with the least float too, and a row of nothing else is uniform. */
+// @ts-ignore: decorator
+@inline function inBase2(bias: v128): v128 {
+  const limit = splat(f32.MAX_VALUE), least = splat(-f32.MAX_VALUE);
+  const scaled = f32x4.mul(bias, splat(LOG2E));
+  const finite = f32x4.pmin(limit, f32x4.pmax(least, scaled));
+  return v128.bitselect(finite, bias, f32x4.lt(f32x4.abs(bias), splat(Infinity)));
 }
 
 function biasOf(from: usize, left: i32): v128 {
