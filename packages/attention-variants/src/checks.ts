@@ -42,6 +42,18 @@ export function checkGroups(variant: string, H: number, Hkv: number): void {
   );
 }
 
+/** @throws {ValueError} unless every learned tensor of the score is there. */
+export function checkWeights(
+  variant: string,
+  weights: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+): void {
+  const missing = names.find((name) => !weights[name]);
+  if (missing === undefined) return;
+  const rule = `must be given: this variant's score learns ${names.join(', ')}`;
+  throw new ValueError(variant, `weights["${missing}"]`, rule, weights[missing]);
+}
+
 /** The parts of a variant that say what a call must look like. */
 interface Described<Options> {
   readonly name: string;

@@ -150,6 +150,8 @@ export interface AttentionVariant<Name extends string = string, Options extends 
   extends VariantIdentity<Name, Options> {
   /** What its layers keep (a variant that shares layers says what a producer keeps). */
   readonly state: StateKind;
+  /** Keys and values come from `source`, which the first call of a state must bring. */
+  readonly needsSource?: boolean;
 
   /**
    * @throws {ShapeError | ValueError} if options and shape do not fit each other.

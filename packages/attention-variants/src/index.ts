@@ -17,6 +17,7 @@ export {
   type Placement,
   type VariantIdentity,
 } from './contract.ts';
+export { type HostWeights, poolHeads, shareLayers, splitLatentUp } from './convert.ts';
 export { and, not, or } from './modifiers/compose.ts';
 export {
   type Constants,
@@ -27,7 +28,21 @@ export {
 } from './modifiers/define.ts';
 export { ModifierError } from './modifiers/error.ts';
 export { type Picture, type PictureSize, picture } from './modifiers/picture.ts';
+export { additiveScores, additiveScoresOp } from './ops/additive-scores.ts';
+export { differentialMix, differentialMixOp, type LambdaVectors } from './ops/differential-mix.ts';
+export {
+  type LinearAttentionInputs,
+  type LinearAttentionParams,
+  type LinearAttentionResult,
+  linearAttention,
+  linearAttentionOp,
+  type UpdateRule,
+} from './ops/linear-attention.ts';
 export { type RowHook, type SoftmaxVariant, softmaxVariant } from './softmax-variant.ts';
+export { additive } from './variants/additive.ts';
+export { anchor, anchorUntil } from './variants/anchor.ts';
+export { chunked } from './variants/chunked.ts';
+export { crossAttention } from './variants/cross-attention.ts';
 export { crossLayer } from './variants/cross-layer.ts';
 export {
   checkProducers,
@@ -35,8 +50,16 @@ export {
   type SharingPattern,
   sharingPatterns,
 } from './variants/cross-layer-patterns.ts';
+export { differential } from './variants/differential.ts';
 export { groupedQuery } from './variants/grouped-query.ts';
+export { learnedSinks } from './variants/learned-sinks.ts';
+export { linear } from './variants/linear.ts';
 export { multiHead } from './variants/multi-head.ts';
+export { multiHeadLatent } from './variants/multi-head-latent.ts';
 export { multiQuery } from './variants/multi-query.ts';
+export { multiplicative } from './variants/multiplicative.ts';
+export { prefixLm } from './variants/prefix-lm.ts';
+export { sinkTokens } from './variants/sink-tokens.ts';
 export { slidingWindow, type WindowConvention } from './variants/sliding-window.ts';
+export { softCapped } from './variants/soft-capped.ts';
 export type { ScoreParts } from './wiring.ts';

@@ -1,9 +1,21 @@
 import { defineRegistry, type OptionsOf } from './contract.ts';
+import { additive } from './variants/additive.ts';
+import { anchor } from './variants/anchor.ts';
+import { chunked } from './variants/chunked.ts';
+import { crossAttention } from './variants/cross-attention.ts';
 import { crossLayer } from './variants/cross-layer.ts';
+import { differential } from './variants/differential.ts';
 import { groupedQuery } from './variants/grouped-query.ts';
+import { learnedSinks } from './variants/learned-sinks.ts';
+import { linear } from './variants/linear.ts';
 import { multiHead } from './variants/multi-head.ts';
+import { multiHeadLatent } from './variants/multi-head-latent.ts';
 import { multiQuery } from './variants/multi-query.ts';
+import { multiplicative } from './variants/multiplicative.ts';
+import { prefixLm } from './variants/prefix-lm.ts';
+import { sinkTokens } from './variants/sink-tokens.ts';
 import { slidingWindow } from './variants/sliding-window.ts';
+import { softCapped } from './variants/soft-capped.ts';
 
 /** Every built-in variant by name. Command line, benchmarks, playground and README table read this map. */
 export const variants = defineRegistry({
@@ -11,7 +23,19 @@ export const variants = defineRegistry({
   'multi-query': multiQuery,
   'grouped-query': groupedQuery,
   'sliding-window': slidingWindow,
+  chunked,
+  'sink-tokens': sinkTokens,
+  'learned-sinks': learnedSinks,
+  'soft-capped': softCapped,
+  'prefix-lm': prefixLm,
+  anchor,
   'cross-layer': crossLayer,
+  'multi-head-latent': multiHeadLatent,
+  differential,
+  linear,
+  'cross-attention': crossAttention,
+  additive,
+  multiplicative,
 });
 
 export type VariantName = keyof typeof variants;

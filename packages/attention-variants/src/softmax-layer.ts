@@ -1,4 +1,5 @@
-import { type StateView, slice, type Tensor } from '@headwise/tensor';
+import { bindAxes, type StateView, slice, type Tensor } from '@headwise/tensor';
+import { checkWeights } from './checks.ts';
 import type { AttendCall, AttendResult, LayerCall, LayerResult } from './contract.ts';
 import type { SoftmaxVariant } from './softmax-variant.ts';
 import {
@@ -24,9 +25,13 @@ export function attendMaps<Options extends object>(
   call: AttendCall,
   options: Options,
 ): AttendResult {
-  const maps = spec.row?.maps ?? 1;
-  const keys = splitMaps(call.k, maps);
-  return score(spec, { ...call, keys }, call.weights ?? {}, options, call.layer ?? 0);
+  const { weights = {}, layer = 0 } = call;
+  bindAxes(spec.name, { q: [call.q, 'B Lq H D'], k: [call.k, 'B Lk Hkv Dk'] });
+  const [, , H = 1, D = 1] = call.q.shape;
+  const learned = spec.parameters?.({ E: H * D, H, D, layers: layer + 1 }, options, layer) ?? {};
+  checkWeights(spec.name, weights, Object.keys(learned));
+  const keys = splitMaps(call.k, spec.row?.maps ?? 1);
+  return score(spec, { ...call, keys }, weights, options, layer);
 }
 
 /** The layer form of a softmax variant; the call is checked. */
@@ -75,9 +80,10 @@ function score<Options extends object>(
   layer: number,
 ): AttendResult {
   const { row } = spec;
+  spec.checkExtras?.(call.extras ?? []);
   const sinks = row?.sinks?.(weights, options, layer);
   const parts = spec.score(options, layer);
-  const queries = splitMaps(call.q, call.keys.length);
+  const queries = splitMaps(spec.query?.(call.q, weights, options) ?? call.q, call.keys.length);
   const maps = call.keys.map((k, m) =>
     softmaxAttention(spec.name, { ...call, q: queries[m]!, k }, parts, sinks),
   );

@@ -1,5 +1,5 @@
-import type { LayerSpec, Tensor } from '@headwise/tensor';
-import { scope, ValueError } from '@headwise/tensor';
+import type { AttentionExtra, LayerSpec, Tensor } from '@headwise/tensor';
+import { scope, sizeOf, ValueError } from '@headwise/tensor';
 import { checkGroups, checkLayerCall, checkLayerShape } from './checks.ts';
 import { resolveOptions } from './configure.ts';
 import {
@@ -7,6 +7,7 @@ import {
   type Cost,
   type CostCall,
   defineVariant,
+  type LayerCall,
   type LayerShape,
   type VariantIdentity,
 } from './contract.ts';
@@ -21,12 +22,6 @@ type Weights = Readonly<Record<string, Tensor>>;
  * key's, several maps that are combined, a touch on the output of a head.
  */
 export interface RowHook<Options> {
-  /** Learned tensors of the hook by name. */
-  readonly parameters?: (
-    shape: LayerShape,
-    options: Options,
-    layer: number,
-  ) => Readonly<Record<string, readonly number[]>>;
   /** Into the row: one more logit a head `[H]`, which takes weight and adds no value. */
   readonly sinks?: (weights: Weights, options: Options, layer: number) => Tensor<'H'>;
   /**
@@ -53,9 +48,21 @@ export interface SoftmaxVariant<Name extends string, Options extends object>
   readonly sinkTokens?: (options: Options) => number;
   /** The layer whose keys and values this one reads; itself when it has its own. Default itself. */
   readonly producer?: (shape: LayerShape, options: Options, layer: number) => number;
+  /** Learned tensors beside the projections, by name. */
+  readonly parameters?: (
+    shape: LayerShape,
+    options: Options,
+    layer: number,
+  ) => Readonly<Record<string, readonly number[]>>;
+  /** What happens to queries `[B, Lq, H, D]` between encoding and score. */
+  readonly query?: (q: Tensor, weights: Weights, options: Options) => Tensor;
   readonly row?: RowHook<Options>;
   /** What its options must fulfil beside the heads. */
   readonly check?: (shape: LayerShape, options: Options) => void;
+  /** What a call of a layer must fulfil beside its shapes. */
+  readonly checkCall?: (call: LayerCall<Options>) => void;
+  /** Extras that the score cannot give. */
+  readonly checkExtras?: (extras: readonly AttentionExtra[]) => void;
   /** Pairs of a query and a key it sees, where the declared parts do not say. */
   readonly pairs?: (Lq: number, Lk: number, options: Options) => number;
 }
@@ -81,7 +88,7 @@ export function softmaxVariant<const Name extends string, Options extends object
     summary,
     paper,
     defaults,
-    state: spec.cap ? 'window' : 'full',
+    state: spec.cap && spec.cap(defaults) < Infinity ? 'window' : 'full',
     check(shape, options) {
       checkLayerShape(name, shape);
       spec.check?.(shape, options);
@@ -96,6 +103,7 @@ export function softmaxVariant<const Name extends string, Options extends object
     attend: (call, given) => scope(() => attendMaps(spec, call, resolveOptions(spec, given))),
     layer: (call) => {
       checkLayerCall(variant, call);
+      spec.checkCall?.(call);
       return scope(() => runLayer(spec, call, sizesOf(spec, call.shape, call.options)));
     },
   });
@@ -122,7 +130,7 @@ function parametersOf<Options extends object>(
   return {
     q: [H * D, E],
     ...(own && { k: [Hkv * D, E], v: [Hkv * Dv, E] }),
-    ...spec.row?.parameters?.(shape, options, layer),
+    ...spec.parameters?.(shape, options, layer),
     o: [E, H * Dv],
   };
 }
@@ -140,7 +148,7 @@ function kvOf<Options extends object>(
   const keys = keyNames(maps).map((key) => [key, [Hkv / maps, D]]);
   const rows = { ...Object.fromEntries(keys), v: [Hkv / maps, maps * Dv] };
   const sinks = spec.sinkTokens?.(options) ?? 0;
-  return { kind: spec.cap ? 'window' : 'full', rows, cap, ...(sinks > 0 && { sinks }), constant: {} };
+  return { kind: cap < Infinity ? 'window' : 'full', rows, cap, ...(sinks > 0 && { sinks }), constant: {} };
 }
 
 function costOf<Options extends object>(
@@ -152,8 +160,8 @@ function costOf<Options extends object>(
   const { H, Hkv, D, Dv, maps } = sizesOf(spec, shape, options);
   const pairs = spec.pairs?.(Lq, Lk, options) ?? seenPairs(Lq, Lk, spec.score(options, layer));
   const weights = Object.values(parametersOf(spec, shape, options, layer))
-    .filter((size) => size.length === 2)
-    .reduce((sum, [out, width]) => sum + out! * width!, 0);
+    .filter((size) => size.length > 1)
+    .reduce((sum, size) => sum + sizeOf(size), 0);
   const kept = Math.min(Lk, Math.max(Lq, (spec.cap?.(options) ?? Infinity) + Lq - 1));
   return sumCost({
     tokens: B * Lq,

@@ -50,12 +50,20 @@ export function mergeHeads(x: Tensor): Tensor<'B L E'> {
   return x.reshape<'B L E'>([B, L, H * D]);
 }
 
-/** Turns queries and keys where the encoding is a rotation; else hands them back. */
+/**
+ * Turns queries and keys where the encoding is a rotation; else hands them back.
+ *
+ * @throws {ValueError} if the state turns keys itself, which would turn them twice.
+ */
 export function rotate(
-  call: Encoded,
+  call: Encoded & Pick<LayerCall<unknown>, 'state'>,
   q: Tensor<'B L H D'>,
   k: Tensor<'B L H D'>,
 ): { readonly q: Tensor<'B L H D'>; readonly k: Tensor<'B L H D'> } {
+  if (call.state.turnsKeys) {
+    const rule = 'must leave keys as they are: this variant turns them before they are kept';
+    throw new ValueError('attention', 'state', rule, 'one that turns them itself');
+  }
   return call.position?.kind === 'rotation' ? call.position.rotate(q, k, call.positions) : { q, k };
 }
 

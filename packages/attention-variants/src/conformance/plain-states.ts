@@ -96,28 +96,27 @@ class RowState implements LayerState {
       this.#view = view;
       return;
     }
-    const { device } = Object.values(rows)[0]!;
-    const positions = tensor<'B Lk'>(device, Int32Array.from(this.#held), [1, valid]);
-    this.#view = { ...view, keyPositions: keep(positions) };
+    const { device, shape } = Object.values(rows)[0]!;
+    const slots = shape[1]!;
+    const positions = Int32Array.from({ length: slots }, (_, slot) => this.#held[slot] ?? -1);
+    this.#view = { ...view, keyPositions: keep(tensor<'B Lk'>(device, positions, [1, slots])) };
   }
 }
 
-/** `[B, slots + L, …]`: the slots of what is held, then what is added. */
+/** `[B, capacity, …]`: the slots of what is held, then what is added, then zeros that nobody reads. */
 function joinRows(held: Tensor | undefined, slots: readonly number[], added: Tensor): Tensor {
   const [B, L, ...row] = added.shape as [number, number, ...number[]];
   const width = row.reduce((size, axis) => size * axis, 1);
   const kept = slots.length;
-  const joined = zeros(added.device, [B, kept + L, ...row]);
+  // powers of two, so that a growing state has few shapes for devices to compile kernels for
+  const capacity = 2 ** Math.ceil(Math.log2(Math.max(8, kept + L)));
+  const joined = zeros(added.device, [B, capacity, ...row]);
   for (let b = 0; b < B; b++) {
-    const to = b * (kept + L);
+    const to = b * capacity;
     for (let first = 0, end = 0; held && first < kept; first = end) {
       while (end < kept && slots[end]! - slots[first]! === end - first) end++;
-      joined.write(
-        (to + first) * width,
-        held,
-        (b * held.shape[1]! + slots[first]!) * width,
-        (end - first) * width,
-      );
+      const from = (b * held.shape[1]! + slots[first]!) * width;
+      joined.write((to + first) * width, held, from, (end - first) * width);
     }
     joined.write((to + kept) * width, added, b * L * width, L * width);
   }

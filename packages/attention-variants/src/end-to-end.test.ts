@@ -1,0 +1,55 @@
+import { createDevice, createReference, type Device } from '@headwise/tensor';
+import { assertClose, seeded } from '@headwise/tensor/testing';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { ConfiguredVariant } from './configure.ts';
+import { variants } from './registry.ts';
+import { smallConfigurations } from './testing/configurations.ts';
+import { createMiniDecoder } from './testing/decoder.ts';
+
+const shape = { E: 8, H: 4, D: 4, layers: 4 };
+const prompt = [3, 1, 4, 1, 5, 9, 2, 6, 5];
+const tokens = [...prompt, ...Array.from({ length: 100 }, (_, i) => (i * 7 + 3) % 50)];
+const configurations = smallConfigurations();
+
+const webasm = await createDevice('gpujs:webasm');
+afterAll(() => webasm.dispose());
+
+it('runs every variant of the registry', () => {
+  const run = new Set(configurations.map(({ attention }) => attention.name));
+  expect([...run].sort()).toEqual(Object.keys(variants).sort());
+});
+
+describe.each(configurations)('four layers of $label', ({ attention }) => {
+  it('prefill and 100 decode steps equal recomputing everything at each step', async () => {
+    const wanted = await recomputed(attention);
+    assertClose(await decoded(createReference(), attention), wanted, { atol: 1e-6, rtol: 1e-5 });
+    assertClose(await decoded(webasm, attention), wanted, { atol: 2e-4, rtol: 1e-3 });
+  });
+});
+
+/** The last hidden row after each token from the prompt on, every time from nothing. */
+async function recomputed(attention: ConfiguredVariant): Promise<Float32Array> {
+  const device = createReference();
+  const source = seeded(device, [1, 5, shape.E], 5);
+  const rows: number[] = [];
+  for (let length = prompt.length; length <= tokens.length; length++) {
+    const decoder = createMiniDecoder(device, attention, shape, { source });
+    rows.push(...(await decoder.step(tokens.slice(0, length))).slice(-shape.E));
+    decoder.dispose();
+  }
+  return Float32Array.from(rows);
+}
+
+/** The same rows from a prefill and a step a token, and what was made is freed. */
+async function decoded(device: Device, attention: ConfiguredVariant): Promise<Float32Array> {
+  const before = device.memory.buffers;
+  const source = seeded(device, [1, 5, shape.E], 5);
+  const decoder = createMiniDecoder(device, attention, shape, { source });
+  const rows = [...(await decoder.step(prompt)).slice(-shape.E)];
+  for (const token of tokens.slice(prompt.length)) rows.push(...(await decoder.step([token])));
+  decoder.dispose();
+  source.dispose();
+  expect(device.memory.buffers).toBe(before);
+  expect(rows.every(Number.isFinite)).toBe(true);
+  return Float32Array.from(rows);
+}

@@ -1,0 +1,43 @@
+import { type ConfiguredVariant, configure } from '../configure.ts';
+import { variants } from '../registry.ts';
+
+/** Every built-in variant with sizes so small that windows, chunks and segments end within a test. */
+export function smallConfigurations(): readonly {
+  readonly label: string;
+  readonly attention: ConfiguredVariant;
+}[] {
+  const all: [label: string, attention: ConfiguredVariant][] = [
+    ['multi-head', configure(variants['multi-head'])],
+    ['multi-query', configure(variants['multi-query'])],
+    ['grouped-query', configure(variants['grouped-query'], { Hkv: 2 })],
+    ['sliding-window', configure(variants['sliding-window'], { window: 7, Hkv: 2 })],
+    [
+      'sliding-window, attention-gym',
+      configure(variants['sliding-window'], { window: 7, convention: 'attention-gym' }),
+    ],
+    ['chunked', configure(variants.chunked, { chunk: 6 })],
+    ['sink-tokens', configure(variants['sink-tokens'], { sinks: 2, window: 5 })],
+    ['learned-sinks', configure(variants['learned-sinks'])],
+    ['learned-sinks, window', configure(variants['learned-sinks'], { window: 6, Hkv: 2 })],
+    ['soft-capped', configure(variants['soft-capped'], { softcap: 1.5 })],
+    ['prefix-lm', configure(variants['prefix-lm'], { prefix: 5 })],
+    ['anchor', configure(variants.anchor, { segments: 6 })],
+    ['cross-layer', configure(variants['cross-layer'], { Hkv: 1 })],
+    ['cross-layer, factor 3', configure(variants['cross-layer'], { factor: 3 })],
+    ['cross-layer, factor 4', configure(variants['cross-layer'], { factor: 4, Hkv: 2 })],
+    ['cross-layer, keep-ends', configure(variants['cross-layer'], { pattern: 'keep-ends' })],
+    ['cross-layer, dense-front', configure(variants['cross-layer'], { pattern: 'dense-front' })],
+    ['cross-layer, dense-back', configure(variants['cross-layer'], { pattern: 'dense-back' })],
+    ['multi-head-latent', configure(variants['multi-head-latent'], { latent: 10, rope: 4 })],
+    [
+      'multi-head-latent, absorbed',
+      configure(variants['multi-head-latent'], { prefill: 'absorbed', queryLatent: 6 }),
+    ],
+    ['differential', configure(variants.differential)],
+    ['linear', configure(variants.linear)],
+    ['cross-attention', configure(variants['cross-attention'])],
+    ['additive', configure(variants.additive)],
+    ['multiplicative', configure(variants.multiplicative)],
+  ];
+  return all.map(([label, attention]) => ({ label, attention }));
+}

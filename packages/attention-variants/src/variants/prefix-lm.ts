@@ -1,0 +1,54 @@
+import { ValueError } from '@headwise/tensor';
+import { checkCount } from '../checks.ts';
+import { softmaxVariant } from '../softmax-variant.ts';
+
+const sees = 'function (b, h, q, k) { return k <= q || k < prefix ? 1 : 0; }';
+
+/**
+ * Prefix-LM attention: the tokens of the prefix (the prompt) see each other in both directions, what follows is
+ * causal. Costs and keeps the same as multi-head attention.
+ *
+ * ```text
+ * seen: p_k ≤ p_q or p_k < prefix
+ * ```
+ *
+ * A token of the prefix sees later ones, so the prefix comes in one call: a chunk that ends inside it is refused.
+ *
+ * @see Raffel et al. 2019, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer",
+ * section 3.2.1 and figure 4, {@link https://arxiv.org/abs/1910.10683}
+ */
+export const prefixLm = softmaxVariant({
+  name: 'prefix-lm',
+  title: 'Prefix-LM attention',
+  summary: 'The prompt is read in both directions, what follows is causal.',
+  paper: {
+    title: 'Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer',
+    authors: 'Raffel et al.',
+    year: 2019,
+    arxiv: '1910.10683',
+  },
+  defaults: {
+    /** Tokens at the start that see each other: the length of the prompt. */
+    prefix: 4,
+    /** Key/value heads; `undefined` for as many as there are query heads. */
+    Hkv: undefined as number | undefined,
+    /** Multiplies the dot products; `undefined` for `1 / √D`. */
+    scale: undefined as number | undefined,
+  },
+  score: ({ prefix, scale }) => ({
+    causal: false,
+    scale,
+    modifiers: [{ kind: 'mask', source: sees, constants: { prefix } }],
+  }),
+  check: (_, { prefix }) => checkCount('prefix-lm', 'prefix', prefix, 'the length of the prompt'),
+  checkCall({ state, options: { prefix } }) {
+    if (state.length === 0 || state.length >= prefix) return;
+    const rule = `must come in one call, since its tokens see each other; the calls so far ended at ${state.length}`;
+    throw new ValueError('prefix-lm', 'the prefix', rule, prefix);
+  },
+  pairs(Lq, Lk, { prefix }) {
+    let pairs = 0;
+    for (let p = Math.max(0, Lk - Lq); p < Lk; p++) pairs += Math.max(p + 1, Math.min(prefix, Lk));
+    return pairs;
+  },
+});
