@@ -1,30 +1,12 @@
-import { attention, createReference, tensor } from '@headwise/tensor';
+import { attention, createReference, type Tensor, tensor } from '@headwise/tensor';
 import { expect, it } from 'vitest';
-import { type CacheSubject, checkCache, laws, plainSpec, type RecallCall } from '../conformance/index.ts';
+import { type CacheSubject, checkCache, laws, plainSpec } from '../conformance/index.ts';
 import { tokenRows } from '../conformance/recompute.ts';
 import type { Cache } from '../contract.ts';
-import { type AnchorEvictingOptions, createAnchorEvicting } from './anchor-evicting.ts';
+import { everyFourth, recallSegments, subjects } from '../testing/subjects.ts';
+import { createAnchorEvicting } from './anchor-evicting.ts';
 
-const everyFourth = (_: number, position: number): boolean => position % 4 === 3;
-
-/** All tokens at their own positions; a token is seen until the anchor that ends its segment, an anchor always. */
-const recallSegments =
-  (isAnchor: AnchorEvictingOptions['isAnchor']) =>
-  ({ b, start, L }: RecallCall) => ({
-    queries: Array.from({ length: L }, (_, i) => start + i),
-    keys: Array.from({ length: start + L }, (_, token) => {
-      let until = token;
-      while (until < start + L && !isAnchor(b, until)) until++;
-      const closed = !isAnchor(b, token) && until < start + L;
-      return { token, position: token, ...(closed && { until }) };
-    }),
-  });
-
-checkCache('anchor-evicting', {
-  create: (options) => createAnchorEvicting({ ...options, isAnchor: everyFourth }),
-  recall: recallSegments(everyFourth),
-  cropsBack: 1,
-});
+checkCache('anchor-evicting', subjects['anchor-evicting']);
 
 const bySequence = (b: number, position: number): boolean => position % (3 + b) === 2 + b;
 
@@ -84,13 +66,13 @@ it('a sequence keeps its own cuts when it is reordered', async () => {
     [5, 6, 7, 8],
   ];
   const next = [[9], [10]];
-  const rows = (name: string, row: readonly number[], tokens: number[][]) =>
+  const rows = (name: string, row: readonly number[], tokens: number[][]): Tensor =>
     tensor(device, tokenRows(name, row, tokens), [2, tokens[0]!.length, ...row]);
   const append = (cache: Cache, tokens: number[][]) =>
     cache.append({ k: rows('k', [2, 4], tokens), v: rows('v', [2, 4], tokens) });
   const attend = (cache: Cache) => {
     const { rows: kept, keyPositions, keyUntil, offset, valid } = append(cache, next);
-    const q = rows('q', [4, 4], next);
+    const q: Tensor = rows('q', [4, 4], next);
     const inputs = { q, k: kept.k!, v: kept.v!, keyPositions, keyUntil };
     return attention(inputs, { causal: { offset }, valid }).data();
   };

@@ -1,4 +1,4 @@
 import { checkCache } from '../conformance/index.ts';
-import { createContiguous } from './contiguous.ts';
+import { subjects } from '../testing/subjects.ts';
 
-checkCache('contiguous', { create: createContiguous });
+checkCache('contiguous', subjects.contiguous);

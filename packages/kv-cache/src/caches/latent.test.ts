@@ -1,4 +1,4 @@
-import { checkCache, plainSpec } from '../conformance/index.ts';
-import { createLatent } from './latent.ts';
+import { checkCache } from '../conformance/index.ts';
+import { subjects } from '../testing/subjects.ts';
 
-checkCache('latent', { create: createLatent, spec: { ...plainSpec, kind: 'latent', rows: { latent: [7] } } });
+checkCache('latent', subjects.latent);

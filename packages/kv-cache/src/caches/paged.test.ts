@@ -1,4 +1,4 @@
 import { checkCache } from '../conformance/index.ts';
-import { createPaged } from './paged.ts';
+import { subjects } from '../testing/subjects.ts';
 
-checkCache('paged', { create: (options) => createPaged({ ...options, blockSize: 4, blocks: 60 }) });
+checkCache('paged', subjects.paged);

@@ -1,12 +1,5 @@
 import { checkCache } from '../conformance/index.ts';
-import { createQuantized } from './quantized.ts';
+import { subjects } from '../testing/subjects.ts';
 
-checkCache('quantized', {
-  create: (options) => createQuantized({ ...options, bits: 8, group: 4, residual: 3 }),
-  bound: 1.01 / 255,
-});
-checkCache('quantized', {
-  create: (options) =>
-    createQuantized({ ...options, bits: 4, along: { k: 'channel', v: 'token' }, group: 3, residual: 0 }),
-  bound: 1.01 / 15,
-});
+checkCache('quantized to 8 bits', subjects['quantized to 8 bits']);
+checkCache('quantized to 4 bits', subjects['quantized to 4 bits, keys by channel']);

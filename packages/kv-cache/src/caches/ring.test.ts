@@ -1,21 +1,7 @@
-import { checkCache, plainSpec } from '../conformance/index.ts';
-import { createRing } from './ring.ts';
+import { checkCache } from '../conformance/index.ts';
+import { subjects } from '../testing/subjects.ts';
 
-const windowed = { ...plainSpec, kind: 'window', cap: 5 } as const;
-
-checkCache('ring', { create: createRing, spec: windowed, capacity: 5, endless: true, cropsBack: 1 });
-checkCache('ring with slack', {
-  create: createRing,
-  spec: windowed,
-  capacity: 9,
-  endless: true,
-  cropsBack: 5,
-});
-checkCache('ring of one', { create: createRing, spec: { ...windowed, cap: 1 }, capacity: 1, endless: true });
-checkCache('ring with sinks', {
-  create: createRing,
-  spec: { ...windowed, cap: 7, sinks: 3 },
-  capacity: 7,
-  endless: true,
-  cropsBack: 1,
-});
+checkCache('ring', subjects.ring);
+checkCache('ring with slack', subjects['ring with slack']);
+checkCache('ring of one', subjects['ring of one']);
+checkCache('ring with sinks', subjects['ring with sinks']);
