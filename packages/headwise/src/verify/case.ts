@@ -56,8 +56,8 @@ function json(metadata: Readonly<Record<string, string>>, key: string, absent: o
   } catch {
     // reported below, as text that parses to something else is
   }
-  const kind = Array.isArray(absent) ? 'list' : 'object';
-  throw new FormatError(FORMAT, `${key} in its header must be JSON text of a ${kind}, it is ${text}`);
+  const kind = Array.isArray(absent) ? 'a list' : 'an object';
+  throw new FormatError(FORMAT, `${key} in its header must be JSON text of ${kind}, it is ${text}`);
 }
 
 function number(metadata: Readonly<Record<string, string>>, key: string): number {

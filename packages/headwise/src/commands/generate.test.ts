@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { numbersOf, readSafetensors } from '@headwise/models';
+import { assertClose } from '@headwise/tensor/testing';
+import { describe, expect, it } from 'vitest';
+import golden from '../../golden/little-stories.json' with { type: 'json' };
+import { headwise, json, temporaryFolder } from '../testing/run.ts';
+
+const story = golden.greedy[3]!;
+
+describe.each(['reference', 'gpujs:webasm', 'gpujs:cpu', 'wasm'])('on %s', (device) => {
+  it.each(golden.greedy)('generates the ids that PyTorch does for "$prompt"', async (want) => {
+    const got = await json(['generate', '--prompt', want.prompt, '--temperature', '0', '--device', device]);
+    expect(got).toMatchObject({
+      device,
+      prompt_ids: want.prompt_ids,
+      generated_ids: want.generated_ids,
+      text: want.text,
+      reason: want.generated_ids.at(-1) === 2 ? 'stop-id' : 'context',
+    });
+  });
+
+  it('writes the logits at every position', async () => {
+    const file = join(temporaryFolder(), 'logits.safetensors');
+    const { ids, last, atol } = golden.logits;
+    const got = await json(['generate', '--ids', ids.join(), '--logits', file, '--device', device]);
+    expect(got).toMatchObject({ prompt_ids: ids, generated_ids: [], reason: 'none' });
+    const { tensors } = readSafetensors(new Uint8Array(readFileSync(file)));
+    expect(tensors.get('logits')).toMatchObject({ dtype: 'F32', shape: [ids.length, 1024] });
+    expect([...numbersOf(tensors.get('input_ids')!)]).toEqual(ids);
+    const rows = tensors.get('logits')!.data as Float32Array;
+    assertClose(rows.subarray(-1024), last, { atol, rtol: 0 });
+    expect(rows.indexOf(Math.max(...rows.subarray(0, 1024)))).toBe(ids[1]);
+  });
+});
+
+it('streams the text that the document has', async () => {
+  const { code, out, err } = await headwise(['generate', '--prompt', story.prompt, '--device', 'reference']);
+  expect(code).toBe(0);
+  expect(out).toBe(`${story.text}\n`);
+  expect(err).toMatch(/^\d+ tokens \(the text ended\), [\d.]+ tokens\/s on reference \(ran: reference\)\n$/);
+});
+
+it('stops at --max-tokens, and says so', async () => {
+  const got = await json([
+    'generate',
+    '--prompt',
+    story.prompt,
+    '--max-tokens',
+    '7',
+    '--device',
+    'reference',
+  ]);
+  expect(got).toMatchObject({ reason: 'length', generated_ids: story.generated_ids.slice(0, 7) });
+  expect(`${story.prompt}${got.generated_text}`).toBe(got.text);
+});
+
+it('fills the context to its last position, and no further', async () => {
+  const ids = Array.from({ length: 255 }, () => 428).join();
+  const got = await json(['generate', '--ids', ids, '--max-tokens', '50', '--device', 'wasm']);
+  expect(got.reason).toBe('context');
+  expect(got.generated_ids).toHaveLength(2);
+  const { code, err } = await headwise(['generate', '--ids', `${ids},1,1`, '--device', 'wasm']);
+  expect(code).toBe(2);
+  expect(err).toContain('the prompt has 257 tokens, the model’s context is 256');
+});
+
+it('draws the same from the same seed, and something else from another', async () => {
+  const drawn = (seed: string, ...more: string[]): Promise<Record<string, unknown>> =>
+    json([
+      'generate',
+      '--temperature',
+      '1.2',
+      '--seed',
+      seed,
+      '--max-tokens',
+      '40',
+      '--device',
+      'wasm',
+      ...more,
+    ]);
+  const first = await drawn('7');
+  expect(first.sampling).toEqual({ temperature: 1.2, seed: 7 });
+  expect((await drawn('7')).generated_ids).toEqual(first.generated_ids);
+  expect((await drawn('8')).generated_ids).not.toEqual(first.generated_ids);
+  const greedy = await json(['generate', '--max-tokens', '40', '--device', 'wasm']);
+  for (const narrow of [
+    ['--top-k', '1'],
+    ['--top-p', '0.0001'],
+    ['--min-p', '1'],
+  ])
+    expect((await drawn('7', ...narrow)).generated_ids).toEqual(greedy.generated_ids);
+});
+
+it('notes options that change nothing at temperature 0', async () => {
+  const { code, err } = await headwise(['generate', '--seed', '1', '--max-tokens', '1', '--device', 'wasm']);
+  expect(code).toBe(0);
+  expect(err).toContain('--seed changes nothing at temperature 0; --temperature 0.8 would draw');
+});
+
+it('stops cleanly when it is interrupted, with what there is until then', async () => {
+  const controller = new AbortController();
+  const { code, out } = await headwise(['generate', '--device', 'reference'], {
+    signal: controller.signal,
+    onOut: (text) => {
+      if (text.split(' ').length > 20) controller.abort(new Error('interrupted'));
+    },
+  });
+  expect(code).toBe(130);
+  expect(out.endsWith('\n')).toBe(true);
+  const { text } = golden.greedy[0]!;
+  expect(text.startsWith(out.trimEnd())).toBe(true);
+  expect(out.length).toBeLessThan(text.length / 2);
+});
+
+it('says that it was interrupted in the document too', async () => {
+  const { code, out } = await headwise(['generate', '--device', 'reference', '--json'], {
+    signal: AbortSignal.abort(new Error('interrupted')),
+  });
+  expect(code).toBe(130);
+  expect(JSON.parse(out)).toMatchObject({ reason: 'aborted', prompt_ids: [1], generated_ids: [] });
+});
+
+it.each([
+  [['--ids', '1,1024'], 1, 'generate: ids[1] must be a whole number from 0 to 1023'],
+  [['--ids', '1', '--prompt', 'a'], 2, '--prompt and --ids say the same thing'],
+  [['--temperature', '-1'], 2, '--temperature must be a number ≥ 0, got "-1"'],
+  [['--top-p', '1.5'], 2, '--top-p must be in (0, 1], got "1.5"'],
+  [['--device', 'gpujs:quantum'], 1, 'unknown device'],
+])('refuses %j', async (argv, want, message) => {
+  const { code, err } = await headwise(['generate', ...argv]);
+  expect(err).toContain(message);
+  expect(code).toBe(want);
+});

@@ -1,0 +1,110 @@
+import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readSafetensors, writeSafetensors } from '@headwise/models';
+import { createReference } from '@headwise/tensor';
+import { expect, it } from 'vitest';
+import golden from '../golden/little-stories.json' with { type: 'json' };
+import { loadModel, shippedModel } from './load-model.ts';
+import { headwise, temporaryFolder } from './testing/run.ts';
+
+/** A copy of the shipped model to damage. */
+function copy(): string {
+  const folder = temporaryFolder();
+  cpSync(shippedModel, folder, { recursive: true });
+  return folder;
+}
+
+/** What loading says, with the folder left out. */
+async function complaint(folder: string, ...more: string[]): Promise<string> {
+  const { code, err } = await headwise(['generate', '--model', folder, '--device', 'reference', ...more]);
+  expect(code).toBeGreaterThan(0);
+  return err.replaceAll(folder, '…');
+}
+
+it('loads the shipped model, whose tokenizer encodes as the trainer did', () => {
+  const { decoder, tokenizer, stopIds } = loadModel(createReference(), shippedModel);
+  expect(decoder.size).toBe(344928);
+  expect(stopIds).toEqual([1, 2]);
+  expect(golden.tokenizer.length).toBeGreaterThan(8);
+  for (const { text, ids } of golden.tokenizer) {
+    expect(tokenizer!.encode(text)).toEqual(ids);
+    expect(tokenizer!.decode(ids)).toBe(text);
+  }
+});
+
+it('is under four megabytes', () => {
+  expect(readFileSync(join(shippedModel, 'model.safetensors')).length).toBeLessThan(4e6);
+});
+
+it('names the file at fault', async () => {
+  const cut = copy();
+  truncateSync(join(cut, 'model.safetensors'), 5000);
+  expect(await complaint(cut)).toMatchInlineSnapshot(`
+    "headwise: …/model.safetensors: safetensors: "model.embed_tokens.weight" ends at byte 196608 of the data, the file has 1016; it is truncated or its header lies
+    "
+  `);
+
+  const noConfig = copy();
+  rmSync(join(noConfig, 'config.json'));
+  expect(await complaint(noConfig)).toMatchInlineSnapshot(`
+    "headwise: model: … has no config.json
+      - a folder needs config.json and model.safetensors
+    "
+  `);
+
+  const badConfig = copy();
+  writeFileSync(join(badConfig, 'config.json'), '{"model_type": "llama"');
+  expect(await complaint(badConfig)).toMatch(/^headwise: …\/config.json: config: not JSON: /);
+
+  const badTokenizer = copy();
+  writeFileSync(join(badTokenizer, 'tokenizer.vocab.json'), '{}');
+  expect(await complaint(badTokenizer)).toMatchInlineSnapshot(`
+    "headwise: …/tokenizer.vocab.json: vocabulary: "pieces" must be a list of strings
+    "
+  `);
+});
+
+it('lists the tensors that are missing and unknown', async () => {
+  const folder = copy();
+  const file = join(folder, 'model.safetensors');
+  const tensors = new Map(readSafetensors(new Uint8Array(readFileSync(file))).tensors);
+  tensors.set('model.layers.9.mlp.up_proj.weight', tensors.get('model.layers.3.mlp.up_proj.weight')!);
+  tensors.delete('model.layers.3.mlp.up_proj.weight');
+  writeFileSync(file, writeSafetensors(tensors));
+  expect(await complaint(folder)).toMatchInlineSnapshot(`
+    "headwise: …: weights: the tensors are not those of the model
+      - "model.layers.3.mlp.up_proj.weight" [128, 96] is missing
+      - "model.layers.9.mlp.up_proj.weight" is unknown: the model has no such weight
+    "
+  `);
+});
+
+it('runs ids without a tokenizer, and asks for one when there is a text', async () => {
+  const folder = copy();
+  rmSync(join(folder, 'tokenizer.vocab.json'));
+  const argv = ['generate', '--model', folder, '--device', 'reference', '--max-tokens', '3'];
+  expect(await headwise([...argv, '--ids', '1'])).toMatchObject({
+    code: 0,
+    out: `1 ${golden.greedy[0]!.generated_ids.slice(0, 3).join(' ')} \n`,
+  });
+  expect(await complaint(folder, '--prompt', 'a')).toMatchInlineSnapshot(`
+    "headwise: no tokenizer of 1024 pieces lies beside …; give --tokenizer FILE, or ids with --ids
+    Try: headwise generate --help
+    "
+  `);
+  const tokenizer = join(shippedModel, 'tokenizer.vocab.json');
+  expect((await headwise([...argv, '--tokenizer', tokenizer])).out).toBe('Once upon a\n');
+});
+
+it('says what is not a model at all', async () => {
+  const folder = temporaryFolder();
+  expect(await complaint(folder)).toMatchInlineSnapshot(`
+    "headwise: model: … has no config.json and no model.safetensors
+      - a folder needs config.json and model.safetensors
+    "
+  `);
+  writeFileSync(join(folder, 'model.bin'), Uint8Array.of(1, 2, 3));
+  expect(await complaint(folder)).toContain('a llama2.c model is given by its file: model.bin');
+  expect(await complaint(join(folder, 'model.bin'))).toMatch(/llama2.c checkpoint: truncated: 3 bytes/);
+  expect(await complaint(join(folder, 'nothing'))).toMatch(/there is no /);
+});

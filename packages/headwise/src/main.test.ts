@@ -1,0 +1,56 @@
+import { expect, it, vi } from 'vitest';
+import { headwise } from './testing/run.ts';
+
+/** What is printed as help. */
+async function help(...argv: string[]): Promise<string> {
+  const info = vi.spyOn(console, 'info').mockImplementation(() => {});
+  expect((await headwise(argv)).code).toBe(0);
+  const text = info.mock.calls.join('\n');
+  info.mockRestore();
+  return text;
+}
+
+it('explains itself when nothing is asked for', async () => {
+  const text = await help();
+  for (const name of ['generate', 'verify', 'devices', 'introduce']) expect(text).toContain(name);
+  expect(await help('--help')).toBe(text);
+});
+
+it.each(['generate', 'verify', 'devices', 'introduce'])('explains %s with an example', async (name) => {
+  const text = await help(name, '--help');
+  expect(text).toContain(`Examples:\n  headwise ${name}`);
+  expect(await help(name, '--wrong', '-h')).toBe(text);
+});
+
+it.each([
+  [
+    ['frob'],
+    'there is no command "frob"; there are generate, verify, devices, introduce\nTry: headwise --help',
+  ],
+  [['generate', '--frob'], 'Unknown option `--frob`\nTry: headwise generate --help'],
+  [['generate', 'a'], 'Unused args: `a`\nTry: headwise generate --help'],
+  [['verify'], 'missing required args for command `verify <...paths>`\nTry: headwise verify --help'],
+  [['devices', '--device', 'wasm'], 'Unknown option `--device`\nTry: headwise devices --help'],
+  [['introduce', '--json'], 'Unknown option `--json`\nTry: headwise introduce --help'],
+])('refuses %j', async (argv, message) => {
+  const { code, out, err } = await headwise(argv);
+  expect(code).toBe(2);
+  expect(err).toBe(`headwise: ${message}\n`);
+  if (!argv.includes('--json')) expect(out).toBe('');
+});
+
+it('says an error as the one JSON document too', async () => {
+  const { code, out, err } = await headwise(['generate', '--device', 'cuda', '--json']);
+  expect(code).toBe(1);
+  expect(JSON.parse(out)).toEqual({
+    error: {
+      kind: 'DeviceError',
+      message: expect.stringMatching(/^cuda: unknown device\n {2}Known: auto, reference/),
+    },
+  });
+  expect(err).toMatch(/^headwise: cuda: unknown device/);
+});
+
+it('says its version', async () => {
+  expect(await help('--version')).toMatch(/^headwise\/\d+\.\d+\.\d+ /);
+});
