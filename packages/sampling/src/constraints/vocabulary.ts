@@ -13,7 +13,11 @@ export class Vocabulary {
   /** Tokens that end a text, allowed where it is complete. */
   readonly endIds: readonly number[];
   readonly #bytes: readonly Uint8Array[];
+  /** Ids in the order of their bytes, and those bytes one after another: token `i` of it begins at `#starts[i]`. */
   readonly #order: Uint32Array;
+  readonly #sorted: Uint8Array;
+  readonly #starts: Uint32Array;
+  /** Length of the beginning that token `i` shares with the one before. */
   readonly #shared: Uint16Array;
 
   constructor(pieces: Pieces, endIds: readonly number[]) {
@@ -21,10 +25,11 @@ export class Vocabulary {
       throw new SamplingError('vocabulary', `needs the text of every token as a list, got ${show(pieces)}`);
     }
     const encoder = new TextEncoder();
+    const ends = new Set(endIds);
     this.size = pieces.length;
     this.endIds = endIds;
     this.#bytes = pieces.map((piece, id) => {
-      if (endIds.includes(id) || piece === null || piece === undefined) return new Uint8Array(0);
+      if (ends.has(id) || piece === null || piece === undefined) return new Uint8Array(0);
       return typeof piece === 'string' ? encoder.encode(piece) : piece;
     });
     const ids = this.#bytes.flatMap((bytes, id) => (bytes.length > 0 ? [id] : []));
@@ -33,26 +38,38 @@ export class Vocabulary {
     this.#shared = Uint16Array.from(ids, (id, i) =>
       i === 0 ? 0 : common(this.#bytes[ids[i - 1]!]!, this.#bytes[id]!),
     );
+    this.#starts = new Uint32Array(ids.length + 1);
+    ids.forEach((id, i) => {
+      this.#starts[i + 1] = this.#starts[i]! + this.#bytes[id]!.length;
+    });
+    this.#sorted = new Uint8Array(this.#starts[ids.length]!);
+    ids.forEach((id, i) => {
+      this.#sorted.set(this.#bytes[id]!, this.#starts[i]);
+    });
   }
 
   /** `[V]`: 1 for each token after which the text can still become complete. End tokens are not among them. */
   allowed(matcher: Matcher, state: number): Uint8Array {
     const mask = new Uint8Array(this.size);
+    const order = this.#order;
+    const sorted = this.#sorted;
+    const starts = this.#starts;
+    const sharedLengths = this.#shared;
     // reached[d]: the state after the first d bytes of the token at hand; alive: how many of them were possible
     const reached = [state];
     let alive = 0;
-    for (let i = 0; i < this.#order.length; i++) {
-      const shared = this.#shared[i]!;
+    for (let i = 0; i < order.length; i++) {
+      const shared = sharedLengths[i]!;
       if (shared > alive) continue;
-      const id = this.#order[i]!;
-      const bytes = this.#bytes[id]!;
+      const start = starts[i]!;
+      const length = starts[i + 1]! - start;
       alive = shared;
-      while (alive < bytes.length) {
-        const next = matcher.next(reached[alive]!, bytes[alive]!);
+      while (alive < length) {
+        const next = matcher.next(reached[alive]!, sorted[start + alive]!);
         if (next < 0) break;
         reached[++alive] = next;
       }
-      if (alive === bytes.length) mask[id] = 1;
+      if (alive === length) mask[order[i]!] = 1;
     }
     return mask;
   }
