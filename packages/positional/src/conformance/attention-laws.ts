@@ -1,4 +1,4 @@
-import { attention, attentionWith, createPositions, scope, tensor } from '@headwise/tensor';
+import { attention, attentionWith, createPositions, tensor } from '@headwise/tensor';
 import { seededValues } from '@headwise/tensor/testing';
 import type { RelativeAttention, RelativeInputs } from '../contract.ts';
 import { onDevice, wanted } from './golden.ts';
@@ -137,8 +137,12 @@ async function plain(trial: AttentionTrial): Promise<void> {
 
 async function frees(trial: AttentionTrial): Promise<void> {
   const encoding = trial.create();
+  const given = inputs(trial, { Lq: 2, Lk: 2 });
+  // outside of a scope, which would hide what is left
   await mustFree(trial.device, async () => {
-    const made = scope(() => encoding.attend(inputs(trial, { Lq: 2, Lk: 2 })));
-    made.dispose();
+    encoding.attend(given).dispose();
+    const { out, weights } = encoding.attendWithWeights(given);
+    out.dispose();
+    weights.dispose();
   });
 }
