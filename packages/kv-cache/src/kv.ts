@@ -136,7 +136,8 @@ function footprint(specs: readonly LayerSpec[], spec: LayerSpec, layer: number):
       producer,
     };
   }
-  if (!(cap === Infinity || (Number.isInteger(cap) && cap >= 1))) {
+  // a state of constant size keeps no tokens, so nothing is read of its cap
+  if (kind !== 'recurrent' && !(cap === Infinity || (Number.isInteger(cap) && cap >= 1))) {
     throw new ValueError('kv', `cap of layer ${layer}`, 'must be a whole number ≥ 1 or Infinity', cap);
   }
   const rows = sizes(spec.rows, layer);
