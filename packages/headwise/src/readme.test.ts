@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import * as tensor from '@headwise/tensor';
+import { expect, it } from 'vitest';
+import { runReadme } from '../../../tooling/readme.ts';
+import * as index from './index.ts';
+import { headwise, temporaryFolder } from './testing/run.ts';
+
+const readme = new URL('../README.md', import.meta.url);
+
+it('runs the README', async () => {
+  const ran = await runReadme(readme, {
+    headwise: async () => index,
+    '@headwise/tensor': async () => tensor,
+  });
+  expect(ran).toEqual({ blocks: 1, asserted: 1 });
+});
+
+const [, shell = ''] = /^```sh\n([\s\S]*?)^```/m.exec(readFileSync(readme, 'utf8')) ?? [];
+const commands = shell.split('\n').filter((line) => line.startsWith('headwise '));
+
+it('shows commands', () => {
+  expect(commands.length).toBe(5);
+});
+
+it.each(commands)('can do: %s', async (command) => {
+  const argv = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word!);
+  const { code, out } = await headwise(argv.slice(1), { cwd: temporaryFolder() });
+  expect(code).toBe(0);
+  if (!command.includes('--logits')) expect(out.length).toBeGreaterThan(20);
+});
