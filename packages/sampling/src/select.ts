@@ -1,6 +1,6 @@
 /**
  * The `k`-th largest of `values[0 … size)`, `1 ≤ k ≤ size`, by Hoare's quickselect: `O(size)` on average.
- * `values` is reordered.
+ * `values` is reordered: the `k` largest come first, in no order among themselves.
  */
 export function kthLargest(values: Float64Array, size: number, k: number): number {
   let low = 0;

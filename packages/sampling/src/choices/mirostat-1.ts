@@ -2,7 +2,7 @@ import type { Candidates } from '../candidates.ts';
 import { type Choice, defineChoice, defineRule } from '../contract.ts';
 import { checkNumber, checkWhole } from '../errors.ts';
 import { keepExactly } from '../filters/keep.ts';
-import { crossing } from '../select.ts';
+import { crossing, kthLargest } from '../select.ts';
 import type { MirostatState } from './mirostat-2.ts';
 
 export interface Mirostat1Options {
@@ -52,16 +52,25 @@ export function mirostat1({ tau = 5, eta = 0.1, m = 100 }: Mirostat1Options = {}
 
 /** Least squares through the origin of log-probability drops against log-rank steps. */
 function exponent(candidates: Candidates, m: number): number {
-  const { size, logits } = candidates;
-  const best = logits.slice(0, size).sort().reverse();
+  const best = largest(candidates, m);
   let products = 0;
   let squares = 0;
-  for (let i = 0; i < Math.min(m, size) - 1; i++) {
+  for (let i = 0; i < best.length - 1; i++) {
     const t = Math.log((i + 2) / (i + 1));
     products += t * (best[i]! - best[i + 1]!);
     squares += t * t;
   }
   return squares === 0 ? 0 : products / squares;
+}
+
+/** The `m` largest logits, descending. */
+function largest(candidates: Candidates, m: number): Float64Array {
+  const { size, logits } = candidates;
+  const keys = candidates.scratchKeys();
+  keys.set(logits.subarray(0, size));
+  // a selection leaves everything that is above the m-th largest before it, in no order
+  if (size > m) kthLargest(keys, size, m);
+  return keys.slice(0, Math.min(m, size)).sort().reverse();
 }
 
 function depth(slope: number, mu: number, vocabulary: number): number {
