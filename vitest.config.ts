@@ -56,6 +56,8 @@ export default defineConfig({
       {
         ...sourceFirst,
         server: {
+          // conformance data may lie beside the repository
+          fs: { allow: ['.', '../shared'] },
           headers: {
             'Cross-Origin-Opener-Policy': 'same-origin',
             'Cross-Origin-Embedder-Policy': 'require-corp',
