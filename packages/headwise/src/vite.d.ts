@@ -1,0 +1,2 @@
+/** What Vite does to imports, which the browser tests use. */
+/// <reference types="vite/client" />
