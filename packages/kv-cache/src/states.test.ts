@@ -1,0 +1,207 @@
+import { createReference, type LayerSpec, scope, sizeOf, tensor } from '@headwise/tensor';
+import { expect, it } from 'vitest';
+import {
+  bytesOfStates,
+  type Cache,
+  cloneStates,
+  createQuantized,
+  createStates,
+  cropStates,
+  disposeStates,
+  loadStates,
+  reorderStates,
+  resetStates,
+  saveStates,
+} from './index.ts';
+
+const kv2 = { k: [1, 2], v: [1, 2] };
+const specs: readonly LayerSpec[] = [
+  { kind: 'full', rows: kv2, cap: Infinity, constant: {} },
+  { kind: 'shared', rows: {}, cap: Infinity, constant: {}, producer: 0 },
+  { kind: 'window', rows: kv2, cap: 4, constant: {} },
+  { kind: 'latent', rows: { latent: [3] }, cap: Infinity, constant: {} },
+  { kind: 'window', rows: kv2, cap: 64, constant: {} },
+];
+const withRecurrence: readonly LayerSpec[] = [
+  ...specs,
+  { kind: 'recurrent', rows: {}, cap: Infinity, constant: { S: [2, 2] } },
+];
+
+/** One step of a model that writes `value` everywhere; layers that share only look. */
+function step(states: readonly Cache[], L: number, value: number): void {
+  scope(() => {
+    for (const state of states) {
+      const filled = (shape: readonly number[]) =>
+        tensor(deviceOf(state), new Float32Array(sizeOf(shape)).fill(value), shape);
+      const make = (shapes: Readonly<Record<string, readonly number[]>>, lead: readonly number[]) =>
+        Object.fromEntries(
+          Object.entries(shapes).map(([name, shape]) => [name, filled([...lead, ...shape])]),
+        );
+      const { spec, B } = state;
+      if (spec.kind === 'shared') state.view();
+      else if (spec.kind === 'recurrent') state.advance(make(spec.constant, [B]), L);
+      else state.append(make(spec.rows, [B, L]));
+    }
+  });
+}
+
+function deviceOf(state: Cache) {
+  return (state as Cache & { device: ReturnType<typeof createReference> }).device;
+}
+
+it('makes each layer by its kind', () => {
+  const device = createReference();
+  const states = createStates(withRecurrence, { device, B: 2, capacity: 16 });
+  const made = states.map(({ kind, capacity, layer }) => [layer, kind, capacity]);
+  expect(made).toEqual([
+    [0, 'contiguous', 16],
+    [1, 'shared', 16],
+    [2, 'ring', 4],
+    [3, 'contiguous', 16],
+    [4, 'contiguous', 16], // a window longer than the sequence forgets nothing
+    [5, 'recurrent', 16],
+  ]);
+  disposeStates(states);
+  expect(device.memory.buffers).toBe(0);
+});
+
+it('a layer that shares follows its producer without a byte of its own', () => {
+  const states = createStates(specs, { device: createReference(), B: 1, capacity: 16 });
+  step(states, 3, 1);
+  expect(states[1]!.view().rows.k).toBe(states[0]!.view().rows.k);
+  expect(states[1]!.view().valid).toBe(3);
+  expect([states[1]!.length, states[1]!.held, states[1]!.B, states[1]!.capacity]).toEqual([3, 3, 1, 16]);
+  expect(states[1]!.bytes()).toEqual({ used: 0, full: 0, device: 0 });
+});
+
+it('layers refuse together, so that a step that does not fit changes none', () => {
+  const states = createStates(withRecurrence.toReversed().slice(0, 4), {
+    device: createReference(),
+    B: 1,
+    capacity: 6,
+  });
+  expect(states.map(({ kind }) => kind)).toEqual(['recurrent', 'contiguous', 'contiguous', 'ring']);
+  step(states, 6, 1);
+  const before = states.map((state) => [state.length, state.bytes()]);
+  expect(() => step(states, 1, 2)).toThrow(
+    'recurrent.advance: L must be at most 0: 6 of 6 tokens are in use (crop or reset the cache, or create it larger), got 1',
+  );
+  expect(states.map((state) => [state.length, state.bytes()])).toEqual(before);
+});
+
+it('windows and recurrent states alone run on without end', () => {
+  const device = createReference();
+  const states = createStates([specs[2]!, withRecurrence[5]!], { device, B: 1, capacity: 8 });
+  step(states, 1, 1);
+  const { liveBytes, buffers } = device.memory;
+  for (let n = 0; n < 100; n++) step(states, 1, n);
+  expect(states.map(({ length }) => length)).toEqual([101, 101]);
+  expect([device.memory.liveBytes, device.memory.buffers]).toEqual([liveBytes, buffers]);
+});
+
+it('crops every layer or none', () => {
+  const states = createStates(specs, { device: createReference(), B: 1, capacity: 16, slack: 3 });
+  step(states, 12, 1);
+  cropStates(states, 8);
+  expect(states.map(({ length }) => length)).toEqual([8, 8, 8, 8, 8]);
+  step(states, 2, 2);
+  expect(() => cropStates(states, 5)).toThrow(/^ring.crop: length must be from 0 to 0, or at least 8/);
+  expect(states.map(({ length }) => length)).toEqual([10, 10, 10, 10, 10]);
+  resetStates(states);
+  expect(states.map(({ length }) => length)).toEqual([0, 0, 0, 0, 0]);
+});
+
+it('reorders, clones and keeps apart', async () => {
+  const device = createReference();
+  const states = createStates(withRecurrence, { device, B: 2, capacity: 16 });
+  step(states, 2, 1);
+  reorderStates(states, [1, 1]);
+  const clones = cloneStates(states);
+  step(clones, 1, 5);
+  expect([states[0]!.length, clones[0]!.length]).toEqual([2, 3]);
+  expect(clones[1]!.view().rows.k).toBe(clones[0]!.view().rows.k);
+  expect([...(await states[0]!.view().rows.k!.data())].slice(0, 6)).toEqual([1, 1, 1, 1, 0, 0]);
+  expect([...(await clones[0]!.view().rows.k!.data())].slice(0, 6)).toEqual([1, 1, 1, 1, 5, 5]);
+  const bytes = bytesOfStates(states).device + bytesOfStates(clones).device;
+  expect(bytes).toBe(device.memory.liveBytes);
+  disposeStates([...states, ...clones]);
+  expect(device.memory.buffers).toBe(0);
+});
+
+it('saves all layers to one file, and loads all or none', async () => {
+  const create = () => createStates(withRecurrence, { device: createReference(), B: 2, capacity: 16 });
+  const states = create();
+  step(states, 5, 3);
+  const file = await saveStates(states);
+  const copy = create();
+  loadStates(copy, file);
+  expect(copy.map(({ length }) => length)).toEqual([5, 5, 5, 5, 5, 5]);
+  expect(await saveStates(copy)).toEqual(file);
+
+  const others = createStates(
+    [...withRecurrence.slice(0, 5), { ...withRecurrence[5]!, constant: { S: [3] } }],
+    {
+      device: createReference(),
+      B: 2,
+      capacity: 16,
+    },
+  );
+  expect(() => loadStates(others, file)).toThrow(
+    'cache file: what a token adds of layer 5: the file has recurrent, S [2, 2], this cache has recurrent, S [3]',
+  );
+  expect(others.map(({ length }) => length)).toEqual([0, 0, 0, 0, 0, 0]);
+  const fewer = createStates(specs, { device: createReference(), B: 2, capacity: 16 });
+  expect(() => loadStates(fewer, file)).toThrow('cache file: it holds 5 layers, this model stores 4');
+});
+
+it('takes other caches for a kind of layer', () => {
+  const states = createStates(specs, {
+    device: createReference(),
+    B: 1,
+    capacity: 16,
+    create: { full: (options) => createQuantized({ ...options, group: 4, residual: 4 }) },
+  });
+  expect(states.map(({ kind }) => kind)).toEqual(['quantized', 'shared', 'ring', 'contiguous', 'contiguous']);
+});
+
+it.each([
+  [{ B: 0 }, 'createStates: B must be a whole number ≥ 1, got 0'],
+  [{ capacity: 1.5 }, 'createStates: capacity must be a whole number ≥ 1, got 1.5'],
+  [{ slack: -1 }, 'createStates: slack must be a whole number ≥ 0, got -1'],
+])('refuses %j', (wrong, message) => {
+  expect(() => createStates(specs, { device: createReference(), B: 1, capacity: 4, ...wrong })).toThrow(
+    message,
+  );
+});
+
+it('refuses a layer that reads one after it, and frees what it had made', () => {
+  const device = createReference();
+  const later: LayerSpec = { ...specs[1]!, producer: 2 };
+  expect(() => createStates([specs[0]!, later, specs[2]!], { device, B: 1, capacity: 4 })).toThrow(
+    'createStates: producer of layer 1 must be an earlier layer with a state of its own, got 2',
+  );
+  const empty: LayerSpec = { ...specs[0]!, rows: {} };
+  expect(() => createStates([specs[0]!, empty], { device, B: 1, capacity: 4 })).toThrow(
+    'contiguous: spec must name what a full layer keeps, got "no names"',
+  );
+  expect(device.memory.buffers).toBe(0);
+});
+
+it('a shared state refuses what is done to its producer', async () => {
+  const [producer, shared] = createStates(specs, { device: createReference(), B: 1, capacity: 4 }) as [
+    Cache,
+    Cache,
+  ];
+  const refusal = (what: string) =>
+    `shared.${what}: layer 1 keeps nothing of its own; ${what} layer 0, which it reads, got "a shared state"`;
+  expect(() => shared.append({})).toThrow(refusal('append'));
+  expect(() => shared.advance({}, 1)).toThrow(refusal('advance'));
+  expect(() => shared.crop(0)).toThrow(refusal('crop'));
+  expect(() => shared.reorder([0])).toThrow(refusal('reorder'));
+  expect(() => shared.reset()).toThrow(refusal('reset'));
+  expect(() => shared.clone()).toThrow(refusal('clone'));
+  expect(() => shared.load(new Uint8Array(0))).toThrow(refusal('load'));
+  await expect(shared.save()).rejects.toThrow(refusal('save'));
+  shared.dispose();
+  expect(producer.length).toBe(0);
+});
