@@ -25,10 +25,10 @@ export { createDevice, type DeviceReport, deviceNames } from './device/devices.t
 export type {
   GpujsMode,
   KernelArgument,
+  KernelArray,
   KernelPlan,
   KernelScalar,
   KernelStep,
-  KernelView,
   PlanTarget,
 } from './device/gpujs/plan.ts';
 export { checkWrite, MemoryLedger } from './device/memory.ts';

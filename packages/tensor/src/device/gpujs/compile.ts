@@ -23,6 +23,7 @@ export class KernelCache {
   readonly #mode: GpujsMode;
   readonly #settings: object;
   readonly #prepare: ((backend: GpujsBackend) => void) | undefined;
+  readonly #mostKernels: number;
   readonly #mostBytes: number;
   readonly #kernels = new Map<string, Compiled>();
   readonly #sources = new Map<string, number>();
@@ -36,6 +37,7 @@ export class KernelCache {
       readonly settings?: object;
       /** Called with each kernel before its first run. */
       readonly prepare?: (backend: GpujsBackend) => void;
+      readonly mostKernels?: number;
       readonly mostBytes?: number;
     } = {},
   ) {
@@ -43,6 +45,7 @@ export class KernelCache {
     this.#mode = mode;
     this.#settings = options.settings ?? {};
     this.#prepare = options.prepare;
+    this.#mostKernels = options.mostKernels ?? MOST_KERNELS;
     this.#mostBytes = options.mostBytes ?? 2 ** 30;
   }
 
@@ -123,7 +126,7 @@ export class KernelCache {
 
   #trim(): void {
     for (const [key, { run, bytes }] of this.#kernels) {
-      if (this.#kernels.size < MOST_KERNELS && this.#bytes <= this.#mostBytes) return;
+      if (this.#kernels.size < this.#mostKernels && this.#bytes <= this.#mostBytes) return;
       run.destroy();
       this.#kernels.delete(key);
       this.#bytes -= bytes;
@@ -150,7 +153,7 @@ export function cellsOf(step: KernelStep): number {
  */
 export function checkRan(compiled: Compiled, mode: GpujsMode, step: KernelStep): string {
   const backend = compiled.run.kernel;
-  const ran = backend.constructor.mode;
+  const ran = modeOf(backend);
   if (ran !== mode) {
     throw new DeviceError(
       `gpujs:${mode}`,
@@ -160,4 +163,13 @@ export function checkRan(compiled: Compiled, mode: GpujsMode, step: KernelStep):
     );
   }
   return ran;
+}
+
+/** gpu.js says `gpu` for every kind of WebGL; the context tells them apart. */
+function modeOf({ constructor: { mode }, context }: GpujsBackend): string {
+  if (mode !== 'gpu') return mode;
+  if (typeof WebGL2RenderingContext !== 'undefined' && context instanceof WebGL2RenderingContext)
+    return 'webgl2';
+  const headless = (context as WebGLRenderingContext | undefined)?.getExtension('STACKGL_destroy_context');
+  return headless ? 'headlessgl' : 'webgl';
 }

@@ -165,10 +165,13 @@ export class GpujsDevice implements Device {
 }
 
 function resolve(argument: KernelArgument, stores: ReadonlyMap<string, Store>): LaunchArgument {
-  if (typeof argument === 'string') return { store: stores.get(argument)! };
-  if ('view' in argument) {
-    const { view, ...range } = argument;
-    return { store: stores.get(view)!, ...range };
+  if (typeof argument === 'string') {
+    const store = stores.get(argument)!;
+    return { store, size: [store.length] };
+  }
+  if ('array' in argument) {
+    const { array, size, ...range } = argument;
+    return { store: stores.get(array)!, size: size.map((axis) => axis ?? 1), ...range };
   }
   return argument;
 }

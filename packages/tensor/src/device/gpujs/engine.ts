@@ -7,7 +7,13 @@ export interface Store {
 
 /** A resolved argument of a launch. */
 export type LaunchArgument =
-  | { readonly store: Store; readonly start?: number; readonly length?: number; readonly used?: number }
+  | {
+      readonly store: Store;
+      /** Elements along x, y and z. */
+      readonly size: readonly number[];
+      readonly start?: number;
+      readonly used?: number;
+    }
   | { readonly integer: number }
   | { readonly float: number };
 

@@ -1,12 +1,11 @@
+import { sizeOf } from '../../axes.ts';
 import { type Compiled, cellsOf, checkRan, KernelCache } from './compile.ts';
 import type { Engine, LaunchArgument, Store } from './engine.ts';
-import type { Gpujs, GpujsBackend, GpujsInput, GpujsLibrary } from './library.ts';
+import type { Gpujs, GpujsBackend, GpujsLibrary } from './library.ts';
 import type { KernelStep, PlanTarget } from './plan.ts';
 
-/** Values in a Float32Array, and the argument object gpu.js wants around it. */
 interface HostStore extends Store {
   readonly data: Float32Array;
-  input?: GpujsInput;
 }
 
 const targets: Readonly<Record<'cpu' | 'webasm', PlanTarget>> = {
@@ -31,6 +30,12 @@ const targets: Readonly<Record<'cpu' | 'webasm', PlanTarget>> = {
 };
 
 /**
+ * Each webasm kernel has a WebAssembly.Memory, and each of those reserves some 10 GB of addresses: browsers refuse
+ * the hundredth or so.
+ */
+const MOST_MEMORIES = 64;
+
+/**
  * The modes that compute on the host: `cpu` reads arguments where they are, `webasm` copies them into the memory
  * of each kernel. Everything is synchronous.
  */
@@ -48,8 +53,7 @@ export class HostEngine implements Engine {
     details: Readonly<Record<string, string>>,
   ) {
     this.#library = library;
-    // the result as webasm has it, flat, instead of one JavaScript array per row or cell
-    const raw = mode === 'webasm' ? { prepare: keepFlat } : {};
+    const raw = mode === 'webasm' ? { prepare: keepFlat, mostKernels: MOST_MEMORIES } : {};
     this.#kernels = new KernelCache(gpu, mode, raw);
     this.target = targets[mode];
     this.details = details;
@@ -91,14 +95,13 @@ export class HostEngine implements Engine {
     const types = args.map((argument) =>
       'store' in argument ? 'Input' : 'integer' in argument ? 'Integer' : 'Float',
     );
-    // webasm bakes the sizes of arguments into the module
+    // sizes of arguments are baked into the code
     let sizes = '';
     let elements = step.length;
     for (const argument of args) {
       if (!('store' in argument)) continue;
-      const length = argument.length ?? argument.store.length;
-      sizes += `${length},`;
-      elements += length;
+      sizes += `${argument.size.join('x')},`;
+      elements += sizeOf(argument.size);
     }
     return this.#kernels.get(step, types, sizes, elements * 4);
   }
@@ -107,15 +110,13 @@ export class HostEngine implements Engine {
     if ('integer' in argument) return argument.integer;
     if ('float' in argument) return argument.float;
     const store = argument.store as HostStore;
-    const { start = 0, length = store.length, used = length } = argument;
+    const { size, start = 0, used } = argument;
+    const length = sizeOf(size);
     if (length === 0) return this.#library.input(new Float32Array(1), [1]);
-    if (start === 0 && length === store.length) {
-      store.input ??= this.#library.input(store.data, [length]);
-      if (store.input.value.length !== used) store.input.value = store.data.subarray(0, used);
-      return store.input;
-    }
-    const view = this.#library.input(store.data.subarray(start, start + length), [length]);
-    view.value = store.data.subarray(start, start + Math.min(used, length));
+    const whole = start === 0 && length === store.length;
+    const view = this.#library.input(whole ? store.data : store.data.subarray(start, start + length), size);
+    // webasm copies what it is given; what the kernel does not read may keep its old values
+    if (used !== undefined && used < length) view.value = store.data.subarray(start, start + used);
     return view;
   }
 
@@ -135,6 +136,7 @@ export class HostEngine implements Engine {
   }
 }
 
+/** The result as webasm has it, flat, instead of one JavaScript array per row or cell. */
 function keepFlat(backend: GpujsBackend): void {
   if (backend._shapeOutput) backend._shapeOutput = (data) => data;
 }

@@ -38,6 +38,10 @@ export interface GpujsBackend {
   readonly fallbackReason: string | null;
   /** webasm and webgpu: turns the flat result into nested arrays. */
   _shapeOutput?: (data: Float32Array) => unknown;
+  /** WebGL: what it draws with. */
+  readonly context?: unknown;
+  /** WebGL: textures that are deleted with the kernel. */
+  readonly textureCache?: WebGLTexture[];
 }
 
 let loading: Promise<GpujsLibrary> | undefined;

@@ -2,9 +2,15 @@
  * How an operation runs on gpu.js: a list of kernel launches. A plan is data, made anew for each call and cheap
  * to make; the executor compiles each distinct kernel once (source, constants and sizes are its identity).
  *
- * Sources are text in the portable dialect: one `function` expression, flat 1-D arrays, explicit index
- * arithmetic, no closures, no `continue`, one name per loop variable, loops that start at literal 0, finite
- * sentinels, at most 7 array arguments.
+ * Sources are text in the portable dialect, which every mode compiles to the same results:
+ *
+ * - one `function` expression; no closures, no `continue`, one name per loop variable, loops `for (let i = 0; …; i++)`
+ *   from literal 0, finite sentinels, at most 7 array arguments;
+ * - a local is a float, exact to 2^24, even when it is given a whole number: index large arrays by row and column,
+ *   `x[row][i]` with `{ array: 'x', size: [I, N] }`, never by one large offset;
+ * - threads, loop variables, constants and `integer` scalars are integers. The two sides of `a ? b : c` must both be
+ *   floats (`Math.min`, a local and an array element are), and an index holds no call: give it a local;
+ * - whole-number division is `Math.floor((a + 0.5) / b)`: a GPU's 6 / 3 may be less than 2.
  */
 export interface KernelPlan {
   readonly steps: readonly KernelStep[];
@@ -43,19 +49,21 @@ export interface KernelStep {
 }
 
 /**
- * An array (the name of an input of the operation, or of an earlier result; or a part of an input) or a scalar,
- * which may change from call to call without compiling.
+ * An array (an input of the operation or an earlier result, flat by its name alone) or a scalar, which may change
+ * from call to call without compiling.
  */
-export type KernelArgument = string | KernelScalar | KernelView;
+export type KernelArgument = string | KernelScalar | KernelArray;
 
 /** A scalar argument: floor-divisions and loop bounds need `integer`. */
 export type KernelScalar = { readonly integer: number } | { readonly float: number };
 
-/** For targets with `views`: `length` elements of an input from `start` on, of which the kernel reads the first `used`. */
-export interface KernelView {
-  readonly view: string;
-  readonly start: number;
-  readonly length: number;
+/** An array that the kernel reads as `a[y][x]` or `a[z][y][x]`. */
+export interface KernelArray {
+  readonly array: string;
+  /** Elements along x (which lie side by side), y and z. */
+  readonly size: readonly [x: number, y?: number, z?: number];
+  /** For targets with `views`: where the array starts in the input, and how many elements of it the kernel reads. */
+  readonly start?: number;
   readonly used?: number;
 }
 
@@ -74,7 +82,7 @@ export interface PlanTarget {
   readonly columns: 1 | 4;
   /** An `if` that differs between neighbouring threads skips work (not on webasm, which evaluates both sides). */
   readonly branches: boolean;
-  /** Arguments can be parts of inputs; elsewhere the kernel is given the whole and an offset. */
+  /** Arguments can start inside an input; elsewhere a kernel is given the whole and an offset. */
   readonly views: boolean;
   /** `Math.exp` is a call out of the module on webasm: there the table of `exp.kernel.ts` is four times faster. */
   readonly exp: 'native' | 'table';

@@ -4,6 +4,8 @@ import { sourceOf } from '../source.ts';
 import {
   type Chunk,
   type Layout,
+  packed,
+  type RangeForm,
   rangeConstants,
   rangeForm,
   rangeOf,
@@ -14,53 +16,54 @@ import { expOf } from './exp.kernel.ts';
 
 const NOTHING: KernelArgument = { float: -Infinity };
 
-const lseSource = (R: number): string => `function (tops, sums, hidden, nothing) {
-    const kvHead = Math.floor(this.thread.y / this.constants.G);
-    const row = this.thread.x * this.constants.G + this.thread.y - kvHead * this.constants.G;
-    const y = Math.floor(row / ${R});
-    const at = ((this.thread.z * this.constants.Hkv + kvHead) * this.constants.Y + y) * ${R} + row - y * ${R};
-    const top = tops[at];
-    return top === hidden ? nothing : top + Math.log(sums[at]);
-  }`;
+/** Statements that find the packed row of `head` and `query` of batch b. */
+const rowOf = (R: number, query: string, head: string): string => `
+    const kvHead = Math.floor((${head} + 0.5) / this.constants.G);
+    const row = ${query} * this.constants.G + ${head} - kvHead * this.constants.G;
+    const rowBlock = Math.floor((row + 0.5) / ${R});
+    const lane = row - rowBlock * ${R};
+    const block = (b * this.constants.Hkv + kvHead) * this.constants.Y + rowBlock;`;
+
+const lseSource = sourceOf(
+  ({ R }: { readonly R: number }) => `function (tops, sums, hidden, nothing) {
+    const b = this.thread.z;
+    ${rowOf(R, 'this.thread.x', 'this.thread.y')}
+    const top = tops[block * ${R} + lane];
+    const lse = top + Math.log(sums[block * ${R} + lane]);
+    return top === hidden ? nothing : lse;
+  }`,
+);
 
 /** One number of the packed rows, where `[B, H, Lq, Lk]` wants it. */
 const unpackSource = sourceOf(
-  ({
-    what,
-    R,
-    ...form
-  }: ReturnType<typeof rangeForm> & { readonly what: 'weights' | 'scores' }) => `function (${
+  ({ what, ...form }: RangeForm & { readonly what: 'weights' | 'scores' }) => `function (${
     what === 'weights' ? 'weights, sums' : 'scores'
   }, first, offset, valid${what === 'scores' ? ', hidden, nothing' : ''}) {
-    const b = Math.floor(this.thread.z / this.constants.H);
+    const b = Math.floor((this.thread.z + 0.5) / this.constants.H);
     const head = this.thread.z - b * this.constants.H;
-    const kvHead = Math.floor(head / this.constants.G);
-    const row = this.thread.y * this.constants.G + head - kvHead * this.constants.G;
-    const y = Math.floor(row / ${R});
-    ${rangeOf({ ...form, R }, 'y')}
-    const block = (b * this.constants.Hkv + kvHead) * this.constants.Y + y;
-    const inside = this.thread.x < count ? this.thread.x : 0;
-    const at = (block * this.constants.K + inside) * ${R} + row - y * ${R};
+    ${rowOf(form.R, 'this.thread.y', 'head')}
+    ${rangeOf(form, 'rowBlock')}
+    const key = Math.min(this.thread.x, this.constants.K - 1);
     ${
       what === 'weights'
-        ? `const w = weights[at];
-    const l = sums[block * ${R} + row - y * ${R}];
-    return this.thread.x < count && w !== -1.0 ? w / l : 0.0;`
-        : `const s = scores[at];
+        ? `const w = weights[block][key * ${form.R} + lane];
+    const y = w / sums[block * ${form.R} + lane];
+    return this.thread.x < count && w !== -1.0 ? y : 0.0;`
+        : `const s = scores[block][key * ${form.R} + lane];
     return this.thread.x < count && s !== hidden ? s : nothing;`
     }
   }`,
 );
 
 const rawSource = `function (q, k, scale) {
-    const b = Math.floor(this.thread.z / this.constants.H);
+    const b = Math.floor((this.thread.z + 0.5) / this.constants.H);
     const head = this.thread.z - b * this.constants.H;
-    const kvHead = Math.floor(head / this.constants.G);
-    const q0 = ((b * this.constants.Lq + this.thread.y) * this.constants.H + head) * this.constants.D;
-    const k0 = ((b * this.constants.Lk + this.thread.x) * this.constants.Hkv + kvHead) * this.constants.D;
+    const kvHead = Math.floor((head + 0.5) / this.constants.G);
+    const qRow = (b * this.constants.Lq + this.thread.y) * this.constants.H + head;
+    const kRow = (b * this.constants.Lk + this.thread.x) * this.constants.Hkv + kvHead;
     let s = 0.0;
     for (let d = 0; d < this.constants.D; d++) {
-      s += q[q0 + d] * k[k0 + d];
+      s += q[qRow][d] * k[kRow][d];
     }
     return s * scale;
   }`;
@@ -81,7 +84,7 @@ export function extraSteps(
   params: AttentionParams,
   target: PlanTarget,
 ): { readonly steps: readonly KernelStep[]; readonly outputs: readonly string[] } {
-  const { B, Lq, H, Lk, R } = layout;
+  const { B, Lq, H, Hkv, Lk, D, R } = layout;
   const constants = rangeConstants(layout, chunk, params);
   const perScore = { constants, length: B * H * Lq * Lk, threads: [Lk, Lq, B * H] as const };
   const form = rangeForm(layout, params);
@@ -89,14 +92,18 @@ export function extraSteps(
   const raw: KernelStep = {
     name: 'raw',
     source: rawSource,
-    args: ['q', 'k', { float: params.scale }],
+    args: [
+      { array: 'q', size: [D, B * Lq * H] },
+      { array: 'k', size: [D, B * Lk * Hkv] },
+      { float: params.scale },
+    ],
     ...perScore,
   };
   const step: Record<AttentionExtra, readonly KernelStep[]> = {
     lse: [
       {
         name: 'lse',
-        source: lseSource(R),
+        source: lseSource({ R }),
         constants,
         args: ['tops', 'sums', HIDDEN, NOTHING],
         length: B * H * Lq,
@@ -107,7 +114,7 @@ export function extraSteps(
       {
         name: 'weights out',
         source: unpackSource({ ...form, what: 'weights' }),
-        args: ['weights', 'sums', ...range],
+        args: [packed('weights', layout, chunk), 'sums', ...range],
         ...perScore,
       },
     ],
@@ -115,7 +122,7 @@ export function extraSteps(
       {
         name: 'scores out',
         source: unpackSource({ ...form, what: 'scores' }),
-        args: ['scores', ...range, HIDDEN, NOTHING],
+        args: [packed('scores', layout, chunk), ...range, HIDDEN, NOTHING],
         ...perScore,
       },
     ],

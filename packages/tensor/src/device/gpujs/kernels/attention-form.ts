@@ -1,5 +1,5 @@
 import type { AttentionParams } from '../../../ops/attention.ts';
-import type { KernelArgument, KernelView, PlanTarget } from '../plan.ts';
+import type { KernelArgument, KernelArray, PlanTarget } from '../plan.ts';
 import type { Shapes } from '../source.ts';
 
 export type AttentionShapes = Shapes<
@@ -137,8 +137,8 @@ function reachOf(params: AttentionParams, structural: boolean, first: number, qu
 }
 
 /**
- * The part of k or v that a chunk reads, as an argument, and the slot it starts at. Without this a mode that
- * copies its arguments would copy a whole cache for a window.
+ * The rows `[batch · slot · head]` of k or v that a chunk reads, as an argument, and the slot they start at.
+ * Without this a mode that copies its arguments would copy a whole cache for a window.
  */
 export function keyRange(
   name: 'k' | 'v',
@@ -146,16 +146,17 @@ export function keyRange(
   chunk: Chunk,
   params: AttentionParams,
   target: PlanTarget,
-): { readonly argument: string | KernelView; readonly start: number } {
+): { readonly argument: KernelArray; readonly start: number } {
   const { B, Lk, Hkv, D, width, banded, sinkTokens, structural, span } = layout;
-  if (!target.views || B > 1) return { argument: name, start: 0 };
-  const perKey = Hkv * (name === 'k' ? D : width);
+  const row = name === 'k' ? D : width;
+  if (!target.views || B > 1) return { argument: { array: name, size: [row, B * Lk * Hkv] }, start: 0 };
+  const perKey = Hkv * row;
   const slots = banded && sinkTokens === 0 ? Math.min(Lk, span + chunk.queries - 1) : Lk;
   const from = params.offset + chunk.first - params.before;
   const start = slots < Lk ? Math.max(0, Math.min(from, Lk - slots)) : 0;
   const used = Math.min(slots, Math.max(1, reachOf(params, structural, chunk.first, chunk.queries) - start));
   return {
-    argument: { view: name, start: start * perKey, length: slots * perKey, used: used * perKey },
+    argument: { array: name, size: [row, slots * Hkv], start: start * perKey, used: used * perKey },
     start,
   };
 }
@@ -214,33 +215,36 @@ export function rangeForm(layout: Layout, params: AttentionParams): RangeForm {
 
 /**
  * Statements that declare `lo` and `count` of row block `block`: slot jj of `0 … count − 1` is key `lo + jj`, or
- * with sink tokens key jj for the first of them (`keyAt`). Whole-number minima are written out, for `Math.min`
- * would make them floats, exact to 2^24 only.
+ * with sink tokens key jj for the first of them (`keyAt`).
  */
 export function rangeOf(
   { R, structural, banded, causal, bounded, sinkTokens }: RangeForm,
   block: string,
 ): string {
-  const sinks = sinkTokens ? 'this.constants.sinkTokens' : '0';
-  const from = 'offset + queryFirst - this.constants.before';
-  const to = causal ? 'offset + queryLast + 1' : 'offset + queryLast + 1 + this.constants.after';
+  const sinks = sinkTokens ? 'this.constants.sinkTokens' : '0.0';
+  const query = (row: string): string => `first + Math.floor((${row} + 0.5) / this.constants.G)`;
   const queries =
     structural && (banded || causal || bounded)
-      ? `const rowLast = (${block}) * ${R} + ${R - 1};
-    const queryFirst = first + Math.floor((${block}) * ${R} / this.constants.G);
-    const queryLast = first + Math.floor((rowLast < this.constants.M ? rowLast : this.constants.M - 1) / this.constants.G);`
+      ? `const queryFirst = ${query(`(${block}) * ${R}`)};
+    const queryLast = ${query(`Math.min((${block}) * ${R} + ${R - 1}, this.constants.M - 1)`)};`
       : '';
-  const last = structural && (causal || bounded) ? `(${to} < valid ? ${to} : valid)` : 'valid';
+  const ahead = causal ? '' : ' + this.constants.after';
+  const to = structural && (causal || bounded) ? `Math.min(offset + queryLast + 1${ahead}, valid)` : 'valid';
   return `${queries}
-    const lo = ${banded ? `${from} > ${sinks} ? ${from} : ${sinks}` : '0'};
-    const hi = ${last};
-    const count = ${sinkTokens ? `${sinks} + ` : ''}(hi > lo ? hi - lo : 0);`;
+    const lo = ${banded ? `Math.max(offset + queryFirst - this.constants.before, ${sinks})` : '0.0'};
+    const hi = ${to};
+    const count = ${sinkTokens ? `${sinks} + ` : ''}Math.max(hi - lo, 0.0);`;
 }
 
 /** The key of slot `jj`. */
 export function keyAt({ banded, sinkTokens }: RangeForm, jj: string): string {
   if (!banded) return jj;
   return sinkTokens
-    ? `(${jj} < this.constants.sinkTokens ? ${jj} : lo + ${jj} - this.constants.sinkTokens)`
-    : `lo + ${jj}`;
+    ? `(${jj} + (${jj} >= this.constants.sinkTokens ? lo - this.constants.sinkTokens : 0.0))`
+    : `(lo + ${jj})`;
+}
+
+/** The rows `[batch · Hkv · Y]` of packed scores or weights, as an argument read `a[block][jj · R + r]`. */
+export function packed(name: 'scores' | 'weights', layout: Layout, chunk: Chunk): KernelArray {
+  return { array: name, size: [chunk.K * layout.R, chunk.batches * layout.Hkv * chunk.Y] };
 }

@@ -1,5 +1,5 @@
 import type { AttentionParams } from '../../../ops/attention.ts';
-import type { KernelArgument, KernelStep, PlanTarget } from '../plan.ts';
+import type { KernelArgument, KernelArray, KernelStep, PlanTarget } from '../plan.ts';
 import { each, sourceOf } from '../source.ts';
 import {
   type AttentionShapes,
@@ -54,23 +54,24 @@ const scoresSource = sourceOf((form: Form) => {
   const scalars = ['scale', 'softcap', 'batch', 'first', 'offset', 'valid', 'keyStart', 'hidden', 'lowest'];
   const perRow = (line: (r: number) => string): string => each(R, line);
   return `function (${[...arrays, ...scalars].join(', ')}) {
-    const z = Math.floor(this.thread.z / this.constants.Y);
+    const z = Math.floor((this.thread.z + 0.5) / this.constants.Y);
     const block = this.thread.z - z * this.constants.Y;
-    const b = batch + Math.floor(z / this.constants.Hkv);
-    const kvHead = z - Math.floor(z / this.constants.Hkv) * this.constants.Hkv;
+    const inBatch = Math.floor((z + 0.5) / this.constants.Hkv);
+    const b = batch + inBatch;
+    const kvHead = z - inBatch * this.constants.Hkv;
     ${rangeOf(form, 'block')}
     const tileStart = this.thread.y * this.constants.tile;
     ${perRow((r) => `let r${r} = hidden;`)}
     if (tileStart < count) {
       const jj = tileStart + this.thread.x;
       const j = ${keyAt(form, 'jj')};
-      const key = j < this.constants.Lk ? j : this.constants.Lk - 1;
+      const key = Math.min(j, this.constants.Lk - 1);
       ${perRow((r) => rowOf(form, r))}
-      const kp = ${form.keyPositions === 'none' ? 'j' : `Math.floor(keyPositions[${byBatch(form.keyPositions, 'this.constants.Lk')} + key])`};
-      ${form.keyUntil === 'none' ? '' : `const until = Math.floor(keyUntil[${byBatch(form.keyUntil, 'this.constants.Lk')} + key]);`}
+      const kp = ${form.keyPositions === 'none' ? 'j' : wholeAt('keyPositions', form.keyPositions, 'this.constants.Lk', 'key')};
+      ${form.keyUntil === 'none' ? '' : `const until = ${wholeAt('keyUntil', form.keyUntil, 'this.constants.Lk', 'key')};`}
       ${perRow((r) => seenOf(form, r))}
-      ${form.branches ? `if (${each(R, (r) => `seen${r}`, ' + ')} > 0) {` : ''}
-      const k0 = ((b * this.constants.Lk + key - keyStart) * this.constants.Hkv + kvHead) * this.constants.D;
+      ${form.branches ? `if (${each(R, (r) => `seen${r}`, ' + ')} > 0.0) {` : ''}
+      const kRow = (b * this.constants.Lk + key - keyStart) * this.constants.Hkv + kvHead;
       ${dotOf(form)}
       ${perRow((r) => scoreOf(form, r))}
       ${form.branches ? '}' : ''}
@@ -79,70 +80,66 @@ const scoresSource = sourceOf((form: Form) => {
   }`;
 });
 
-function byBatch(how: 'none' | '1' | 'b', length: string): string {
-  return how === 'b' ? `b * ${length}` : '0';
+/** A whole number out of an array by sequence (`b`) or for all (`1`). */
+function wholeAt(array: string, how: '1' | 'b', length: string, index: string): string {
+  return `Math.floor(${array}[${how === 'b' ? `b * ${length} + ` : ''}${index}] + 0.5)`;
 }
 
-/** Which query, head and position row r of the block is, and where it starts in q. */
+/** Which query, head and position row r of the block is, and its row of q. */
 function rowOf({ R, queryPositions }: Form, r: number): string {
   const position =
     queryPositions === 'none'
       ? `offset + i${r}`
-      : `Math.floor(queryPositions[${byBatch(queryPositions, 'this.constants.Lq')} + i${r}])`;
-  return `const m${r} = block * ${R} + ${r} < this.constants.M ? block * ${R} + ${r} : this.constants.M - 1;
-      const i${r} = first + Math.floor(m${r} / this.constants.G);
-      const h${r} = kvHead * this.constants.G + m${r} - Math.floor(m${r} / this.constants.G) * this.constants.G;
-      const q${r} = ((b * this.constants.Lq + i${r}) * this.constants.H + h${r}) * this.constants.D;
+      : wholeAt('queryPositions', queryPositions, 'this.constants.Lq', `i${r}`);
+  return `const m${r} = Math.min(block * ${R} + ${r}, this.constants.M - 1);
+      const query${r} = Math.floor((m${r} + 0.5) / this.constants.G);
+      const i${r} = first + query${r};
+      const h${r} = kvHead * this.constants.G + m${r} - query${r} * this.constants.G;
+      const q${r} = (b * this.constants.Lq + i${r}) * this.constants.H + h${r};
       const p${r} = ${position};`;
 }
 
 /** The visibility rule: the one of the reference, in the same order. */
 function seenOf(form: Form, r: number): string {
-  const rules = [
-    'j < valid',
-    'jj < count',
-    ...(form.keyPositions === 'none' ? [] : ['kp >= 0']),
-    ...(form.causal ? [`kp <= p${r}`] : []),
-    ...(form.keyUntil === 'none' ? [] : [`p${r} <= until`]),
+  const sinks = form.sinks ? ' && kp >= this.constants.sinkTokens' : '';
+  const hides = [
+    'j >= valid || jj >= count',
+    ...(form.keyPositions === 'none' ? [] : ['kp < 0.0']),
+    ...(form.causal ? [`kp > p${r}`] : []),
+    ...(form.windowed ? [`p${r} - kp > this.constants.before${sinks}`] : []),
+    ...(form.bounded ? [`kp - p${r} > this.constants.after${sinks}`] : []),
+    ...(form.keyUntil === 'none' ? [] : [`p${r} > until`]),
   ];
-  const sinks = form.sinks ? ' || kp < this.constants.sinkTokens' : '';
-  const window = [
-    ...(form.windowed ? [`p${r} - kp <= this.constants.before${sinks}`] : []),
-    ...(form.bounded ? [`kp - p${r} <= this.constants.after${sinks}`] : []),
-  ];
-  return `let seen${r} = 0;
-      if (${rules.join(' && ')}) {
-        seen${r} = 1;
-      }
-      ${window.map((rule) => `if (${rule}) { seen${r} = seen${r} + 0; } else { seen${r} = 0; }`).join('\n      ')}
-      ${modifierCalls('mask', form.modifiers, (call) => `if (${call(`b, h${r}, p${r}, kp`)} === 0.0) { seen${r} = 0; }`)}`;
+  return `let seen${r} = 1.0;
+      ${hides.map((rule) => `if (${rule}) { seen${r} = 0.0; }`).join('\n      ')}
+      ${modifierCalls('mask', form.modifiers, (call) => `if (${call(`b, h${r}, p${r}, kp`)} === 0.0) { seen${r} = 0.0; }`)}`;
 }
 
 function dotOf({ R, odd }: Form): string {
+  const last = 'this.constants.D - 1';
   return `${each(R, (r) => `let s${r} = 0.0;`, ' ')}
       for (let t = 0; t < this.constants.half; t++) {
-        const d = t * 2;
-        const ka = k[k0 + d]; const kb = k[k0 + d + 1];
-        ${each(R, (r) => `s${r} += q[q${r} + d] * ka + q[q${r} + d + 1] * kb;`, '\n        ')}
+        const ka = k[kRow][t * 2]; const kb = k[kRow][t * 2 + 1];
+        ${each(R, (r) => `s${r} += q[q${r}][t * 2] * ka + q[q${r}][t * 2 + 1] * kb;`, '\n        ')}
       }
-      ${odd ? `const kc = k[k0 + this.constants.D - 1];\n      ${each(R, (r) => `s${r} += q[q${r} + this.constants.D - 1] * kc;`)}` : ''}`;
+      ${odd ? `const kc = k[kRow][${last}];\n      ${each(R, (r) => `s${r} += q[q${r}][${last}] * kc;`)}` : ''}`;
 }
 
 function scoreOf(form: Form, r: number): string {
   const s = `s${r}`;
   const biasAt = {
     none: '',
-    shared: '0',
-    b: 'b * this.constants.Lq',
-    h: `h${r} * this.constants.Lq`,
-    bh: `(b * this.constants.H + h${r}) * this.constants.Lq`,
+    shared: '',
+    b: 'b * this.constants.Lq + ',
+    h: `h${r} * this.constants.Lq + `,
+    bh: `(b * this.constants.H + h${r}) * this.constants.Lq + `,
   }[form.bias];
   return `${s} = ${s} * scale;
       ${form.softcap ? softcapOf(s, r, form.exp) : ''}
       ${form.slopes ? `${s} = ${s} - slopes[h${r}] * Math.abs(p${r} - kp);` : ''}
-      ${form.bias === 'none' ? '' : `${s} = ${s} + bias[(${biasAt} + i${r}) * this.constants.Lk + key];`}
+      ${form.bias === 'none' ? '' : `${s} = ${s} + bias[${biasAt}i${r}][key];`}
       ${modifierCalls('score', form.modifiers, (call) => `${s} = ${call(`${s}, b, h${r}, p${r}, kp`)};`)}
-      r${r} = seen${r} === 1 ? (${s} < lowest ? hidden : ${s}) : hidden;`;
+      r${r} = seen${r} === 1.0 ? (${s} < lowest ? hidden : ${s}) : hidden;`;
 }
 
 /** `c · tanh(s / c)`. The GPU modes' own tanh is NaN from 50 on, and webasm's leaves the module. */
@@ -185,15 +182,16 @@ export function scoresStep(
     branches: target.branches,
     exp: target.exp,
   });
-  const optional = ['bias', 'slopes', 'queryPositions', 'keyPositions', 'keyUntil'] as const;
+  const optional = ['slopes', 'queryPositions', 'keyPositions', 'keyUntil'] as const;
   return {
     name: 'scores',
     source,
     helpers,
     constants: { ...rangeConstants(layout, chunk, params), half: Math.floor(D / 2), ...constants },
     args: [
-      'q',
+      { array: 'q', size: [D, layout.B * layout.Lq * layout.H] },
       k.argument,
+      ...(inputs.bias ? [biasRows(inputs.bias.shape)] : []),
       ...optional.filter((name) => inputs[name]),
       { float: params.scale },
       { float: params.softcap },
@@ -207,6 +205,10 @@ export function scoresStep(
     threads: [chunk.tile, chunk.tiles, chunk.batches * layout.Hkv * chunk.Y],
     lanes: R as 1 | 2 | 3 | 4,
   };
+}
+
+function biasRows([b, h, Lq, Lk]: readonly number[]): KernelArray {
+  return { array: 'bias', size: [Lk!, b! * h! * Lq!] };
 }
 
 function biasForm([b, h]: readonly number[]): Form['bias'] {

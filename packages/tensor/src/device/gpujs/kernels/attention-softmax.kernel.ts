@@ -4,6 +4,7 @@ import { each, sourceOf } from '../source.ts';
 import {
   type Chunk,
   type Layout,
+  packed,
   type RangeForm,
   rangeConstants,
   rangeForm,
@@ -15,20 +16,19 @@ import { expOf } from './exp.kernel.ts';
 
 /** The head of the row that thread (x, y, z) stands for, one thread a row. */
 const headOfRow = (R: number): string => `
-    const m = this.thread.y * ${R} + this.thread.x;
-    const row = m < this.constants.M ? m : this.constants.M - 1;
-    const head = (this.thread.z - Math.floor(this.thread.z / this.constants.Hkv) * this.constants.Hkv) * this.constants.G
-      + row - Math.floor(row / this.constants.G) * this.constants.G;`;
+    const row = Math.min(this.thread.y * ${R} + this.thread.x, this.constants.M - 1);
+    const inGroup = row - Math.floor((row + 0.5) / this.constants.G) * this.constants.G;
+    const kvHead = this.thread.z - Math.floor((this.thread.z + 0.5) / this.constants.Hkv) * this.constants.Hkv;
+    const head = kvHead * this.constants.G + inGroup;`;
 
 const maximumSource = sourceOf(
-  (
-    form: RangeForm & { readonly sinks: boolean },
-  ) => `function (scores${form.sinks ? ', sinks' : ''}, first, offset, valid, hidden) {
+  (form: RangeForm & { readonly sinks: boolean }) =>
+    `function (scores${form.sinks ? ', sinks' : ''}, first, offset, valid, hidden) {
     ${rangeOf(form, 'this.thread.y')}
-    const start = (this.thread.z * this.constants.Y + this.thread.y) * this.constants.K * ${form.R} + this.thread.x;
+    const block = this.thread.z * this.constants.Y + this.thread.y;
     ${form.sinks ? `${headOfRow(form.R)}\n    let top = sinks[head];` : 'let top = hidden;'}
     for (let jj = 0; jj < count; jj++) {
-      const s = scores[start + jj * ${form.R}];
+      const s = scores[block][jj * ${form.R} + this.thread.x];
       const more = top === hidden ? s : (s > top ? s : top);
       top = s === hidden ? top : more;
     }
@@ -37,21 +37,17 @@ const maximumSource = sourceOf(
 );
 
 const weightsSource = sourceOf(
-  ({
-    exp,
-    ...form
-  }: RangeForm & {
-    readonly exp: PlanTarget['exp'];
-  }) => `function (scores, tops, first, offset, valid, hidden) {
-    const z = Math.floor(this.thread.z / this.constants.Y);
+  ({ exp, ...form }: RangeForm & { readonly exp: PlanTarget['exp'] }) =>
+    `function (scores, tops, first, offset, valid, hidden) {
+    const z = Math.floor((this.thread.z + 0.5) / this.constants.Y);
     const block = this.thread.z - z * this.constants.Y;
     ${rangeOf(form, 'block')}
-    const at = (this.thread.z * this.constants.K + this.thread.y * this.constants.tile + this.thread.x) * ${form.R};
+    const jj = this.thread.y * this.constants.tile + this.thread.x;
     ${each(form.R, (r) => `let w${r} = -1.0;`)}
     if (this.thread.y * this.constants.tile < count) {
       ${each(
         form.R,
-        (r) => `const s${r} = scores[at + ${r}];
+        (r) => `const s${r} = scores[this.thread.z][jj * ${form.R} + ${r}];
       ${expOf(`e${r}`, `s${r} - tops[this.thread.z * ${form.R} + ${r}]`, exp)}
       w${r} = s${r} === hidden ? -1.0 : e${r};`,
       )}
@@ -61,20 +57,19 @@ const weightsSource = sourceOf(
 );
 
 const sumSource = sourceOf(
-  (
-    form: RangeForm & { readonly sinks: boolean; readonly exp: PlanTarget['exp'] },
-  ) => `function (weights${form.sinks ? ', tops, sinks' : ''}, first, offset, valid) {
+  (form: RangeForm & { readonly sinks: boolean; readonly exp: PlanTarget['exp'] }) =>
+    `function (weights${form.sinks ? ', tops, sinks' : ''}, first, offset, valid) {
     ${rangeOf(form, 'this.thread.y')}
-    const start = (this.thread.z * this.constants.Y + this.thread.y) * this.constants.K * ${form.R} + this.thread.x;
+    const block = this.thread.z * this.constants.Y + this.thread.y;
     let sum = 0.0;
     for (let jj = 0; jj < count; jj++) {
-      const w = weights[start + jj * ${form.R}];
+      const w = weights[block][jj * ${form.R} + this.thread.x];
       sum += w === -1.0 ? 0.0 : w;
     }
     ${
       form.sinks
         ? `${headOfRow(form.R)}
-    ${expOf('e', `sinks[head] - tops[(this.thread.z * this.constants.Y + this.thread.y) * ${form.R} + this.thread.x]`, form.exp)}
+    ${expOf('e', `sinks[head] - tops[block * ${form.R} + this.thread.x]`, form.exp)}
     sum += e;`
         : ''
     }
@@ -93,7 +88,12 @@ export function maximumStep(
     name: 'tops',
     source: maximumSource({ ...rangeForm(layout, params), sinks }),
     constants: rangeConstants(layout, chunk, params),
-    args: ['scores', ...(sinks ? ['sinks'] : []), ...rangeScalars(chunk, params), HIDDEN],
+    args: [
+      packed('scores', layout, chunk),
+      ...(sinks ? ['sinks'] : []),
+      ...rangeScalars(chunk, params),
+      HIDDEN,
+    ],
     ...perRow(layout, chunk),
   };
 }
@@ -110,7 +110,7 @@ export function weightsStep(
     name: 'weights',
     source: weightsSource({ ...rangeForm(layout, params), exp: target.exp }),
     constants: rangeConstants(layout, chunk, params),
-    args: ['scores', 'tops', ...rangeScalars(chunk, params), HIDDEN],
+    args: [packed('scores', layout, chunk), 'tops', ...rangeScalars(chunk, params), HIDDEN],
     length: Z * chunk.Y * chunk.K * layout.R,
     threads: [chunk.tile, chunk.tiles, Z * chunk.Y],
     lanes: layout.R as 1 | 2 | 3 | 4,
@@ -129,7 +129,11 @@ export function sumStep(
     name: 'sums',
     source: sumSource({ ...rangeForm(layout, params), sinks, exp: target.exp }),
     constants: rangeConstants(layout, chunk, params),
-    args: ['weights', ...(sinks ? ['tops', 'sinks'] : []), ...rangeScalars(chunk, params)],
+    args: [
+      packed('weights', layout, chunk),
+      ...(sinks ? ['tops', 'sinks'] : []),
+      ...rangeScalars(chunk, params),
+    ],
     ...perRow(layout, chunk),
   };
 }

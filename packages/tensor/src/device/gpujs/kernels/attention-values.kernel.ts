@@ -6,6 +6,7 @@ import {
   keyAt,
   keyRange,
   type Layout,
+  packed,
   type RangeForm,
   rangeConstants,
   rangeForm,
@@ -16,17 +17,16 @@ import {
 /** R rows against one number of the values: for modes that share loads along x. */
 const packedSource = sourceOf(
   (form: RangeForm) => `function (weights, sums, v, batch, first, offset, valid, keyStart) {
-    const b = batch + Math.floor(this.thread.z / this.constants.Hkv);
-    const kvHead = this.thread.z - Math.floor(this.thread.z / this.constants.Hkv) * this.constants.Hkv;
+    const inBatch = Math.floor((this.thread.z + 0.5) / this.constants.Hkv);
+    const kvHead = this.thread.z - inBatch * this.constants.Hkv;
     ${rangeOf(form, 'this.thread.y')}
     const block = this.thread.z * this.constants.Y + this.thread.y;
-    const start = block * this.constants.K * ${form.R};
-    const v0 = ((b * this.constants.Lk - keyStart) * this.constants.Hkv + kvHead) * this.constants.width + this.thread.x;
+    const slot = (batch + inBatch) * this.constants.Lk - keyStart;
     ${each(form.R, (r) => `let y${r} = 0.0;`, ' ')}
     for (let jj = 0; jj < count; jj++) {
-      const at = start + jj * ${form.R};
-      ${each(form.R, (r) => `const w${r} = weights[at + ${r}];`, ' ')}
-      const value = v[v0 + (${keyAt(form, 'jj')}) * this.constants.Hkv * this.constants.width];
+      const vRow = (slot + ${keyAt(form, 'jj')}) * this.constants.Hkv + kvHead;
+      const value = v[vRow][this.thread.x];
+      ${each(form.R, (r) => `const w${r} = weights[block][jj * ${form.R} + ${r}];`, ' ')}
       ${each(form.R, (r) => `if (w${r} !== -1.0) { y${r} += w${r} * value; }`, '\n      ')}
     }
     ${each(form.R, (r) => `const l${r} = sums[block * ${form.R} + ${r}];`)}
@@ -36,30 +36,27 @@ const packedSource = sourceOf(
 
 /** One row against C numbers of the values, in the order of the result. */
 const plainSource = sourceOf(
-  ({
-    C,
-    ...form
-  }: RangeForm & {
-    readonly C: number;
-  }) => `function (weights, sums, v, batch, first, offset, valid, keyStart) {
-    const local = Math.floor(this.thread.z / this.constants.queries);
-    const b = batch + local;
-    const kvHead = Math.floor(this.thread.y / this.constants.G);
-    const row = (this.thread.z - local * this.constants.queries) * this.constants.G + this.thread.y - kvHead * this.constants.G;
-    const y = Math.floor(row / ${form.R});
-    ${rangeOf(form, 'y')}
-    const block = (local * this.constants.Hkv + kvHead) * this.constants.Y + y;
-    const start = block * this.constants.K * ${form.R} + row - y * ${form.R};
-    const v0 = ((b * this.constants.Lk - keyStart) * this.constants.Hkv + kvHead) * this.constants.width + this.thread.x * ${C};
+  ({ C, ...form }: RangeForm & { readonly C: number }) =>
+    `function (weights, sums, v, batch, first, offset, valid, keyStart) {
+    const inBatch = Math.floor((this.thread.z + 0.5) / this.constants.queries);
+    const kvHead = Math.floor((this.thread.y + 0.5) / this.constants.G);
+    const inGroup = this.thread.y - kvHead * this.constants.G;
+    const row = (this.thread.z - inBatch * this.constants.queries) * this.constants.G + inGroup;
+    const rowBlock = Math.floor((row + 0.5) / ${form.R});
+    ${rangeOf(form, 'rowBlock')}
+    const block = (inBatch * this.constants.Hkv + kvHead) * this.constants.Y + rowBlock;
+    const lane = row - rowBlock * ${form.R};
+    const slot = (batch + inBatch) * this.constants.Lk - keyStart;
+    const d = this.thread.x * ${C};
     ${each(C, (c) => `let y${c} = 0.0;`, ' ')}
     for (let jj = 0; jj < count; jj++) {
-      const w = weights[start + jj * ${form.R}];
+      const w = weights[block][jj * ${form.R} + lane];
       if (w !== -1.0) {
-        const at = v0 + (${keyAt(form, 'jj')}) * this.constants.Hkv * this.constants.width;
-        ${each(C, (c) => `y${c} += w * v[at + ${c}];`, ' ')}
+        const vRow = (slot + ${keyAt(form, 'jj')}) * this.constants.Hkv + kvHead;
+        ${each(C, (c) => `y${c} += w * v[vRow][d + ${c}];`, ' ')}
       }
     }
-    const l = sums[block * ${form.R} + row - y * ${form.R}];
+    const l = sums[block * ${form.R} + lane];
     return ${result(C, (c) => `(l === 0.0 ? 0.0 : y${c} / l)`)};
   }`,
 );
@@ -83,7 +80,7 @@ export function valuesStep(
     name: 'out',
     constants: rangeConstants(layout, chunk, params),
     args: [
-      'weights',
+      packed('weights', layout, chunk),
       'sums',
       v.argument,
       { integer: chunk.batch },

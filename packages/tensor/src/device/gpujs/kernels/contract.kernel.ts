@@ -1,23 +1,25 @@
 import { sizeOf } from '../../../axes.ts';
-import type { KernelPlan, PlanTarget } from '../plan.ts';
+import type { KernelArray, KernelPlan, PlanTarget } from '../plan.ts';
 import { each, type Shapes, sourceOf } from '../source.ts';
 
 /**
  * `y[z, n, o] = Σ_i x[z, n, i] · w[z, o, i] + bias[o]`: what linear, matmul and headLinear have in common. They
- * differ in where rows and batches start.
+ * differ in the order of axes.
  */
 interface Contraction {
   readonly Z: number;
   readonly N: number;
   readonly O: number;
   readonly I: number;
-  /** Elements from one row, and from one z, to the next. */
-  readonly x: { readonly row: number; readonly batch: number };
-  readonly y: { readonly row: number; readonly batch: number };
-  readonly wBatch: number;
+  readonly x: string;
+  readonly w: string;
+  readonly bias?: string | undefined;
   /** `w[z, i, o]` in memory instead of `w[z, o, i]`. */
   readonly transposed: boolean;
-  readonly names: { readonly x: string; readonly w: string; readonly bias?: string };
+  /** One w for every z. */
+  readonly shared: boolean;
+  /** x and y are `[n, z, …]` in memory instead of `[z, n, …]`. */
+  readonly rowsFirst: boolean;
 }
 
 interface Form {
@@ -29,31 +31,40 @@ interface Form {
   readonly rest: number;
   readonly bias: boolean;
   readonly transposed: boolean;
+  readonly shared: boolean;
+  readonly rowsFirst: boolean;
+  /** No axis z at all. */
+  readonly flat: boolean;
   /** The axis of the threads that runs over rows; the other one of y and z runs over batches. */
   readonly rowAxis: 'y' | 'z';
 }
 
-const contractSource = sourceOf(({ rows, columns, unroll, rest, bias, transposed, rowAxis }: Form) => {
+const contractSource = sourceOf((form: Form) => {
+  const { rows, columns, unroll, rest, bias, rowAxis } = form;
   const results = rows * columns;
+  const batch = `this.thread.${rowAxis === 'y' ? 'z' : 'y'}`;
+  const w = form.flat || form.shared ? 'w' : `w[${batch}]`;
+  const x = (r: number): string => {
+    if (form.flat) return `x[n${r}]`;
+    return form.rowsFirst ? `x[n${r}][${batch}]` : `x[${batch}][n${r}]`;
+  };
   const weight = (c: number, i: string): string =>
-    transposed ? `w[wStart + (${i}) * this.constants.O + o${c}]` : `w[w${c} + ${i}]`;
+    form.transposed ? `${w}[${i}][o${c}]` : `${w}[o${c}][${i}]`;
   const term = (n: number, u: number): string => (rows > 1 ? `a${n}_${u} * b0_${u}` : `a0_${u} * b${n}_${u}`);
-  const add = (count: number, first: string): string => `
-      ${each(count, (u) => each(rows, (r) => `const a${r}_${u} = x[x${r} + ${first} + ${u}];`, ' '), '\n      ')}
-      ${each(count, (u) => each(columns, (c) => `const b${c}_${u} = ${weight(c, `${first} + ${u}`)};`, ' '), '\n      ')}
+  const add = (count: number, first: string): string => {
+    const at = (u: number): string => (u === 0 ? first : `${first} + ${u}`);
+    return `
+      ${each(count, (u) => each(rows, (r) => `const a${r}_${u} = ${x(r)}[${at(u)}];`, ' '), '\n      ')}
+      ${each(count, (u) => each(columns, (c) => `const b${c}_${u} = ${weight(c, at(u))};`, ' '), '\n      ')}
       ${each(results, (n) => `s${n} += ${each(count, (u) => term(n, u), ' + ')};`, '\n      ')}`;
+  };
 
   return `function (x, w${bias ? ', bias' : ''}) {
-    const row = this.thread.${rowAxis} * ${rows};
-    const z = this.thread.${rowAxis === 'y' ? 'z' : 'y'};
-    ${each(rows, (r) => `const x${r} = (row + ${r} < this.constants.N ? row + ${r} : this.constants.N - 1) * this.constants.xRow + z * this.constants.xBatch;`)}
-    const wStart = z * this.constants.wBatch;
+    ${each(rows, (r) => (rows === 1 ? `const n0 = this.thread.${rowAxis};` : `const n${r} = Math.min(this.thread.${rowAxis} * ${rows} + ${r}, this.constants.N - 1);`))}
     ${each(columns, (c) => `const o${c} = this.thread.x * ${columns} + ${c};`)}
-    ${transposed ? '' : each(columns, (c) => `const w${c} = wStart + o${c} * this.constants.I;`)}
     ${each(results, (n) => `let s${n} = ${bias ? `bias[o${rows > 1 ? 0 : n}]` : '0.0'};`)}
-    for (let t = 0; t < this.constants.turns; t++) {
-      const i = t * ${unroll};${add(unroll, 'i')}
-    }${rest > 0 ? `\n    const last = this.constants.turns * ${unroll};${add(rest, 'last')}` : ''}
+    for (let t = 0; t < this.constants.turns; t++) {${add(unroll, `t * ${unroll}`)}
+    }${rest > 0 ? add(rest, `this.constants.turns * ${unroll}`) : ''}
     return ${results === 1 ? 's0' : `[${each(results, (n) => `s${n}`, ', ')}]`};
   }`;
 });
@@ -63,8 +74,11 @@ function contract(c: Contraction, target: PlanTarget): KernelPlan {
   const rows = target.packedRows ? Math.min(N, 4) : 1;
   const columns = rows === 1 && target.columns === 4 && O % 4 === 0 ? 4 : 1;
   const unroll = rows * columns > 1 ? 2 : 4;
-  const rowAxis = c.y.batch < c.y.row && Z > 1 && rows === 1 ? 'z' : 'y';
+  const flat = Z === 1;
+  const rowAxis = c.rowsFirst && !flat && rows === 1 ? 'z' : 'y';
   const blocks = Math.ceil(N / rows);
+  const x: KernelArray['size'] = flat ? [I, N] : c.rowsFirst ? [I, Z, N] : [I, N, Z];
+  const plane: readonly [number, number] = c.transposed ? [O, I] : [I, O];
   return {
     steps: [
       {
@@ -74,20 +88,19 @@ function contract(c: Contraction, target: PlanTarget): KernelPlan {
           columns,
           unroll,
           rest: I % unroll,
-          bias: c.names.bias !== undefined,
+          bias: c.bias !== undefined,
           transposed: c.transposed,
+          shared: c.shared,
+          rowsFirst: c.rowsFirst,
+          flat,
           rowAxis,
         }),
-        constants: {
-          N,
-          O,
-          I,
-          turns: Math.floor(I / unroll),
-          xRow: c.x.row,
-          xBatch: c.x.batch,
-          wBatch: c.wBatch,
-        },
-        args: [c.names.x, c.names.w, ...(c.names.bias ? [c.names.bias] : [])],
+        constants: { N, turns: Math.floor(I / unroll) },
+        args: [
+          { array: c.x, size: x },
+          { array: c.w, size: flat || c.shared ? plane : [...plane, Z] },
+          ...(c.bias ? [c.bias] : []),
+        ],
         length: Z * N * O,
         threads: rowAxis === 'z' ? [O / columns, Z, N] : [O / columns, blocks, Z],
         lanes: (rows * columns) as 1 | 2 | 3 | 4,
@@ -98,10 +111,10 @@ function contract(c: Contraction, target: PlanTarget): KernelPlan {
   };
 }
 
-function rowStarts({ Z, N, y }: Contraction, rows: number, blocks: number): Int32Array {
+function rowStarts({ Z, N, O, rowsFirst }: Contraction, rows: number, blocks: number): Int32Array {
   const starts = new Int32Array(Z * blocks * rows).fill(-1);
   for (let z = 0; z < Z; z++) {
-    for (let n = 0; n < N; n++) starts[z * blocks * rows + n] = z * y.batch + n * y.row;
+    for (let n = 0; n < N; n++) starts[z * blocks * rows + n] = (rowsFirst ? n * Z + z : z * N + n) * O;
   }
   return starts;
 }
@@ -115,11 +128,8 @@ export function linearPlan(
 ): KernelPlan {
   const [O, I] = transposed ? [weight.shape[1]!, weight.shape[0]!] : [weight.shape[0]!, weight.shape[1]!];
   const N = sizeOf(x.shape.slice(0, -1));
-  const names = { x: 'x', w: 'weight', ...(bias && { bias: 'bias' }) };
-  return contract(
-    { Z: 1, N, O, I, x: { row: I, batch: 0 }, y: { row: O, batch: 0 }, wBatch: 0, transposed, names },
-    target,
-  );
+  const names = { x: 'x', w: 'weight', bias: bias && 'bias' };
+  return contract({ Z: 1, N, O, I, ...names, transposed, shared: true, rowsFirst: false }, target);
 }
 
 /** a `[G, M, K]`, b `[G | 1, K, N]` → `[G, M, N]` */
@@ -130,19 +140,9 @@ export function matmulPlan(
   target: PlanTarget,
 ): KernelPlan {
   const [G, M, K] = a.shape as [number, number, number];
-  const N = b.shape[2]!;
+  const sizes = { Z: G, N: M, O: b.shape[2]!, I: K };
   return contract(
-    {
-      Z: G,
-      N: M,
-      O: N,
-      I: K,
-      x: { row: K, batch: M * K },
-      y: { row: N, batch: M * N },
-      wBatch: b.shape[0] === 1 ? 0 : K * N,
-      transposed: true,
-      names: { x: 'a', w: 'b' },
-    },
+    { ...sizes, x: 'a', w: 'b', transposed: true, shared: b.shape[0] === 1, rowsFirst: false },
     target,
   );
 }
@@ -150,24 +150,12 @@ export function matmulPlan(
 /** x `[..., H, I]`, weight `[H, O, I]` or `[H, I, O]` → `[..., H, O]` */
 export function headLinearPlan(
   { x, weight }: Shapes<'x' | 'weight'>,
-  { transposed = false }: { readonly transposed?: boolean },
+  { transposed }: { readonly transposed: boolean },
   _outputs: unknown,
   target: PlanTarget,
 ): KernelPlan {
   const H = weight.shape[0]!;
   const [O, I] = transposed ? [weight.shape[2]!, weight.shape[1]!] : [weight.shape[1]!, weight.shape[2]!];
-  return contract(
-    {
-      Z: H,
-      N: sizeOf(x.shape.slice(0, -2)),
-      O,
-      I,
-      x: { row: H * I, batch: I },
-      y: { row: H * O, batch: O },
-      wBatch: O * I,
-      transposed,
-      names: { x: 'x', w: 'weight' },
-    },
-    target,
-  );
+  const N = sizeOf(x.shape.slice(0, -2));
+  return contract({ Z: H, N, O, I, x: 'x', w: 'weight', transposed, shared: false, rowsFirst: true }, target);
 }

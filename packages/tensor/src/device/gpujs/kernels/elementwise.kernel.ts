@@ -34,14 +34,13 @@ const activationSource = sourceOf(
 
 const reluSource = 'function (x) { return Math.max(x[this.thread.x], 0.0); }';
 
-/** `b` may be the last axes of `a`: two axes of threads where it is wide enough, else a remainder. */
+/** `b` may be the last axes of `a`, and is then repeated over the first. */
 const broadcastSource = sourceOf(
-  ({ operator, form }: { operator: 'add' | 'multiply'; form: 'same' | 'wide' | 'narrow' }) => {
-    const i = form === 'wide' ? 'this.thread.y * this.constants.n + this.thread.x' : 'this.thread.x';
-    const j = form === 'narrow' ? 'this.thread.x % this.constants.n' : 'this.thread.x';
+  ({ operator, repeats }: { operator: 'add' | 'multiply'; repeats: boolean }) => {
+    const a = repeats ? 'a[this.thread.y][this.thread.x]' : 'a[this.thread.x]';
     return operator === 'add'
-      ? `function (a, b, scale) { return a[${i}] + scale * b[${j}]; }`
-      : `function (a, b) { return a[${i}] * b[${j}]; }`;
+      ? `function (a, b, scale) { return ${a} + scale * b[this.thread.x]; }`
+      : `function (a, b) { return ${a} * b[this.thread.x]; }`;
   },
 );
 
@@ -52,16 +51,16 @@ function broadcast(
 ): KernelPlan {
   const length = sizeOf(a.shape);
   const n = sizeOf(b.shape);
-  const form = n === length ? 'same' : n >= 4 && length / n <= 4096 ? 'wide' : 'narrow';
+  const repeats = n !== length;
+  const rows = n === 0 ? 0 : length / n;
   return {
     steps: [
       {
         name: 'y',
-        source: broadcastSource({ operator, form }),
-        ...(form !== 'same' && { constants: { n } }),
-        args: ['a', 'b', ...scalars],
+        source: broadcastSource({ operator, repeats }),
+        args: [repeats ? { array: 'a', size: [n, rows] } : 'a', 'b', ...scalars],
         length,
-        ...(form === 'wide' && { threads: [n, length / n] as const }),
+        ...(repeats && { threads: [n, rows] as const }),
       },
     ],
     outputs: ['y'],

@@ -3,14 +3,10 @@ import type { KernelPlan } from '../plan.ts';
 import type { Shapes } from '../source.ts';
 
 const gatherSource = `function (table, ids) {
-    const id = Math.floor(ids[this.thread.y]);
-    let y = 0.0;
-    if (id >= 0) {
-      if (id < this.constants.V) {
-        y = table[id * this.constants.E + this.thread.x];
-      }
-    }
-    return y;
+    const id = Math.floor(ids[this.thread.y] + 0.5);
+    const row = Math.max(0.0, Math.min(id, this.constants.V - 1));
+    const value = table[row][this.thread.x];
+    return id === row ? value : 0.0;
   }`;
 
 /** table `[V, E]`, ids `[...]` → `[..., E]`; zeros for an id outside */
@@ -22,8 +18,8 @@ export function gatherPlan({ table, ids }: Shapes<'table' | 'ids'>): KernelPlan 
       {
         name: 'y',
         source: gatherSource,
-        constants: { V, E },
-        args: ['table', 'ids'],
+        constants: { V },
+        args: [{ array: 'table', size: [E, V] }, 'ids'],
         length: N * E,
         threads: [E, N],
       },

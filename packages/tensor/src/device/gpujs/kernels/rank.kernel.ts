@@ -3,48 +3,49 @@ import { type Shapes, sourceOf } from '../source.ts';
 import { rowsAndWidth } from './rows.ts';
 
 /**
- * Index of the best value of a row that comes after `(previous value, previous index)` in the order asked for, or
- * simply of the best. `sign` −1 looks for the smallest. One thread a row: launches in a row, not threads, are what
- * costs, and a row of logits is short.
+ * Index of the best value of a row that comes after the one picked last, in the order asked for; or simply of the
+ * best. `sign` −1 looks for the smallest. One thread a row: launches, not threads, are what costs here.
  */
-const pick = sourceOf(
-  ({ after }: { readonly after: boolean }) => `function (x, ${after ? 'picked, turn, ' : ''}sign) {
-    const start = this.thread.x * this.constants.E;
-    ${
-      after
-        ? `const last = Math.floor(picked[(turn - 1) * this.constants.rows + this.thread.x]);
-    const limit = sign * x[start + last];
-    let best = -1;
+const pick = sourceOf(({ after }: { readonly after: boolean }) =>
+  after
+    ? `function (x, picked, turn, sign) {
+    const last = Math.floor(picked[turn - 1][this.thread.x] + 0.5);
+    const limit = sign * x[this.thread.x][last];
+    let best = -1.0;
     let top = 0.0;
     for (let e = 0; e < this.constants.E; e++) {
-      const value = sign * x[start + e];
-      const follows = value < limit || (value === limit && e > last) ? 1 : 0;
-      const better = follows === 1 && (best < 0 || value > top) ? 1 : 0;
-      best = better === 1 ? e : best;
-      top = better === 1 ? value : top;
+      const value = sign * x[this.thread.x][e];
+      const index = e;
+      if (value < limit || (value === limit && index > last)) {
+        if (best < 0.0 || value > top) {
+          best = index;
+          top = value;
+        }
+      }
     }
-    return best < 0 ? 0 : best;`
-        : `let best = 0;
-    let top = sign * x[start];
+    return Math.max(best, 0.0);
+  }`
+    : `function (x, sign) {
+    let best = 0.0;
+    let top = sign * x[this.thread.x][0];
     for (let e = 0; e < this.constants.E; e++) {
-      const value = sign * x[start + e];
-      const better = value > top ? 1 : 0;
-      best = better === 1 ? e : best;
-      top = better === 1 ? value : top;
+      const value = sign * x[this.thread.x][e];
+      const index = e;
+      if (value > top) {
+        best = index;
+        top = value;
+      }
     }
-    return best;`
-    }
+    return best;
   }`,
 );
 
 /** `[k, rows]` → `[rows, k]` */
-const turnAround = `function (picked) {
-    return picked[this.thread.x * this.constants.rows + this.thread.y];
-  }`;
+const turnAround = 'function (picked) { return picked[this.thread.x][this.thread.y]; }';
 
 const valuesAt = `function (x, indices) {
-    const i = Math.floor(indices[this.thread.y * this.constants.k + this.thread.x]);
-    return x[this.thread.y * this.constants.E + i];
+    const i = Math.floor(indices[this.thread.y][this.thread.x] + 0.5);
+    return x[this.thread.y][i];
   }`;
 
 /** x `[..., E]` → `[...]` */
@@ -56,7 +57,7 @@ export function argmaxPlan({ x }: Shapes<'x'>): KernelPlan {
         name: 'best',
         source: pick({ after: false }),
         constants: { E },
-        args: ['x', { float: 1 }],
+        args: [{ array: 'x', size: [E, rows] }, { float: 1 }],
         length: rows,
       },
     ],
@@ -71,32 +72,29 @@ export function topKPlan(
 ): KernelPlan {
   const { rows, E } = rowsAndWidth(x.shape);
   const sign: KernelArgument = { float: largest ? 1 : -1 };
+  const values = { array: 'x', size: [E, rows] as const };
+  const picked = { array: 'picked', size: [rows, k] as const };
   const turns = Array.from({ length: k }, (_, turn): KernelStep => {
-    const part = { of: 'picked', length: k * rows, at: turn * rows };
+    const common = {
+      constants: { E },
+      length: rows,
+      part: { of: 'picked', length: k * rows, at: turn * rows },
+    };
     return turn === 0
-      ? {
-          name: 'first',
-          source: pick({ after: false }),
-          constants: { E },
-          args: ['x', sign],
-          length: rows,
-          part,
-        }
+      ? { name: 'first', source: pick({ after: false }), args: [values, sign], ...common }
       : {
           name: 'next',
           source: pick({ after: true }),
-          constants: { E, rows },
-          args: ['x', 'picked', { integer: turn }, sign],
-          length: rows,
-          part,
+          args: [values, picked, { integer: turn }, sign],
+          ...common,
         };
   });
   const result = { length: rows * k, threads: [k, rows] as const };
   return {
     steps: [
       ...turns,
-      { name: 'indices', source: turnAround, constants: { rows }, args: ['picked'], ...result },
-      { name: 'values', source: valuesAt, constants: { E, k }, args: ['x', 'indices'], ...result },
+      { name: 'indices', source: turnAround, args: [picked], ...result },
+      { name: 'values', source: valuesAt, args: [values, { array: 'indices', size: [k, rows] }], ...result },
     ],
     outputs: ['values', 'indices'],
   };

@@ -2,15 +2,14 @@ import type { KernelPlan } from '../plan.ts';
 import type { Shapes } from '../source.ts';
 import { rowsAndWidth } from './rows.ts';
 
-const sliceSource = `function (x, start) {
-    return x[this.thread.y * this.constants.E + start + this.thread.x];
-  }`;
+const sliceSource = 'function (x, start) { return x[this.thread.y][start + this.thread.x]; }';
 
 const concatSource = `function (a, b) {
-    const first = this.thread.x < this.constants.Ea ? 1 : 0;
-    const x = first === 1 ? this.thread.x : this.constants.Ea - 1;
-    const u = first === 1 ? 0 : this.thread.x - this.constants.Ea;
-    return first === 1 ? a[this.thread.y * this.constants.Ea + x] : b[this.thread.y * this.constants.Eb + u];
+    const inA = Math.min(this.thread.x, this.constants.Ea - 1);
+    const inB = Math.max(this.thread.x - this.constants.Ea, 0.0);
+    const left = a[this.thread.y][inA];
+    const right = b[this.thread.y][inB];
+    return this.thread.x < this.constants.Ea ? left : right;
   }`;
 
 /** x `[..., E]` → `[..., width]` */
@@ -24,8 +23,7 @@ export function slicePlan(
       {
         name: 'y',
         source: sliceSource,
-        constants: { E },
-        args: ['x', { integer: start }],
+        args: [{ array: 'x', size: [E, rows] }, { integer: start }],
         length: rows * width,
         threads: [width, rows],
       },
@@ -43,8 +41,11 @@ export function concatPlan({ a, b }: Shapes<'a' | 'b'>): KernelPlan {
       {
         name: 'y',
         source: concatSource,
-        constants: { Ea, Eb },
-        args: ['a', 'b'],
+        constants: { Ea },
+        args: [
+          { array: 'a', size: [Ea, rows] },
+          { array: 'b', size: [Eb, rows] },
+        ],
         length: rows * (Ea + Eb),
         threads: [Ea + Eb, rows],
       },

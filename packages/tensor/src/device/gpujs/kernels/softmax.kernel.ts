@@ -5,10 +5,9 @@ import { rowsAndWidth } from './rows.ts';
 
 /** Largest value of a row; `lowest` for a row of nothing but −∞. */
 const maximum = `function (x, lowest) {
-    const start = this.thread.x * this.constants.E;
     let top = lowest;
     for (let e = 0; e < this.constants.E; e++) {
-      const value = x[start + e];
+      const value = x[this.thread.x][e];
       top = value > top ? value : top;
     }
     return top;
@@ -16,11 +15,10 @@ const maximum = `function (x, lowest) {
 
 const sum = sourceOf(
   ({ exp }: { readonly exp: PlanTarget['exp'] }) => `function (x, tops) {
-    const start = this.thread.x * this.constants.E;
     const top = tops[this.thread.x];
     let total = 0.0;
     for (let e = 0; e < this.constants.E; e++) {
-      ${expOf('p', 'x[start + e] - top', exp)}
+      ${expOf('p', 'x[this.thread.x][e] - top', exp)}
       total += p;
     }
     return total;
@@ -28,20 +26,17 @@ const sum = sourceOf(
 );
 
 const finish = sourceOf(
-  ({
-    exp,
-    logarithm,
-  }: {
-    readonly exp: PlanTarget['exp'];
-    readonly logarithm: boolean;
-  }) => `function (x, tops, sums, lowest${logarithm ? ', nothing' : ''}) {
+  ({ exp, logarithm }: { readonly exp: PlanTarget['exp']; readonly logarithm: boolean }) =>
+    `function (x, tops, sums, lowest${logarithm ? ', nothing' : ''}) {
     const top = tops[this.thread.y];
-    const shifted = x[this.thread.y * this.constants.E + this.thread.x] - top;
+    const shifted = x[this.thread.y][this.thread.x] - top;
     ${
       logarithm
-        ? 'return top === lowest ? nothing : shifted - Math.log(sums[this.thread.y]);'
+        ? `const y = shifted - Math.log(sums[this.thread.y]);
+    return top === lowest ? nothing : y;`
         : `${expOf('p', 'shifted', exp)}
-    return top === lowest ? 0.0 : p / sums[this.thread.y];`
+    const y = p / sums[this.thread.y];
+    return top === lowest ? 0.0 : y;`
     }
   }`,
 );
@@ -51,15 +46,15 @@ const LOWEST = { float: -3.4028234663852886e38 };
 function plan(shape: readonly number[], exp: PlanTarget['exp'], logarithm: boolean): KernelPlan {
   const { rows, E } = rowsAndWidth(shape);
   const constants = { E };
+  const x = { array: 'x', size: [E, rows] as const };
   return {
     steps: [
-      { name: 'tops', source: maximum, constants, args: ['x', LOWEST], length: rows },
-      { name: 'sums', source: sum({ exp }), constants, args: ['x', 'tops'], length: rows },
+      { name: 'tops', source: maximum, constants, args: [x, LOWEST], length: rows },
+      { name: 'sums', source: sum({ exp }), constants, args: [x, 'tops'], length: rows },
       {
         name: 'y',
         source: finish({ exp, logarithm }),
-        constants,
-        args: ['x', 'tops', 'sums', LOWEST, ...(logarithm ? [{ float: -Infinity }] : [])],
+        args: [x, 'tops', 'sums', LOWEST, ...(logarithm ? [{ float: -Infinity }] : [])],
         length: rows * E,
         threads: [E, rows],
       },
