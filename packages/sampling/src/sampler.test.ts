@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import {
   type Chain,
   chain,
@@ -6,14 +6,22 @@ import {
   createSampler,
   defineFilter,
   draw,
+  drawDescending,
+  eta,
+  frequencyPenalty,
   greedy,
+  gumbelMax,
   minP,
   mirostat2,
   noRepeatNgram,
   presencePenalty,
+  repetitionPenalty,
   temperature,
+  topA,
   topK,
+  topNSigma,
   topP,
+  typical,
   xtc,
 } from './index.ts';
 import { normalRow } from './testing/tools.ts';
@@ -154,4 +162,35 @@ it('writes down the random numbers a filter took', () => {
   const { stages, choice } = sampler.explain(row);
   expect(stages[0]!.uniforms).toEqual([random.next()]);
   expect(choice.uniforms).toEqual([random.next()]);
+});
+
+it('allocates its lists once: after the first token no array is made', () => {
+  const penalties = [repetitionPenalty(1.1), frequencyPenalty(0.1), presencePenalty(0.1)];
+  const cutoffs = [typical(0.9), topA(0.01), eta(0.001), topNSigma(2), xtc({ probability: 0.5 })];
+  const samplers = [
+    createSampler(recipe, { seed: 1 }),
+    createSampler(chain(...penalties, ...cutoffs, topP(0.9), drawDescending()), { seed: 1 }),
+    createSampler(chain(gumbelMax()), { seed: 1 }),
+    createSampler(chain(mirostat2()), { seed: 1 }),
+    createSampler(chain(greedy()), { seed: 1 }),
+  ];
+  const history = { ids: [1, 2, 3, 1] };
+  for (const sampler of samplers) sampler.sample(row, history);
+  const made = vi.fn();
+  for (const name of ['Float64Array', 'Float32Array', 'Uint32Array', 'Uint8Array'] as const) {
+    const original = globalThis[name];
+    const construct = (...call: Parameters<typeof Reflect.construct>) => {
+      made(name);
+      return Reflect.construct(...call);
+    };
+    vi.stubGlobal(name, new Proxy(original, { construct }));
+  }
+  try {
+    for (const sampler of samplers) for (let i = 0; i < 5; i++) sampler.sample(row, history);
+    expect(made).not.toHaveBeenCalled();
+    createSampler(recipe, { seed: 1 }).sample(row);
+    expect(made).toHaveBeenCalled(); // a first token does make them, so the count can be trusted
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });
