@@ -1,4 +1,138 @@
-import { checkCache } from '../conformance/index.ts';
+import { attention, createDevice, createReference, type Device, type Tensor, tensor } from '@headwise/tensor';
+import { describe, expect, it } from 'vitest';
+import { checkCache, plainSpec } from '../conformance/index.ts';
+import { tokenRows } from '../conformance/recompute.ts';
+import { type Cache, createContiguous, createPagedPool, createWorkspace } from '../index.ts';
+import { randomIndex } from '../testing/random.ts';
 import { subjects } from '../testing/subjects.ts';
+import { createPaged } from './paged.ts';
 
 checkCache('paged', subjects.paged);
+
+/** Rows of tokens `[B, L, 2, 4]`, the same for the same id. */
+function rows(device: Device, tokens: readonly (readonly number[])[]): Record<string, Tensor> {
+  const shape = [tokens.length, tokens[0]!.length, 2, 4];
+  const of = (name: string): Tensor => tensor(device, tokenRows(name, [2, 4], tokens), shape);
+  return { k: of('k'), v: of('v') };
+}
+
+async function attend(device: Device, cache: Cache, token: number): Promise<Float32Array> {
+  const { rows: kept, valid, offset } = cache.append(rows(device, Array(cache.B).fill([token])));
+  const q: Tensor = tensor(device, tokenRows('q', [4, 4], Array(cache.B).fill([token])), [cache.B, 1, 4, 4]);
+  return attention({ q, k: kept.k!, v: kept.v! }, { causal: { offset }, valid }).data();
+}
+
+const prefix = Array.from({ length: 1000 }, (_, i) => i + 1);
+
+describe.each(['reference', 'gpujs:cpu', 'gpujs:webasm'])('on %s', (name) => {
+  it('two sequences with a common prefix of 1000 tokens store it once', async () => {
+    const device = await createDevice(name);
+    const pool = createPagedPool({ device, spec: plainSpec, blocks: 70, blockSize: 16 });
+    const options = { device, spec: plainSpec, B: 1, capacity: 1040, pool };
+    const first = createPaged(options);
+    first.append(rows(device, [prefix]));
+    first.publish([prefix]);
+    expect(pool.tables.used).toBe(63);
+
+    const second = createPaged(options);
+    expect(second.adopt([[...prefix, 5, 6]])).toBe(992);
+    expect(pool.tables.used).toBe(63);
+    second.append(rows(device, [prefix.slice(992)]));
+    expect(pool.tables.used).toBe(64);
+
+    const alone = createContiguous(options);
+    alone.append(rows(device, [prefix]));
+    const want = await attend(device, alone, 2000);
+    expect(await attend(device, first, 2000)).toEqual(want);
+    expect(await attend(device, second, 2000)).toEqual(want);
+    device.dispose();
+  });
+});
+
+it('a fork costs nothing until the two part', async () => {
+  const device = createReference();
+  const cache = createPaged({ device, spec: plainSpec, B: 1, capacity: 64, blockSize: 16, blocks: 8 });
+  cache.append(rows(device, [prefix.slice(0, 40)]));
+  const fork = cache.clone();
+  const { tables } = cache.pool;
+  expect(tables.used).toBe(3);
+  fork.append(rows(device, [[7]]));
+  expect(tables.used).toBe(4);
+  cache.append(rows(device, [[8]]));
+  expect(tables.used).toBe(4);
+  const straight = createContiguous({ device, spec: plainSpec, B: 1, capacity: 64 });
+  straight.append(rows(device, [[...prefix.slice(0, 40), 7]]));
+  expect(await attend(device, fork, 9)).toEqual(await attend(device, straight, 9));
+});
+
+it('conversations that take turns share one view', async () => {
+  const device = createReference();
+  const pool = createPagedPool({ device, spec: plainSpec, blocks: 40, blockSize: 4 });
+  const workspace = createWorkspace();
+  const options = { device, spec: plainSpec, B: 1, capacity: 32 };
+  const caches = Array.from({ length: 5 }, () => createPaged({ ...options, pool, workspace }));
+  const twins = caches.map(() => createContiguous(options));
+  const pick = randomIndex(3);
+  for (let step = 0; step < 60; step++) {
+    const n = pick(caches.length);
+    if (twins[n]!.length === 32) continue;
+    expect(await attend(device, caches[n]!, step + 1)).toEqual(await attend(device, twins[n]!, step + 1));
+  }
+  const view = 2 * 32 * 8 * 4;
+  expect(caches.reduce((sum, cache) => sum + cache.bytes().device, 0)).toBe(view);
+  for (const cache of caches) cache.dispose();
+  expect(pool.tables.free).toBe(40);
+});
+
+it('the blocks of a file are those of its tables, a shared one once', async () => {
+  const device = createReference();
+  const options = { device, spec: plainSpec, B: 3, capacity: 32, blockSize: 4, blocks: 40 };
+  const cache = createPaged(options);
+  cache.append(rows(device, [prefix.slice(0, 8), prefix.slice(0, 8), prefix.slice(20, 28)]));
+  cache.reorder([0, 0, 2]);
+  expect(cache.pool.tables.used).toBe(4);
+  const file = await cache.save();
+  const copy = createPaged(options);
+  copy.load(file);
+  expect(copy.pool.tables.used).toBe(4);
+  copy.append(rows(device, [[1], [2], [3]]));
+  expect(copy.pool.tables.used).toBe(7);
+  expect((await copy.view().rows.k!.data()).length).toBe(3 * 32 * 8);
+  const coarser = createPaged({ ...options, blockSize: 8 });
+  expect(() => coarser.load(file)).toThrow('cache file: blocks of 4 tokens, this cache has blocks of 8');
+  const small = createPaged({ ...options, blocks: 3 });
+  expect(() => small.load(file)).toThrow(
+    'cache file: it holds 16 tokens of layer 0, this cache has room for 12',
+  );
+});
+
+it.each([
+  [
+    (device: Device) => {
+      const cache = createPaged({ device, spec: plainSpec, B: 1, capacity: 64, blockSize: 16, blocks: 2 });
+      cache.append(rows(device, [prefix.slice(0, 33)]));
+    },
+    'paged.append: the pool must have 3 free blocks of 16 tokens (crop or dispose other sequences, or create the pool larger), got "2 of 2"',
+  ],
+  [
+    (device: Device) => {
+      const pool = createPagedPool({ device: createReference(), spec: plainSpec, blocks: 2 });
+      createPaged({ device, spec: plainSpec, B: 1, capacity: 64, pool });
+    },
+    'paged: pool must hold the rows of this layer on reference, got "another"',
+  ],
+  [
+    (device: Device) => {
+      const cache = createPaged({ device, spec: plainSpec, B: 1, capacity: 64 });
+      cache.append(rows(device, [[1]]));
+      cache.adopt([prefix]);
+    },
+    'paged.adopt: the cache must be empty (reset it), got "1 tokens"',
+  ],
+  [
+    (device: Device) => createPaged({ device, spec: plainSpec, B: 2, capacity: 64 }).publish([prefix]),
+    'paged.publish: tokens must have one row of ids for each of the 2 sequences, got "1 rows"',
+  ],
+])('refuses what cannot be (%#)', (act, message) => {
+  expect(() => act(createReference())).toThrow(message);
+});
