@@ -14,7 +14,7 @@ import {
   splitHeads,
 } from '../wiring.ts';
 
-interface AdditiveOptions {
+export interface AdditiveOptions {
   /** Query at position p sees keys at positions ≤ p. Over a source: `false`. */
   readonly causal: boolean;
 }

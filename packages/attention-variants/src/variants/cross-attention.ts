@@ -17,7 +17,7 @@ import { mergeHeads, placement, project, softmaxAttention, splitHeads } from '..
 
 type CrossAttention = AttentionVariant<'cross-attention', CrossAttentionOptions>;
 
-interface CrossAttentionOptions {
+export interface CrossAttentionOptions {
   /** Key/value heads; `undefined` for as many as there are query heads. */
   readonly Hkv: number | undefined;
   /** Multiplies the dot products; `undefined` for `1 / √D`. */

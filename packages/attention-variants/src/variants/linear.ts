@@ -6,7 +6,7 @@ import { sumCost } from '../cost.ts';
 import { linearAttention } from '../ops/linear-attention.ts';
 import { mergeHeads, project, rotate, splitHeads } from '../wiring.ts';
 
-interface LinearOptions {
+export interface LinearOptions {
   /** Key/value heads; `undefined` for as many as there are query heads. */
   readonly Hkv: number | undefined;
   /** Added to the normaliser. */

@@ -34,7 +34,7 @@ import {
   splitHeads,
 } from '../wiring.ts';
 
-interface LatentOptions {
+export interface LatentOptions {
   /** `dc`, width of the latent of keys and values; `undefined` for `4 · D`. */
   readonly latent: number | undefined;
   /** `dR`, width of the rotated key that all heads share; `undefined` for `D / 2`, rounded to an even number. */
