@@ -1,9 +1,16 @@
 import type { Runner, Runners } from '../contract.ts';
+import { attentionRunners } from './attention.ts';
 import { positionalRunners } from './positional.ts';
 import { samplerRunners } from './sampler.ts';
 import { linearRunners, tensorRunners } from './tensor.ts';
 
-const maps: readonly Runners[] = [tensorRunners, linearRunners, positionalRunners, samplerRunners];
+const maps: readonly Runners[] = [
+  tensorRunners,
+  linearRunners,
+  attentionRunners,
+  positionalRunners,
+  samplerRunners,
+];
 
 /**
  * All ways of computing the cases of an operator: directly, and where there are any, through caches or another
