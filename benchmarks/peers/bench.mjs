@@ -1,0 +1,161 @@
+/**
+ * Times the wasm device and its peers on equal work, in one run, interleaved: each peer is a process of its own, and
+ * gets turns of some milliseconds one after the other, so that what else the machine does hits all alike. A result is
+ * compared with float64 before it is timed. Read the best time as what an engine can do, and best/best as the ratio.
+ *
+ * node bench.mjs [suite …] [--peers text,text] [--only text] [--rounds 6] [--ms 250] [--json file]
+ * NODE24=/path/to/node adds rows with relaxed SIMD, and jax-js.
+ */
+import { fork } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { bytesOf, flopOf, isStreaming, nameOf, suites } from './work.mjs';
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    peers: { type: 'string', default: '' },
+    only: { type: 'string', default: '' },
+    rounds: { type: 'string', default: '6' },
+    ms: { type: 'string', default: '250' },
+    json: { type: 'string' },
+  },
+});
+const node24 = process.env.NODE24;
+const MAX_ERROR = 1e-3;
+const TIME_LIMIT = 120_000;
+
+function* peersOf(suite) {
+  for (const threads of [1, 2]) {
+    const row = (name, adapter, options, node) => ({
+      name,
+      threads,
+      adapter,
+      options: { threads, ...options },
+      node,
+    });
+    yield row(`headwise simd128, Node ${process.versions.node.split('.')[0]}`, 'headwise', {
+      simd: 'simd128',
+    });
+    if (node24) {
+      yield row('headwise relaxed, Node 24', 'headwise', {}, node24);
+      yield row('headwise simd128, Node 24', 'headwise', { simd: 'simd128' }, node24);
+    }
+    const forms = suite === 'matmul' || suite === 'vector' ? ['product'] : ['attention', 'composed'];
+    for (const form of forms) {
+      yield row(`onnxruntime-web ${form}`, 'onnxruntime', { package: 'onnxruntime-web', form });
+      yield row(`onnxruntime-node ${form}`, 'onnxruntime', { package: 'onnxruntime-node', form });
+    }
+    if (threads > 1) continue;
+    yield row('tfjs wasm', 'tfjs', {});
+    if (node24) yield row('jax-js wasm, Node 24', 'jax', {}, node24);
+    yield row('gpu.js webasm', 'gpujs', { mode: 'webasm' });
+  }
+}
+
+for (const suite of positionals.length > 0 ? positionals : Object.keys(suites)) await runSuite(suite);
+
+async function runSuite(suite) {
+  const wanted = flags.peers.split(',');
+  const peers = [...peersOf(suite)].filter((peer) => wanted.some((text) => peer.name.includes(text)));
+  for (const peer of peers) await start(peer);
+  const rows = [];
+  for (const work of suites[suite].filter((each) => nameOf(each).includes(flags.only)))
+    rows.push(...(await runWork(work, peers)));
+  if (flags.json) writeFileSync(flags.json, JSON.stringify(rows, null, 1));
+  for (const { child } of peers) child?.kill();
+}
+
+async function runWork(work, peers) {
+  const live = [];
+  for (const peer of peers) {
+    if (!peer.child) continue;
+    const { error, skip } = await ask(peer, { ask: 'prepare', work });
+    if (skip || !(error < MAX_ERROR)) {
+      console.error(`  ${peer.name}, ${peer.threads}: ${skip ?? `wrong by ${error}`}`);
+      if (!peer.child.connected) await start(peer);
+    } else live.push({ peer, error, samples: [] });
+  }
+  for (let round = 0; round < Number(flags.rounds); round++) {
+    for (const row of live) {
+      const { samples = [] } = await ask(row.peer, { ask: 'turn', ms: Number(flags.ms) });
+      row.samples.push(...samples);
+    }
+  }
+  return report(work, live);
+}
+
+function report(work, live) {
+  const rows = live
+    .filter(({ samples }) => samples.length > 0)
+    .map(({ peer, error, samples }) => {
+      const sorted = samples.sort((a, b) => a - b);
+      return {
+        work: nameOf(work),
+        peer: peer.name,
+        threads: peer.threads,
+        best: sorted[0],
+        median: sorted[sorted.length >> 1],
+        error,
+        samples,
+      };
+    })
+    .sort((a, b) => a.best - b.best);
+  const streaming = isStreaming(work);
+  const amount = (streaming ? bytesOf(work) : flopOf(work)) / 1e6;
+  console.log(`\n### ${nameOf(work)}\n`);
+  console.log(
+    `| peer | threads | best ms | median ms | ${streaming ? 'GB/s' : 'GFLOP/s'} | time / best | largest error |`,
+  );
+  console.log('| --- | --- | --- | --- | --- | --- | --- |');
+  for (const { peer, threads, best, median, error } of rows) {
+    const cells = [
+      peer,
+      threads,
+      best.toFixed(3),
+      median.toFixed(3),
+      (amount / best).toFixed(1),
+      (best / rows[0].best).toFixed(2),
+      error.toExponential(1),
+    ];
+    console.log(`| ${cells.join(' | ')} |`);
+  }
+  return rows;
+}
+
+async function start(peer) {
+  const { adapter, options } = peer;
+  peer.child = fork(new URL('./child.mjs', import.meta.url), [JSON.stringify({ adapter, options })], {
+    execPath: peer.node ?? process.execPath,
+    stdio: ['ignore', 'ignore', process.env.DEBUG ? 'inherit' : 'ignore', 'ipc'],
+    serialization: 'advanced',
+  });
+  const { ready, skip } = await answerOf(peer.child);
+  if (ready) return;
+  console.error(`  ${peer.name}, ${peer.threads}: did not start, ${skip}`);
+  peer.child = undefined;
+}
+
+function ask({ child }, message) {
+  const answer = answerOf(child);
+  child.send(message);
+  return answer;
+}
+
+function answerOf(child) {
+  return new Promise((resolve) => {
+    const finish = (answer) => {
+      clearTimeout(timer);
+      child.off('message', finish);
+      child.off('exit', died);
+      resolve(answer);
+    };
+    const died = () => finish({ skip: 'the process died' });
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      finish({ skip: 'took too long' });
+    }, TIME_LIMIT);
+    child.on('message', finish);
+    child.on('exit', died);
+  });
+}

@@ -1,0 +1,47 @@
+/** One peer in a process of its own, so that no two runtimes share threads or caches. Speaks with bench.mjs. */
+import { dataOf, errorOf } from './work.mjs';
+
+const { adapter, options } = JSON.parse(process.argv[2]);
+const peer = await (await import(`./adapters/${adapter}.mjs`)).create(options);
+let current;
+
+const answers = {
+  async prepare({ work }) {
+    await current?.dispose?.();
+    current = undefined;
+    const data = dataOf(work);
+    const made = await peer[work.kind]?.(work, data);
+    if (!made || made.skip) return { skip: made?.skip ?? 'not offered' };
+    const start = performance.now();
+    await made.run();
+    const first = performance.now() - start;
+    const error = errorOf(await made.result(), work, data);
+    // engines compile hot code in the background: give them time before the first turn
+    const warm = performance.now() + Math.min(600, first * 10);
+    while (performance.now() < warm) await made.run();
+    current = made;
+    return { error };
+  },
+
+  async turn({ ms }) {
+    const samples = [];
+    await current.run();
+    const end = performance.now() + ms;
+    do {
+      const start = performance.now();
+      await current.run();
+      samples.push(performance.now() - start);
+    } while (performance.now() < end);
+    return { samples };
+  },
+};
+
+process.on('disconnect', () => process.exit(0));
+process.on('message', async (message) => {
+  try {
+    process.send(await answers[message.ask](message));
+  } catch (error) {
+    process.send({ skip: String(error?.message ?? error).slice(0, 200) });
+  }
+});
+process.send({ ready: true });
