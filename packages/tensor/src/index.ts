@@ -21,7 +21,13 @@ export type {
   Operand,
   OutputSpec,
 } from './device/device.ts';
-export { createDevice, type DeviceReport, deviceNames } from './device/devices.ts';
+export {
+  createDevice,
+  type DeviceOptions,
+  type DeviceReport,
+  deviceNames,
+  listDevices,
+} from './device/devices.ts';
 export type {
   GpujsMode,
   KernelArgument,

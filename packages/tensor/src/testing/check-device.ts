@@ -3,13 +3,15 @@ import type { Device } from '../device/device.ts';
 import { createReference } from '../device/reference.ts';
 import { scope } from '../scope.ts';
 import { assertClose } from './close.ts';
+import { deviceLaws } from './device-laws.ts';
 import { type OpCase, opCases } from './op-cases.ts';
 
 /**
- * Everything a device owes its callers, as tests: each operation with each feature against the reference. Call it
- * at the top of a test file.
+ * Everything a device owes its callers, as tests: transfers, writes in place, memory, errors, and each operation with
+ * each feature against the reference. Call it at the top of a test file.
  *
- * @param except cases the device cannot run, by `op name`, each with the reason, which the report prints
+ * @param except laws by name and cases by `op name` that the device cannot keep, each with the reason, which the
+ *   report prints
  */
 export function checkDevice(
   name: string,
@@ -23,6 +25,11 @@ export function checkDevice(
     });
     afterAll(() => device?.dispose());
 
+    for (const { name: title, check } of deviceLaws) {
+      const reason = except[title];
+      if (reason) it.skip(`${title}: ${reason}`, () => {});
+      else it(title, () => check(device));
+    }
     for (const each of opCases) {
       const title = `${each.op} ${each.name}`;
       const reason = except[title];

@@ -1,4 +1,5 @@
 export { checkDevice, compareWithReference } from './check-device.ts';
 export { assertClose, type Difference, difference } from './close.ts';
+export { type DeviceLaw, deviceLaws } from './device-laws.ts';
 export { type OpCase, opCases } from './op-cases.ts';
 export { seeded, seededValues } from './seeded.ts';
