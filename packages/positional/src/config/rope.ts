@@ -52,15 +52,27 @@ const scalings: Readonly<Record<string, Scaling>> = {
 const aliases: Readonly<Record<string, string>> = { su: 'longrope', 'dynamic-ntk': 'dynamic' };
 
 /** Fields whose meaning is known; another would change the angles without our knowing how. */
-const knownFields: ReadonlySet<string> = new Set(
-  [
-    'rope_type type rope_theta partial_rotary_factor factor original_max_position_embeddings attention_factor',
-    'beta_fast beta_slow truncate mscale mscale_all_dim short_factor long_factor short_mscale long_mscale',
-    'low_freq_factor high_freq_factor finetuned',
-  ]
-    .join(' ')
-    .split(' '),
-);
+const knownFields: ReadonlySet<string> = new Set([
+  'rope_type',
+  'type',
+  'rope_theta',
+  'partial_rotary_factor',
+  'factor',
+  'original_max_position_embeddings',
+  'attention_factor',
+  'beta_fast',
+  'beta_slow',
+  'truncate',
+  'mscale',
+  'mscale_all_dim',
+  'short_factor',
+  'long_factor',
+  'short_mscale',
+  'long_mscale',
+  'low_freq_factor',
+  'high_freq_factor',
+  'finetuned',
+]);
 
 /** The layer types that `rope_parameters` has a dictionary for, or `undefined` where one serves all. */
 export function ropeLayerTypes(config: HuggingFaceConfig): readonly string[] | undefined {

@@ -1,5 +1,5 @@
-import { createReference } from '@headwise/tensor';
-import { seeded } from '@headwise/tensor/testing';
+import { createDevice, createReference, type Device } from '@headwise/tensor';
+import { assertClose, seeded } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
 import golden from '../../golden/shaw.json' with { type: 'json' };
 import { checkEncoding } from '../conformance/index.ts';
@@ -45,3 +45,25 @@ it('refuses tables that do not fit', () => {
     'shaw-attention: scale must be a finite number, got NaN',
   );
 });
+
+it.each(['gpujs:cpu', 'gpujs:webasm'])(
+  'computes on %s what the reference does, at sizes that divide nothing',
+  async (name) => {
+    const compute = async (on: Device) => {
+      const of = <Axes extends string>(seed: number, ...shape: number[]) => seeded<Axes>(on, shape, seed);
+      const encoding = shaw({ keys: of<'R D'>(1, 15, 17), values: of<'R Dv'>(2, 15, 13) });
+      const given = {
+        q: of<'B Lq H D'>(3, 3, 21, 6, 17),
+        k: of<'B Lk Hkv D'>(4, 3, 67, 2, 17),
+        v: of<'B Lk Hkv Dv'>(5, 3, 67, 2, 13),
+      };
+      const { out, weights } = encoding.attendWithWeights(given, { causal: { offset: 40 }, valid: 61 });
+      return [await out.data(), await weights.data()] as const;
+    };
+    const other = await createDevice(name);
+    const [got, want] = [await compute(other), await compute(device)];
+    assertClose(got[0], want[0], { atol: 2e-6, rtol: 2e-6 });
+    assertClose(got[1], want[1], { atol: 2e-6, rtol: 2e-6 });
+    other.dispose();
+  },
+);

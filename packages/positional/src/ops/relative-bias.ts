@@ -85,16 +85,16 @@ export function relativeBias(inputs: Inputs, params: RelativeBiasParams): Tensor
 type Shapes = { readonly [K in keyof Inputs]: ShapedInput };
 
 function plan(
-  { lookup, queryPositions, keyPositions }: Shapes,
+  { table, lookup, queryPositions, keyPositions }: Shapes,
   { Lq, Lk, offset }: RelativeBiasParams,
   [output]: readonly OutputSpec[],
 ): KernelPlan {
   const [B, H] = output!.shape as [number, number];
   const query = queryPositions
-    ? `queryPositions[${queryPositions.shape[0] === 1 ? '' : 'b * Lq + '}this.thread.y]`
+    ? `Math.floor(queryPositions[${queryPositions.shape[0] === 1 ? '' : 'b * Lq + '}this.thread.y] + 0.5)`
     : 'offset + this.thread.y';
   const key = keyPositions
-    ? `keyPositions[${keyPositions.shape[0] === 1 ? '' : 'b * Lk + '}this.thread.x]`
+    ? `Math.floor(keyPositions[${keyPositions.shape[0] === 1 ? '' : 'b * Lk + '}this.thread.x] + 0.5)`
     : 'this.thread.x';
   const given = [queryPositions && 'queryPositions', keyPositions && 'keyPositions'].filter(
     (name) => name !== undefined,
@@ -104,14 +104,15 @@ function plan(
       {
         name: 'y',
         source: `function (table, lookup, ${[...given, 'H', 'Lq', 'Lk', 'M', 'offset'].join(', ')}) {
-          const b = Math.floor(this.thread.z / H);
+          const b = Math.floor((this.thread.z + 0.5) / H);
           const h = this.thread.z - b * H;
           const relative = ${key} - (${query});
-          const row = lookup[Math.min(M, Math.max(0 - M, relative)) + M];
-          return table[row * H + h];
+          const place = Math.min(M, Math.max(0.0 - M, relative)) + M;
+          const row = Math.floor(lookup[place] + 0.5);
+          return table[row][h];
         }`,
         args: [
-          'table',
+          { array: 'table', size: [H, table.shape[0]!] },
           'lookup',
           ...given,
           { integer: H },

@@ -1,4 +1,4 @@
-import type { KernelPlan, KernelScalar, OutputSpec, ShapedInput } from '@headwise/tensor';
+import type { KernelPlan, KernelScalar, KernelStep, OutputSpec, ShapedInput } from '@headwise/tensor';
 import type { ShawInputs, ShawParams } from './shaw-attention.ts';
 
 type Shapes = { readonly [K in keyof ShawInputs]: ShapedInput };
@@ -7,166 +7,170 @@ type Shapes = { readonly [K in keyof ShawInputs]: ShapedInput };
 const HIDDEN = -1e30;
 
 /**
- * Four kernels: scores, the largest and the sum of each row, weights, output. Positions are read by the first and
+ * Five kernels: scores, the largest and the sum of each row, weights, output. Positions are read by the first and
  * the last; a hidden score is a sentinel, so that the others need no masks. Comparisons are such that a NaN in a
  * seen key stays NaN.
  */
-export function shawPlan(
-  inputs: Shapes,
-  { scale, causal, offset, valid }: ShawParams,
-  outputs: readonly OutputSpec[],
-): KernelPlan {
-  const [B, Lq, H, Dv] = outputs[0]!.shape as [number, number, number, number];
-  const [, Lk, Hkv, D] = inputs.k.shape as [number, number, number, number];
-  const sizes = { H, Hkv, Lq, Lk, c: (inputs.relativeKeys.shape[0]! - 1) / 2, offset };
-  const position = positionText(inputs);
-  const sizeNames = Object.keys(sizes);
-  const sizeValues: readonly KernelScalar[] = Object.values(sizes).map((integer) => ({ integer }));
-  const scoreShape = { length: B * H * Lq * Lk, threads: [Lk, Lq, B * H] as const };
-  const rowShape = { length: B * H * Lq, threads: [Lq, B * H] as const };
-
+export function shawPlan(inputs: Shapes, params: ShawParams, outputs: readonly OutputSpec[]): KernelPlan {
+  const [B, Lq, H] = outputs[0]!.shape as [number, number, number, number];
+  const Lk = inputs.k.shape[1]!;
+  const scores = { array: 'scores', size: [Lk, Lq, B * H] } as const;
+  const width: KernelScalar = { integer: Lk };
+  const rows = { length: B * H * Lq, threads: [Lq, B * H] } as const;
+  const rowOf = (name: string) => ({ array: name, size: [Lq, B * H] }) as const;
   return {
     steps: [
+      scoreStep(inputs, params, outputs),
       {
-        name: 'scores',
-        source: `function (q, k, relativeKeys, ${[...position.arrays, ...sizeNames, 'valid', 'causal', 'scale'].join(', ')}) {
-          const b = Math.floor(this.thread.z / H);
-          const h = this.thread.z - b * H;
-          const i = this.thread.y;
-          const j = this.thread.x;
-          const kv = Math.floor((h * Hkv) / H);
-          const qRow = ((b * Lq + i) * H + h) * this.constants.D;
-          const kRow = ((b * Lk + j) * Hkv + kv) * this.constants.D;
-          const pq = ${position.query};
-          const pk = ${position.key};
-          const rRow = (Math.min(c, Math.max(0 - c, pk - pq)) + c) * this.constants.D;
-          let dot = 0;
-          for (let d = 0; d < this.constants.D; d++) {
-            dot += q[qRow + d] * (k[kRow + d] + relativeKeys[rRow + d]);
-          }
-          let s = dot * scale;
-          if (j >= valid) { s = ${HIDDEN}; }
-          if (pk < 0) { s = ${HIDDEN}; }
-          if (causal * (pk - pq) > 0) { s = ${HIDDEN}; }
-          return s;
-        }`,
-        constants: { D },
-        args: [
-          'q',
-          'k',
-          'relativeKeys',
-          ...position.arrays,
-          ...sizeValues,
-          { integer: valid },
-          { integer: causal ? 1 : 0 },
-          { float: scale },
-        ],
-        ...scoreShape,
-      },
-      {
-        name: 'max',
-        source: `function (scores, Lq, Lk) {
-          const row = (this.thread.y * Lq + this.thread.x) * Lk;
-          let max = ${HIDDEN};
+        name: 'top',
+        source: `function (scores, Lk) {
+          let top = ${HIDDEN};
           for (let j = 0; j < Lk; j++) {
-            max = Math.max(max, scores[row + j]);
+            const s = scores[this.thread.y][this.thread.x][j];
+            top = s < top ? top : s;
           }
-          return max;
+          return top;
         }`,
-        args: ['scores', { integer: Lq }, { integer: Lk }],
-        ...rowShape,
+        args: [scores, width],
+        ...rows,
       },
       {
         name: 'sum',
-        source: `function (scores, max, Lq, Lk) {
-          const n = this.thread.y * Lq + this.thread.x;
-          let sum = 0;
+        source: `function (scores, top, Lk) {
+          const most = top[this.thread.y][this.thread.x];
+          let sum = 0.0;
           for (let j = 0; j < Lk; j++) {
-            const s = scores[n * Lk + j];
-            let e = Math.exp(s - max[n]);
-            if (s < ${HIDDEN / 10}) { e = 0; }
-            sum += e;
+            const s = scores[this.thread.y][this.thread.x][j];
+            const e = Math.exp(s - most);
+            sum += s < ${HIDDEN / 10} ? 0.0 : e;
           }
           return sum;
         }`,
-        args: ['scores', 'max', { integer: Lq }, { integer: Lk }],
-        ...rowShape,
+        args: [scores, rowOf('top'), width],
+        ...rows,
       },
       {
         name: 'weights',
-        source: `function (scores, max, sum, Lq, Lk) {
-          const n = this.thread.z * Lq + this.thread.y;
-          const s = scores[n * Lk + this.thread.x];
-          let w = Math.exp(s - max[n]) / sum[n];
-          if (s < ${HIDDEN / 10}) { w = 0; }
-          return w;
+        source: `function (scores, top, sum) {
+          const s = scores[this.thread.z][this.thread.y][this.thread.x];
+          const w = Math.exp(s - top[this.thread.z][this.thread.y]) / sum[this.thread.z][this.thread.y];
+          return s < ${HIDDEN / 10} ? 0.0 : w;
         }`,
-        args: ['scores', 'max', 'sum', { integer: Lq }, { integer: Lk }],
-        ...scoreShape,
+        args: [scores, rowOf('top'), rowOf('sum')],
+        length: B * H * Lq * Lk,
+        threads: [Lk, Lq, B * H],
       },
-      outStep(inputs, position, { sizeNames, sizeValues, Dv, B, Lq, H }),
+      outStep(inputs, params, outputs),
     ],
     outputs: ['out', 'weights'],
   };
 }
 
-interface Sizes {
-  readonly sizeNames: readonly string[];
-  readonly sizeValues: readonly KernelScalar[];
-  readonly Dv: number;
-  readonly B: number;
-  readonly Lq: number;
-  readonly H: number;
+/** scale · q · (k + relative key), or the sentinel: thread (j, i, b · H + h). */
+function scoreStep(
+  inputs: Shapes,
+  { scale, causal, offset, valid }: ShawParams,
+  outputs: readonly OutputSpec[],
+): KernelStep {
+  const [B, Lq, H] = outputs[0]!.shape as [number, number, number, number];
+  const [, Lk, Hkv, D] = inputs.k.shape as [number, number, number, number];
+  const R = inputs.relativeKeys.shape[0]!;
+  const position = positionText(inputs);
+  const scalars = { Lq, Lk, c: (R - 1) / 2, offset, valid, causal: causal ? 1 : 0 };
+  return {
+    name: 'scores',
+    source: `function (q, k, relativeKeys, ${[...position.arrays, ...Object.keys(scalars)].join(', ')}, scale) {
+      const b = Math.floor((this.thread.z + 0.5) / this.constants.H);
+      const h = this.thread.z - b * this.constants.H;
+      const kv = Math.floor((h * this.constants.Hkv + 0.5) / this.constants.H);
+      const i = this.thread.y;
+      const j = this.thread.x;
+      const qRow = b * Lq + i;
+      const kRow = b * Lk + j;
+      const pq = ${position.query};
+      const pk = ${position.key};
+      const apart = pk - pq;
+      const r = Math.min(c, Math.max(0.0 - c, apart)) + c;
+      let dot = 0.0;
+      for (let d = 0; d < this.constants.D; d++) {
+        dot += q[qRow][h][d] * (k[kRow][kv][d] + relativeKeys[r][d]);
+      }
+      const ahead = causal * apart;
+      let s = dot * scale;
+      if (j >= valid) { s = ${HIDDEN}; }
+      if (pk < 0.0) { s = ${HIDDEN}; }
+      if (ahead > 0.0) { s = ${HIDDEN}; }
+      return s;
+    }`,
+    constants: { D, H, Hkv },
+    args: [
+      { array: 'q', size: [D, H, B * Lq] },
+      { array: 'k', size: [D, Hkv, B * Lk] },
+      { array: 'relativeKeys', size: [D, R] },
+      ...position.arrays,
+      ...Object.values(scalars).map((integer) => ({ integer })),
+      { float: scale },
+    ],
+    length: B * H * Lq * Lk,
+    threads: [Lk, Lq, B * H],
+  };
 }
 
-/** Σ_j w · (v + relative value); a weight of 0 skips its key, whatever stands there. */
-function outStep(
-  inputs: Shapes,
-  position: ReturnType<typeof positionText>,
-  { sizeNames, sizeValues, Dv, B, Lq, H }: Sizes,
-): KernelPlan['steps'][number] {
-  const relative = inputs.relativeValues
-    ? ' + relativeValues[(Math.min(c, Math.max(0 - c, pk - pq)) + c) * this.constants.Dv + d]'
-    : '';
-  const arrays = inputs.relativeValues ? ['relativeValues', ...position.arrays] : [];
+/** Σ_j w · (v + relative value): thread (d, h, b · Lq + i). A weight of 0 skips its key, whatever stands there. */
+function outStep(inputs: Shapes, { offset }: ShawParams, outputs: readonly OutputSpec[]): KernelStep {
+  const [B, Lq, H, Dv] = outputs[0]!.shape as [number, number, number, number];
+  const [, Lk, Hkv] = inputs.k.shape as [number, number, number, number];
+  const R = inputs.relativeKeys.shape[0]!;
+  const position = positionText(inputs);
+  const relative = inputs.relativeValues !== undefined;
+  const scalars = { Lq, Lk, ...(relative && { c: (R - 1) / 2, offset }) };
+  const arrays = relative ? ['relativeValues', ...position.arrays] : [];
   return {
     name: 'out',
-    source: `function (weights, v, ${[...arrays, ...sizeNames].join(', ')}) {
+    source: `function (weights, v, ${[...arrays, ...Object.keys(scalars)].join(', ')}) {
       const d = this.thread.x;
       const h = this.thread.y;
-      const b = Math.floor(this.thread.z / Lq);
+      const b = Math.floor((this.thread.z + 0.5) / Lq);
       const i = this.thread.z - b * Lq;
-      const kv = Math.floor((h * Hkv) / H);
-      const row = ((b * H + h) * Lq + i) * Lk;
-      ${inputs.relativeValues ? `const pq = ${position.query};` : ''}
-      let sum = 0;
+      const kv = Math.floor((h * this.constants.Hkv + 0.5) / this.constants.H);
+      const row = b * this.constants.H + h;
+      ${relative ? `const pq = ${position.query};` : ''}
+      let sum = 0.0;
       for (let j = 0; j < Lk; j++) {
-        const w = weights[row + j];
-        if (w !== 0) {
-          ${inputs.relativeValues ? `const pk = ${position.key};` : ''}
-          sum += w * (v[((b * Lk + j) * Hkv + kv) * this.constants.Dv + d]${relative});
+        const w = weights[row][i][j];
+        const kRow = b * Lk + j;
+        ${relative ? `const pk = ${position.key};` : ''}
+        ${relative ? 'const r = Math.min(c, Math.max(0.0 - c, pk - pq)) + c;' : ''}
+        if (w !== 0.0) {
+          sum += w * (v[kRow][kv][d]${relative ? ' + relativeValues[r][d]' : ''});
         }
       }
       return sum;
     }`,
-    constants: { Dv },
-    args: ['weights', 'v', ...arrays, ...sizeValues],
+    constants: { H, Hkv },
+    args: [
+      { array: 'weights', size: [Lk, Lq, B * H] },
+      { array: 'v', size: [Dv, Hkv, B * Lk] },
+      ...(relative ? [{ array: 'relativeValues', size: [Dv, R] as const }, ...position.arrays] : []),
+      ...Object.values(scalars).map((integer) => ({ integer })),
+    ],
     length: B * Lq * H * Dv,
     threads: [Dv, H, B * Lq],
   };
 }
 
-/** Where query i and key j of sequence b stand, as kernel text. */
+/** Where query i and key j of sequence b stand, as kernel text; qRow and kRow are `b · L + …`. */
 function positionText({ queryPositions, keyPositions }: Shapes): {
   readonly query: string;
   readonly key: string;
   readonly arrays: readonly string[];
 } {
+  // i32 values are carried as floats
+  const read = (name: string, tensor: ShapedInput, row: string): string =>
+    `Math.floor(${name}[${tensor.shape[0] === 1 ? '' : `${row} + `}`;
   return {
-    query: queryPositions
-      ? `queryPositions[${queryPositions.shape[0] === 1 ? '' : 'b * Lq + '}i]`
-      : 'offset + i',
-    key: keyPositions ? `keyPositions[${keyPositions.shape[0] === 1 ? '' : 'b * Lk + '}j]` : 'j',
+    query: queryPositions ? `${read('queryPositions', queryPositions, 'b * Lq')}i] + 0.5)` : 'offset + i',
+    key: keyPositions ? `${read('keyPositions', keyPositions, 'b * Lk')}j] + 0.5)` : 'j + 0.0',
     arrays: [...(queryPositions ? ['queryPositions'] : []), ...(keyPositions ? ['keyPositions'] : [])],
   };
 }
