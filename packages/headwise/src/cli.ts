@@ -13,6 +13,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.exitCode = await main(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  note: (text) => process.stderr.write(`headwise: ${text}\n`),
   signal: controller.signal,
   cwd: process.cwd(),
 });

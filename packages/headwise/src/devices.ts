@@ -5,17 +5,19 @@ import { createDevice, type Device, DeviceError, type DeviceReport, deviceNames 
 export const knownDevices: readonly string[] = [...deviceNames, 'wasm'];
 
 /**
- * In this order: a real GPU, hand-written WebAssembly, gpu.js without a GPU, plain loops. An emulated GPU is slower
- * than any of those, so it only runs when it is asked for by name.
+ * In this order: a real GPU, hand-written WebAssembly, older GPU interfaces, gpu.js without a GPU. An emulated GPU is
+ * slower than what follows it, so it only runs when it is asked for by name.
  */
-const preference = ['gpujs:webgpu', 'wasm', 'gpujs:webasm', 'gpujs:cpu', 'reference'];
+const preference = ['gpujs:webgpu', 'wasm', 'gpujs:webgl2', 'gpujs:headlessgl', 'gpujs:webasm', 'gpujs:cpu'];
 
 /**
- * Makes a device by name; `auto` takes the first that works here and is no emulated GPU.
+ * Makes a device by name; `auto` takes the first that works here and is no emulated GPU. The tensor package has such
+ * an `auto` too; this one knows that the WebAssembly device is installed.
  *
+ * @param notify is told when `auto` finds nothing better than the reference
  * @throws {DeviceError} if it is unknown or does not work here, with the reason and the cure.
  */
-export async function openDevice(name: string): Promise<Device> {
+export async function openDevice(name: string, notify: (text: string) => void = () => {}): Promise<Device> {
   if (name === 'wasm') return createWasm();
   if (name !== 'auto') {
     if (!knownDevices.includes(name))
@@ -27,7 +29,8 @@ export async function openDevice(name: string): Promise<Device> {
     if (device?.details.emulated !== 'true' && device) return device;
     device?.dispose();
   }
-  throw new DeviceError('auto', 'no device works here', [], 'headwise devices says why.');
+  notify('nothing faster than the reference works here, so this will be slow; headwise devices says why');
+  return createDevice('reference');
 }
 
 /** Every device, whether it works here, and if not why and how to get it. */

@@ -4,6 +4,8 @@ export interface Io {
   out(text: string): void;
   /** Standard error: notices, progress, errors. */
   err(text: string): void;
+  /** A notice on standard error, one line. */
+  note(text: string): void;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
   /** Relative paths start here. */

@@ -40,7 +40,7 @@ interface Generated {
 export async function runGenerate(options: Options, io: Io): Promise<number> {
   const given = readOptions(options, io);
   const began = performance.now();
-  const device = await openDevice(given.device);
+  const device = await openDevice(given.device, io.note);
   try {
     const model = loadModel(device, given.model, given.tokenizer);
     const prompt = promptIds(given, model);
@@ -75,7 +75,7 @@ function readOptions(options: Options, io: Io): GenerateOptions {
     device: text(options, 'device') ?? 'auto',
     logits,
     json: isOn(options, 'json'),
-    sampling: readSampling(options, (note) => io.err(`headwise: ${note}\n`)),
+    sampling: readSampling(options, io.note),
   };
 }
 

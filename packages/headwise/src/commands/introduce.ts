@@ -9,7 +9,7 @@ const PROMPT = 'Once upon a time';
 
 /** `headwise introduce`: the shipped model tells a story, so that a newcomer sees the parts work together. */
 export async function runIntroduce(io: Io): Promise<number> {
-  const device = await openDevice('auto');
+  const device = await openDevice('auto', io.note);
   try {
     const { decoder, tokenizer, stopIds } = loadModel(device, shippedModel);
     const { layers, H } = decoder.shape;

@@ -33,6 +33,9 @@ export async function headwise(
     err: (text) => {
       err += text;
     },
+    note: (text) => {
+      err += `headwise: ${text}\n`;
+    },
     signal,
     cwd,
   });

@@ -1,8 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type HostTensor, writeSafetensors } from '@headwise/models';
+import { createReference, type Device } from '@headwise/tensor';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { headwise, json, temporaryFolder } from '../testing/run.ts';
+import { readCase } from './case.ts';
+import { verifyCase } from './verify.ts';
 
 const folder = temporaryFolder();
 const f32 = (shape: number[], ...data: number[]): HostTensor => ({
@@ -110,3 +113,29 @@ describe('a folder without cases', () => {
     expect(err).toContain('there is no .safetensors file in');
   });
 });
+
+it('skips what a device says it does not support, and names its reasons', async () => {
+  const refusing: Device = {
+    ...createReference(),
+    name: 'partial',
+    supports: () => ['it has no kernel for it'],
+    allocate: unused,
+    free: unused,
+    read: unused,
+    run: unused,
+    write: unused,
+    resetPeak: unused,
+    settled: unused,
+    dispose: unused,
+    upload: (data) => ({ dtype: data instanceof Int32Array ? 'i32' : 'f32', length: data.length }),
+  };
+  const testCase = readCase('right', new Uint8Array(readFileSync(join(folder, 'right.safetensors'))));
+  expect(await verifyCase(testCase, refusing)).toMatchObject({
+    status: 'skip',
+    reason: 'not supported: it has no kernel for it',
+  });
+});
+
+function unused(): never {
+  throw new Error('not asked for');
+}

@@ -14,7 +14,7 @@ export async function runVerify(paths: readonly string[], options: Options, io: 
   const files = filesOf(paths, io.cwd);
   const filter = text(options, 'filter')?.toLowerCase();
   const json = isOn(options, 'json');
-  const device = await openDevice(text(options, 'device') ?? 'auto');
+  const device = await openDevice(text(options, 'device') ?? 'auto', io.note);
   const reports: CaseReport[] = [];
   try {
     for (const file of files) {

@@ -1,4 +1,4 @@
-import type { Device } from '@headwise/tensor';
+import { type Device, DeviceError } from '@headwise/tensor';
 import { compareOutputs } from './compare.ts';
 import { Skip, type VerifyCase } from './contract.ts';
 import { runnersFor } from './runners/index.ts';
@@ -30,6 +30,9 @@ export async function verifyCase(testCase: VerifyCase, device: Device): Promise<
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (error instanceof Skip) return { ...report, status: 'skip', reason };
+      // what a device says it does not support is out of its scope, and said; anything else is a failure
+      if (DeviceError.isInstance(error) && error.message.startsWith(`${device.name}: cannot run`))
+        return { ...report, status: 'skip', reason: `not supported: ${error.reasons.join('; ')}` };
       return { ...report, status: 'fail', reason };
     }
   }
