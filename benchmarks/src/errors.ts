@@ -1,0 +1,14 @@
+/** What the person asked for cannot be done; the message says what can. Not a fault of the program. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** The work cannot be done by this subject, by its nature; the message says why. */
+export class Unsupported extends Error {
+  override readonly name = 'Unsupported';
+}
+
+/** The words of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,24 @@
+export { type Change, type Comparison, compareResults } from './compare.ts';
+export { builtInDevices, type DeviceSource, type Engine, isEmulated } from './engines.ts';
+export { UsageError } from './errors.ts';
+export { findingsOf } from './findings.ts';
+export { formatBytes, formatDuration, formatEstimate, formatMs } from './format.ts';
+export { type ModelProfile, type Profile, profiles } from './profiles.ts';
+export { drawCharts } from './report/charts/index.ts';
+export type { Chart, ChartTable } from './report/draw.ts';
+export { type ReportFile, reportFiles } from './report/report.ts';
+export { styleSheet } from './report/style.ts';
+export { type ReportTable, type ReportTables, reportTables } from './report/tables.ts';
+export {
+  type CheckReport,
+  type DeviceFacts,
+  type MachineFacts,
+  type Results,
+  type Row,
+  SCHEMA,
+  type VariantFacts,
+} from './results.ts';
+export { type RunOptions, type RunProgress, runBenchmark } from './run.ts';
+export type { Estimate, Interval, Sample, Summary } from './statistics.ts';
+export type { OutsideVariant } from './subjects.ts';
+export { parseResults, ResultsError } from './validate.ts';

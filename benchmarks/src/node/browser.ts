@@ -1,0 +1,146 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { messageOf, UsageError } from '../errors.ts';
+import type { Profile } from '../profiles.ts';
+import type { MachineFacts, Results } from '../results.ts';
+import type { RunProgress } from '../run.ts';
+import { validateResults } from '../validate.ts';
+
+/** What goes into the page; plain data, since it crosses over as JSON. */
+export interface PageOptions {
+  readonly profile: Profile;
+  readonly names: readonly string[] | undefined;
+  readonly baseline: string | undefined;
+  readonly devices: readonly string[];
+  readonly seed: number;
+  readonly command: string;
+}
+
+export interface BrowserOptions extends PageOptions {
+  /** Files with variants from outside, bundled into the page. */
+  readonly files: readonly string[];
+  /** Of the machine around the browser; the page adds what it sees. */
+  readonly machine: Omit<MachineFacts, 'clockStepMs'>;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: RunProgress) => void;
+}
+
+/** Infinity is not in JSON; the page turns it back. */
+export const UNBOUNDED = 'Infinity';
+
+/** SwiftShader stands in for a GPU where there is none, and says so; with a real one these flags let it be used. */
+const flags = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--enable-unsafe-swiftshader',
+  '--ignore-gpu-blocklist',
+  '--enable-unsafe-webgpu',
+  '--enable-features=Vulkan',
+];
+const software = ['--use-angle=swiftshader', '--use-gl=angle', '--use-webgpu-adapter=swiftshader'];
+
+const isolation = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+/**
+ * Runs the suite's core in headless Chromium: builds the page, serves it with the headers that allow threads, and takes
+ * the results back.
+ *
+ * @throws {UsageError} if there is no Chromium, or the page refuses its options.
+ */
+export async function runInBrowser(options: BrowserOptions): Promise<Results> {
+  const executablePath = chromiumPath();
+  const { signal, onProgress, machine, files, ...page } = options;
+  const site = await serve(files.map((file) => resolve(file)));
+  const { chromium } = await import('playwright');
+  const gpu = process.env.HEADWISE_GPU === '1' ? [] : software;
+  const browser = await chromium.launch({ executablePath, args: [...flags, ...gpu] });
+  try {
+    const tab = await browser.newPage();
+    const failures: string[] = [];
+    tab.on('pageerror', (error) => failures.push(error.message));
+    await tab.exposeFunction('benchProgress', onProgress);
+    await tab.goto(site.url);
+    const stop = (): void => void tab.evaluate('window.benchStop?.()').catch(() => {});
+    signal.addEventListener('abort', stop);
+    try {
+      const text = JSON.stringify(page, (_, value) =>
+        value === Number.POSITIVE_INFINITY ? UNBOUNDED : value,
+      );
+      await tab.waitForFunction('typeof window.benchRun === "function"', undefined, { timeout: 30_000 });
+      const answer = (await tab.evaluate(`window.benchRun(${JSON.stringify(text)})`)) as string;
+      const outcome = JSON.parse(answer) as { readonly results?: unknown; readonly refused?: string };
+      if (outcome.refused !== undefined) throw new UsageError(outcome.refused);
+      const results = validateResults(outcome.results, 'the page’s results');
+      return {
+        ...results,
+        machine: {
+          ...machine,
+          ...results.machine,
+          cpu: machine.cpu,
+          versions: machine.versions,
+          system: machine.system,
+        },
+      };
+    } catch (error) {
+      if (error instanceof UsageError || failures.length === 0) throw error;
+      throw new Error(`the page failed: ${failures.join('; ')} (${messageOf(error)})`);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+}
+
+function chromiumPath(): string {
+  const candidates = [process.env.CHROME_PATH, '/usr/bin/chromium', '/usr/bin/google-chrome'];
+  const found = candidates.find((path) => path && existsSync(path));
+  if (found) return found;
+  throw new UsageError('--browser needs Chromium; none was found. Set CHROME_PATH to its program');
+}
+
+/** Builds the page with the variants of these files in it, and serves it until it is closed. */
+async function serve(files: readonly string[]): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const { build, preview } = await import('vite');
+  const root = fileURLToPath(
+    new URL(import.meta.url.endsWith('.ts') ? '../browser' : '../src/browser', import.meta.url),
+  );
+  const outDir = fileURLToPath(new URL('../../node_modules/.cache/bench-page', new URL(`file://${root}/`)));
+  const base = { root, configFile: false, logLevel: 'error' } as const;
+  await build({
+    ...base,
+    resolve: { conditions: ['@headwise/source', 'module', 'browser', 'development|production'] },
+    plugins: [outsideVariants(files)],
+    build: { outDir, emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 4000 },
+  });
+  const server = await preview({
+    ...base,
+    build: { outDir },
+    preview: { host: '127.0.0.1', port: 0, headers: isolation },
+  });
+  const url = server.resolvedUrls?.local[0];
+  if (!url) throw new Error('the page’s server did not start');
+  return { url, close: () => server.close() };
+}
+
+/** `virtual:outside-variants`: every export of the given files, by file. */
+function outsideVariants(files: readonly string[]) {
+  const id = 'virtual:outside-variants';
+  return {
+    name: 'headwise-outside-variants',
+    resolveId: (asked: string) => (asked === id ? `\0${id}` : undefined),
+    load(asked: string) {
+      if (asked !== `\0${id}`) return undefined;
+      const imports = files.map((file, i) => `import * as file${i} from ${JSON.stringify(file)};`);
+      const list = files.map((file, i) => `{ file: ${JSON.stringify(file)}, exported: file${i} }`);
+      return `${imports.join('\n')}\nexport const files = [${list.join(', ')}];`;
+    },
+  };
+}

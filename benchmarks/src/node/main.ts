@@ -1,0 +1,157 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { variants } from '@headwise/attention-variants/registry';
+import { caches } from '@headwise/kv-cache/registry';
+import { type Comparison, compareResults } from '../compare.ts';
+import { messageOf, UsageError } from '../errors.ts';
+import { findingsOf } from '../findings.ts';
+import { replaceMarked, resultsMarkdown } from '../report/markdown.ts';
+import { reportFiles } from '../report/report.ts';
+import type { Results } from '../results.ts';
+import { runBenchmark } from '../run.ts';
+import { parseResults, ResultsError } from '../validate.ts';
+import { runInBrowser } from './browser.ts';
+import { prepareFolder, writeFiles } from './folder.ts';
+import { onInterrupt } from './interrupt.ts';
+import { availableBytes, machineFacts } from './machine.ts';
+import { type CliOptions, readOptions } from './options.ts';
+import { loadVariants } from './outside.ts';
+import { createProgress, type ProgressStream } from './progress.ts';
+import { changesTable, terminalTables } from './terminal.ts';
+
+/** What the program writes to; tests bring their own. */
+export interface Streams {
+  readonly out: { readonly columns?: number; write(text: string): unknown };
+  readonly err: ProgressStream;
+}
+
+const DEVICES = ['gpujs:webasm', 'gpujs:cpu'] as const;
+const BROWSER_DEVICES = ['gpujs:webgpu', 'gpujs:webgl2', 'gpujs:webasm'] as const;
+
+/**
+ * The command, whole. Bad input is answered in one line, not with a stack.
+ *
+ * @returns the exit status: 0, 1 for a regression beyond `--fail-at` or a failed row, 2 for bad input, 130 after Ctrl-C.
+ */
+export async function main(argv: readonly string[], streams: Streams): Promise<number> {
+  try {
+    const options = readOptions(argv);
+    return options ? await perform(options, streams) : 0;
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof ResultsError)) throw error;
+    streams.err.write(`bench: ${error.message}\n`);
+    return 2;
+  }
+}
+
+async function perform(options: CliOptions, streams: Streams): Promise<number> {
+  // everything that can be wrong with the call is found before the first minute of measuring
+  const other = options.compare === undefined ? undefined : readResults(options.compare);
+  const document = options.markdown === undefined ? undefined : readDocument(options.markdown);
+  const folder = prepareFolder(options.out);
+  const results = options.from === undefined ? await measure(options, streams) : readResults(options.from);
+  const comparison = other && compareResults(results, other, options.failAt);
+  writeFiles(folder, reportFiles(results, comparison));
+  const width = streams.out.columns ?? 120;
+  const say = (text: string): void => void streams.out.write(`${text}\n`);
+  say(terminalTables(results, width));
+  if (comparison) say(`\n${changesTable(results, comparison, width)}`);
+  if (document !== undefined) {
+    writeFileSync(options.markdown!, replaceMarked(document, resultsMarkdown(results), options.markdown!));
+    say(`\nTables of ${options.markdown} written anew.`);
+  }
+  say(`\n${closing(results, folder)}`);
+  return exitStatus(results, comparison, options, say);
+}
+
+function closing(results: Results, folder: string): string {
+  const three = findingsOf(results).slice(0, 3);
+  const report = pathToFileURL(join(folder, 'report.html')).href;
+  return [
+    ...(results.partial ? ['Interrupted: what was measured until then is saved.', ''] : []),
+    ...three.map((finding, i) => `${i + 1}. ${finding}`),
+    '',
+    `Report:  ${report}`,
+    `Samples: ${join(folder, 'results.json')}`,
+  ].join('\n');
+}
+
+function exitStatus(
+  results: Results,
+  comparison: Comparison | undefined,
+  { failAt }: CliOptions,
+  say: (text: string) => void,
+): number {
+  if (results.partial) return 130;
+  const regressions = comparison?.changes.filter(({ fails }) => fails) ?? [];
+  if (regressions.length > 0) {
+    say(`\n${regressions.length} rows are slower than the other run by more than ${failAt}×.`);
+    return 1;
+  }
+  return results.rows.some(({ status }) => status === 'failed') ? 1 : 0;
+}
+
+async function measure(options: CliOptions, streams: Streams): Promise<Results> {
+  const progress = createProgress(streams.err);
+  const interrupt = onInterrupt(() => {
+    progress.end();
+    streams.err.write(
+      'Stopping after the call in hand; what was measured is saved. Ctrl-C again ends at once.\n',
+    );
+  });
+  const shared = {
+    profile: options.profile,
+    names: options.variants,
+    baseline: options.baseline,
+    seed: options.seed,
+    command: options.command,
+    signal: interrupt.signal,
+    onProgress: (state: Parameters<typeof progress.show>[0]) => progress.show(state),
+  };
+  try {
+    if (options.browser) {
+      return await runInBrowser({
+        ...shared,
+        files: options.files,
+        devices: options.devices ?? BROWSER_DEVICES,
+        machine: machineFacts(),
+      });
+    }
+    const outside = await Promise.all(options.files.map(loadVariants));
+    return await runBenchmark({
+      ...shared,
+      outside: outside.flat(),
+      registry: variants,
+      caches: Object.values(caches),
+      devices: options.devices ?? DEVICES,
+      machine: machineFacts(),
+      availableBytes: availableBytes(),
+    });
+  } finally {
+    interrupt.release();
+    progress.end();
+  }
+}
+
+function readResults(path: string): Results {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${path} cannot be read: ${messageOf(error)}`);
+  }
+  return parseResults(text, path);
+}
+
+function readDocument(path: string): string {
+  if (!existsSync(path))
+    throw new UsageError(`--markdown: there is no ${path}; it needs the marks that the tables go between`);
+  const text = readFileSync(path, 'utf8');
+  try {
+    replaceMarked(text, '', path);
+  } catch (error) {
+    throw new UsageError(messageOf(error));
+  }
+  return text;
+}

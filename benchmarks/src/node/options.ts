@@ -1,0 +1,176 @@
+import { cac } from 'cac';
+import { UsageError } from '../errors.ts';
+import { type Profile, profiles } from '../profiles.ts';
+import type { SuiteName } from '../results.ts';
+
+/** The command line, read and checked. */
+export interface CliOptions {
+  readonly profile: Profile;
+  readonly variants: readonly string[] | undefined;
+  /** Files of variants from outside. */
+  readonly files: readonly string[];
+  readonly devices: readonly string[] | undefined;
+  readonly baseline: string | undefined;
+  readonly out: string;
+  readonly compare: string | undefined;
+  readonly failAt: number;
+  /** Document whose tables are regenerated. */
+  readonly markdown: string | undefined;
+  /** Results of an earlier run, in place of running. */
+  readonly from: string | undefined;
+  readonly browser: boolean;
+  readonly seed: number;
+  /** What was asked for, for the record. */
+  readonly command: string;
+}
+
+const SUITES: readonly SuiteName[] = ['attention', 'model', 'cache', 'memory', 'device'];
+
+function program() {
+  const cli = cac('bench');
+  cli
+    .command('', 'Measure what attention variants cost and save on this machine')
+    .option('--profile <name>', 'quick (under 2 minutes), full or ci', { default: 'quick' })
+    .option('--suites <list>', `Of ${SUITES.join(', ')}`)
+    .option('--variants <list>', 'Names of the registry; all when left out')
+    .option('--variant <file>', 'A variant of your own, beside them: ./mine.ts (may be repeated)')
+    .option('--baseline <name>', 'Variant the others are divided by; the first when left out')
+    .option('--devices <list>', 'gpujs:webasm,gpujs:cpu when left out; the first gets every context')
+    .option('--context <list>', 'Tokens, for prefill and decode')
+    .option('--prefill <list>', 'Tokens, for prefill alone')
+    .option('--decode <list>', 'Tokens, for decode alone')
+    .option('--batch <list>', 'Sequences at once')
+    .option('--heads <n>', 'Query heads; the model width follows')
+    .option('--head-width <n>', 'Width of a head; the model width follows')
+    .option('--layers <n>', 'Layers of the timed stack')
+    .option('--budget <seconds>', 'Time for timing')
+    .option('--longest-call <seconds>', 'A call expected to take longer is not started')
+    .option('--out <folder>', 'Where the report goes', { default: 'bench-report' })
+    .option('--compare <results.json>', 'Another run: ratio per row with its interval')
+    .option('--fail-at <ratio>', 'Exit 1 when a row is slower than the other run by more', { default: 1.2 })
+    .option('--from <results.json>', 'Report, compare or tabulate an earlier run instead of running')
+    .option('--markdown [file]', 'Regenerate the tables of BENCHMARKS.md')
+    .option('--browser', 'Run in headless Chromium on webgpu, webgl2 and webasm')
+    .option('--seed <n>', 'Of inputs and of the order of rows', { default: 1 });
+  cli.help();
+  return cli;
+}
+
+/**
+ * @returns `undefined` when only help was asked for (and printed).
+ * @throws {UsageError} naming the option, what it got and what it takes.
+ */
+export function readOptions(argv: readonly string[]): CliOptions | undefined {
+  const cli = program();
+  const { options, args } = cli.parse(['node', 'bench', ...argv.filter((arg) => arg !== '--')], {
+    run: false,
+  });
+  if (options.help) return undefined;
+  try {
+    if (args.length > 0) throw new Error(`unexpected argument ${JSON.stringify(args[0])}`);
+    cli.matchedCommand?.checkUnknownOptions();
+    cli.matchedCommand?.checkOptionValue();
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}; pnpm bench --help lists the options`);
+  }
+  const given = options as Record<string, unknown>;
+  const base = profiles[String(given.profile) as keyof typeof profiles];
+  if (!Object.hasOwn(profiles, String(given.profile)))
+    throw new UsageError(
+      `--profile must be one of ${Object.keys(profiles).join(', ')}, got ${given.profile}`,
+    );
+  return {
+    profile: adjust(base, given),
+    variants: list(given, 'variants'),
+    files: ([given.variant].flat() as unknown[]).filter((file) => file !== undefined).map(String),
+    devices: list(given, 'devices'),
+    baseline: given.baseline === undefined ? undefined : String(given.baseline),
+    out: String(given.out),
+    compare: given.compare === undefined ? undefined : String(given.compare),
+    failAt: number(given, 'failAt', 1) ?? 1.2,
+    markdown:
+      given.markdown === undefined
+        ? undefined
+        : given.markdown === true
+          ? 'BENCHMARKS.md'
+          : String(given.markdown),
+    from: given.from === undefined ? undefined : String(given.from),
+    browser: given.browser === true,
+    seed: count(given, 'seed', 0) ?? 1,
+    command: ['bench', ...argv].join(' '),
+  };
+}
+
+function adjust(base: Profile, given: Record<string, unknown>): Profile {
+  const context = counts(given, 'context');
+  const prefill = counts(given, 'prefill') ?? context;
+  const decode = counts(given, 'decode') ?? context;
+  const heads = count(given, 'heads') ?? base.shape.H;
+  const width = count(given, 'headWidth') ?? base.shape.D;
+  const budget = number(given, 'budget', 1e-3);
+  const longest = number(given, 'longestCall', 1e-3);
+  const suites = list(given, 'suites');
+  for (const suite of suites ?? []) {
+    if (!SUITES.includes(suite as SuiteName))
+      throw new UsageError(`--suites takes ${SUITES.join(', ')}, got ${JSON.stringify(suite)}`);
+  }
+  return {
+    ...base,
+    ...(suites && { suites: suites as SuiteName[] }),
+    // contexts asked for by name are wanted on every device
+    ...((prefill || decode) && { contextsElsewhere: Number.POSITIVE_INFINITY }),
+    prefill: prefill ?? base.prefill,
+    decode: decode ?? base.decode,
+    batch: counts(given, 'batch') ?? base.batch,
+    shape: {
+      ...base.shape,
+      H: heads,
+      D: width,
+      E: heads * width,
+      layers: count(given, 'layers') ?? base.shape.layers,
+    },
+    ...(budget !== undefined && { budgetMs: 1000 * budget }),
+    ...(longest !== undefined && { longestCallMs: 1000 * longest }),
+  };
+}
+
+function list(given: Record<string, unknown>, name: string): string[] | undefined {
+  const value = given[name];
+  if (value === undefined) return undefined;
+  const items = [value].flat().flatMap((item) => String(item).split(','));
+  const words = items.map((item) => item.trim()).filter((item) => item !== '');
+  if (words.length === 0) throw new UsageError(`--${kebab(name)} needs at least one name`);
+  return words;
+}
+
+function counts(given: Record<string, unknown>, name: string): number[] | undefined {
+  const numbers = list(given, name)?.map((item) => wholeNumber(name, item, 1));
+  return numbers && [...new Set(numbers)].sort((a, b) => a - b);
+}
+
+function count(given: Record<string, unknown>, name: string, least = 1): number | undefined {
+  return given[name] === undefined ? undefined : wholeNumber(name, given[name], least);
+}
+
+function wholeNumber(name: string, value: unknown, least: number): number {
+  const read = Number(value);
+  if (!Number.isSafeInteger(read) || read < least || String(value).trim() === '')
+    throw new UsageError(
+      `--${kebab(name)} takes whole numbers from ${least} on, got ${JSON.stringify(value)}`,
+    );
+  return read;
+}
+
+function number(given: Record<string, unknown>, name: string, least: number): number | undefined {
+  if (given[name] === undefined) return undefined;
+  const value = Number(given[name]);
+  if (!(value >= least) || !Number.isFinite(value))
+    throw new UsageError(
+      `--${kebab(name)} takes a number from ${least} on, got ${JSON.stringify(given[name])}`,
+    );
+  return value;
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -1,0 +1,125 @@
+import Table from 'cli-table3';
+import type { Comparison } from '../compare.ts';
+import { formatEstimate, formatInterval, formatMs, formatRatio } from '../format.ts';
+import { type ReportTable, reportTables } from '../report/tables.ts';
+import type { Results, Row } from '../results.ts';
+import { deviceLabel, distinct, isTimed, ratioToBaseline, rowLabel, rowsOf, subjectLabel } from '../views.ts';
+
+/** The terminal's tables: attention by device and phase, and the decoders. */
+export function terminalTables(results: Results, width: number): string {
+  const attention = rowsOf(results, { suite: 'attention' });
+  const groups = distinct(attention, ({ device, phase, batch }) => `${device} ${phase} ${batch}`);
+  const tables = groups.map((key) => {
+    const rows = attention.filter(({ device, phase, batch }) => `${device} ${phase} ${batch}` === key);
+    return attentionTable(results, rows, width);
+  });
+  const { model } = reportTables(results);
+  return [...tables, ...model.map((table) => draw(shortModel(table), width)), problems(results)]
+    .filter((text) => text !== '')
+    .join('\n\n');
+}
+
+function attentionTable(results: Results, rows: readonly Row[], width: number): string {
+  const contexts = distinct(rows, ({ context }) => context);
+  const first = rows[0]!;
+  const subjects = distinct(rows, ({ subject }) => subject);
+  return draw(
+    {
+      title: `${first.phase} on ${deviceLabel(first)}${first.batch > 1 ? ` × ${first.batch}` : ''}: ms per layer, ratio to ${baselineLabel(results)}`,
+      head: ['tokens', ...contexts.map(String)],
+      rows: subjects.map((subject) => [
+        subjectLabel(results, subject),
+        ...contexts.map((context) => {
+          const row = rows.find(
+            (candidate) => candidate.subject === subject && candidate.context === context,
+          );
+          return row ? cell(results, row) : '';
+        }),
+      ]),
+    },
+    width,
+  );
+}
+
+function baselineLabel(results: Results): string {
+  const baseline = results.variants.find((variant) => variant.baseline);
+  return baseline ? subjectLabel(results, baseline.name) : 'the baseline';
+}
+
+/** Two lines: the time, and the ratio with its interval. */
+function cell(results: Results, row: Row): string {
+  if (!isTimed(row)) return row.status.replaceAll('-', ' ');
+  const ratio = ratioToBaseline(results, row);
+  return `${formatMs(row.summary.median)}\n${ratio ? `${formatRatio(ratio.median)} ${formatInterval(ratio)}` : 'baseline'}`;
+}
+
+function shortModel({ title, head, rows }: ReportTable): ReportTable {
+  const columns = [0, 1, 3, 5, 6];
+  const pick = (cells: readonly string[]): string[] =>
+    columns.map((column) => (cells[column] ?? '').replace(' · ', '\n').replace(/^([a-z ]+): .*/s, '$1'));
+  return {
+    title: `decoder, ${title.charAt(0).toLowerCase()}${title.slice(1)}`,
+    head: pick(head),
+    rows: rows.map(pick),
+  };
+}
+
+/** Rows without a time, each reason once. */
+function problems(results: Results): string {
+  const reasons = new Map<string, Row[]>();
+  for (const row of results.rows) {
+    if (isTimed(row)) continue;
+    const key = `${row.status.replaceAll('-', ' ')}: ${row.reason ?? ''}`;
+    reasons.set(key, [...(reasons.get(key) ?? []), row]);
+  }
+  const missing = results.devices.flatMap(({ name, unavailable }) =>
+    unavailable ? [`${name} is not here: ${unavailable}`] : [],
+  );
+  return [
+    ...missing,
+    ...[...reasons].map(([reason, rows]) => {
+      const more = rows.length > 1 ? ` and ${rows.length - 1} more rows` : '';
+      return `${rowLabel(results, rows[0]!)}${more}: ${reason}`;
+    }),
+  ].join('\n');
+}
+
+/** What changed against another run. */
+export function changesTable(
+  results: Results,
+  { changes, unmatched, warnings }: Comparison,
+  width: number,
+): string {
+  const words = { faster: '▼ faster', slower: '▲ slower', undecided: '○ not told apart' };
+  const sorted = [...changes].sort((a, b) => b.ratio.median - a.ratio.median);
+  const table = draw(
+    {
+      title: 'this run ÷ the other',
+      head: ['row', 'ratio', 'verdict'],
+      rows: sorted.map(({ row, ratio, verdict, fails }) => [
+        rowLabel(results, row),
+        formatEstimate(ratio),
+        `${words[verdict]}${fails ? ', beyond the bound' : ''}`,
+      ]),
+    },
+    width,
+  );
+  const notes = [
+    ...warnings.map((warning) => `note: the runs differ in ${warning}`),
+    ...(unmatched.length > 0 ? [`${unmatched.length} rows have a time in one run only`] : []),
+  ];
+  return [table, ...notes].join('\n');
+}
+
+/** A table as wide as it needs; with fewer lines around it where the terminal is narrow. */
+function draw({ title, head, rows }: ReportTable, width: number): string {
+  const table = new Table({
+    head: [...head],
+    style: { head: [], border: [], compact: true },
+    ...(width < 100 && {
+      chars: { left: '', right: '', middle: ' ', mid: '', 'left-mid': '', 'right-mid': '' },
+    }),
+  });
+  table.push(...rows.map((row) => [...row]));
+  return `${title}\n${table.toString()}`;
+}

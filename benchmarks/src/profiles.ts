@@ -1,0 +1,94 @@
+import type { LayerShape } from '@headwise/attention-variants';
+import type { SuiteName } from './results.ts';
+
+/** What a run does, as numbers. Everything a command-line flag can change is here. */
+export interface Profile {
+  readonly name: string;
+  readonly suites: readonly SuiteName[];
+  /** Time for timing; checks, limits and the memory suite come on top. */
+  readonly budgetMs: number;
+  /** The attention stack: enough layers that a sharing pattern shows. */
+  readonly shape: LayerShape;
+  readonly prefill: readonly number[];
+  readonly decode: readonly number[];
+  /** How many of these, shortest first, devices after the first are timed at. */
+  readonly contextsElsewhere: number;
+  readonly batch: readonly number[];
+  readonly model: ModelProfile;
+  readonly cache: { readonly contexts: readonly number[] };
+  /** Tokens for which the memory suite really allocates each named configuration. */
+  readonly allocate: number;
+  readonly minRounds: number;
+  readonly maxRounds: number;
+  /** Relative half-width of an interval that is narrow enough. */
+  readonly target: number;
+  readonly visits: number;
+  /** Reference work up to which a prefill is checked whole; beyond, its last queries are. */
+  readonly checkWholeBelow: number;
+  /** A call that would take longer is not started: it cannot be interrupted. */
+  readonly longestCallMs: number;
+}
+
+export interface ModelProfile {
+  readonly shape: LayerShape;
+  /** Width of the feed-forward part of the baseline. */
+  readonly hidden: number;
+  readonly vocabulary: number;
+  readonly prompt: number;
+}
+
+const quick: Profile = {
+  name: 'quick',
+  suites: ['attention', 'model', 'cache', 'memory', 'device'],
+  budgetMs: 62_000,
+  shape: { E: 128, H: 8, D: 16, layers: 2 },
+  prefill: [32, 64, 128, 256],
+  decode: [256, 1024, 4096, 8192],
+  contextsElsewhere: 2,
+  batch: [1],
+  model: { shape: { E: 128, H: 8, D: 16, layers: 4 }, hidden: 344, vocabulary: 512, prompt: 32 },
+  cache: { contexts: [256, 4096] },
+  allocate: 256,
+  minRounds: 3,
+  maxRounds: 60,
+  target: 0.02,
+  visits: 3,
+  checkWholeBelow: 2e7,
+  longestCallMs: 10_000,
+};
+
+/** The profiles by name. */
+export const profiles: Readonly<Record<'quick' | 'full' | 'ci', Profile>> = {
+  quick,
+  full: {
+    ...quick,
+    name: 'full',
+    budgetMs: 15 * 60_000,
+    shape: { E: 512, H: 8, D: 64, layers: 4 },
+    prefill: [64, 128, 256, 512, 1024, 2048],
+    decode: [256, 1024, 4096, 8192, 16384, 32768],
+    contextsElsewhere: Infinity,
+    model: { shape: { E: 256, H: 8, D: 32, layers: 4 }, hidden: 688, vocabulary: 4096, prompt: 128 },
+    cache: { contexts: [256, 4096, 16384] },
+    allocate: 1024,
+    minRounds: 6,
+    target: 0.01,
+    visits: 6,
+    checkWholeBelow: 5e8,
+    longestCallMs: 120_000,
+  },
+  ci: {
+    ...quick,
+    name: 'ci',
+    budgetMs: 15_000,
+    shape: { E: 64, H: 8, D: 8, layers: 2 },
+    prefill: [16, 32],
+    decode: [64, 256],
+    model: { shape: { E: 64, H: 8, D: 8, layers: 2 }, hidden: 172, vocabulary: 128, prompt: 16 },
+    cache: { contexts: [64, 256] },
+    allocate: 16,
+    maxRounds: 20,
+    visits: 2,
+    longestCallMs: 5000,
+  },
+};

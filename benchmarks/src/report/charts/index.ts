@@ -1,0 +1,26 @@
+import type { Results } from '../../results.ts';
+import { distinct, isTimed, rowsOf } from '../../views.ts';
+import type { Chart } from '../draw.ts';
+import { devicesChart } from './devices.ts';
+import { controlChart } from './forest.ts';
+import { kvBytesChart } from './kv-bytes.ts';
+import { layersChart } from './layers.ts';
+import { rooflineChart } from './roofline.ts';
+import { timeChart } from './time.ts';
+import { tradeOffChart } from './trade-off.ts';
+
+/** Every chart that the results have data for, in the order of the report. */
+export function drawCharts(results: Results): Chart[] {
+  const attention = rowsOf(results, { suite: 'attention' }).filter(isTimed);
+  const devices = distinct(attention, ({ device }) => device);
+  const phases = distinct(attention, ({ phase }) => phase);
+  return [
+    kvBytesChart(results),
+    layersChart(results),
+    ...phases.flatMap((phase) => devices.map((device) => timeChart(results, phase, device))),
+    ...devices.map((device) => tradeOffChart(results, device)),
+    devicesChart(results),
+    ...devices.map((device) => rooflineChart(results, device)),
+    controlChart(results),
+  ].filter((chart) => chart !== undefined);
+}

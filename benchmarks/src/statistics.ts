@@ -1,0 +1,122 @@
+/**
+ * The statistics of the suite, all distribution-free: medians, and order-statistic intervals of medians.
+ *
+ * For n independent samples the number that fall below the true median is Bin(n, ½), so the k-th smallest and the
+ * k-th largest sample enclose the median with probability 1 − 2·P(Bin(n, ½) < k), whatever the distribution
+ * (David and Nagaraja, "Order Statistics", section 7.1). No normality, no bootstrap, no seed.
+ */
+
+/** An interval and the probability with which it covers what it is about. */
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+  /** 0 … 1. At least what was asked for, unless there are too few samples for it. */
+  readonly coverage: number;
+}
+
+/** A median (of times, or of ratios) with its interval. */
+export interface Estimate extends Interval {
+  readonly median: number;
+  readonly n: number;
+}
+
+/** What a row shows of its raw samples. */
+export interface Summary extends Estimate {
+  readonly p10: number;
+  readonly p90: number;
+}
+
+/** One timed call, and the round in which it ran: rows that share a round ran next to each other. */
+export interface Sample {
+  readonly round: number;
+  /** Milliseconds a call. */
+  readonly ms: number;
+}
+
+export const CONFIDENCE = 0.95;
+
+/**
+ * The p-quantile, linear between order statistics (type 7 of Hyndman and Fan 1996, as in NumPy and R).
+ *
+ * @throws {RangeError} for no values.
+ */
+export function quantile(values: readonly number[], p: number): number {
+  if (values.length === 0) throw new RangeError('quantile: no values');
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * p;
+  const low = Math.floor(at);
+  const high = Math.min(low + 1, sorted.length - 1);
+  return sorted[low]! + (sorted[high]! - sorted[low]!) * (at - low);
+}
+
+/** The median with its order-statistic interval; below 6 samples the widest one there is, with its coverage. */
+export function medianEstimate(values: readonly number[], confidence = CONFIDENCE): Estimate {
+  const sorted = [...values].sort((a, b) => a - b);
+  const n = sorted.length;
+  const { k, coverage } = orderRank(n, confidence);
+  return { median: quantile(sorted, 0.5), low: sorted[k - 1]!, high: sorted[n - k]!, coverage, n };
+}
+
+export function summarize(values: readonly number[]): Summary {
+  return { ...medianEstimate(values), p10: quantile(values, 0.1), p90: quantile(values, 0.9) };
+}
+
+/**
+ * `a / b` within one run: the median of the ratios of samples of the same round, with its order-statistic
+ * interval. A slow minute hits both samples of a round and leaves their ratio alone.
+ *
+ * @returns `undefined` when no round has both.
+ */
+export function pairedRatio(
+  a: readonly Sample[],
+  b: readonly Sample[],
+  confidence = CONFIDENCE,
+): Estimate | undefined {
+  const partner = new Map(b.map(({ round, ms }) => [round, ms]));
+  const ratios = a.flatMap(({ round, ms }) => {
+    const other = partner.get(round);
+    return other === undefined || other <= 0 ? [] : [ms / other];
+  });
+  return ratios.length === 0 ? undefined : medianEstimate(ratios, confidence);
+}
+
+/**
+ * `a / b` between two runs, where no sample of one has a partner in the other: the ratio of medians; its interval
+ * joins the ends of two intervals of √confidence each, so it covers at least `confidence`.
+ */
+export function unpairedRatio(a: readonly number[], b: readonly number[], confidence = CONFIDENCE): Estimate {
+  const each = Math.sqrt(confidence);
+  const [top, bottom] = [medianEstimate(a, each), medianEstimate(b, each)];
+  return {
+    median: top.median / bottom.median,
+    low: top.low / bottom.high,
+    high: top.high / bottom.low,
+    coverage: top.coverage * bottom.coverage,
+    n: Math.min(top.n, bottom.n),
+  };
+}
+
+/** Half the width of the interval, relative to the median: what sampling tries to bring below a bound. */
+export function relativeHalfWidth({ low, high, median }: Estimate): number {
+  return median === 0 ? Infinity : (high - low) / 2 / Math.abs(median);
+}
+
+/** Whether an interval of full coverage leaves out 1: the two are told apart. Too few samples tell nothing apart. */
+export function differs({ low, high, coverage }: Interval): boolean {
+  return coverage >= CONFIDENCE && (low > 1 || high < 1);
+}
+
+/** The largest rank k whose interval [x_k, x_(n+1−k)] still covers the median with the confidence, at least 1. */
+export function orderRank(n: number, confidence: number): { readonly k: number; readonly coverage: number } {
+  if (n < 1) throw new RangeError('medianEstimate: no samples');
+  let tail = 0.5 ** n; // P(Bin(n, ½) < k), built up by the recurrence of binomial coefficients
+  let term = tail;
+  let best = { k: 1, coverage: Math.max(0, 1 - 2 * tail) };
+  for (let k = 2; k <= Math.floor((n + 1) / 2); k++) {
+    term *= (n - k + 2) / (k - 1);
+    tail += term;
+    if (1 - 2 * tail < confidence) break;
+    best = { k, coverage: 1 - 2 * tail };
+  }
+  return best;
+}
