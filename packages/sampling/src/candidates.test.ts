@@ -99,3 +99,12 @@ it('never empties: the best stays, and a note says so', () => {
   expect(candidates.takeNote()).toBe('would have removed every candidate; kept the best one');
   expect(candidates.takeNote()).toBeUndefined();
 });
+
+it('keeps what lies exactly on an edge, on the model’s array and on a list', () => {
+  for (const list of [false, true]) {
+    const candidates = load(3, 1, 0.5);
+    if (list) expect(candidates.size).toBe(3);
+    candidates.keepWithin(2);
+    expect([...candidates.ids.subarray(0, candidates.size)]).toEqual([0, 1]);
+  }
+});

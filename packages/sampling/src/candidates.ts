@@ -1,5 +1,5 @@
 import { SamplingError, show } from './errors.ts';
-import { listAll, selectTop, selectWithin } from './scan.ts';
+import { listAll, selectTop, selectWithin, shrinkTop } from './scan.ts';
 import { kthLargest } from './select.ts';
 
 /**
@@ -216,10 +216,8 @@ export class Candidates {
       return;
     }
     if (k >= this.#size) return;
-    const floor = this.#kth(k);
-    this.#marks.fill(0, 0, this.#size);
-    for (let i = 0; i < this.#size; i++) if (this.#logits[i]! >= floor) this.#marks[i] = 1;
-    this.#compact();
+    this.#size = shrinkTop(this.#ids, this.#logits, this.#size, k, this.#keys);
+    this.#weighed = false;
   }
 
   /** Keeps the candidates whose logit is at most `gap` below the best, and at least `minimum` (with ties). */

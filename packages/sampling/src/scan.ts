@@ -56,6 +56,33 @@ export function selectTop(
   return size > k ? compactAbove(ids, logits, size, kthOf(logits, size, k, keys)) : size;
 }
 
+/** {@link selectTop} in place, on a list whose logits are known to be finite. Returns the new size. */
+export function shrinkTop(
+  ids: Uint32Array,
+  logits: Float64Array,
+  size: number,
+  k: number,
+  keys: Float64Array,
+): number {
+  const slack = Math.max(3 * k, 64);
+  let full = k + slack;
+  let floor = -Infinity;
+  let write = 0;
+  for (let read = 0; read < size; read++) {
+    const logit = logits[read]!;
+    if (logit < floor) continue;
+    if (write === full) {
+      floor = kthOf(logits, write, k, keys);
+      write = compactAbove(ids, logits, write, floor);
+      full = write + slack;
+      if (logit < floor) continue;
+    }
+    ids[write] = ids[read]!;
+    logits[write++] = logit;
+  }
+  return write > k ? compactAbove(ids, logits, write, kthOf(logits, write, k, keys)) : write;
+}
+
 /** Tokens at most `gap` below the best, in two reads: the maximum, then what is near it. */
 export function selectWithin(
   source: Float32Array,

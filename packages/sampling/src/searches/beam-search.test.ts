@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type BatchStep, beamSearch, draw, type Filter, noRepeatNgram, xtc } from '../index.ts';
+import { type BatchStep, beamSearch, defineFilter, draw, type Filter, noRepeatNgram, xtc } from '../index.ts';
 import { allSequences, createMarkov } from '../testing/markov.ts';
 
 describe('wide enough, it is exhaustive', () => {
@@ -130,6 +130,33 @@ it('applies rules to each beam by its own text', async () => {
   for (const { ids } of await beamSearch(model.step, { prompt: [0], beams: 4, maxTokens: 5, filters })) {
     expect(new Set([0, ...ids]).size).toBe(6);
   }
+});
+
+it('lets a sequence end only if the end is among the best continuations of the beam', async () => {
+  // the end (0) is second to token 1, so with one beam it does not count, though it would score better
+  const step: BatchStep = (sequences) =>
+    sequences.map((ids) => Float32Array.from(ids.length === 1 ? [0.4, 0.6, 0] : [0, 0.5, 0.5], Math.log));
+  const run = async (beams: number) =>
+    (await beamSearch(step, { prompt: [1], beams, maxTokens: 2, endIds: [0], lengthPenalty: 0 }))[0]!;
+  expect((await run(1)).ids).toEqual([1, 1]);
+  expect((await run(2)).ids).toEqual([0]);
+});
+
+it('gives every beam its own memory of the rules', async () => {
+  const model = createMarkov(9, 5);
+  let compared = 0;
+  const remembers = defineFilter<{ ids: number[] }>({
+    name: 'remembers',
+    options: {},
+    start: () => ({ ids: [] }),
+    apply(_, { ids, promptLength }, state) {
+      expect(state.ids).toEqual(ids.slice(promptLength));
+      compared++;
+    },
+    accept: (id, _, state) => void state.ids.push(id),
+  });
+  await beamSearch(model.step, { prompt: [0], beams: 4, maxTokens: 6, filters: [remembers] });
+  expect(compared).toBeGreaterThan(15);
 });
 
 it('stops between steps when told to', async () => {

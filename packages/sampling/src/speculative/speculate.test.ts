@@ -19,14 +19,16 @@ import { allSequences, createMarkov, type Markov } from '../testing/markov.ts';
 import { chiSquare, tally } from '../testing/tools.ts';
 
 /** A target with a cache: checks that it is called as one is. */
-function cached(model: Markov): { readonly verify: VerifyStep; readonly cache: number[] } {
+function cached(model: Markov): { readonly verify: VerifyStep; readonly given: () => number } {
   const cache: number[] = [];
+  let given = 0;
   return {
-    cache,
+    given: () => given,
     verify(ids, { position, rows }) {
       expect(position).toBeLessThanOrEqual(cache.length);
       cache.length = position;
       cache.push(...ids);
+      given += ids.length;
       return ids.slice(-rows).map((id) => model.row(id));
     },
   };
@@ -96,12 +98,14 @@ it('needs fewer runs of the target the better the drafts are, and counts them', 
   const sampler = () => createSampler(chain(topK(3), draw()), { seed: 5 });
   const options = { prompt: [0], sampler: sampler(), maxTokens: 60, draftLength: 4 };
   const drafter = draftModel((ids) => model.row(ids.at(-1)!), sampler());
-  const run = speculate(cached(model).verify, { ...options, drafter });
+  const { verify, given } = cached(model);
+  const run = speculate(verify, { ...options, drafter });
   const origins = [];
   for await (const { origin } of run) origins.push(origin);
   const { speculation } = run.summary;
   // the drafter is the target itself, so every draft is accepted: 5 tokens a run
   expect(speculation).toEqual({ rounds: 12, proposed: 48, accepted: 48 });
+  expect(given()).toBe(60); // no token is run twice
   expect(origins.slice(0, 5)).toEqual(['drafted', 'drafted', 'drafted', 'drafted', 'extra']);
 });
 
