@@ -1,4 +1,3 @@
-import { sizeOf } from '../axes.ts';
 import { ShapeError } from '../errors.ts';
 import { defineOp, run, type ShapedInput } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
@@ -56,8 +55,12 @@ export type GateKind = 'silu' | 'gelu' | 'gelu-tanh';
 export const gatedOp = defineOp<{ gate: Tensor; up: Tensor }, { kind: GateKind }>({
   name: 'gated',
   outputs({ gate, up }) {
-    if (sizeOf(gate.shape) !== sizeOf(broadcast('gated', gate, up, ['gate', 'up'])))
-      throw mismatch('gated', gate, up, ['gate', 'up']);
+    if (gate.shape.join() !== up.shape.join()) {
+      throw new ShapeError('gated', 'gate and up must have the same shape', [
+        { name: 'gate', axes: [], shape: gate.shape },
+        { name: 'up', axes: [], shape: up.shape },
+      ]);
+    }
     return [f32(gate.shape)];
   },
   reference({ gate, up }, { kind }) {
@@ -118,27 +121,17 @@ export function geglu<Axes extends string>(
   return run(gatedOp, { gate, up }, { kind: kind === 'exact' ? 'gelu' : 'gelu-tanh' })[0] as Tensor<Axes>;
 }
 
-function broadcast(
-  op: string,
-  a: ShapedInput,
-  b: ShapedInput,
-  names: readonly [string, string] = ['a', 'b'],
-): readonly number[] {
+function broadcast(op: string, a: ShapedInput, b: ShapedInput): readonly number[] {
   const tail = a.shape.slice(Math.max(0, a.shape.length - b.shape.length));
   if (b.shape.length > a.shape.length || tail.some((size, i) => size !== b.shape[i]))
-    throw mismatch(op, a, b, names);
+    throw mismatch(op, a, b);
   return a.shape;
 }
 
-function mismatch(
-  op: string,
-  a: ShapedInput,
-  b: ShapedInput,
-  [first, second]: readonly [string, string],
-): ShapeError {
-  return new ShapeError(op, `${second} must have the shape of ${first} or of its last axes`, [
-    { name: first, axes: [], shape: a.shape },
-    { name: second, axes: [], shape: b.shape },
+function mismatch(op: string, a: ShapedInput, b: ShapedInput): ShapeError {
+  return new ShapeError(op, 'b must have the shape of a or of its last axes', [
+    { name: 'a', axes: [], shape: a.shape },
+    { name: 'b', axes: [], shape: b.shape },
   ]);
 }
 

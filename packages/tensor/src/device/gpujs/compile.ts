@@ -11,6 +11,8 @@ export interface Compiled {
 
 const MOST_KERNELS = 512;
 
+const ELSEWHERE = 'A device never runs elsewhere than it says. Choose another device.';
+
 /** gpu.js stops a loop with a run-time bound here, without a word; its default is 1000. */
 const LOOP_LIMIT = 2 ** 24;
 
@@ -87,6 +89,8 @@ export class KernelCache {
   }
 
   #create(step: KernelStep, argumentTypes: readonly string[]): GpujsKernel {
+    const refused = (what: string, why: string): DeviceError =>
+      new DeviceError(`gpujs:${this.#mode}`, what, [why], ELSEWHERE);
     const constants: Record<string, number | Float32Array> = { ...step.constants };
     const constantTypes: Record<string, string> = {};
     for (const [name, value] of Object.entries(constants))
@@ -104,24 +108,17 @@ export class KernelCache {
       functions: [...(step.helpers ?? [])],
       precision: 'single',
       loopMaxIterations: LOOP_LIMIT,
-      onRequestFallback: () => {
-        throw this.#refused(step, 'gpu.js wanted to run it on the CPU instead');
+      onRequestFallback(this: GpujsBackend) {
+        const why = this.fallbackReason ?? 'gpu.js gives no reason';
+        throw refused(`gpu.js would run kernel "${step.name}" on the CPU instead`, why);
       },
-      onRequestSwitchKernel: () => {
-        throw this.#refused(step, 'gpu.js wanted to compile it for other argument types');
+      onRequestSwitchKernel(reasons: readonly { readonly type: string }[]) {
+        const why = reasons.map(({ type }) => type).join(', ');
+        throw refused(`gpu.js would compile kernel "${step.name}" for other arguments`, why);
       },
     });
     this.#prepare?.(kernel.kernel);
     return kernel;
-  }
-
-  #refused(step: KernelStep, what: string): DeviceError {
-    return new DeviceError(
-      `gpujs:${this.#mode}`,
-      `refused a fallback in kernel "${step.name}"`,
-      [what],
-      'A device never runs elsewhere than it says. Choose another device.',
-    );
   }
 
   #trim(): void {
@@ -132,6 +129,13 @@ export class KernelCache {
       this.#bytes -= bytes;
     }
   }
+}
+
+/** What went wrong in gpu.js with a step, as the error of the device. */
+export function kernelFailed(mode: GpujsMode, step: KernelStep, error: unknown): DeviceError {
+  if (DeviceError.isInstance(error)) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new DeviceError(`gpujs:${mode}`, `gpu.js cannot run kernel "${step.name}"`, message.split('\n'));
 }
 
 /** Threads of a step, without trailing ones. */
@@ -159,7 +163,7 @@ export function checkRan(compiled: Compiled, mode: GpujsMode, step: KernelStep):
       `gpujs:${mode}`,
       `kernel "${step.name}" ran on ${ran}`,
       backend.fallbackReason ? [backend.fallbackReason] : [],
-      'A device never runs elsewhere than it says. Choose another device.',
+      ELSEWHERE,
     );
   }
   return ran;

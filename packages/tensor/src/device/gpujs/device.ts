@@ -2,8 +2,9 @@ import { DeviceError } from '../../errors.ts';
 import type { Op } from '../../op.ts';
 import type { Device, DeviceBuffer, DType, MemoryCounters, OpCall } from '../device.ts';
 import { checkWrite, MemoryLedger } from '../memory.ts';
+import { kernelFailed } from './compile.ts';
 import type { Engine, LaunchArgument, Store } from './engine.ts';
-import type { KernelArgument, KernelPlan } from './plan.ts';
+import type { KernelArgument, KernelPlan, KernelStep } from './plan.ts';
 import { planOf } from './plans.ts';
 
 /** Ids and positions are floats to gpu.js, so the dtype only decides what `read` returns. */
@@ -136,7 +137,7 @@ export class GpujsDevice implements Device {
           if (!part) remember(step.name, this.#engine.allocate(0));
           continue;
         }
-        const result = this.#engine.launch(step, args, into);
+        const result = this.#attempt(step, args, into);
         if (!part) remember(step.name, result);
       }
       return plan.outputs.map((name) => {
@@ -151,6 +152,14 @@ export class GpujsDevice implements Device {
     function remember(name: string, store: Store): void {
       made.set(name, store);
       stores.set(name, store);
+    }
+  }
+
+  #attempt(step: KernelStep, args: readonly LaunchArgument[], into: Store | undefined): Store {
+    try {
+      return this.#engine.launch(step, args, into);
+    } catch (error) {
+      throw kernelFailed(this.#engine.target.mode, step, error);
     }
   }
 

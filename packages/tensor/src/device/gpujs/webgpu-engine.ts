@@ -1,4 +1,4 @@
-import { checkRan, KernelCache } from './compile.ts';
+import { checkRan, KernelCache, kernelFailed } from './compile.ts';
 import type { Engine, LaunchArgument, Store } from './engine.ts';
 import { isEmulated } from './gl-engine.ts';
 import type { Gpujs } from './library.ts';
@@ -141,7 +141,11 @@ export class WebgpuEngine implements Engine {
 
   launch(step: KernelStep, args: readonly LaunchArgument[], into?: Store): WebgpuStore {
     const store: WebgpuStore = { length: step.length };
-    this.#then(store, () => this.#run(step, args, store));
+    this.#then(store, () =>
+      this.#run(step, args, store).catch((error) => {
+        throw kernelFailed('webgpu', step, error);
+      }),
+    );
     if (!into) return store;
     this.write(into, step.part!.at, store, 0, step.length);
     this.free(store);
