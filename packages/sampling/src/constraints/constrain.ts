@@ -41,63 +41,87 @@ export function constrain(matcher: Matcher, { pieces, endIds = [] }: ConstrainOp
     );
   }
   checkIds('constrain', 'endIds', endIds);
-  const vocabulary = new Vocabulary(pieces, endIds);
-  const masks = new Map<number, Uint8Array>();
-  const places = new WeakMap<ConstraintState, { read: number; at: number; ended: boolean }>();
-
-  const maskOf = (at: number): Uint8Array => {
-    let mask = masks.get(at);
-    if (!mask) {
-      mask = vocabulary.allowed(matcher, at);
-      if (matcher.accepts(at)) for (const id of endIds) mask[id] = 1;
-      if (masks.size === remembered) masks.delete(masks.keys().next().value!);
-      masks.set(at, mask);
-    }
-    return mask;
-  };
-  const follow = (state: ConstraintState): { readonly at: number; readonly ended: boolean } => {
-    const place = places.get(state) ?? { read: 0, at: matcher.start, ended: false };
-    places.set(state, place);
-    for (; place.read < state.accepted.length; place.read++) {
-      const id = state.accepted[place.read]!;
-      if (endIds.includes(id) && matcher.accepts(place.at)) place.ended = true;
-      else place.at = place.ended ? -1 : vocabulary.advance(matcher, place.at, id);
-      if (place.at < 0) {
-        const before = vocabulary.text(state.accepted.slice(0, place.read));
-        throw new ConstraintError('constrain', `token ${id} breaks the ${matcher.name}`, before);
-      }
-    }
-    return place;
-  };
-
+  const follower = new Follower(matcher, new Vocabulary(pieces, endIds));
   return defineFilter<ConstraintState>({
     name: 'constrain',
     options: { matcher: matcher.name },
     start: () => ({ accepted: [] }),
     apply(candidates, _context, state) {
-      const { at, ended } = follow(state);
-      const mask = maskOf(at);
+      const { at, ended } = follower.follow(state);
+      const mask = follower.mask(at);
       const { ids, size } = candidates;
       let some = false;
       for (let i = 0; i < size && !some; i++) some = mask[ids[i]!] === 1;
-      if (!some || ended) {
-        const complete = matcher.accepts(at) ? 'the text is complete and' : `the ${matcher.name} allows`;
-        const reason = matcher.accepts(at)
-          ? `${complete} nothing may follow, and there is no end token among the candidates`
-          : `${complete} none of the ${size} candidates; ${expected(matcher, at)}`;
-        throw new ConstraintError('constrain', reason, vocabulary.text(state.accepted));
-      }
+      if (!some || ended) follower.refuse(state, at, size);
       candidates.retain((i) => mask[ids[i]!] === 1);
     },
     accept(id, _context, state) {
       state.accepted.push(id);
-      follow(state);
+      follower.follow(state);
     },
     finished(state) {
-      const { at, ended } = follow(state);
-      return ended || (endIds.length === 0 && matcher.accepts(at) && !maskOf(at).includes(1));
+      const { at, ended } = follower.follow(state);
+      return ended || (endIds.length === 0 && matcher.accepts(at) && !follower.mask(at).includes(1));
     },
   });
+}
+
+/** Where in the matcher a sequence stands. */
+interface Place {
+  /** Accepted tokens that were followed. */
+  read: number;
+  /** State of the matcher. */
+  at: number;
+  /** An end token came. */
+  ended: boolean;
+}
+
+/** Follows sequences through a matcher, and remembers which tokens its states allow. */
+class Follower {
+  readonly #matcher: Matcher;
+  readonly #vocabulary: Vocabulary;
+  readonly #masks = new Map<number, Uint8Array>();
+  readonly #places = new WeakMap<ConstraintState, Place>();
+
+  constructor(matcher: Matcher, vocabulary: Vocabulary) {
+    this.#matcher = matcher;
+    this.#vocabulary = vocabulary;
+  }
+
+  /** `[V]`: 1 for each token that may come in this state, end tokens included. */
+  mask(at: number): Uint8Array {
+    const known = this.#masks.get(at);
+    if (known) return known;
+    const mask = this.#vocabulary.allowed(this.#matcher, at);
+    if (this.#matcher.accepts(at)) for (const id of this.#vocabulary.endIds) mask[id] = 1;
+    if (this.#masks.size === remembered) this.#masks.delete(this.#masks.keys().next().value!);
+    this.#masks.set(at, mask);
+    return mask;
+  }
+
+  follow(state: ConstraintState): Readonly<Place> {
+    const matcher = this.#matcher;
+    const place = this.#places.get(state) ?? { read: 0, at: matcher.start, ended: false };
+    this.#places.set(state, place);
+    for (; place.read < state.accepted.length; place.read++) {
+      const id = state.accepted[place.read]!;
+      if (this.#vocabulary.endIds.includes(id) && matcher.accepts(place.at)) place.ended = true;
+      else place.at = place.ended ? -1 : this.#vocabulary.advance(matcher, place.at, id);
+      if (place.at < 0) {
+        const before = this.#vocabulary.text(state.accepted.slice(0, place.read));
+        throw new ConstraintError('constrain', `token ${id} breaks the ${matcher.name}`, before);
+      }
+    }
+    return place;
+  }
+
+  refuse(state: ConstraintState, at: number, candidates: number): never {
+    const matcher = this.#matcher;
+    const problem = matcher.accepts(at)
+      ? 'the text is complete and nothing may follow, and there is no end token among the candidates'
+      : `the ${matcher.name} allows none of the ${candidates} candidates; ${expected(matcher, at)}`;
+    throw new ConstraintError('constrain', problem, this.#vocabulary.text(state.accepted));
+  }
 }
 
 /** The bytes that could come next, for a message. */

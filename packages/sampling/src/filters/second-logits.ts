@@ -1,7 +1,8 @@
 import { SamplingError, show } from '../errors.ts';
 
 /**
- * The second row of logits that a rule compares with. @returns `logSumExp` of the row.
+ * Checks the second row of logits that a rule compares with.
+ *
  * @throws {SamplingError} if the step did not give it, or it is of another vocabulary.
  */
 export function checkSecondLogits(

@@ -6,6 +6,7 @@ export interface TinyLlama {
   forward(id: number, position: number): Float32Array;
 }
 
+/** Longer than functions here usually are: the whole model in one place, to be read against run.c. */
 export function readLlama2c(bytes: Uint8Array): TinyLlama {
   const { buffer } = Uint8Array.from(bytes);
   const header = new Int32Array(buffer, 0, 7);
