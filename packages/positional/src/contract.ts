@@ -1,12 +1,13 @@
-import type {
-  BiasPositions,
-  InputEncoding,
-  NoEncoding,
-  PositionBias,
-  Positions,
-  RotaryLayout,
-  Rotation,
-  Tensor,
+import {
+  type BiasPositions,
+  type InputEncoding,
+  type NoEncoding,
+  type PositionBias,
+  type Positions,
+  type RotaryLayout,
+  type Rotation,
+  type Tensor,
+  ValueError,
 } from '@headwise/tensor';
 
 /** Where an encoding comes from. */
@@ -38,19 +39,34 @@ export interface EncodingAbout<Name extends string = string> {
   readonly dependsOnLength?: boolean;
 }
 
-/** A function from options to an encoding, with what there is to say about it in `about`. */
+/** Every option with its default; `undefined` where there is none, or it follows from another. */
+export type DefaultsOf<Options> = { readonly [Key in keyof Options]-?: Options[Key] | undefined };
+
+/** A function from options to an encoding, with what there is to say about it, for menus, tables and forms. */
 export type EncodingFactory<Name extends string, Options extends object, Encoding> = ((
   ...options: Record<never, never> extends Options ? [options?: Options] : [options: Options]
-) => Encoding) & { readonly about: EncodingAbout<Name> };
+) => Encoding) & { readonly about: EncodingAbout<Name>; readonly defaults: DefaultsOf<Options> };
 
-/** Joins the factory of an encoding with what there is to say about it. */
+/**
+ * Joins the factory of an encoding with what there is to say about it.
+ *
+ * @returns a factory that refuses options it does not know: `theta` for `base` would otherwise go unnoticed
+ */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineEncoding<const Name extends string, Options extends object, Encoding>(
   about: EncodingAbout<Name>,
+  defaults: DefaultsOf<NoInfer<Options>>,
   create: (options: Options) => Encoding,
 ): EncodingFactory<Name, Options, Encoding> {
-  const factory = (options: Options = {} as Options): Encoding => create(options);
-  return Object.assign(factory, { about }) as EncodingFactory<Name, Options, Encoding>;
+  const factory = (options: Options = {} as Options): Encoding => {
+    for (const key of Object.keys(options)) {
+      if (Object.hasOwn(defaults, key)) continue;
+      const known = Object.keys(defaults).join(', ') || 'none';
+      throw new ValueError(about.name, 'options', `must be among ${known}`, key);
+    }
+    return create(options);
+  };
+  return Object.assign(factory, { about, defaults }) as EncodingFactory<Name, Options, Encoding>;
 }
 
 /** How fast the pairs of a head turn. */

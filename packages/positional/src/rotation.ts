@@ -26,6 +26,14 @@ export interface RotationOptions {
   readonly layout?: RotaryLayout | undefined;
 }
 
+/** What they are where nothing is said. */
+export const rotationDefaults = {
+  base: 10_000,
+  fraction: undefined,
+  width: undefined,
+  layout: 'half',
+} as const satisfies { readonly [Key in keyof RotationOptions]-?: RotationOptions[Key] };
+
 /** What makes one rotation different from the others. */
 export interface RotationRule {
   readonly name: string;

@@ -12,21 +12,22 @@ import type { RotationOptions } from '../rotation.ts';
 import { type RotaryFamily, rotaryFamilies } from './families.ts';
 import { entryOf, Fields, type HuggingFaceConfig, isDictionary, OP } from './read.ts';
 
-/** What one `rope_type` makes of its fields. */
-type Scaling = (scaling: Fields, config: Fields, common: CommonOptions) => RotaryEncoding;
-
-/** What every type of scaling is given; `length` matters to those that depend on it. */
-interface CommonOptions extends RotationOptions {
-  readonly length: number | undefined;
-}
+/** What one `rope_type` makes of its fields; `length` matters to those that depend on it. */
+type Scaling = (
+  scaling: Fields,
+  config: Fields,
+  common: RotationOptions,
+  length: number | undefined,
+) => RotaryEncoding;
 
 const scalings: Readonly<Record<string, Scaling>> = {
   default: (_, __, common) => rotary(common),
   linear: (scaling, _, common) => linear({ ...common, factor: factorOf(scaling) }),
   ntk: (scaling, _, common) => ntkAware({ ...common, factor: factorOf(scaling) }),
-  dynamic: (scaling, config, common) =>
+  dynamic: (scaling, config, common, length) =>
     dynamicNtk({
       ...common,
+      length,
       factor: factorOf(scaling),
       originalLength:
         config.count('max_position_embeddings') ??
@@ -109,7 +110,7 @@ export function ropeEncoding(config: HuggingFaceConfig, layerType: string, lengt
   }
   const D = headWidth(fields, layerType);
   const common = commonOptions(fields, scaling, family, layerType);
-  const encoding = create(scaling, fields, { ...common, length });
+  const encoding = create(scaling, fields, common, length);
   // a fault in the configuration is named here, not at the first token
   encoding.spectrum(D);
   return encoding;
@@ -240,7 +241,7 @@ function stretchOf(scaling: Fields, config: Fields, originalLength: number): num
   return longest / originalLength;
 }
 
-function yarnOf(scaling: Fields, config: Fields, common: CommonOptions): RotaryEncoding {
+function yarnOf(scaling: Fields, config: Fields, common: RotationOptions): RotaryEncoding {
   const originalLength = originalLengthOf(scaling, config);
   return yarn({
     ...common,
@@ -255,7 +256,12 @@ function yarnOf(scaling: Fields, config: Fields, common: CommonOptions): RotaryE
   });
 }
 
-function longropeOf(scaling: Fields, config: Fields, common: CommonOptions): RotaryEncoding {
+function longropeOf(
+  scaling: Fields,
+  config: Fields,
+  common: RotationOptions,
+  length: number | undefined,
+): RotaryEncoding {
   const originalLength = originalLengthOf(scaling, config);
   const [short, long] = [scaling.number('short_mscale'), scaling.number('long_mscale')];
   if (short !== long) {
@@ -264,6 +270,7 @@ function longropeOf(scaling: Fields, config: Fields, common: CommonOptions): Rot
   }
   return longrope({
     ...common,
+    length,
     originalLength,
     shortFactors: scaling.numbers('short_factor') ?? scaling.missing('short_factor', 'one divisor a pair'),
     longFactors: scaling.numbers('long_factor') ?? scaling.missing('long_factor', 'one divisor a pair'),

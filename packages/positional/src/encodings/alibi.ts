@@ -40,6 +40,7 @@ export const alibi = /* @__PURE__ */ defineEncoding(
       arxiv: '2108.12409',
     },
   },
+  { maxBias: 8, slopes: undefined },
   ({ maxBias = 8, slopes: given }: AlibiOptions): ScoreBias => {
     mustBePositive('alibi', 'maxBias', maxBias);
     given?.forEach((slope, h) => {

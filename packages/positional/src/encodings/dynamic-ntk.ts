@@ -1,6 +1,6 @@
 import { mustBePositive, mustBeWhole } from '../checks.ts';
 import { defineEncoding, type RotaryEncoding } from '../contract.ts';
-import { createRotation, inverseFrequencies, type RotationOptions } from '../rotation.ts';
+import { createRotation, inverseFrequencies, type RotationOptions, rotationDefaults } from '../rotation.ts';
 import { raisedBase } from './ntk-aware.ts';
 
 /** Options of dynamic NTK scaling. */
@@ -46,11 +46,12 @@ export const dynamicNtk = /* @__PURE__ */ defineEncoding(
     },
     dependsOnLength: true,
   },
+  { factor: undefined, originalLength: undefined, length: undefined, ...rotationDefaults },
   ({
     factor,
     originalLength: M,
     length: fixed,
-    base = 10_000,
+    base = rotationDefaults.base,
     ...rest
   }: DynamicNtkOptions): RotaryEncoding => {
     mustBePositive('dynamic-ntk', 'factor', factor);

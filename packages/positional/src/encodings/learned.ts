@@ -36,6 +36,7 @@ export const learned = /* @__PURE__ */ defineEncoding(
       arxiv: '1705.03122',
     },
   },
+  { table: undefined, offset: 0 },
   ({ table, offset = 0 }: LearnedOptions): TableEncoding => {
     const { N, E: width } = bindAxes('learned', { table: [table, 'N E'] });
     mustBeWhole('learned', 'offset', offset, 0);

@@ -1,6 +1,6 @@
 import { mustBePositive } from '../checks.ts';
 import { defineEncoding, type RotaryEncoding } from '../contract.ts';
-import { createRotation, inverseFrequencies, type RotationOptions } from '../rotation.ts';
+import { createRotation, inverseFrequencies, type RotationOptions, rotationDefaults } from '../rotation.ts';
 
 /** Options of position interpolation. */
 export interface LinearOptions extends RotationOptions {
@@ -33,7 +33,8 @@ export const linear = /* @__PURE__ */ defineEncoding(
       arxiv: '2306.15595',
     },
   },
-  ({ factor, base = 10_000, ...rest }: LinearOptions): RotaryEncoding => {
+  { factor: undefined, ...rotationDefaults },
+  ({ factor, base = rotationDefaults.base, ...rest }: LinearOptions): RotaryEncoding => {
     mustBePositive('linear', 'factor', factor);
     return createRotation(
       { name: 'linear', frequencies: (R) => inverseFrequencies(base, R).map((f) => f / factor) },

@@ -1,6 +1,6 @@
 import { must, mustBePositive } from '../checks.ts';
 import { defineEncoding, type RotaryEncoding } from '../contract.ts';
-import { createRotation, inverseFrequencies, type RotationOptions } from '../rotation.ts';
+import { createRotation, inverseFrequencies, type RotationOptions, rotationDefaults } from '../rotation.ts';
 
 /** Options of Llama 3.1's scaling. */
 export interface Llama3Options extends RotationOptions {
@@ -37,9 +37,16 @@ export const llama3 = /* @__PURE__ */ defineEncoding(
     summary: 'Slows pairs that turn less than once over the trained length, keeps fast ones, blends between.',
     paper: { title: 'The Llama 3 Herd of Models', authors: 'Llama team', year: 2024, arxiv: '2407.21783' },
   },
+  {
+    factor: undefined,
+    originalLength: undefined,
+    lowFrequencyFactor: 1,
+    highFrequencyFactor: 4,
+    ...rotationDefaults,
+  },
   (options: Llama3Options): RotaryEncoding => {
     const { factor, originalLength, lowFrequencyFactor: low = 1, highFrequencyFactor: high = 4 } = options;
-    const { base = 10_000, fraction, width, layout } = options;
+    const { base = rotationDefaults.base, fraction, width, layout } = options;
     mustBePositive('llama3', 'factor', factor);
     mustBePositive('llama3', 'originalLength', originalLength);
     mustBePositive('llama3', 'lowFrequencyFactor', low);

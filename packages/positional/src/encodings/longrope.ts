@@ -1,6 +1,6 @@
 import { must, mustBePositive, mustBeWhole } from '../checks.ts';
 import { defineEncoding, type RotaryEncoding } from '../contract.ts';
-import { createRotation, inverseFrequencies, type RotationOptions } from '../rotation.ts';
+import { createRotation, inverseFrequencies, type RotationOptions, rotationDefaults } from '../rotation.ts';
 
 /** Options of LongRoPE. */
 export interface LongropeOptions extends RotationOptions {
@@ -49,10 +49,19 @@ export const longrope = /* @__PURE__ */ defineEncoding(
     },
     dependsOnLength: true,
   },
+  {
+    shortFactors: undefined,
+    longFactors: undefined,
+    originalLength: undefined,
+    factor: 1,
+    attentionFactor: undefined,
+    length: undefined,
+    ...rotationDefaults,
+  },
   (options: LongropeOptions): RotaryEncoding => {
     checkLongrope(options);
     const { shortFactors, longFactors, originalLength: L0, length: fixed } = options;
-    const { base = 10_000, fraction, width, layout } = options;
+    const { base = rotationDefaults.base, fraction, width, layout } = options;
     return createRotation(
       {
         name: 'longrope',

@@ -21,5 +21,6 @@ export const none = /* @__PURE__ */ defineEncoding(
       arxiv: '2305.19466',
     },
   },
+  {},
   (_: Record<never, never>): NoEncoding => ({ kind: 'none', name: 'none' }),
 );

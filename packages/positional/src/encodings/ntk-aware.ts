@@ -1,6 +1,6 @@
 import { must, mustBePositive } from '../checks.ts';
 import { defineEncoding, type RotaryEncoding } from '../contract.ts';
-import { createRotation, inverseFrequencies, type RotationOptions } from '../rotation.ts';
+import { createRotation, inverseFrequencies, type RotationOptions, rotationDefaults } from '../rotation.ts';
 
 /** Options of NTK-aware scaling. */
 export interface NtkAwareOptions extends RotationOptions {
@@ -34,7 +34,8 @@ export const ntkAware = /* @__PURE__ */ defineEncoding(
       url: 'https://www.reddit.com/r/LocalLLaMA/comments/14lz7j5/',
     },
   },
-  ({ factor, base = 10_000, ...rest }: NtkAwareOptions): RotaryEncoding => {
+  { factor: undefined, ...rotationDefaults },
+  ({ factor, base = rotationDefaults.base, ...rest }: NtkAwareOptions): RotaryEncoding => {
     mustBePositive('ntk-aware', 'factor', factor);
     return createRotation(
       {

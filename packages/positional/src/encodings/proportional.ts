@@ -1,6 +1,6 @@
 import { must, mustBePositive, mustBeWhole } from '../checks.ts';
 import { defineEncoding, type RotaryEncoding } from '../contract.ts';
-import { checkRotationOptions, createRotation, type RotationOptions } from '../rotation.ts';
+import { checkRotationOptions, createRotation, type RotationOptions, rotationDefaults } from '../rotation.ts';
 
 /** Options of proportional RoPE. */
 export interface ProportionalOptions extends Omit<RotationOptions, 'width'> {
@@ -33,7 +33,13 @@ export const proportional = /* @__PURE__ */ defineEncoding(
       url: 'https://github.com/huggingface/transformers/blob/main/src/transformers/modeling_rope_utils.py',
     },
   },
-  ({ factor = 1, base = 10_000, fraction = 1, layout }: ProportionalOptions): RotaryEncoding => {
+  { factor: 1, base: rotationDefaults.base, fraction: 1, layout: rotationDefaults.layout },
+  ({
+    factor = 1,
+    base = rotationDefaults.base,
+    fraction = 1,
+    layout,
+  }: ProportionalOptions): RotaryEncoding => {
     mustBePositive('proportional', 'factor', factor);
     checkRotationOptions('proportional', { base, fraction, layout });
     return createRotation(

@@ -1,5 +1,5 @@
 import { defineEncoding, type RotaryEncoding } from '../contract.ts';
-import { createRotation, inverseFrequencies, type RotationOptions } from '../rotation.ts';
+import { createRotation, inverseFrequencies, type RotationOptions, rotationDefaults } from '../rotation.ts';
 
 /** Options of rotary position embedding. */
 export type RotaryOptions = RotationOptions;
@@ -35,6 +35,7 @@ export const rotary = /* @__PURE__ */ defineEncoding(
       arxiv: '2104.09864',
     },
   },
-  ({ base = 10_000, ...rest }: RotaryOptions): RotaryEncoding =>
+  rotationDefaults,
+  ({ base = rotationDefaults.base, ...rest }: RotaryOptions): RotaryEncoding =>
     createRotation({ name: 'rotary', frequencies: (R) => inverseFrequencies(base, R) }, { base, ...rest }),
 );

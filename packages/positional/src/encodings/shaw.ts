@@ -52,6 +52,7 @@ export const shaw = /* @__PURE__ */ defineEncoding(
       arxiv: '1803.02155',
     },
   },
+  { keys: undefined, values: undefined },
   ({ keys, values }: ShawOptions): ShawEncoding => {
     const { R } = bindAxes('shaw', { keys: [keys, 'R D'], ...(values && { values: [values, 'R Dv'] }) });
     must(

@@ -43,6 +43,7 @@ export const sinusoidal = /* @__PURE__ */ defineEncoding(
     summary: 'Adds a row of sines and cosines of falling frequency to each embedding.',
     paper: { title: 'Attention Is All You Need', authors: 'Vaswani et al.', year: 2017, arxiv: '1706.03762' },
   },
+  { base: 10_000, layout: 'interleaved', spacing: 'paper', offset: 0 },
   (options: SinusoidalOptions): TableEncoding => {
     checkSinusoidal(options);
     const tables = new PerDevice<RowTables>();

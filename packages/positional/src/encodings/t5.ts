@@ -54,6 +54,7 @@ export const t5 = /* @__PURE__ */ defineEncoding(
       arxiv: '1910.10683',
     },
   },
+  { table: undefined, bidirectional: false, maxDistance: 128 },
   ({ table, bidirectional = false, maxDistance = 128 }: T5Options): T5Bias => {
     const { N, H: heads } = bindAxes('t5', { table: [table, 'N H'] });
     const bucketOf = t5BucketFunction(N, { bidirectional, maxDistance });

@@ -1,6 +1,6 @@
 import { must, mustBePositive } from '../checks.ts';
 import { defineEncoding, type RotaryEncoding } from '../contract.ts';
-import { createRotation, inverseFrequencies, type RotationOptions } from '../rotation.ts';
+import { createRotation, inverseFrequencies, type RotationOptions, rotationDefaults } from '../rotation.ts';
 
 /** Options of xPos. */
 export interface XposOptions extends RotationOptions {
@@ -46,7 +46,14 @@ export const xpos = /* @__PURE__ */ defineEncoding(
       arxiv: '2212.10554',
     },
   },
-  ({ scaleBase = 512, gamma = 0.4, center = 0, base = 10_000, ...rest }: XposOptions): RotaryEncoding => {
+  { scaleBase: 512, gamma: 0.4, center: 0, ...rotationDefaults },
+  ({
+    scaleBase = 512,
+    gamma = 0.4,
+    center = 0,
+    base = rotationDefaults.base,
+    ...rest
+  }: XposOptions): RotaryEncoding => {
     mustBePositive('xpos', 'scaleBase', scaleBase);
     mustBePositive('xpos', 'gamma', gamma);
     must(Number.isFinite(center) && center >= 0, 'xpos', 'center', 'must be a finite number ≥ 0', center);

@@ -1,6 +1,6 @@
 import { must, mustBePositive } from '../checks.ts';
 import { defineEncoding, type RotaryEncoding } from '../contract.ts';
-import { createRotation, inverseFrequencies, type RotationOptions } from '../rotation.ts';
+import { createRotation, inverseFrequencies, type RotationOptions, rotationDefaults } from '../rotation.ts';
 
 /** Options of YaRN. */
 export interface YarnOptions extends RotationOptions {
@@ -51,10 +51,21 @@ export const yarn = /* @__PURE__ */ defineEncoding(
       arxiv: '2309.00071',
     },
   },
+  {
+    factor: undefined,
+    originalLength: undefined,
+    betaFast: 32,
+    betaSlow: 1,
+    truncate: true,
+    attentionFactor: undefined,
+    mscale: undefined,
+    mscaleAllDim: undefined,
+    ...rotationDefaults,
+  },
   (options: YarnOptions): RotaryEncoding => {
     checkYarn(options);
     const { factor, originalLength, betaFast = 32, betaSlow = 1, truncate = true } = options;
-    const { base = 10_000, fraction, width, layout } = options;
+    const { base = rotationDefaults.base, fraction, width, layout } = options;
     return createRotation(
       {
         name: 'yarn',
@@ -110,7 +121,14 @@ function yarnRamp(R: number, options: RampOptions): Float64Array {
 }
 
 function checkYarn(options: YarnOptions): void {
-  const { factor, originalLength, betaFast = 32, betaSlow = 1, base = 10_000, attentionFactor } = options;
+  const {
+    factor,
+    originalLength,
+    betaFast = 32,
+    betaSlow = 1,
+    base = rotationDefaults.base,
+    attentionFactor,
+  } = options;
   mustBePositive('yarn', 'factor', factor);
   mustBePositive('yarn', 'originalLength', originalLength);
   mustBePositive('yarn', 'betaSlow', betaSlow);
