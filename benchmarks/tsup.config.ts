@@ -1,3 +1,4 @@
 import { preset } from '../tooling/tsup.preset.ts';
 
-export default preset(['src/index.ts', 'src/cli.ts'], { format: ['esm'], platform: 'node' });
+// no declarations: nobody installs this package, and inside the workspace its sources are its types
+export default preset(['src/index.ts', 'src/cli.ts'], { format: ['esm'], platform: 'node', dts: false });
