@@ -105,7 +105,9 @@ function figure(chart: Chart): string {
 
 function tableHtml({ title, note, head, rows }: ReportTable): string {
   const cell = (text: string, column: number): string =>
-    column === 0 ? `<th scope="row">${escapeXml(text)}</th>` : `<td>${escapeXml(text)}</td>`;
+    column === 0
+      ? `<th scope="row">${escapeXml(text)}</th>`
+      : `<td${text.length < 24 ? ' class="short"' : ''}>${escapeXml(text)}</td>`;
   return `${title ? `<h3>${escapeXml(title)}</h3>` : ''}${note ? `<p class="muted">${escapeXml(note)}</p>` : ''}
 <div class="scroll"><table><thead><tr>${head.map((name) => `<th scope="col">${escapeXml(name)}</th>`).join('')}</tr></thead>
 <tbody>${rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('\n')}</tbody></table></div>`;

@@ -66,7 +66,7 @@ export function panelsOption(panels: readonly Panel[]): EChartsCoreOption {
     xAxis: panels.map((panel, gridIndex) => ({ ...axisOption(panel, 'x'), gridIndex })),
     yAxis: panels.map((panel, gridIndex) => ({ ...axisOption(panel, 'y'), gridIndex })),
     series: panels.flatMap((panel, index) => [
-      ...panel.series.flatMap((series) => seriesOption(series, index)),
+      ...panel.series.flatMap((series) => seriesOption(series, index, panel.box)),
       ...(panel.rules ?? []).map((y) => ruleOption(y, index)),
     ]),
     graphic: panels.flatMap(wordsOf),
@@ -176,7 +176,7 @@ function withoutZeros(text: string): string {
   return text.replace(/(\.\d*?)0+(?!\d)/, '$1').replace(/\.(?!\d)/, '');
 }
 
-function seriesOption(series: Series, index: number): object[] {
+function seriesOption(series: Series, index: number, box: Box): object[] {
   const { points, mark, label, faint } = series;
   const color = faint ? ink.muted.light : mark.tone.light;
   const shape = {
@@ -187,24 +187,29 @@ function seriesOption(series: Series, index: number): object[] {
     symbol: series.bare ? 'none' : mark.symbol,
     symbolSize: mark.symbol === 'rect' ? 8 : 10,
     itemStyle: series.open
-      ? { color: ink.page.light, borderColor: color, borderWidth: 2 }
-      : { color, borderColor: ink.page.light, borderWidth: 1 },
+      ? { color: ink.page.light, borderColor: color, borderWidth: 2, opacity: 1 }
+      : { color, borderColor: ink.page.light, borderWidth: 1, opacity: 1 },
     z: faint ? 1 : 3,
   };
   const written = {
     show: label !== '',
     formatter: `{mark|${mark.glyph}} {name|${label}}`,
-    rich: { mark: { color, fontSize: 12 }, name: { color: ink.text.light, fontSize: 12 } },
+    rich: {
+      mark: { color, fontSize: 12 },
+      name: {
+        color: ink.text.light,
+        fontSize: 12,
+        textBorderColor: ink.page.light,
+        textBorderWidth: 3,
+      },
+    },
     distance: 8,
   };
   const data = points.map(({ x, y }) => [x, y]);
+  // names stand in one column beside the panel, moved down where they would cover each other
+  const column = () => ({ x: box.left + box.width + 10, align: 'left', moveOverlap: 'shiftY' });
   const main = series.scattered
-    ? {
-        ...shape,
-        type: 'scatter',
-        data,
-        label: { ...written, formatter: `{name|${label}}`, position: 'right', offset: [0, -9] },
-      }
+    ? { ...shape, type: 'scatter', data, label: { ...written, position: 'right' }, labelLayout: column }
     : {
         ...shape,
         type: 'line',
@@ -212,7 +217,7 @@ function seriesOption(series: Series, index: number): object[] {
         step: series.step ? 'end' : false,
         lineStyle: { color, width: faint ? 1.5 : 2, type: mark.dash.length === 0 ? 'solid' : [...mark.dash] },
         endLabel: written,
-        labelLayout: { moveOverlap: 'shiftY' },
+        labelLayout: column,
       };
   return [main, ...intervalOption(series, color, index)];
 }

@@ -18,6 +18,7 @@ table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-num
 th,td{padding:.3rem .7rem .3rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid)}
 thead th{color:var(--muted);font-weight:600}
 tbody th{font-weight:600;white-space:nowrap}
+.short{white-space:nowrap}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,monospace;font-size:.88em}
 pre{background:var(--raised);padding:.8rem 1rem;overflow-x:auto}
 button{font:inherit;font-size:.85rem;color:var(--text);background:var(--raised);border:1px solid var(--muted);border-radius:6px;padding:.1rem .6rem;margin-left:.5rem;min-height:24px}

@@ -243,10 +243,10 @@ function whatIfTable(results: Results, rows: Results['memory']): ReportTable {
   return {
     title: 'The same models with each variant, at 128k tokens and 16 bit',
     note: 'Width, query heads and depth of the model; key heads, window and sharing of the variant’s defaults.',
-    head: ['model', ...subjects.map((subject) => subjectLabel(results, subject))],
-    rows: configs.map((config) => [
-      config,
-      ...subjects.map((subject) => {
+    head: ['variant', ...configs],
+    rows: subjects.map((subject) => [
+      subjectLabel(results, subject),
+      ...configs.map((config) => {
         const row = rows.find((candidate) => candidate.config === config && candidate.subject === subject);
         if (!row || row.reason) return row?.reason ? 'does not apply' : '';
         return formatBytes(2 * (row.elements['131072'] ?? 0));
