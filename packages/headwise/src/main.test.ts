@@ -51,6 +51,11 @@ it('says an error as the one JSON document too', async () => {
   expect(err).toMatch(/^headwise: cuda: unknown device/);
 });
 
+it('takes -h for a text where a text is wanted', async () => {
+  const argv = ['generate', '--prompt', '-h', '--max-tokens', '1', '--device', 'wasm'];
+  expect((await headwise(argv)).out).toMatch(/^-h/);
+});
+
 it('says its version', async () => {
   expect(await help('--version')).toMatch(/^headwise\/\d+\.\d+\.\d+ /);
 });

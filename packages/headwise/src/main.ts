@@ -41,11 +41,12 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
   }
   if (!known(name) && !['--version', '-v'].includes(name))
     throw new UsageError(`there is no command "${name}"; there are ${commandNames.join(', ')}`);
-  if (argv.includes('--help') || argv.includes('-h')) {
+  const safe = protect(argv, cli.commands);
+  if (safe.includes('--help') || safe.includes('-h')) {
     cli.parse(['', '', name, '--help'], { run: false });
     return exitCodes.ok;
   }
-  cli.parse(['', '', ...protect(argv, cli.commands)], { run: false });
+  cli.parse(['', '', ...safe], { run: false });
   return ((await cli.runMatchedCommand()) as number | undefined) ?? exitCodes.ok;
 }
 

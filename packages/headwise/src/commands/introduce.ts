@@ -13,7 +13,7 @@ export async function runIntroduce(io: Io): Promise<number> {
   try {
     const { decoder, tokenizer, stopIds } = loadModel(device, shippedModel);
     const { layers, H } = decoder.shape;
-    const { Hkv } = decoder.specs[0]!.rows.k ? { Hkv: decoder.specs[0]!.rows.k[0]! } : { Hkv: H };
+    const Hkv = decoder.specs[0]?.rows.k?.[0] ?? H;
     io.out(
       `A Llama of ${decoder.size} parameters (${layers} layers, ${H} query heads over ${Hkv} key/value heads) on ${device.name}:\n\n`,
     );
