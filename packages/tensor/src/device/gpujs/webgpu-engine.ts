@@ -207,7 +207,8 @@ export class WebgpuEngine implements Engine {
   }
 
   async #ordered(work: () => void): Promise<void> {
-    await this.#last;
+    // at once when nothing is pending: a write or a free that follows the read must not come before it
+    if (this.#last) await this.#last;
     work();
   }
 
