@@ -147,7 +147,7 @@ export function chainFromNames(
 
 function canonical(name: string): FilterName | ChoiceName {
   const dashed = name.trim().replaceAll('_', '-');
-  const found = aliases[dashed] ?? dashed;
+  const found = Object.hasOwn(aliases, dashed) ? aliases[dashed]! : dashed;
   if (Object.hasOwn(filters, found) || Object.hasOwn(choices, found)) return found as FilterName | ChoiceName;
   throw new SamplingError(
     'order',

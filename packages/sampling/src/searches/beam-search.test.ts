@@ -133,13 +133,22 @@ it('applies rules to each beam by its own text', async () => {
 });
 
 it('lets a sequence end only if the end is among the best continuations of the beam', async () => {
-  // the end (0) is second to token 1, so with one beam it does not count, though it would score better
-  const step: BatchStep = (sequences) =>
-    sequences.map((ids) => Float32Array.from(ids.length === 1 ? [0.4, 0.6, 0] : [0, 0.5, 0.5], Math.log));
-  const run = async (beams: number) =>
-    (await beamSearch(step, { prompt: [1], beams, maxTokens: 2, endIds: [0], lengthPenalty: 0 }))[0]!;
-  expect((await run(1)).ids).toEqual([1, 1]);
-  expect((await run(2)).ids).toEqual([0]);
+  // 0 and 2 end; of two beams' continuations 0 is first and counts, 2 is third and does not
+  const rows = [
+    [0.4, 0.3, 0.2, 0.1],
+    [1, 0, 0, 0],
+  ].map((row) => Float32Array.from(row, Math.log));
+  const step: BatchStep = (sequences) => sequences.map((ids) => rows[ids.length - 1]!);
+  const options = {
+    prompt: [1],
+    beams: 2,
+    maxTokens: 2,
+    endIds: [0, 2],
+    lengthPenalty: 0,
+    earlyStopping: true,
+  };
+  const found = await beamSearch(step, options);
+  expect(found.map(({ ids }) => ids)).toEqual([[0], [1, 0]]);
 });
 
 it('gives every beam its own memory of the rules', async () => {
