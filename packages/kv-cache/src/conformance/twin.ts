@@ -53,6 +53,8 @@ export class Twin {
   async append(L: number): Promise<void> {
     const start = this.length;
     const fresh = this.tokens.map(() => Array.from({ length: L }, () => this.#next++));
+    // what a recurrent layer would read to make its next state
+    await this.compareConstants();
     const got = this.spec.kind === 'recurrent' ? this.#advance(fresh, L) : this.#attend(fresh, L);
     fresh.forEach((list, b) => {
       this.tokens[b]!.push(...list);
