@@ -1,84 +1,130 @@
 import { fromHalves } from './format';
 import { Format } from './kernel-list';
-import { madd, splat } from './vector';
+import { madd, splat, sumOf } from './vector';
 
-/** y[8] (+)= x · panel for one row x, dequantizing in registers. */
-export function quantizedRow(x: usize, panel: usize, y: usize, K: i32, format: i32, add: bool): void {
+/** y[8] (+)= x · panel for one row x, dequantizing in registers; `totals` as `blockTotals` left them. */
+export function quantizedRow(x: usize, panel: usize, y: usize, K: i32, format: i32, add: bool, totals: usize): void {
   let low = add ? v128.load(y) : splat(0), high = add ? v128.load(y, 16) : splat(0);
-  if (format === Format.f16 || format === Format.bf16) {
-    let low1 = splat(0), high1 = splat(0);
-    const half = format === Format.f16;
-    for (let k = 0; k < K - 1; k += 2) {
-      const x0 = v128.load32_splat(x), x1 = v128.load32_splat(x, 4);
-      low = madd(x0, widen(panel, half), low);
-      high = madd(x0, widen(panel + 8, half), high);
-      low1 = madd(x1, widen(panel + 16, half), low1);
-      high1 = madd(x1, widen(panel + 24, half), high1);
-      x += 8;
-      panel += 32;
-    }
-    if (K & 1) {
-      const x0 = v128.load32_splat(x);
-      low = madd(x0, widen(panel, half), low);
-      high = madd(x0, widen(panel + 8, half), high);
-    }
-    v128.store(y, f32x4.add(low, low1));
-    v128.store(y, f32x4.add(high, high1), 16);
-    return;
-  }
-  for (let k = 0; k < K; k += 32) {
-    let l0 = splat(0), l1 = splat(0), h0 = splat(0), h1 = splat(0);
-    const d0 = fromHalves(v128.load16x4_s(panel)), d1 = fromHalves(v128.load16x4_s(panel, 8));
-    if (format === Format.Q8_0) {
-      const quants = panel + 16;
-      for (let s: usize = 0; s < 32; s += 2) {
-        const q = quants + (s << 3);
-        const x0 = v128.load32_splat(x + (s << 2)), x1 = v128.load32_splat(x + (s << 2), 4);
-        const a = v128.load8x8_s(q), b = v128.load8x8_s(q, 8);
-        l0 = madd(x0, low4(a), l0);
-        h0 = madd(x0, high4(a), h0);
-        l1 = madd(x1, low4(b), l1);
-        h1 = madd(x1, high4(b), h1);
-      }
-      panel += 272;
-    } else {
-      const offset = i8x16.splat(format === Format.Q4_0 ? 8 : 0);
-      const quants = panel + (format === Format.Q4_0 ? 16 : 32);
-      for (let s: usize = 0; s < 32; s += 4) {
-        const bytes = v128.load(quants + (s << 2));
-        const p = i8x16.sub(v128.and(bytes, i8x16.splat(15)), offset);
-        const q = i8x16.sub(i8x16.shr_u(bytes, 4), offset);
-        const xs = x + (s << 2);
-        const a = i16x8.extend_low_i8x16_s(p), b = i16x8.extend_high_i8x16_s(p);
-        const x0 = v128.load32_splat(xs), x1 = v128.load32_splat(xs, 4);
-        l0 = madd(x0, low4(a), l0);
-        h0 = madd(x0, high4(a), h0);
-        l1 = madd(x1, low4(b), l1);
-        h1 = madd(x1, high4(b), h1);
-        const c = i16x8.extend_low_i8x16_s(q), e = i16x8.extend_high_i8x16_s(q);
-        const x2 = v128.load32_splat(xs, 8), x3 = v128.load32_splat(xs, 12);
-        l0 = madd(x2, low4(c), l0);
-        h0 = madd(x2, high4(c), h0);
-        l1 = madd(x3, low4(e), l1);
-        h1 = madd(x3, high4(e), h1);
-      }
-      if (format === Format.Q4_1) {
-        let total = splat(0);
-        for (let s: usize = 0; s < 128; s += 16) total = f32x4.add(total, v128.load(x + s));
-        const sum = splat(
-          f32x4.extract_lane(total, 0) + f32x4.extract_lane(total, 1) + (f32x4.extract_lane(total, 2) + f32x4.extract_lane(total, 3)),
-        );
-        low = madd(sum, fromHalves(v128.load16x4_s(panel, 16)), low);
-        high = madd(sum, fromHalves(v128.load16x4_s(panel, 24)), high);
-        panel += 160;
-      } else panel += 144;
-    }
-    low = madd(d0, f32x4.add(l0, l1), low);
-    high = madd(d1, f32x4.add(h0, h1), high);
-    x += 128;
+  if (format === Format.f16) return halfRow(x, panel, y, K, low, high);
+  if (format === Format.bf16) return brainRow(x, panel, y, K, low, high);
+  v128.store(y, low);
+  v128.store(y, high, 16);
+  quantizedBlocks(x, panel, y, K, format, totals);
+}
+
+function halfRow(x: usize, panel: usize, y: usize, K: i32, low: v128, high: v128): void {
+  for (let k = 0; k < K; k++) {
+    const x0 = v128.load32_splat(x);
+    low = madd(x0, fromHalves(v128.load16x4_s(panel)), low);
+    high = madd(x0, fromHalves(v128.load16x4_s(panel, 8)), high);
+    x += 4;
+    panel += 16;
   }
   v128.store(y, low);
   v128.store(y, high, 16);
+}
+
+function brainRow(x: usize, panel: usize, y: usize, K: i32, low: v128, high: v128): void {
+  let low1 = splat(0), high1 = low1;
+  for (let k = K >> 1; k > 0; k--) {
+    const x0 = v128.load32_splat(x), x1 = v128.load32_splat(x, 4);
+    low = madd(x0, i32x4.shl(v128.load16x4_u(panel), 16), low);
+    high = madd(x0, i32x4.shl(v128.load16x4_u(panel, 8), 16), high);
+    low1 = madd(x1, i32x4.shl(v128.load16x4_u(panel, 16), 16), low1);
+    high1 = madd(x1, i32x4.shl(v128.load16x4_u(panel, 24), 16), high1);
+    x += 8;
+    panel += 32;
+  }
+  if (K & 1) {
+    const x0 = v128.load32_splat(x);
+    low = madd(x0, i32x4.shl(v128.load16x4_u(panel), 16), low);
+    high = madd(x0, i32x4.shl(v128.load16x4_u(panel, 8), 16), high);
+  }
+  v128.store(y, f32x4.add(low, low1));
+  v128.store(y, f32x4.add(high, high1), 16);
+}
+
+/**
+ * Byte i of a vector as an integer in lane i mod 4: four masks for a table look-up, 0x80 gives 0. And the mask of
+ * four bits. In memory because V8 builds a constant vector anew at each use.
+ */
+const SPREAD: usize = memory.data<u8>(
+  [
+    0, 128, 128, 128, 1, 128, 128, 128, 2, 128, 128, 128, 3, 128, 128, 128,
+    4, 128, 128, 128, 5, 128, 128, 128, 6, 128, 128, 128, 7, 128, 128, 128,
+    8, 128, 128, 128, 9, 128, 128, 128, 10, 128, 128, 128, 11, 128, 128, 128,
+    12, 128, 128, 128, 13, 128, 128, 128, 14, 128, 128, 128, 15, 128, 128, 128,
+    15,
+  ],
+  16,
+);
+
+/**
+ * Adds x · w for the block formats. Bytes are read without their offset, `Σ x · (q − o) = Σ x · q − o · Σ x`: one
+ * look-up and one conversion then make four numbers. `totals` holds the sum of x over each block.
+ */
+function quantizedBlocks(x: usize, panel: usize, y: usize, K: i32, format: i32, totals: usize): void {
+  const m0 = v128.load(SPREAD), m1 = v128.load(SPREAD, 16), m2 = v128.load(SPREAD, 32), m3 = v128.load(SPREAD, 48);
+  const nibble = v128.load8_splat(SPREAD, 64);
+  const header: usize = format === Format.Q4_1 ? 32 : 16;
+  const offset: f32 = format === Format.Q8_0 ? -128 : format === Format.Q4_0 ? -8 : 0;
+  for (let k = 0; k < K; k += 32) {
+    const start = panel;
+    let l0 = splat(load<f32>(totals) * offset), l1 = splat(0), h0 = l0, h1 = l1;
+    panel += header;
+    if (format === Format.Q8_0)
+      for (let end = x + 128; x < end; x += 8) {
+        const bytes = v128.load(panel);
+        const x0 = v128.load32_splat(x), x1 = v128.load32_splat(x, 4);
+        l0 = madd(x0, spread(bytes, m0), l0);
+        h0 = madd(x0, spread(bytes, m1), h0);
+        l1 = madd(x1, spread(bytes, m2), l1);
+        h1 = madd(x1, spread(bytes, m3), h1);
+        panel += 16;
+      }
+    else
+      for (let end = x + 128; x < end; x += 16) {
+        const both = v128.load(panel);
+        const p = v128.and(both, nibble), q = v128.and(i16x8.shr_u(both, 4), nibble);
+        const x0 = v128.load32_splat(x), x1 = v128.load32_splat(x, 4);
+        l0 = madd(x0, spread(p, m0), l0);
+        h0 = madd(x0, spread(p, m1), h0);
+        l1 = madd(x1, spread(p, m2), l1);
+        h1 = madd(x1, spread(p, m3), h1);
+        const x2 = v128.load32_splat(x, 8), x3 = v128.load32_splat(x, 12);
+        l0 = madd(x2, spread(q, m0), l0);
+        h0 = madd(x2, spread(q, m1), h0);
+        l1 = madd(x3, spread(q, m2), l1);
+        h1 = madd(x3, spread(q, m3), h1);
+        panel += 16;
+      }
+    let low = v128.load(y), high = v128.load(y, 16);
+    low = madd(fromHalves(v128.load16x4_s(start)), f32x4.add(l0, l1), low);
+    high = madd(fromHalves(v128.load16x4_s(start, 8)), f32x4.add(h0, h1), high);
+    if (format === Format.Q4_1) {
+      const total = v128.load32_splat(totals);
+      low = madd(total, fromHalves(v128.load16x4_s(start, 16)), low);
+      high = madd(total, fromHalves(v128.load16x4_s(start, 24)), high);
+    }
+    v128.store(y, low);
+    v128.store(y, high, 16);
+    totals += 4;
+  }
+}
+
+// @ts-ignore: decorator
+@inline function spread(bytes: v128, mask: v128): v128 {
+  return f32x4.convert_i32x4_s(ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(bytes, mask) : i8x16.swizzle(bytes, mask));
+}
+
+/** The sums of x over blocks of 32. */
+export function blockTotals(x: usize, K: i32, totals: usize): void {
+  for (let k = 0; k < K; k += 32) {
+    let sum = splat(0);
+    for (let end = x + 128; x < end; x += 16) sum = f32x4.add(sum, v128.load(x));
+    store<f32>(totals, sumOf(sum));
+    totals += 4;
+  }
 }
 
 /** `[steps][8]` f32 from a panel; for the block formats `steps` is a multiple of 32. */
@@ -97,7 +143,7 @@ export function dequantizePanel(panel: usize, target: usize, steps: i32, format:
     const d0 = fromHalves(v128.load16x4_s(panel)), d1 = fromHalves(v128.load16x4_s(panel, 8));
     if (format === Format.Q8_0) {
       for (let s: usize = 0; s < 32; s++) {
-        const q = v128.load8x8_s(panel + 16 + (s << 3));
+        const q = i16x8.sub(v128.load8x8_u(panel + 16 + (s << 3)), i16x8.splat(128));
         v128.store(target, f32x4.mul(d0, low4(q)));
         v128.store(target, f32x4.mul(d1, high4(q)), 16);
         target += 32;

@@ -6,7 +6,7 @@ import { Format } from './kernel-list';
  * ```text
  * f32        [K][8] f32
  * f16, bf16  [K][8] 16 bits
- * Q8_0       blocks of 32 steps: 8 f16 scales, then [32][8] i8                            w = d · q
+ * Q8_0       blocks of 32 steps: 8 f16 scales, then [32][8] bytes                         w = d · (q − 128)
  * Q4_0       blocks of 32 steps: 8 f16 scales, then 8 × 16 bytes                          w = d · (q − 8)
  * Q4_1       blocks of 32 steps: 8 f16 scales, 8 f16 minima, then 8 × 16 bytes            w = d · q + m
  * ```
@@ -51,11 +51,14 @@ export function toBrain(x: f32): u32 {
   return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
 }
 
+/** Sign and mantissa of a shifted f16, and 2^112; in memory because V8 builds a constant vector anew at each use. */
+const HALF: usize = memory.data<u32>([0x8fffffff, 0x77800000], 16);
+
 /** Four f16 (sign-extended to 32 bits) as f32; finite values only. */
 // @ts-ignore: decorator
 @inline export function fromHalves(h: v128): v128 {
-  const bits = v128.and(i32x4.shl(h, 13), i32x4.splat(0x8fffffff));
-  return f32x4.mul(bits, v128.splat<i32>(0x77800000));
+  const bits = v128.and(i32x4.shl(h, 13), v128.load32_splat(HALF));
+  return f32x4.mul(bits, v128.load32_splat(HALF, 4));
 }
 
 /** The weight of row `row` at step `k` of a panel. */
@@ -68,7 +71,7 @@ export function weightAt(panel: usize, format: i32, k: i32, row: i32): f32 {
   const block = panel + panelBytes(format, k & ~31);
   const d = fromHalf(load<u16>(block + (r << 1)));
   const inside = step & 31;
-  if (format === Format.Q8_0) return d * <f32>load<i8>(block + 16 + (inside << 3) + r);
+  if (format === Format.Q8_0) return d * <f32>(<i32>load<u8>(block + 16 + (inside << 3) + r) - 128);
   const quants = block + (format === Format.Q4_0 ? 16 : 32) + ((inside >> 2) << 4);
   const byte = load<u8>(quants + ((inside & 1) << 3) + r);
   const q = inside & 2 ? byte >> 4 : byte & 15;
@@ -101,7 +104,7 @@ export function quantizeBlock(source: usize, stride: usize, block: usize, format
     const x = load<f32>(source + k * stride);
     if (format === Format.Q8_0) {
       const scaled = x * inverse;
-      store<i8>(quants + (k << 3) + r, <i8>(scaled < 0 ? ceil(scaled - 0.5) : floor(scaled + 0.5)));
+      store<u8>(quants + (k << 3) + r, <u8>(<i32>(scaled < 0 ? ceil(scaled - 0.5) : floor(scaled + 0.5)) + 128));
       continue;
     }
     const shifted = format === Format.Q4_0 ? x * inverse + 8.5 : (x - low) * inverse + 0.5;

@@ -1,4 +1,4 @@
-import { dequantizePanel, quantizedRow } from './dequantize';
+import { blockTotals, dequantizePanel, quantizedRow } from './dequantize';
 import { panelBytes } from './format';
 import { at, int, ptr } from './job';
 import { Format, Tile } from './kernel-list';
@@ -12,7 +12,8 @@ import { multiplyTile, ROWS, tile1 } from './micro';
  *            3 panels, 4 bytes from batch to batch, 5 bias or 0
  *            6 y, 7 floats from row to row, 8 floats from batch to batch
  *            9 M, 10 O, 11 K, 12 rows a task, 13 panels a task, 14 row tasks, 15 panel tasks, 16 format, 17 depth
- * scratch    x packed ROWS rows at a time [rows/ROWS][depth][ROWS], one dequantized panel [depth][8], one tile [ROWS][8]
+ * scratch    of one row: 8 numbers | sums of x over blocks of 32 [K/32]
+ *            of more: x packed ROWS rows at a time [rows/ROWS][depth][ROWS], one dequantized panel [depth][8], one tile [ROWS][8]
  * ```
  *
  * The depth is cut into blocks whose size depends on K alone, so that a sum is always taken in the same order.
@@ -36,13 +37,14 @@ export function matrixTask(task: i32, scratch: usize): void {
 }
 
 function vectorTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, panels: i32, width: i32, format: i32, scratch: usize): void {
-  const size = panelBytes(format, K);
+  const size = panelBytes(format, K), totals = scratch + 32;
+  if (format >= Format.Q8_0) blockTotals(x, K, totals);
   for (let panel = 0; panel < panels; panel++) {
     const left = width - (panel << 3);
     const target = left >= 8 ? at(y, panel << 3) : scratch;
     if (bias) copyRow(at(bias, panel << 3), target, min(8, left));
     if (format === Format.f32) tile1(x, w, target, K, 0, bias !== 0);
-    else quantizedRow(x, w, target, K, format, bias !== 0);
+    else quantizedRow(x, w, target, K, format, bias !== 0, totals);
     if (left < 8) copyRow(scratch, at(y, panel << 3), left);
     w += size;
   }

@@ -151,7 +151,8 @@ function spreadBlocks(
       const quants = block + header * 8;
       for (let k = 0; k < BLOCK; k++) {
         if (format === 'Q8_0') {
-          target[quants + k * 8 + row] = bytes[from + header + k]!;
+          // kept with 128 added, see quantizedBlocks of assembly/dequantize.ts
+          target[quants + k * 8 + row] = bytes[from + header + k]! ^ 128;
           continue;
         }
         // ggml keeps number k in the low half of byte k, number k + 16 in its high half

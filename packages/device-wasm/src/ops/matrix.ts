@@ -118,7 +118,7 @@ function multiply(kit: Kit, product: Product): void {
     args,
     tasks: G * rowTasks * panelTasks,
     cost: M === 1 ? (G * w.batchBytes) / 15 : (G * M * O * K) / 20,
-    scratch: (Tile.rows * Tile.depth + Tile.depth * 8 + 48) * 4,
+    scratch: Math.max(Tile.rows * Tile.depth + Tile.depth * 8 + 48, 8 + Math.ceil(K / 32)) * 4,
   });
 }
 
