@@ -1,4 +1,4 @@
-import { type Positions, ShapeError, ValueError } from '@headwise/tensor';
+import { type Positions, ShapeError, Tensor, ValueError } from '@headwise/tensor';
 import type { TablePositions } from './contract.ts';
 
 /** @throws {ValueError} unless `ok`. */
@@ -16,6 +16,12 @@ export function mustBeWhole(op: string, argument: string, value: number, least =
   must(Number.isInteger(value) && value >= least, op, argument, `must be a whole number ≥ ${least}`, value);
 }
 
+/** @throws {ValueError} unless each is a tensor. */
+export function mustBeTensors(op: string, tensors: Readonly<Record<string, unknown>>): void {
+  for (const [argument, value] of Object.entries(tensors))
+    must(Tensor.isInstance(value), op, argument, 'must be a tensor', value);
+}
+
 /**
  * One more than the largest position, read from the positions themselves: a hand-made `end` that is too small
  * would turn tokens by rows that are not there.
@@ -23,7 +29,15 @@ export function mustBeWhole(op: string, argument: string, value: number, least =
  * @throws {ValueError} for a negative position.
  * @throws {ShapeError} if `host` does not fill the shape.
  */
-export function endOf(op: string, { host, shape, end }: Positions): number {
+export function endOf(op: string, positions: Positions): number {
+  must(
+    positions?.host instanceof Int32Array && Tensor.isInstance(positions.tensor),
+    op,
+    'positions',
+    'must come from createPositions',
+    positions,
+  );
+  const { host, shape, end } = positions;
   const [B, L] = shape;
   if (host.length !== B * L) {
     throw new ShapeError(op, `${host.length} positions do not fill [${B}, ${L}]`, []);

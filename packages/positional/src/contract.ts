@@ -59,6 +59,8 @@ export function defineEncoding<const Name extends string, Options extends object
   create: (options: Options) => Encoding,
 ): EncodingFactory<Name, Options, Encoding> {
   const factory = (options: Options = {} as Options): Encoding => {
+    if (typeof options !== 'object' || options === null)
+      throw new ValueError(about.name, 'options', 'must be an object', options);
     for (const key of Object.keys(options)) {
       if (Object.hasOwn(defaults, key)) continue;
       const known = Object.keys(defaults).join(', ') || 'none';

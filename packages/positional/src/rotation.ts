@@ -6,7 +6,7 @@ import {
   rotary as rotaryOf,
   type Tensor,
 } from '@headwise/tensor';
-import { endOf, listOf, must, mustBePositive, mustBeWhole } from './checks.ts';
+import { endOf, listOf, must, mustBePositive, mustBeTensors, mustBeWhole } from './checks.ts';
 import type { RotaryEncoding, RotationTables, Spectrum, TablePositions } from './contract.ts';
 import { PerDevice } from './per-device.ts';
 import { type DeviceRows, type RowSource, RowTables } from './row-tables.ts';
@@ -76,7 +76,7 @@ export function checkRotationOptions(name: string, options: RotationOptions): vo
   if (base !== undefined) mustBePositive(name, 'base', base);
   if (fraction !== undefined)
     must(
-      fraction > 0 && fraction <= 1,
+      typeof fraction === 'number' && fraction > 0 && fraction <= 1,
       name,
       'fraction',
       'must be in (0, 1], the share of a head that turns',
@@ -185,6 +185,7 @@ class RuledRotation implements RotaryEncoding {
     positions: Positions,
     keyPositions: Positions = positions,
   ): { readonly q: Tensor<'B L H D'>; readonly k: Tensor<'B L H D'> } {
+    mustBeTensors(this.name, { q, k });
     const { D } = bindAxes(this.name, { q: [q, 'B Lq H D'], k: [k, 'B Lk Hkv D'] });
     const ends = [endOf(this.name, positions), endOf(this.name, keyPositions)] as const;
     const length = Math.max(...ends);
@@ -195,6 +196,7 @@ class RuledRotation implements RotaryEncoding {
   }
 
   turn(x: Tensor<'B L H D'>, positions: Positions, side: 'q' | 'k'): Tensor<'B L H D'> {
+    mustBeTensors(this.name, { x });
     const { D } = bindAxes(this.name, { x: [x, 'B L H D'] });
     const end = endOf(this.name, positions);
     return this.#turn(x, D, positions, side, end, end);
@@ -239,6 +241,7 @@ class RuledRotation implements RotaryEncoding {
   #turnAgain(k: Tensor<'B L H D'>, positions: Positions, from: number, to: number): Tensor<'B L H D'> {
     mustBeWhole(this.name, 'from', from, 0);
     mustBeWhole(this.name, 'to', to, 0);
+    mustBeTensors(this.name, { k });
     const { D } = bindAxes(this.name, { k: [k, 'B L Hkv D'] });
     const before = this.spectrum(D, from);
     const after = this.spectrum(D, to);

@@ -1,5 +1,5 @@
 import { createDevice, createReference, type Device } from '@headwise/tensor';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AnyEncoding } from '../contract.ts';
 import { attentionLaws } from './attention-laws.ts';
 import { biasLaws } from './bias-laws.ts';
@@ -47,13 +47,19 @@ export function checkEncoding(create: EncodingMaker, { golden, except = {}, devi
   const unknown = Object.keys(except).filter((name) => !names.includes(name));
   if (unknown.length > 0)
     throw new Error(`no such law: ${unknown.join(', ')}; the laws are ${names.join(', ')}`);
-  describe.each([...(devices ?? everywhere)])('on %s', (device) => {
+  describe.each([...(devices ?? everywhere)])('on %s', (deviceName) => {
+    // one device for all laws: its kernels are compiled once
+    let device: Device;
+    beforeAll(async () => {
+      device = await createDevice(deviceName);
+    });
+    afterAll(() => device?.dispose());
     for (const law of lawsOf(create, golden)) {
       const reason = except[law.name];
-      if (reason === undefined) it(law.name, () => onNewDevice(device, create, golden, law));
+      if (reason === undefined) it(law.name, () => obey(law, create, golden, device));
       else
         it(`not so: ${law.name} (${reason})`, async () => {
-          await expect(onNewDevice(device, create, golden, law)).rejects.toThrow();
+          await expect(obey(law, create, golden, device)).rejects.toThrow();
         });
     }
   });
@@ -82,20 +88,6 @@ function lawsOf(create: EncodingMaker, golden: GoldenFile): readonly Law<never>[
   const { kind } = make(create, first, device);
   device.dispose();
   return laws[kind];
-}
-
-async function onNewDevice(
-  name: string,
-  create: EncodingMaker,
-  golden: GoldenFile,
-  law: Law<never>,
-): Promise<void> {
-  const device = await createDevice(name);
-  try {
-    await obey(law, create, golden, device);
-  } finally {
-    device.dispose();
-  }
 }
 
 async function obey(

@@ -43,6 +43,7 @@ export const alibi = /* @__PURE__ */ defineEncoding(
   { maxBias: 8, slopes: undefined },
   ({ maxBias = 8, slopes: given }: AlibiOptions): ScoreBias => {
     mustBePositive('alibi', 'maxBias', maxBias);
+    must(given === undefined || Array.isArray(given), 'alibi', 'slopes', 'must be a list of numbers', given);
     given?.forEach((slope, h) => {
       must(
         Number.isFinite(slope) && slope >= 0,

@@ -1,5 +1,5 @@
 import { bindAxes, type Positions, type Tensor, tensor, ValueError } from '@headwise/tensor';
-import { endOf, listOf, must, mustBeWhole } from '../checks.ts';
+import { endOf, listOf, must, mustBeTensors, mustBeWhole } from '../checks.ts';
 import { defineEncoding, type TableEncoding } from '../contract.ts';
 import { addRows, positionAxes } from '../input-rows.ts';
 
@@ -38,18 +38,21 @@ export const learned = /* @__PURE__ */ defineEncoding(
   },
   { table: undefined, offset: 0 },
   ({ table, offset = 0 }: LearnedOptions): TableEncoding => {
+    mustBeTensors('learned', { table });
     const { N, E: width } = bindAxes('learned', { table: [table, 'N E'] });
     mustBeWhole('learned', 'offset', offset, 0);
     return {
       kind: 'input',
       name: 'learned',
       encode(x, positions) {
+        mustBeTensors('learned', { x });
+        const end = endOf('learned', positions);
         bindAxes('learned', {
           x: [x, 'B L E'],
           positions: [positions, positionAxes(positions)],
           table: [table, 'N E'],
         });
-        mustLieInside(endOf('learned', positions) - 1, N, offset);
+        mustLieInside(end - 1, N, offset);
         if (offset === 0) return addRows(x, table, positions.tensor);
         const rows = shifted(positions, offset);
         const sum = addRows(x, table, rows);

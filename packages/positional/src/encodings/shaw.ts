@@ -1,5 +1,5 @@
 import { bindAxes, type Tensor } from '@headwise/tensor';
-import { must, mustBeWhole } from '../checks.ts';
+import { must, mustBeTensors, mustBeWhole } from '../checks.ts';
 import {
   defineEncoding,
   type RelativeAttention,
@@ -54,6 +54,7 @@ export const shaw = /* @__PURE__ */ defineEncoding(
   },
   { keys: undefined, values: undefined },
   ({ keys, values }: ShawOptions): ShawEncoding => {
+    mustBeTensors('shaw', { keys, ...(values !== undefined && { values }) });
     const { R } = bindAxes('shaw', { keys: [keys, 'R D'], ...(values && { values: [values, 'R Dv'] }) });
     must(
       R % 2 === 1,
@@ -63,8 +64,9 @@ export const shaw = /* @__PURE__ */ defineEncoding(
       `${R} rows`,
     );
     const clip = (R - 1) / 2;
-    const call = (inputs: RelativeInputs, { scale, causal = false, valid }: RelativeOptions) =>
-      shawAttention(
+    const call = (inputs: RelativeInputs, { scale, causal = false, valid }: RelativeOptions) => {
+      mustBeTensors('shaw', { q: inputs.q, k: inputs.k, v: inputs.v });
+      return shawAttention(
         { ...inputs, relativeKeys: keys, relativeValues: values },
         {
           scale: scale ?? 1 / Math.sqrt(keys.shape[1]!),
@@ -73,6 +75,7 @@ export const shaw = /* @__PURE__ */ defineEncoding(
           valid: valid ?? inputs.k.shape[1] ?? 0,
         },
       );
+    };
     return {
       kind: 'attention',
       name: 'shaw',

@@ -1,5 +1,5 @@
 import { bindAxes } from '@headwise/tensor';
-import { endOf, listOf, must, mustBePositive, mustBeWhole } from '../checks.ts';
+import { endOf, listOf, must, mustBePositive, mustBeTensors, mustBeWhole } from '../checks.ts';
 import { defineEncoding, type TableEncoding } from '../contract.ts';
 import { addRows, positionAxes } from '../input-rows.ts';
 import { PerDevice } from '../per-device.ts';
@@ -51,6 +51,8 @@ export const sinusoidal = /* @__PURE__ */ defineEncoding(
       kind: 'input',
       name: 'sinusoidal',
       encode(x, positions) {
+        mustBeTensors('sinusoidal', { x });
+        const end = endOf('sinusoidal', positions);
         const { E } = bindAxes('sinusoidal', {
           x: [x, 'B L E'],
           positions: [positions, positionAxes(positions)],
@@ -63,7 +65,7 @@ export const sinusoidal = /* @__PURE__ */ defineEncoding(
           build: (list: ArrayLike<number>) => [sinusoidalTable(E, list, options)],
         };
         const onDevice = tables.get(x.device, () => new RowTables(x.device));
-        const found = onDevice.lookUp('sinusoidal', source, positions, endOf('sinusoidal', positions));
+        const found = onDevice.lookUp('sinusoidal', source, positions, end);
         return addRows(x, found.tables[0]!, found.rows);
       },
       rows: async (E, positions) => sinusoidalTable(E, listOf('sinusoidal', positions), options),

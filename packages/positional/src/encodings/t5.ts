@@ -1,5 +1,5 @@
 import { bindAxes, type Device, DeviceError, gather, keep, type Tensor, tensor } from '@headwise/tensor';
-import { must, mustBeWhole } from '../checks.ts';
+import { must, mustBeTensors, mustBeWhole } from '../checks.ts';
 import { defineEncoding, type ScoreBias } from '../contract.ts';
 import { relativeBias, relativeBiasOp } from '../ops/relative-bias.ts';
 
@@ -56,6 +56,7 @@ export const t5 = /* @__PURE__ */ defineEncoding(
   },
   { table: undefined, bidirectional: false, maxDistance: 128 },
   ({ table, bidirectional = false, maxDistance = 128 }: T5Options): T5Bias => {
+    mustBeTensors('t5', { table });
     const { N, H: heads } = bindAxes('t5', { table: [table, 'N H'] });
     const bucketOf = t5BucketFunction(N, { bidirectional, maxDistance });
     const checkHeads = (H: number): void =>
