@@ -31,7 +31,7 @@ import { type Curve, card, type HeatPanel, type LinePanel } from './svg.ts';
 const D = 64;
 const HALF = D / 2;
 
-/** Of each encoding, its SVG by name. */
+/** Of each encoding, its SVG by name. Long because it is a list: one entry an encoding. */
 export async function plots(): Promise<Readonly<Record<keyof typeof encodings, string>>> {
   const title = (name: keyof typeof encodings): string => encodings[name].about.title;
   const base = 500_000;
