@@ -2,8 +2,9 @@
 import { main } from './main.ts';
 
 const controller = new AbortController();
-// once: a second Ctrl-C ends the program at once
-process.once('SIGINT', () => controller.abort(new Error('interrupted')));
+// once: a second Ctrl-C ends the program at once. A package manager in between passes the first on as SIGTERM
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => controller.abort(new Error('interrupted')));
 // `headwise generate | head` closes our output before we are done: no error of ours
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
