@@ -78,4 +78,4 @@ export { type RotaryLayout, rotary, rotaryOp } from './ops/rotary.ts';
 export { concat, concatOp, slice, sliceOp } from './ops/slices.ts';
 export { logSoftmax, logSoftmaxOp, softmax, softmaxOp } from './ops/softmax.ts';
 export { keep, scope } from './scope.ts';
-export { Tensor, tensor, zeros } from './tensor.ts';
+export { type AnyAxes, Tensor, tensor, zeros } from './tensor.ts';

@@ -5,6 +5,10 @@ import { track } from './scope.ts';
 
 const marker = Symbol.for('@headwise/tensor/Tensor');
 
+/** Axes that nobody has named: such a tensor fits wherever named ones are wanted. */
+// biome-ignore lint/suspicious/noExplicitAny: an untagged tensor is to be assignable to every tagged one
+export type AnyAxes = any;
+
 /** A buffer and how many tensors look at it. */
 interface Storage {
   readonly buffer: DeviceBuffer;
@@ -17,8 +21,7 @@ interface Storage {
  * Operations return tensors at once; `await tensor.data()` is the only wait. Free one with `dispose()`, with
  * `using`, or let `scope()` free what it made. A tensor without axes in its type is accepted anywhere.
  */
-// biome-ignore lint/suspicious/noExplicitAny: an untagged tensor is to be assignable to every tagged one
-export class Tensor<Axes extends string = any, T extends DType = 'f32'> implements Disposable {
+export class Tensor<Axes extends string = AnyAxes, T extends DType = 'f32'> implements Disposable {
   readonly [marker] = true;
   declare readonly axes: Axes;
   readonly device: Device;
@@ -70,7 +73,7 @@ export class Tensor<Axes extends string = any, T extends DType = 'f32'> implemen
    * The same values under another shape; shares the memory, which is freed with the last of the two.
    * @throws {ShapeError} if the number of elements differs.
    */
-  reshape<To extends string>(shape: readonly number[]): Tensor<To, T> {
+  reshape<To extends string = AnyAxes>(shape: readonly number[]): Tensor<To, T> {
     const buffer = this.use('reshape');
     if (sizeOf(shape) !== this.size) {
       throw new ShapeError(
@@ -120,12 +123,12 @@ export class Tensor<Axes extends string = any, T extends DType = 'f32'> implemen
  * @example
  * const x = tensor<'L E'>(device, [1, 2, 3, 4], [2, 2]);
  */
-export function tensor<Axes extends string>(
+export function tensor<Axes extends string = AnyAxes>(
   device: Device,
   data: Int32Array,
   shape: readonly number[],
 ): Tensor<Axes, 'i32'>;
-export function tensor<Axes extends string>(
+export function tensor<Axes extends string = AnyAxes>(
   device: Device,
   data: Float32Array | readonly number[],
   shape: readonly number[],
@@ -148,7 +151,7 @@ export function tensor(
 }
 
 /** A tensor of zeros. */
-export function zeros<Axes extends string, T extends DType = 'f32'>(
+export function zeros<Axes extends string = AnyAxes, T extends DType = 'f32'>(
   device: Device,
   shape: readonly number[],
   dtype?: T,

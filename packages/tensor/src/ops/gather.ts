@@ -1,7 +1,7 @@
 import { bindAxes, sizeOf } from '../axes.ts';
 import { ValueError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
-import type { Tensor } from '../tensor.ts';
+import type { AnyAxes, Tensor } from '../tensor.ts';
 import { f32 } from './rows.ts';
 
 /**
@@ -39,7 +39,10 @@ export const gatherOp = defineOp<{ table: Tensor; ids: Tensor<string, 'i32'> }, 
  * @param ids `[...]` i32; an id outside `0 … V−1` gives zeros, see `checkIds`
  * @returns `[..., E]`
  */
-export function gather<Axes extends string>(table: Tensor, ids: Tensor<string, 'i32'>): Tensor<Axes> {
+export function gather<Axes extends string = AnyAxes>(
+  table: Tensor,
+  ids: Tensor<string, 'i32'>,
+): Tensor<Axes> {
   return run(gatherOp, { table, ids }, {})[0] as Tensor<Axes>;
 }
 

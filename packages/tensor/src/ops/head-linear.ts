@@ -1,6 +1,6 @@
 import { bindAxes, sizeOf } from '../axes.ts';
 import { defineOp, run } from '../op.ts';
-import type { Tensor } from '../tensor.ts';
+import type { AnyAxes, Tensor } from '../tensor.ts';
 import { f32 } from './rows.ts';
 
 /**
@@ -52,7 +52,7 @@ export const headLinearOp = defineOp<{ x: Tensor; weight: Tensor }, { transposed
  * @returns `[..., H, O]`
  * @throws {ShapeError} if heads or widths disagree.
  */
-export function headLinear<Axes extends string>(
+export function headLinear<Axes extends string = AnyAxes>(
   x: Tensor,
   weight: Tensor,
   { transposed = false }: { readonly transposed?: boolean } = {},

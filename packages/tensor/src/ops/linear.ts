@@ -1,6 +1,6 @@
 import { bindAxes, sizeOf } from '../axes.ts';
 import { defineOp, run } from '../op.ts';
-import type { Tensor } from '../tensor.ts';
+import type { AnyAxes, Tensor } from '../tensor.ts';
 import { f32 } from './rows.ts';
 
 /**
@@ -50,7 +50,7 @@ export const linearOp = defineOp<
  * @returns `[..., O]`
  * @throws {ShapeError} if the widths disagree.
  */
-export function linear<Axes extends string>(
+export function linear<Axes extends string = AnyAxes>(
   x: Tensor,
   weight: Tensor,
   { bias, transposed = false }: { readonly bias?: Tensor | undefined; readonly transposed?: boolean } = {},

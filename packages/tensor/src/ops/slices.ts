@@ -1,7 +1,7 @@
 import { bindAxes, sizeOf } from '../axes.ts';
 import { ValueError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
-import type { Tensor } from '../tensor.ts';
+import type { AnyAxes, Tensor } from '../tensor.ts';
 import { f32, rowsOf } from './rows.ts';
 
 /**
@@ -68,11 +68,11 @@ export const concatOp = defineOp<{ a: Tensor; b: Tensor }, Record<never, never>>
 });
 
 /** `x[..., start : start + width]`. @throws {ValueError} if the range leaves the last axis. */
-export function slice<Axes extends string>(x: Tensor, start: number, width: number): Tensor<Axes> {
+export function slice<Axes extends string = AnyAxes>(x: Tensor, start: number, width: number): Tensor<Axes> {
   return run(sliceOp, { x }, { start, width })[0] as Tensor<Axes>;
 }
 
 /** `[a, b]` along the last axis. @throws {ShapeError} if another axis differs. */
-export function concat<Axes extends string>(a: Tensor, b: Tensor): Tensor<Axes> {
+export function concat<Axes extends string = AnyAxes>(a: Tensor, b: Tensor): Tensor<Axes> {
   return run(concatOp, { a, b }, {})[0] as Tensor<Axes>;
 }

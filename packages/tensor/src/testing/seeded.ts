@@ -1,6 +1,6 @@
 import { sizeOf } from '../axes.ts';
 import type { Device } from '../device/device.ts';
-import { type Tensor, tensor } from '../tensor.ts';
+import { type AnyAxes, type Tensor, tensor } from '../tensor.ts';
 
 /** Reproducible numbers in [−1, 1): the same on every platform (a 32-bit xorshift). */
 export function seededValues(length: number, seed: number): Float32Array {
@@ -14,7 +14,7 @@ export function seededValues(length: number, seed: number): Float32Array {
 }
 
 /** A tensor of reproducible numbers in [−1, 1). */
-export function seeded<Axes extends string>(
+export function seeded<Axes extends string = AnyAxes>(
   device: Device,
   shape: readonly number[],
   seed: number,
