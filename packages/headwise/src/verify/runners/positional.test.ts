@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { createDevice } from '@headwise/tensor';
 import { describe, expect, it } from 'vitest';
 import { readCase } from '../case.ts';
-import { compareOutputs } from '../compare.ts';
+import { verifyCase } from '../verify.ts';
 import { positionalRunners } from './positional.ts';
 
 const families = [
@@ -30,8 +30,9 @@ describe.skipIf(!folder).each(['reference', 'gpujs:cpu', 'gpujs:webasm'])(
       const device = await createDevice(name);
       for (const file of files) {
         const testCase = readCase(file, readFileSync(join(folder!, family, file)));
-        const { problem } = compareOutputs(testCase, await positionalRunners[testCase.op]!(testCase, device));
-        expect(problem, `${family}/${file}`).toBeUndefined();
+        expect(positionalRunners[testCase.op], testCase.op).toBeTypeOf('function');
+        const { status, reason } = await verifyCase(testCase, device);
+        expect(status, `${family}/${file}: ${reason}`).toBe('pass');
       }
       device.dispose();
     });
