@@ -1,5 +1,5 @@
 import { sizeOf } from '../../../axes.ts';
-import type { KernelArray, KernelPlan, PlanTarget } from '../plan.ts';
+import type { KernelArray, KernelPlan, KernelStep, PlanTarget } from '../plan.ts';
 import { each, type Shapes, sourceOf } from '../source.ts';
 
 /**
@@ -37,6 +37,11 @@ interface Form {
   readonly flat: boolean;
   /** The axis of the threads that runs over rows; the other one of y and z runs over batches. */
   readonly rowAxis: 'y' | 'z';
+  /**
+   * Index by thread instead of by locals: on webasm a local that is the same for neighbouring threads costs a third
+   * more time in the loop (measured), in cpu mode a thread's number does.
+   */
+  readonly direct: boolean;
 }
 
 const contractSource = sourceOf((form: Form) => {
@@ -44,12 +49,18 @@ const contractSource = sourceOf((form: Form) => {
   const results = rows * columns;
   const batch = `this.thread.${rowAxis === 'y' ? 'z' : 'y'}`;
   const w = form.flat || form.shared ? 'w' : `w[${batch}]`;
+  const rowText = (r: number): string =>
+    form.direct ? `this.constants.first + this.thread.y * ${rows} + ${r}` : `this.thread.${rowAxis}`;
+  const n = (r: number): string => (form.direct ? rowText(r) : `n${r}`);
+  const columnText = (c: number): string =>
+    columns === 1 ? 'this.thread.x' : `this.thread.x * ${columns} + ${c}`;
+  const o = (c: number): string => (form.direct ? columnText(c) : `o${c}`);
   const x = (r: number): string => {
-    if (form.flat) return `x[n${r}]`;
-    return form.rowsFirst ? `x[n${r}][${batch}]` : `x[${batch}][n${r}]`;
+    if (form.flat) return `x[${n(r)}]`;
+    return form.rowsFirst ? `x[${n(r)}][${batch}]` : `x[${batch}][${n(r)}]`;
   };
   const weight = (c: number, i: string): string =>
-    form.transposed ? `${w}[${i}][o${c}]` : `${w}[o${c}][${i}]`;
+    form.transposed ? `${w}[${i}][${o(c)}]` : `${w}[${o(c)}][${i}]`;
   const term = (n: number, u: number): string => (rows > 1 ? `a${n}_${u} * b0_${u}` : `a0_${u} * b${n}_${u}`);
   const add = (count: number, first: string): string => {
     const at = (u: number): string => (u === 0 ? first : `${first} + ${u}`);
@@ -60,9 +71,9 @@ const contractSource = sourceOf((form: Form) => {
   };
 
   return `function (x, w${bias ? ', bias' : ''}) {
-    ${each(rows, (r) => (rows === 1 ? `const n0 = this.thread.${rowAxis};` : `const n${r} = Math.min(this.thread.${rowAxis} * ${rows} + ${r}, this.constants.N - 1);`))}
-    ${each(columns, (c) => `const o${c} = this.thread.x * ${columns} + ${c};`)}
-    ${each(results, (n) => `let s${n} = ${bias ? `bias[o${rows > 1 ? 0 : n}]` : '0.0'};`)}
+    ${form.direct ? '' : each(rows, (r) => `const n${r} = ${rowText(r)};`)}
+    ${form.direct ? '' : each(columns, (c) => `const o${c} = ${columnText(c)};`)}
+    ${each(results, (n) => `let s${n} = ${bias ? `bias[${o(rows > 1 ? 0 : n)}]` : '0.0'};`)}
     for (let t = 0; t < this.constants.turns; t++) {${add(unroll, `t * ${unroll}`)}
     }${rest > 0 ? add(rest, `this.constants.turns * ${unroll}`) : ''}
     return ${results === 1 ? 's0' : `[${each(results, (n) => `s${n}`, ', ')}]`};
@@ -70,53 +81,68 @@ const contractSource = sourceOf((form: Form) => {
 });
 
 function contract(c: Contraction, target: PlanTarget): KernelPlan {
-  const { Z, N, O, I } = c;
-  const rows = target.packedRows ? Math.min(N, 4) : 1;
-  const columns = rows === 1 && target.columns === 4 && O % 4 === 0 ? 4 : 1;
-  const unroll = rows * columns > 1 ? 2 : 4;
-  const flat = Z === 1;
-  const rowAxis = c.rowsFirst && !flat && rows === 1 ? 'z' : 'y';
-  const blocks = Math.ceil(N / rows);
-  const x: KernelArray['size'] = flat ? [I, N] : c.rowsFirst ? [I, Z, N] : [I, N, Z];
-  const plane: readonly [number, number] = c.transposed ? [O, I] : [I, O];
+  const { N } = c;
+  if (!target.packedRows || N < 4 || N % 4 === 0) return { steps: [part(c, target, 0, N)], outputs: ['y'] };
+  // rows come in fours: the last few are a launch of their own
+  const fours = N - (N % 4);
+  const into = { of: 'all', length: c.Z * N * c.O, at: 0 };
   return {
     steps: [
-      {
-        name: 'y',
-        source: contractSource({
-          rows,
-          columns,
-          unroll,
-          rest: I % unroll,
-          bias: c.bias !== undefined,
-          transposed: c.transposed,
-          shared: c.shared,
-          rowsFirst: c.rowsFirst,
-          flat,
-          rowAxis,
-        }),
-        constants: { N, turns: Math.floor(I / unroll) },
-        args: [
-          { array: c.x, size: x },
-          { array: c.w, size: flat || c.shared ? plane : [...plane, Z] },
-          ...(c.bias ? [c.bias] : []),
-        ],
-        length: Z * N * O,
-        threads: rowAxis === 'z' ? [O / columns, Z, N] : [O / columns, blocks, Z],
-        lanes: (rows * columns) as 1 | 2 | 3 | 4,
-        ...(rows > 1 && { rowStarts: rowStarts(c, rows, blocks) }),
-      },
+      { ...part(c, target, 0, fours), part: into },
+      { ...part(c, target, fours, N), part: into },
     ],
-    outputs: ['y'],
+    outputs: ['all'],
   };
 }
 
-function rowStarts({ Z, N, O, rowsFirst }: Contraction, rows: number, blocks: number): Int32Array {
-  const starts = new Int32Array(Z * blocks * rows).fill(-1);
-  for (let z = 0; z < Z; z++) {
-    for (let n = 0; n < N; n++) starts[z * blocks * rows + n] = (rowsFirst ? n * Z + z : z * N + n) * O;
-  }
-  return starts;
+/** Rows `first … last − 1`. */
+function part(c: Contraction, target: PlanTarget, first: number, last: number): KernelStep {
+  const { Z, N, O, I } = c;
+  const rows = target.packedRows ? Math.min(last - first, 4) : 1;
+  const columns = rows === 1 && target.columns === 4 && O % 4 === 0 ? 4 : 1;
+  const unroll = rows * columns > 1 ? 2 : 4;
+  const flat = Z === 1;
+  const rowAxis = c.rowsFirst && !flat && !target.packedRows ? 'z' : 'y';
+  const inOrder = !target.packedRows || (flat && N === 1);
+  const blocks = (last - first) / Math.max(1, rows);
+  const x: KernelArray['size'] = flat ? [I, N] : c.rowsFirst ? [I, Z, N] : [I, N, Z];
+  const plane: readonly [number, number] = c.transposed ? [O, I] : [I, O];
+  return {
+    name: 'y',
+    source: contractSource({
+      rows,
+      columns,
+      unroll,
+      rest: I % unroll,
+      bias: c.bias !== undefined,
+      transposed: c.transposed,
+      shared: c.shared,
+      rowsFirst: c.rowsFirst,
+      flat,
+      rowAxis,
+      direct: target.packedRows,
+    }),
+    constants: { turns: Math.floor(I / unroll), ...(target.packedRows && { first }) },
+    args: [
+      { array: c.x, size: x },
+      { array: c.w, size: flat || c.shared ? plane : [...plane, Z] },
+      ...(c.bias ? [c.bias] : []),
+    ],
+    length: Z * (last - first) * O,
+    threads: rowAxis === 'z' ? [O / columns, Z, N] : [O / columns, blocks, Z],
+    lanes: (rows * columns) as 1 | 2 | 3 | 4,
+    ...(!inOrder && { rowStarts: rowStarts(c, first, last) }),
+  };
+}
+
+/** Where each row goes that the threads compute, which are in the order `[z, n]`. */
+function rowStarts({ Z, N, O, rowsFirst }: Contraction, first: number, last: number): Int32Array {
+  const rows = last - first;
+  return Int32Array.from({ length: Z * rows }, (_, at) => {
+    const z = Math.floor(at / rows);
+    const n = first + (at % rows);
+    return (rowsFirst ? n * Z + z : z * N + n) * O;
+  });
 }
 
 /** x `[..., I]`, weight `[O, I]` or `[I, O]`, bias `[O]` → `[..., O]` */
