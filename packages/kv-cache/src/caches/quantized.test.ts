@@ -217,3 +217,15 @@ it.each([
 ])('refuses %j', (wrong, message) => {
   expect(() => create(createReference(), wrong as never)).toThrow(message);
 });
+
+it('refuses a device that cannot pack, before anything is written', () => {
+  const device = createReference();
+  device.supports = ({ name }) => [`it does not know ${name}`];
+  expect(() => create(device)).toThrowErrorMatchingInlineSnapshot(`
+    [DeviceError: reference: cannot pack the rows of a quantized cache
+      - it does not know kv-pack
+      - it does not know kv-unpack
+      Choose reference or a gpujs device, or another cache.]
+  `);
+  expect(device.memory.buffers).toBe(0);
+});

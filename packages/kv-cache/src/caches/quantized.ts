@@ -1,4 +1,4 @@
-import { type StateView, scope, type Tensor, ValueError } from '@headwise/tensor';
+import { type Device, DeviceError, type StateView, scope, type Tensor, ValueError } from '@headwise/tensor';
 import { BaseCache } from '../base.ts';
 import { checkCount, checkRoom, type Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
@@ -7,8 +7,8 @@ import { CacheFileError } from '../format/errors.ts';
 import { checkFits, floats, type Snapshot, sectionsOf } from '../format/snapshot.ts';
 import { codesToBytes, packedBytes } from '../packing/bytes.ts';
 import { type PackLayout, packLayout } from '../packing/layout.ts';
-import { pack } from '../packing/pack.ts';
-import { unpack } from '../packing/unpack.ts';
+import { pack, packOp } from '../packing/pack.ts';
+import { unpack, unpackOp } from '../packing/unpack.ts';
 import { RowStore, type Run } from '../row-store.ts';
 import { Workspace } from '../workspace.ts';
 
@@ -60,7 +60,10 @@ export interface QuantizedOptions extends CacheOptions {
   readonly workspace?: Workspace | undefined;
 }
 
-/** @throws {ValueError} for other bits than 8 and 4, or sizes that are not whole numbers. */
+/**
+ * @throws {ValueError} for other bits than 8 and 4, or sizes that are not whole numbers.
+ * @throws {DeviceError} if the device does not know the operations that pack (they run on reference and gpu.js).
+ */
 export function createQuantized(options: QuantizedOptions): Cache {
   return new QuantizedCache(options);
 }
@@ -87,6 +90,7 @@ class QuantizedCache extends BaseCache {
     if (bits !== 8 && bits !== 4) throw new ValueError('quantized', 'bits', 'must be 8 or 4', bits);
     checkCount('quantized', 'group', group);
     checkCount('quantized', 'residual', residual, 0);
+    checkSupport(options.device);
     this.#options = options;
     this.#group = group;
     this.#residual = residual;
@@ -324,6 +328,18 @@ class QuantizedCache extends BaseCache {
       to += count;
     }
   }
+}
+
+/** Refused here, because an append that finds out would have written half of its rows. */
+function checkSupport(device: Device): void {
+  const reasons = [...device.supports(packOp), ...device.supports(unpackOp)];
+  if (reasons.length === 0) return;
+  throw new DeviceError(
+    device.name,
+    'cannot pack the rows of a quantized cache',
+    reasons,
+    'Choose reference or a gpujs device, or another cache.',
+  );
 }
 
 function packedRows(layouts: Readonly<Record<string, PackLayout>>): Record<string, readonly number[]> {
