@@ -1,1 +1,109 @@
+import { createDevice, createReference, type Device, deviceNames } from '@headwise/tensor';
+import { assertClose } from '@headwise/tensor/testing';
+import { describe, expect, it } from 'vitest';
+import type { AttentionVariant } from '../contract.ts';
+import { type GoldenFile, goldenCases, runGolden } from './golden.ts';
+import { type LawName, laws } from './laws.ts';
+import { LENGTH, Probe, type ProbeSettings } from './probe.ts';
+
+export type { GoldenArray, GoldenAttend, GoldenFile, GoldenLayers } from './golden.ts';
+export { goldenCases, runGolden } from './golden.ts';
+export { type Law, type LawName, laws } from './laws.ts';
 export { plainStates } from './plain-states.ts';
+export { type AttendInputs, type AttendParts, type HostArray, Probe, type ProbeSettings } from './probe.ts';
+
+/** What `checkVariant` needs to know of a variant. */
+export interface CheckSettings<Options extends object> extends ProbeSettings<Options> {
+  /** Values that another program computed. Built-in variants must have them: laws do not see wrong arithmetic. */
+  readonly golden?: GoldenFile;
+  /** Laws that do not hold, each with its reason. One that holds after all fails its test. */
+  readonly except?: Readonly<Partial<Record<LawName, string>>>;
+  /** Devices by name. Default every one that works here. */
+  readonly devices?: readonly string[];
+}
+
+/**
+ * Registers the tests that every attention variant must pass, with vitest: the laws and the golden cases, on the
+ * reference and on every device that works here.
+ *
+ * @example
+ * checkVariant(myVariant, { golden, options: { window: 3 } });
+ */
+export function checkVariant<Options extends object>(
+  // biome-ignore lint/suspicious/noExplicitAny: the name does not matter here
+  variant: AttentionVariant<any, Options>,
+  { golden, except = {}, devices = deviceNames, ...settings }: CheckSettings<Options> = {},
+): void {
+  describe(variant.name, () => {
+    it.each(Object.keys(laws) as LawName[])('%s', async (name) => {
+      const reason = except[name];
+      const tried = laws[name](new Probe(createReference(), variant, settings));
+      if (reason === undefined) await tried;
+      else await expect(tried, `"${name}" holds, although it is excepted: ${reason}`).rejects.toThrow();
+    });
+
+    for (const goldenCase of golden ? goldenCases(golden) : []) {
+      it(`equals ${golden!.program}: ${goldenCase.name}`, () =>
+        runGolden(variant, goldenCase, createReference()));
+    }
+
+    it('gives the same on every device that works here', { timeout: 300_000 }, async () => {
+      let checked = 0;
+      for (const name of devices.filter((name) => name !== 'reference')) {
+        const device = await createDevice(name).catch(() => undefined);
+        if (!device) continue;
+        await checkOnDevice(variant, device, { except, settings, ...(golden && { golden }) });
+        device.dispose();
+        checked++;
+      }
+      expect(checked).toBeGreaterThan(0);
+    });
+  });
+}
+
+const onDevices: readonly LawName[] = [
+  'prefill = chunks = decode',
+  'stable',
+  'sees nothing, gives zero',
+  'hidden keys change nothing',
+  'frees what it made',
+];
+
+/**
+ * Compares a variant on a device with the reference, and repeats there what devices get wrong.
+ *
+ * @throws {Error} naming what differs.
+ */
+export async function checkOnDevice<Options extends object>(
+  // biome-ignore lint/suspicious/noExplicitAny: the name does not matter here
+  variant: AttentionVariant<any, Options>,
+  device: Device,
+  {
+    golden,
+    except = {},
+    settings = {},
+  }: Pick<CheckSettings<Options>, 'golden' | 'except'> & { readonly settings?: ProbeSettings<Options> } = {},
+): Promise<void> {
+  const reference = new Probe(createReference(), variant, settings);
+  const probe = new Probe(device, variant, settings);
+  const wanted = await reference.layers([LENGTH]);
+  const got = await probe.layers([LENGTH]);
+  assertClose(got, wanted, probe.tolerance);
+  const inputs = reference.inputs();
+  const { data } = await probe.attend(inputs);
+  assertClose(data, (await reference.attend(inputs)).data, probe.tolerance);
+  for (const name of onDevices) {
+    if (except[name] !== undefined) continue;
+    await laws[name](probe).catch((error: Error) => {
+      throw new Error(`${device.name}: ${name}: ${error.message}`);
+    });
+  }
+  for (const goldenCase of golden ? goldenCases(golden) : []) {
+    const loose = {
+      ...goldenCase,
+      atol: Math.max(goldenCase.atol, 5e-6),
+      rtol: Math.max(goldenCase.rtol, 1e-4),
+    };
+    await runGolden(variant, loose, device);
+  }
+}

@@ -1,58 +1,80 @@
-import { bindAxes, defineOp, run, type Tensor } from '@headwise/tensor';
+import { bindAxes, defineOp, run, ShapeError, type Tensor } from '@headwise/tensor';
 
-type Inputs = { readonly q: Tensor; readonly k: Tensor; readonly score: Tensor };
+type Inputs = {
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly score: Tensor;
+  readonly bias?: Tensor | undefined;
+};
 
 /**
  * Bahdanau's scores: a small network looks at a query and a key.
  *
  * ```text
- * q     [B, Lq, H, A]     projected; a bias of the network is a bias of this projection
- * k     [B, Lk, H, A]     projected
+ * q     [B, Lq, H, A]             projected; a bias of the network is a bias of this projection
+ * k     [B, Lk, Hkv, A]           projected; query head h reads key head ⌊h · Hkv / H⌋
  * score [H, A]
- * →     [B, H, Lq, Lk]    Σ_a score[h, a] · tanh(q[b, i, h, a] + k[b, j, h, a])
+ * bias  [B | 1, H | 1, Lq, Lk]    optional, added; −Infinity stays what it is
+ * →     [B, H, Lq, Lk]            Σ_a score[h, a] · tanh(q[b, i, h, a] + k[b, j, h, a])
  * ```
  *
  * Bahdanau et al. 2014, "Neural Machine Translation by Jointly Learning to Align and Translate", appendix A.1.2.
  */
 export const additiveScoresOp = defineOp<Inputs, Record<never, never>>({
   name: 'additiveScores',
-  outputs({ q, k, score }) {
-    const { B, Lq, Lk, H } = bindAxes('additiveScores', {
+  outputs({ q, k, score, bias }) {
+    const orOne = (size: number, axis: string): string => (size === 1 ? '1' : axis);
+    const { B, Lq, Lk, H, Hkv } = bindAxes('additiveScores', {
       q: [q, 'B Lq H A'],
-      k: [k, 'B Lk H A'],
+      k: [k, 'B Lk Hkv A'],
       score: [score, 'H A'],
-    });
+      bias: bias && [bias, `${orOne(bias.shape[0]!, 'B')} ${orOne(bias.shape[1]!, 'H')} Lq Lk`],
+    }) as Record<'B' | 'Lq' | 'Lk' | 'H' | 'Hkv', number>;
+    if (Hkv === 0 || H % Hkv !== 0)
+      throw new ShapeError(
+        'additiveScores',
+        `H = ${H} query heads cannot be split into Hkv = ${Hkv} groups`,
+        [],
+        'H',
+      );
     return [{ shape: [B, H, Lq, Lk], dtype: 'f32' }];
   },
-  reference({ q, k, score }) {
+  reference({ q, k, score, bias }) {
     const [B, Lq, H, A] = q.shape as [number, number, number, number];
-    const Lk = k.shape[1]!;
+    const [, Lk, Hkv] = k.shape as [number, number, number];
     const y = new Float64Array(B * H * Lq * Lk); // [B, H, Lq, Lk]
     let cell = 0;
     for (let b = 0; b < B; b++) {
       for (let h = 0; h < H; h++) {
+        const biasHead = bias
+          ? (bias.shape[0] === 1 ? 0 : b) * bias.shape[1]! + (bias.shape[1] === 1 ? 0 : h)
+          : 0;
         for (let i = 0; i < Lq; i++) {
           for (let j = 0; j < Lk; j++, cell++) {
             const qRow = ((b * Lq + i) * H + h) * A;
-            const kRow = ((b * Lk + j) * H + h) * A;
+            const kRow = ((b * Lk + j) * Hkv + Math.floor((h * Hkv) / H)) * A;
             for (let a = 0; a < A; a++)
               y[cell]! += score.data[h * A + a]! * Math.tanh(q.data[qRow + a]! + k.data[kRow + a]!);
+            if (bias) y[cell]! += bias.data[(biasHead * Lq + i) * Lk + j]!;
           }
         }
       }
     }
     return [y];
   },
-  gpujs({ q, k }) {
+  gpujs({ q, k, bias }) {
     const [B, Lq, H, A] = q.shape as [number, number, number, number];
-    const Lk = k.shape[1]!;
+    const [, Lk, Hkv] = k.shape as [number, number, number];
+    const biasHeads = bias
+      ? { biasB: bias.shape[0] === 1 ? 0 : bias.shape[1]!, biasH: bias.shape[1] === 1 ? 0 : 1 }
+      : {};
     return {
       steps: [
         {
           name: 'scores',
-          source,
-          constants: { H, A },
-          args: ['q', 'k', 'score', { integer: Lq }, { integer: Lk }],
+          source: bias ? withBias : plain,
+          constants: { H, Hkv, G: H / Hkv, A, ...biasHeads },
+          args: ['q', 'k', 'score', ...(bias ? ['bias'] : []), { integer: Lq }, { integer: Lk }],
           length: B * H * Lq * Lk,
           threads: [Lk, Lq, B * H],
         },
@@ -63,28 +85,39 @@ export const additiveScoresOp = defineOp<Inputs, Record<never, never>>({
 });
 
 // tanh is 1 to the last bit beyond 10, and NaN on GPUs from 50 on
-const source = `function (q, k, score, Lq, Lk) {
-    const b = Math.floor(this.thread.z / this.constants.H);
+const source = (bias: boolean): string => `function (q, k, score, ${bias ? 'bias, ' : ''}Lq, Lk) {
+    const b = Math.floor((this.thread.z + 0.5) / this.constants.H);
     const h = this.thread.z - b * this.constants.H;
+    const g = Math.floor((h + 0.5) / this.constants.G);
     const qRow = ((b * Lq + this.thread.y) * this.constants.H + h) * this.constants.A;
-    const kRow = ((b * Lk + this.thread.x) * this.constants.H + h) * this.constants.A;
+    const kRow = ((b * Lk + this.thread.x) * this.constants.Hkv + g) * this.constants.A;
     const row = h * this.constants.A;
     let sum = 0.0;
     for (let a = 0; a < this.constants.A; a++) {
       sum += score[row + a] * Math.tanh(Math.max(-10.0, Math.min(10.0, q[qRow + a] + k[kRow + a])));
+    }${
+      bias
+        ? `
+    const head = b * this.constants.biasB + h * this.constants.biasH;
+    const added = bias[(head * Lq + this.thread.y) * Lk + this.thread.x];
+    return added < -3.0e38 ? added : sum + added;`
+        : `
+    return sum;`
     }
-    return sum;
   }`;
+const plain = source(false);
+const withBias = source(true);
 
 /**
  * Additive scores.
  *
  * @param q `[B, Lq, H, A]`
- * @param k `[B, Lk, H, A]`
+ * @param k `[B, Lk, Hkv, A]`
  * @param score `[H, A]`
+ * @param bias `[B | 1, H | 1, Lq, Lk]`
  * @returns `[B, H, Lq, Lk]`
  * @throws {ShapeError} if heads or widths differ.
  */
-export function additiveScores(q: Tensor, k: Tensor, score: Tensor): Tensor<'B H Lq Lk'> {
-  return run(additiveScoresOp, { q, k, score }, {})[0] as Tensor<'B H Lq Lk'>;
+export function additiveScores(q: Tensor, k: Tensor, score: Tensor, bias?: Tensor): Tensor<'B H Lq Lk'> {
+  return run(additiveScoresOp, { q, k, score, bias }, {})[0] as Tensor<'B H Lq Lk'>;
 }

@@ -1,4 +1,4 @@
-import { add, type LayerSpec, scope, sizeOf, type Tensor, ValueError, zeros } from '@headwise/tensor';
+import { type LayerSpec, scope, sizeOf, type Tensor, ValueError, zeros } from '@headwise/tensor';
 import { checkGroups, checkLayerCall, checkLayerShape, checkWeights } from '../checks.ts';
 import { resolveOptions } from '../configure.ts';
 import { type AttendCall, type AttentionVariant, defineVariant } from '../contract.ts';
@@ -107,7 +107,6 @@ function scored(call: AttendCall, score: Tensor, { causal }: AdditiveOptions) {
   const [B = 1, Lq = 1, H = 1] = q.shape;
   const [, Lk = 1, Hkv = 1] = v.shape;
   checkGroups('additive', H, Hkv);
-  const scores = additiveScores(q, k, score);
   const device = q.device;
   return softmaxAttention(
     'additive',
@@ -116,7 +115,7 @@ function scored(call: AttendCall, score: Tensor, { causal }: AdditiveOptions) {
       q: zeros<'B Lq H D'>(device, [B, Lq, H, 1]),
       k: zeros<'B Lk Hkv D'>(device, [B, Lk, Hkv, 1]),
       v,
-      bias: bias ? add(scores, bias) : scores,
+      bias: additiveScores(q, k, score, bias),
     },
     { causal, scale: 1 },
   );
