@@ -85,7 +85,8 @@ it('keeps every built-in modifier in the dialect', async () => {
   };
   for (const { attention } of smallConfigurations()) {
     if (attention.name === 'differential') continue;
-    const probe = new Probe(device, attention.variant, { options: attention.options });
+    const shape = { E: 8, H: 4, D: 4, layers: 4 };
+    const probe = new Probe(device, attention.variant, { options: attention.options, shape });
     await probe.attend(probe.inputs());
   }
   expect(sources.size).toBe(3);
