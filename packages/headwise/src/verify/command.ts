@@ -33,7 +33,12 @@ export async function runVerify(paths: readonly string[], options: Options, io: 
       io.out(
         `${JSON.stringify({ device: device.name, engine: device.ran, passed, failed, skipped, cases: reports })}\n`,
       );
-    else io.out(`${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+    else {
+      const inPart = reports.filter(({ notCompared }) => notCompared !== undefined).length;
+      if (inPart > 0)
+        io.out(`${inPart} of the passed cases were compared in part; their lines say which part\n`);
+      io.out(`${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+    }
     if (io.signal.aborted) return exitCodes.interrupted;
     return failed > 0 ? exitCodes.failed : exitCodes.ok;
   } finally {
@@ -80,10 +85,11 @@ function matches({ op, name, features }: VerifyCase, filter: string | undefined)
   return [op, name, `${op}/${name}`, ...features].some((word) => String(word).toLowerCase().includes(filter));
 }
 
-function line({ status, op, case: name, reason, largestError }: CaseReport): string {
+function line({ status, op, case: name, reason, notCompared, largestError }: CaseReport): string {
   const error = largestError === undefined ? '' : `  largest error ${toShort(largestError)}`;
   const why = reason === undefined ? '' : `  ${reason.replaceAll('\n', '\n      ')}`;
-  return `${status}  ${op}/${name}${error}${why}`;
+  const part = notCompared === undefined ? '' : `  (not compared: ${notCompared})`;
+  return `${status}  ${op}/${name}${error}${part}${why}`;
 }
 
 function toShort(error: number): string {

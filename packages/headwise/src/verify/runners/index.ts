@@ -1,13 +1,15 @@
-import type { Runner, Runners } from '../contract.ts';
+import type { Got, InPart, Runner, Runners } from '../contract.ts';
 import { attentionRunners } from './attention.ts';
+import { cacheRunners } from './caches.ts';
 import { positionalRunners } from './positional.ts';
 import { samplerRunners } from './sampler.ts';
 import { linearRunners, tensorRunners } from './tensor.ts';
 
-const maps: readonly Runners[] = [
+const maps: readonly Runners<Got | InPart>[] = [
   tensorRunners,
   linearRunners,
   attentionRunners,
+  cacheRunners,
   positionalRunners,
   samplerRunners,
 ];
@@ -16,6 +18,6 @@ const maps: readonly Runners[] = [
  * All ways of computing the cases of an operator: directly, and where there are any, through caches or another
  * operation. A case passes when every one of them does.
  */
-export function runnersFor(op: string): readonly Runner[] {
+export function runnersFor(op: string): readonly Runner<Got | InPart>[] {
   return maps.flatMap((runners) => runners[op] ?? []);
 }
