@@ -80,7 +80,7 @@ checkVariant(${id}, { golden });
     registryLine: (name, id) => `  '${name}': ${id},`,
     exportLine: (name, id) => `export { ${id} } from './encodings/${name}.ts';`,
     source: (name, id) => `import { defineEncoding, type RotaryEncoding } from '../contract.ts';
-import { createRotation, inverseFrequencies, type RotationOptions } from '../rotation.ts';
+import { createRotation, inverseFrequencies, type RotationOptions, rotationDefaults } from '../rotation.ts';
 
 /**
  * What it does to a position.
@@ -98,9 +98,9 @@ export const ${id} = /* @__PURE__ */ defineEncoding(
     kind: 'rotation',
     summary: 'What it does to a position, in one sentence.',
     paper: { title: 'Title', authors: 'Authors', year: ${year} },
-    defaults: { base: 10_000 },
   },
-  ({ base = 10_000, ...rest }: RotationOptions): RotaryEncoding =>
+  rotationDefaults,
+  ({ base = rotationDefaults.base, ...rest }: RotationOptions): RotaryEncoding =>
     createRotation({ name: '${name}', frequencies: (R) => inverseFrequencies(base, R) }, { base, ...rest }),
 );
 `,
