@@ -32,10 +32,7 @@ export async function openEngines(
   names: readonly string[],
   source: DeviceSource = builtInDevices,
 ): Promise<OpenedEngines> {
-  for (const name of names) {
-    if (!source.names.includes(name))
-      throw new UsageError(`unknown device ${JSON.stringify(name)}; known: ${source.names.join(', ')}`);
-  }
+  checkDeviceNames(names, source.names);
   const engines: Engine[] = [];
   const missing: DeviceFacts[] = [];
   for (const name of new Set(names)) {
@@ -51,6 +48,14 @@ export async function openEngines(
     throw new UsageError(`none of the devices works here:${reasons}`);
   }
   return { engines, missing };
+}
+
+/** @throws {UsageError} for a name that is not known, listing those that are. */
+export function checkDeviceNames(names: readonly string[], known: readonly string[]): void {
+  for (const name of names) {
+    if (!known.includes(name))
+      throw new UsageError(`unknown device ${JSON.stringify(name)}; known: ${known.join(', ')}`);
+  }
 }
 
 /** Adapters that are programs: no name in a result lets them pass for a GPU. */

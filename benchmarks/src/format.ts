@@ -6,6 +6,13 @@ export function formatMs(ms: number): string {
   return ms >= 1 ? `${digits(ms)} ms` : `${digits(ms * 1000)} µs`;
 }
 
+/** `481 µs [471, 494]`: a time and its interval in one unit. */
+export function formatMsEstimate(estimate: Estimate): string {
+  const unit = estimate.median >= 1000 ? 1 / 1000 : estimate.median >= 1 ? 1 : 1000;
+  const { low, high, coverage } = estimate;
+  return `${formatMs(estimate.median)} ${formatInterval({ low: low * unit, high: high * unit, coverage })}`;
+}
+
 /** `0`, `512 B`, `1.5 KiB`, `128 MiB`: binary units, exact where three digits are. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

@@ -5,6 +5,8 @@ import type { SuiteName } from './results.ts';
 export interface Profile {
   readonly name: string;
   readonly suites: readonly SuiteName[];
+  /** Whether the limits of each engine are measured beside the rows. */
+  readonly limits: boolean;
   /** Time for timing; checks, limits and the memory suite come on top. */
   readonly budgetMs: number;
   /** The attention stack: enough layers that a sharing pattern shows. */
@@ -40,6 +42,7 @@ export interface ModelProfile {
 const quick: Profile = {
   name: 'quick',
   suites: ['attention', 'model', 'cache', 'memory', 'device'],
+  limits: true,
   budgetMs: 62_000,
   shape: { E: 128, H: 8, D: 16, layers: 2 },
   prefill: [32, 64, 128, 256],

@@ -139,12 +139,11 @@ async function deviceFacts(
   { profile, onProgress, signal }: RunOptions,
 ): Promise<DeviceFacts[]> {
   const facts: DeviceFacts[] = [];
-  const wanted = profile.suites.some((suite) => suite !== 'memory' && suite !== 'cache');
   for (const [i, engine] of engines.entries()) {
     const { name, emulated, device } = engine;
     onProgress?.({ stage: 'limits', label: `limits of ${name}`, done: i / engines.length });
     await yieldToEvents();
-    const limits = wanted && !signal?.aborted ? { limits: await measureLimits(engine) } : {};
+    const limits = profile.limits && !signal?.aborted ? { limits: await measureLimits(engine) } : {};
     facts.push({ name, emulated, details: { ...device.details }, ...limits });
   }
   return [...facts, ...missing];

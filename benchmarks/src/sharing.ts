@@ -13,5 +13,7 @@ export function sharingSentence(state: StateFacts, baseline: StateFacts | undefi
     return `${head} ${formatBytes(stored)} and all read ${formatBytes(read)} a step`;
   const storedShare = stored / total(({ storedBytes }) => storedBytes, baseline);
   const readShare = read / total(({ readBytes }) => readBytes, baseline);
-  return `${head}, ${formatShare(storedShare)} of the baseline’s bytes, yet a step reads ${formatShare(readShare)} of what the baseline’s reads`;
+  const reads =
+    readShare === 1 ? 'as much as the baseline' : `${formatShare(readShare)} of what the baseline reads`;
+  return `${head}, ${formatShare(storedShare)} of the baseline’s bytes, yet a step reads ${reads}`;
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Plugin } from 'vite';
 import { messageOf, UsageError } from '../errors.ts';
 import type { Profile } from '../profiles.ts';
 import type { MachineFacts, Results } from '../results.ts';
@@ -117,7 +118,7 @@ async function serve(files: readonly string[]): Promise<{ readonly url: string; 
   await build({
     ...base,
     resolve: { conditions: ['@headwise/source', 'module', 'browser', 'development|production'] },
-    plugins: [outsideVariants(files)],
+    plugins: [outsideVariants(files, `${root}/page.ts`)],
     build: { outDir, emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 4000 },
   });
   const server = await preview({
@@ -130,14 +131,22 @@ async function serve(files: readonly string[]): Promise<{ readonly url: string; 
   return { url, close: () => server.close() };
 }
 
-/** `virtual:outside-variants`: every export of the given files, by file. */
-function outsideVariants(files: readonly string[]) {
+/**
+ * `virtual:outside-variants`: every export of the given files, by file. What they import of ours is resolved as if the
+ * page had asked: they may lie where nothing is installed, and one copy of the packages must serve all.
+ */
+function outsideVariants(files: readonly string[], page: string): Plugin {
   const id = 'virtual:outside-variants';
   return {
     name: 'headwise-outside-variants',
-    resolveId: (asked: string) => (asked === id ? `\0${id}` : undefined),
-    load(asked: string) {
-      if (asked !== `\0${id}`) return undefined;
+    enforce: 'pre',
+    async resolveId(asked, importer) {
+      if (asked === id) return `\0${id}`;
+      if (!asked.startsWith('@headwise/') || importer === page) return null;
+      return this.resolve(asked, page, { skipSelf: true });
+    },
+    load(asked) {
+      if (asked !== `\0${id}`) return null;
       const imports = files.map((file, i) => `import * as file${i} from ${JSON.stringify(file)};`);
       const list = files.map((file, i) => `{ file: ${JSON.stringify(file)}, exported: file${i} }`);
       return `${imports.join('\n')}\nexport const files = [${list.join(', ')}];`;

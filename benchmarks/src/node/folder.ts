@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { messageOf, UsageError } from '../errors.ts';
 import type { ReportFile } from '../report/report.ts';
@@ -10,7 +10,7 @@ import type { ReportFile } from '../report/report.ts';
 export function prepareFolder(folder: string): string {
   const path = resolve(folder);
   try {
-    mkdirSync(join(path, 'charts'), { recursive: true });
+    makeFolder(join(path, 'charts'));
     accessSync(path, constants.W_OK);
     accessSync(join(path, 'charts'), constants.W_OK);
   } catch (error) {
@@ -26,10 +26,17 @@ export function writeFiles(folder: string, files: readonly ReportFile[]): void {
   for (const { path, text } of files) {
     const target = join(folder, path);
     try {
-      mkdirSync(dirname(target), { recursive: true });
+      makeFolder(dirname(target));
       writeFileSync(target, text);
     } catch (error) {
       throw new UsageError(`${target} cannot be written: ${messageOf(error)}`);
     }
   }
+}
+
+/** Level by level: Node's own `recursive` never returns where a parent is there and takes no folders (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path);
 }

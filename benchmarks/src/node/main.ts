@@ -4,12 +4,14 @@ import { pathToFileURL } from 'node:url';
 import { variants } from '@headwise/attention-variants/registry';
 import { caches } from '@headwise/kv-cache/registry';
 import { type Comparison, compareResults } from '../compare.ts';
+import { builtInDevices, checkDeviceNames } from '../engines.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import { findingsOf } from '../findings.ts';
 import { replaceMarked, resultsMarkdown } from '../report/markdown.ts';
 import { reportFiles } from '../report/report.ts';
 import type { Results } from '../results.ts';
 import { runBenchmark } from '../run.ts';
+import { chooseSubjects, type OutsideVariant } from '../subjects.ts';
 import { parseResults, ResultsError } from '../validate.ts';
 import { runInBrowser } from './browser.ts';
 import { prepareFolder, writeFiles } from './folder.ts';
@@ -49,8 +51,14 @@ async function perform(options: CliOptions, streams: Streams): Promise<number> {
   // everything that can be wrong with the call is found before the first minute of measuring
   const other = options.compare === undefined ? undefined : readResults(options.compare);
   const document = options.markdown === undefined ? undefined : readDocument(options.markdown);
+  const earlier = options.from === undefined ? undefined : readResults(options.from);
+  const outside = earlier ? [] : (await Promise.all(options.files.map(loadVariants))).flat();
+  if (!earlier) {
+    checkDeviceNames(options.devices ?? [], builtInDevices.names);
+    chooseSubjects(variants, { names: options.variants, outside, baseline: options.baseline });
+  }
   const folder = prepareFolder(options.out);
-  const results = options.from === undefined ? await measure(options, streams) : readResults(options.from);
+  const results = earlier ?? (await measure(options, outside, streams));
   const comparison = other && compareResults(results, other, options.failAt);
   writeFiles(folder, reportFiles(results, comparison));
   const width = streams.out.columns ?? 120;
@@ -92,7 +100,11 @@ function exitStatus(
   return results.rows.some(({ status }) => status === 'failed') ? 1 : 0;
 }
 
-async function measure(options: CliOptions, streams: Streams): Promise<Results> {
+async function measure(
+  options: CliOptions,
+  outside: readonly OutsideVariant[],
+  streams: Streams,
+): Promise<Results> {
   const progress = createProgress(streams.err);
   const interrupt = onInterrupt(() => {
     progress.end();
@@ -118,10 +130,9 @@ async function measure(options: CliOptions, streams: Streams): Promise<Results> 
         machine: machineFacts(),
       });
     }
-    const outside = await Promise.all(options.files.map(loadVariants));
     return await runBenchmark({
       ...shared,
-      outside: outside.flat(),
+      outside,
       registry: variants,
       caches: Object.values(caches),
       devices: options.devices ?? DEVICES,

@@ -1,20 +1,11 @@
 import { CustomChart, LineChart, ScatterChart } from 'echarts/charts';
-import { GraphicComponent, GridComponent, MarkLineComponent } from 'echarts/components';
+import { GraphicComponent, GridComponent } from 'echarts/components';
 import { type EChartsCoreOption, init, use } from 'echarts/core';
 import { LabelLayout } from 'echarts/features';
 import { SVGRenderer } from 'echarts/renderers';
 import { ink } from './palette.ts';
 
-use([
-  CustomChart,
-  GraphicComponent,
-  GridComponent,
-  LabelLayout,
-  LineChart,
-  MarkLineComponent,
-  ScatterChart,
-  SVGRenderer,
-]);
+use([CustomChart, GraphicComponent, GridComponent, LabelLayout, LineChart, ScatterChart, SVGRenderer]);
 
 /** The same numbers as the picture, for readers who want them or cannot see it. */
 export interface ChartTable {
@@ -34,7 +25,8 @@ export interface Chart {
   readonly table: ChartTable;
 }
 
-export const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+// no quotes: the name goes into attributes as it is
+export const FONT = 'system-ui, -apple-system, Segoe UI, Roboto, sans-serif';
 
 /**
  * Draws an ECharts option to SVG text, without a DOM, in Node and in a page alike. Colours are the light ones; the
@@ -67,7 +59,7 @@ function tidy(id: string, svg: string, label: string): string {
     .replace(/ pointer-events="visible"/g, '')
     .replace(/ ecmeta_[a-z_]+="[^"]*"/g, '')
     .replace(/ xml:space="preserve"/g, '')
-    .replace(/ style="font-size:12px;font-family:[^"]*"/g, '')
+    .replace(/ style="font(?:-size:12px|: normal normal 12px)[^"]*"/g, '')
     .replace(/zr\d+-/g, `${id}-`)
     .replace(
       '<svg ',

@@ -1,5 +1,6 @@
 import type { EChartsCoreOption } from 'echarts/core';
 import type { Interval } from '../statistics.ts';
+import { FONT } from './draw.ts';
 import { ink, type Mark } from './palette.ts';
 
 /** One point of a series, with its interval where it was measured. */
@@ -55,8 +56,6 @@ export interface Panel {
   readonly heading?: string;
   /** Names of the series in a row above the panel, where they cannot stand beside their marks. */
   readonly legend?: readonly { readonly label: string; readonly mark: Mark }[];
-  /** Grey lines across, at these values of y. */
-  readonly rules?: readonly number[];
 }
 
 /** Joins panels to one ECharts option. */
@@ -65,10 +64,9 @@ export function panelsOption(panels: readonly Panel[]): EChartsCoreOption {
     grid: panels.map(({ box }) => ({ ...box, containLabel: false })),
     xAxis: panels.map((panel, gridIndex) => ({ ...axisOption(panel, 'x'), gridIndex })),
     yAxis: panels.map((panel, gridIndex) => ({ ...axisOption(panel, 'y'), gridIndex })),
-    series: panels.flatMap((panel, index) => [
-      ...panel.series.flatMap((series) => seriesOption(series, index, panel.box)),
-      ...(panel.rules ?? []).map((y) => ruleOption(y, index)),
-    ]),
+    series: panels.flatMap((panel, index) =>
+      panel.series.flatMap((series) => seriesOption(series, index, panel.box)),
+    ),
     graphic: panels.flatMap(wordsOf),
   };
 }
@@ -91,7 +89,7 @@ export function words(
       fill,
       align,
       verticalAlign: 'middle',
-      font: `${bold ? 'bold ' : ''}12px system-ui, sans-serif`,
+      font: `${bold ? 'bold ' : ''}12px ${FONT}`,
     },
   };
 }
@@ -193,12 +191,13 @@ function seriesOption(series: Series, index: number, box: Box): object[] {
   };
   const written = {
     show: label !== '',
-    formatter: `{mark|${mark.glyph}} {name|${label}}`,
+    formatter: `{mark|${mark.glyph}}{name|${label}}`,
     rich: {
       mark: { color, fontSize: 12 },
       name: {
         color: ink.text.light,
         fontSize: 12,
+        padding: [0, 0, 0, 6],
         textBorderColor: ink.page.light,
         textBorderWidth: 3,
       },
@@ -258,21 +257,4 @@ function intervalOption({ points }: Series, color: string, index: number): objec
       },
     },
   ];
-}
-
-function ruleOption(y: number, index: number): object {
-  return {
-    type: 'line',
-    xAxisIndex: index,
-    yAxisIndex: index,
-    silent: true,
-    data: [],
-    markLine: {
-      silent: true,
-      symbol: 'none',
-      label: { show: false },
-      lineStyle: { color: ink.muted.light, width: 1.5, type: 'solid' },
-      data: [{ yAxis: y }],
-    },
-  };
 }

@@ -6,6 +6,7 @@ import {
   formatEstimate,
   formatInterval,
   formatMs,
+  formatMsEstimate,
   formatPercent,
   formatRatio,
 } from '../format.ts';
@@ -288,8 +289,7 @@ function rowTables(results: Results): ReportTable[] {
       'row',
       'comparison',
       'ran',
-      'median',
-      'interval',
+      'median and interval',
       'p10',
       'p90',
       'n',
@@ -318,19 +318,17 @@ function rowTables(results: Results): ReportTable[] {
             '',
             '',
             '',
-            '',
             check,
           ];
         const ratio = ratioToBaseline(results, row);
         const rates = ratesOf(row);
         const share = shareOfLimit(results, row);
-        const { median, p10, p90, n } = row.summary;
+        const { p10, p90, n } = row.summary;
         return [
           name,
           row.comparison,
           ran,
-          formatMs(median),
-          formatInterval(row.summary),
+          formatMsEstimate(row.summary),
           formatMs(p10),
           formatMs(p90),
           String(n),

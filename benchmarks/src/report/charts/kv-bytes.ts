@@ -2,7 +2,7 @@ import { formatBytes, formatContext, formatCount, formatShare } from '../../form
 import type { Results, Row, StateFacts, VariantFacts } from '../../results.ts';
 import { rowsOf, shortTitle } from '../../views.ts';
 import { type Chart, drawSvg } from '../draw.ts';
-import { variantMark } from '../palette.ts';
+import { lineOnly, variantMark } from '../palette.ts';
 import { type Panel, panelsOption, type Series } from '../panel.ts';
 import { variantPanels } from './series.ts';
 
@@ -48,8 +48,19 @@ export function kvBytesChart(results: Results): Chart | undefined {
           max: 1.1,
           ticks: [1],
         },
-        series: variants.map((variant) => agreementSeries(measured, variant)),
-        rules: [1],
+        series: [
+          {
+            label: '',
+            mark: lineOnly,
+            bare: true,
+            faint: true,
+            points: [
+              { x: x.min, y: 1 },
+              { x: x.max, y: 1 },
+            ],
+          },
+          ...variants.map((variant) => agreementSeries(measured, variant)),
+        ],
       },
     ];
   });

@@ -2,7 +2,7 @@ import { formatBytes, formatContext, formatCount } from '../../format.ts';
 import type { LayerFacts, Results, StateFacts } from '../../results.ts';
 import { sharingSentence } from '../../sharing.ts';
 import { subjectLabel } from '../../views.ts';
-import { type Chart, escapeXml } from '../draw.ts';
+import { type Chart, escapeXml, FONT } from '../draw.ts';
 import { ink, variantMark } from '../palette.ts';
 
 const WIDTH = 900;
@@ -38,7 +38,7 @@ export function layersChart(results: Results): Chart | undefined {
   });
   // bars in rows with words inside have no axis that a chart library would add; plain SVG keeps the words readable
   const svg = [
-    `<svg role="img" aria-label="${escapeXml(title)}" font-family="system-ui, sans-serif" font-size="12" width="${WIDTH}" height="${top}" viewBox="0 0 ${WIDTH} ${top}" xmlns="http://www.w3.org/2000/svg">`,
+    `<svg role="img" aria-label="${escapeXml(title)}" font-family="${FONT}" font-size="12" width="${WIDTH}" height="${top}" viewBox="0 0 ${WIDTH} ${top}" xmlns="http://www.w3.org/2000/svg">`,
     `<rect width="${WIDTH}" height="${top}" fill="${ink.page.light}"></rect>`,
     ...panels,
     '</svg>',

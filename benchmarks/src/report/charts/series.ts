@@ -1,4 +1,4 @@
-import { formatInterval, formatMs, formatRatio } from '../../format.ts';
+import { formatEstimate, formatMsEstimate } from '../../format.ts';
 import type { Results, VariantFacts } from '../../results.ts';
 import { ratioToBaseline, shortTitle, type TimedRow } from '../../views.ts';
 import type { ChartTable } from '../draw.ts';
@@ -67,8 +67,8 @@ export function timeTable(results: Results, rows: readonly TimedRow[]): ChartTab
           );
           if (!row) return '';
           const ratio = ratioToBaseline(results, row);
-          const relative = ratio ? `, ${formatRatio(ratio.median)} ${formatInterval(ratio)}` : '';
-          return `${formatMs(row.summary.median)} ${formatInterval(row.summary)} n=${row.summary.n}${relative}`;
+          const relative = ratio ? `, ${formatEstimate(ratio)}` : '';
+          return `${formatMsEstimate(row.summary)} n=${row.summary.n}${relative}`;
         }),
       ];
     }),

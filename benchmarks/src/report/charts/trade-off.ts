@@ -1,4 +1,4 @@
-import { formatBytes, formatContext, formatInterval, formatMs } from '../../format.ts';
+import { formatBytes, formatContext, formatMs, formatMsEstimate } from '../../format.ts';
 import type { Results } from '../../results.ts';
 import { deviceLabel, isTimed, rowsOf, shortTitle, type TimedRow } from '../../views.ts';
 import { type Chart, drawSvg } from '../draw.ts';
@@ -55,12 +55,11 @@ export function tradeOffChart(results: Results, device: string): Chart | undefin
       ),
     ),
     table: {
-      head: ['variant', 'KV bytes of one sequence', 'time', 'interval'],
+      head: ['variant', 'KV bytes of one sequence', 'time and interval'],
       rows: rows.map((row) => [
         nameOf(results, row.subject),
         formatBytes(row.kv!.allocatedBytes / row.batch),
-        formatMs(row.summary.median),
-        formatInterval(row.summary),
+        formatMsEstimate(row.summary),
       ]),
     },
   };

@@ -1,0 +1,221 @@
+import { softmaxVariant } from '@headwise/attention-variants';
+import { variants } from '@headwise/attention-variants/registry';
+import { describe, expect, it } from 'vitest';
+import type { Results, Row } from './results.ts';
+import { runBenchmark } from './run.ts';
+import { disguised, tinyProfile, tinyRun } from './testing/tiny.ts';
+import { parseResults } from './validate.ts';
+import { isTimed, ratioToBaseline } from './views.ts';
+
+const [first, second, third] = Object.keys(variants) as [string, string, string];
+const of = (results: Results, subject: string): Row[] =>
+  results.rows.filter((row) => row.subject === subject && !row.control);
+
+/** A variant nobody in the suite has heard of. */
+const newcomer = softmaxVariant({
+  name: 'newcomer',
+  title: 'Newcomer attention (NEW)',
+  summary: 'For tests.',
+  paper: { title: 'None', authors: 'Nobody', year: 2026 },
+  defaults: { Hkv: 1 as number | undefined },
+  score: () => ({ causal: true }),
+});
+
+describe('runBenchmark', () => {
+  it('times every variant of the registry in every place, and writes results that it can read', async () => {
+    const results = await runBenchmark(tinyRun({ registry: { ...variants, newcomer }, names: undefined }));
+    expect(results.rows.filter((row) => !isTimed(row)).map(({ id, reason }) => [id, reason])).toEqual([]);
+    for (const name of [...Object.keys(variants), 'newcomer']) {
+      const places = of(results, name).map(({ phase, context }) => `${phase} ${context}`);
+      expect(places).toEqual(['prefill 4', 'prefill 8', 'decode 6', 'decode 8']);
+    }
+    expect(results.variants.at(-1)).toMatchObject({
+      name: 'newcomer',
+      title: 'Newcomer attention (NEW)',
+      keeps: 'k [1, 4], v [1, 4]',
+    });
+    expect(results.rows.every(({ engine, check }) => engine === 'main' && check?.passed)).toBe(true);
+    expect(parseResults(JSON.stringify(results), 'results.json')).toEqual(
+      JSON.parse(JSON.stringify(results)),
+    );
+  });
+
+  it('measures KV bytes that equal the formula in every row, and the ratios of the papers', async () => {
+    const results = await runBenchmark(tinyRun({ names: undefined }));
+    for (const { kv } of results.rows) expect(kv!.allocatedBytes).toBe(kv!.formulaBytes + kv!.slotBytes);
+    const bytes = (name: string, context: number): number =>
+      of(results, name).find((row) => row.phase === 'decode' && row.context === context)!.kv!.formulaBytes;
+    const { H, layers } = tinyProfile.shape;
+    for (const { name, variant } of Object.values(variants).map((one) => ({
+      name: one.name,
+      variant: one,
+    }))) {
+      const specs = Array.from({ length: layers }, (_, layer) =>
+        variant.kv(tinyProfile.shape, variant.defaults as never, layer),
+      );
+      const stored = specs.filter(({ kind }) => kind !== 'shared');
+      const heads = stored[0]!.rows.k?.[0];
+      if (stored[0]!.kind !== 'full' || heads === undefined || stored[0]!.rows.v?.[1] !== 4) continue;
+      expect(bytes(name, 8) / bytes(first, 8)).toBe((heads / H) * (stored.length / layers));
+    }
+  });
+
+  it('pairs every row with the baseline of its group, and times the baseline against itself', async () => {
+    const results = await runBenchmark(tinyRun());
+    const group = results.rows.filter(({ phase, context }) => phase === 'decode' && context === 6);
+    expect(group.map(({ subject, control }) => [subject, control ?? false])).toEqual([
+      [first, false],
+      [second, false],
+      [third, false],
+      [first, true],
+    ]);
+    expect(group.map((row) => ratioToBaseline(results, row)?.n)).toEqual([undefined, 8, 8, 8]);
+  });
+
+  it('gives a wrong variant its failure in every row, and no time; the others go on', async () => {
+    // one key head has the shape [1, L, 1, 4] here, so only variants with one are spoiled
+    const results = await runBenchmark(
+      tinyRun({
+        deviceSource: disguised({
+          main: {
+            spoil: ({ op, inputs }, result) => {
+              if (op.name === 'attention' && inputs.k!.shape[2] === 1 && inputs.q!.shape[1]! > 1)
+                result[0]! += 0.5;
+            },
+          },
+        }),
+      }),
+    );
+    const red = of(results, second);
+    expect(red).toHaveLength(4);
+    for (const row of red) {
+      expect(row).toMatchObject({ status: 'failed', samples: [], warmup: [] });
+      expect(row.summary).toBeUndefined();
+      expect(row.reason).toMatch(/^differs from the reference at prefill \d/);
+    }
+    expect(of(results, first).every(isTimed)).toBe(true);
+  });
+
+  it('fails rows whose engine is not the one that was asked for', async () => {
+    const results = await runBenchmark(tinyRun({ deviceSource: disguised({ main: { ran: 'cpu' } }) }));
+    expect(
+      results.rows.every(
+        ({ status, reason }) => status === 'failed' && reason === 'main was asked for, cpu ran',
+      ),
+    ).toBe(true);
+  });
+
+  it('says of a context that does not fit what it needs, and goes on with the rest', async () => {
+    const profile = { ...tinyProfile, decode: [6, 100_000] };
+    const results = await runBenchmark(tinyRun({ profile, availableBytes: 4_000_000 }));
+    const rows = of(results, first).filter(({ phase }) => phase === 'decode');
+    expect(rows.map(({ context, status }) => [context, status])).toEqual([
+      [6, 'ok'],
+      [100_000, 'does-not-fit'],
+    ]);
+    expect(rows[1]!.reason).toMatch(/^needs about 61\.0 MiB \(caches 12\.2 MiB\); 2\.67 MiB may be used$/);
+  });
+
+  it('does not begin a call that would take too long', async () => {
+    const profile = { ...tinyProfile, prefill: [4, 60_000], longestCallMs: 1 };
+    const results = await runBenchmark(tinyRun({ profile }));
+    const long = of(results, first).find(({ context }) => context === 60_000)!;
+    expect(long).toMatchObject({ status: 'too-slow', samples: [] });
+    expect(long.reason).toMatch(
+      /^one call is expected to take .+, this run allows 0 s \(--longest-call raises it\)$/,
+    );
+  });
+
+  it('keeps what it has when it is interrupted', async () => {
+    const stop = new AbortController();
+    const seen: string[] = [];
+    const results = await runBenchmark(
+      tinyRun({
+        signal: stop.signal,
+        onProgress: ({ stage, label }) => {
+          seen.push(`${stage} ${label}`);
+          if (stage === 'time' && label.startsWith('prefill 8')) stop.abort();
+        },
+      }),
+    );
+    expect(results.partial).toBe(true);
+    expect(of(results, first).map(({ context, phase, status }) => [phase, context, status])).toEqual([
+      ['prefill', 4, 'ok'],
+      ['prefill', 8, 'not-reached'],
+      ['decode', 6, 'not-reached'],
+      ['decode', 8, 'not-reached'],
+    ]);
+    expect(of(results, first)[1]!.reason).toBe('the run was interrupted before');
+    expect(seen.findIndex((line) => line.startsWith('time'))).toBeGreaterThan(
+      seen.findLastIndex((line) => line.startsWith('check')),
+    );
+    expect(JSON.parse(JSON.stringify(results)).rows).toHaveLength(results.rows.length);
+  });
+
+  it('labels every row of a software GPU', async () => {
+    const details = { adapter: 'SwiftShader' };
+    const results = await runBenchmark(tinyRun({ deviceSource: disguised({ main: { details } }) }));
+    expect(results.rows.every(({ emulated }) => emulated)).toBe(true);
+    expect(results.devices[0]).toMatchObject({ name: 'main', emulated: true, details });
+  });
+
+  it('says of a shape that a variant refuses why', async () => {
+    const profile = { ...tinyProfile, shape: { E: 9, H: 3, D: 3, layers: 2 } };
+    const registry = { ...variants, newcomer: { ...newcomer, defaults: { Hkv: 2 } } };
+    const results = await runBenchmark(tinyRun({ profile, registry, names: [first, 'newcomer'] }));
+    expect(of(results, 'newcomer').every(({ status }) => status === 'unsupported')).toBe(true);
+    expect(of(results, 'newcomer')[0]!.reason).toMatch(/H = 3/);
+    expect(of(results, first).every(isTimed)).toBe(true);
+  });
+});
+
+describe('the other suites', () => {
+  it('time decoders at equal shape and at equal parameters, never mixed', async () => {
+    const profile = { ...tinyProfile, suites: ['model'] as const };
+    const results = await runBenchmark(tinyRun({ profile }));
+    expect(results.rows.filter((row) => !isTimed(row))).toEqual([]);
+    const parameters = (comparison: string): number[] =>
+      results.rows.filter((row) => row.comparison === comparison).map((row) => row.parameters!);
+    const unit = 3 * tinyProfile.model.shape.E * tinyProfile.model.shape.layers;
+    const equal = parameters('equal-parameters');
+    expect(Math.max(...equal) - Math.min(...equal)).toBeLessThanOrEqual(unit);
+    expect(new Set(parameters('equal-shape')).size).toBeGreaterThan(1);
+    for (const row of results.rows) {
+      const baseline = results.rows.find(({ id }) => id === row.baseline);
+      if (baseline) expect(baseline.comparison).toBe(row.comparison);
+      expect(row.peakBytes).toBeGreaterThan(4 * row.parameters!);
+    }
+  });
+
+  it('time caches, and count their bytes', async () => {
+    const profile = { ...tinyProfile, suites: ['cache'] as const };
+    const results = await runBenchmark(tinyRun({ profile }));
+    const timed = results.rows.filter(isTimed);
+    expect(new Set(timed.map(({ phase }) => phase))).toEqual(new Set(['append', 'crop', 'reorder']));
+    for (const { kv } of timed) expect(kv!.allocatedBytes).toBe(kv!.formulaBytes + kv!.slotBytes);
+    expect(results.rows.filter(({ status }) => status === 'failed')).toEqual([]);
+  });
+
+  it('run the same work on every device', async () => {
+    const profile = { ...tinyProfile, suites: ['device'] as const };
+    const results = await runBenchmark(
+      tinyRun({ profile, devices: ['main', 'other'], deviceSource: disguised({ main: {}, other: {} }) }),
+    );
+    expect(results.rows.filter((row) => !isTimed(row)).map(({ id, reason }) => [id, reason])).toEqual([]);
+    expect(new Set(results.rows.map(({ device }) => device))).toEqual(new Set(['main', 'other']));
+  });
+
+  it('compute the memory of real models as published, and allocate it to the byte', async () => {
+    const profile = { ...tinyProfile, suites: ['memory'] as const };
+    const results = await runBenchmark(tinyRun({ profile }));
+    const published = results.memory.filter(({ subject }) => subject === 'published');
+    expect(published).toHaveLength(25);
+    for (const row of published) {
+      if (row.publishedBytesPerToken !== undefined)
+        expect([row.config, 2 * row.elementsPerToken]).toEqual([row.config, row.publishedBytesPerToken]);
+      expect(row.allocated!.allocatedBytes).toBe(row.allocated!.formulaBytes);
+    }
+    const mistral = published.find(({ config }) => config === 'Mistral-7B')!;
+    expect(mistral.elements['131072']).toBe(mistral.elements['4096']);
+  });
+});
