@@ -31,6 +31,9 @@ export abstract class BaseCache implements Cache, Persistent {
 
   constructor(kind: string, options: CacheOptions, holds: readonly LayerSpec['kind'][]) {
     checkSpec(kind, options.spec, holds);
+    if (typeof options.device?.allocate !== 'function') {
+      throw new ValueError(kind, 'device', 'must be a device, which createDevice makes', options.device);
+    }
     checkCount(kind, 'B', options.B);
     checkCount(kind, 'capacity', options.capacity);
     if (options.limit !== undefined && options.limit !== Infinity) checkCount(kind, 'limit', options.limit);

@@ -20,6 +20,9 @@ export function checkCount(op: string, argument: string, value: number, least = 
 
 /** @throws {ValueError} unless the spec is of a kind that the cache can hold, with rows of whole sizes. */
 export function checkSpec(op: string, spec: LayerSpec, kinds: readonly LayerSpec['kind'][]): void {
+  if (typeof spec !== 'object' || spec === null) {
+    throw new ValueError(op, 'spec', 'must be what a layer keeps, as the kv of its variant says', spec);
+  }
   if (!kinds.includes(spec.kind)) {
     throw new ValueError(op, 'spec.kind', `must be ${kinds.join(' or ')} for this cache`, spec.kind);
   }
@@ -40,6 +43,9 @@ export function checkSpec(op: string, spec: LayerSpec, kinds: readonly LayerSpec
 export function checkRows(op: string, owner: Owner, rows: Rows): number {
   const { spec, B, device } = owner;
   const names = Object.keys(spec.rows);
+  if (typeof rows !== 'object' || rows === null) {
+    throw new ValueError(op, 'rows', `must be the tensors ${names.join(', ')} by name`, rows);
+  }
   for (const name of Object.keys(rows)) {
     if (!names.includes(name)) {
       throw new ValueError(
@@ -96,7 +102,7 @@ export function checkCrop(op: string, length: number, present: number): void {
 
 /** @throws {ValueError} unless `order` holds B indices of sequences. */
 export function checkOrder(op: string, order: readonly number[], B: number): void {
-  if (order.length !== B) {
+  if (!Array.isArray(order) || order.length !== B) {
     throw new ValueError(op, 'order', `must have one index for each of the ${B} sequences`, order);
   }
   order.forEach((index, b) => {

@@ -3,7 +3,7 @@ export {
   anchorEvicting,
   createAnchorEvicting,
 } from './caches/anchor-evicting.ts';
-export { contiguous, createContiguous } from './caches/contiguous.ts';
+export { type ContiguousOptions, contiguous, createContiguous } from './caches/contiguous.ts';
 export { createLatent, latent } from './caches/latent.ts';
 export { createPaged, type PagedCache, type PagedOptions, paged } from './caches/paged.ts';
 export { createQuantized, type QuantizedOptions, quantized } from './caches/quantized.ts';

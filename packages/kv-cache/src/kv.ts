@@ -69,6 +69,9 @@ export interface KvFootprint {
  * @throws {ValueError} for a size that is not a whole number ≥ 1, or a layer that reads one without a state.
  */
 export function kv(model: readonly LayerSpec[] | KvConfig): KvFootprint {
+  if (typeof model !== 'object' || model === null) {
+    throw new ValueError('kv', 'model', 'must be the specs of layers, or plain numbers', model);
+  }
   const specs = isSpecs(model) ? model : specsOf(model);
   const layers = specs.map((spec, layer) => footprint(specs, spec, layer));
   const sum = (of: (layer: number) => number): number =>

@@ -44,6 +44,7 @@ export function createStates(specs: readonly LayerSpec[], options: StatesOptions
   checkCount('createStates', 'B', B);
   checkCount('createStates', 'capacity', capacity);
   checkCount('createStates', 'slack', slack, 0);
+  checkList(specs);
   specs.forEach((spec, layer) => {
     if (spec.kind === 'shared') checkProducer('createStates', specs, layer);
   });
@@ -67,6 +68,11 @@ export function createStates(specs: readonly LayerSpec[], options: StatesOptions
     throw error;
   }
   return states;
+}
+
+function checkList(specs: unknown): void {
+  if (Array.isArray(specs)) return;
+  throw new ValueError('createStates', 'specs', 'must be a list, one spec a layer', specs);
 }
 
 function defaultFor({ kind }: LayerSpec, forgets: boolean): (options: CacheOptions) => Cache {

@@ -5,6 +5,18 @@ import { subjects } from '../testing/subjects.ts';
 import { createContiguous } from './contiguous.ts';
 
 checkCache('contiguous', subjects.contiguous);
+checkCache('contiguous with padding', subjects['contiguous with padding']);
+
+it('with padding: each sequence counts from its first real token, through beams and files', async () => {
+  const cache = createContiguous({ device, spec: plainSpec, B: 2, capacity: 4, padding: [0, 2] });
+  cache.append({ k: rows(3, 2), v: rows(3, 2) });
+  expect(await cache.view().keyPositions!.data()).toEqual(Int32Array.of(0, 1, 2, 3, -1, -1, 0, 1));
+  expect(await cache.view().queryPositions!.data()).toEqual(Int32Array.of(0, 1, 2, -1, -1, 0));
+  cache.reorder([1, 1]);
+  const copy = createContiguous({ device, spec: plainSpec, B: 2, capacity: 4 });
+  copy.load(await cache.save());
+  expect(await copy.view().keyPositions!.data()).toEqual(Int32Array.of(-1, -1, 0, 1, -1, -1, 0, 1));
+});
 
 const device = createReference();
 const rows = (L: number, B = 1, shape: readonly number[] = [2, 4]): Tensor =>
@@ -104,6 +116,10 @@ it.each([
 it.each([
   [{ B: 0 }, 'contiguous: B must be a whole number ≥ 1, got 0'],
   [{ capacity: 0 }, 'contiguous: capacity must be a whole number ≥ 1, got 0'],
+  [
+    { padding: [1, 2] },
+    'contiguous: padding must be 1 whole numbers from 0 to 8, one a sequence, got [1, 2]',
+  ],
   [{ limit: 0.5 }, 'contiguous: limit must be a whole number ≥ 1, got 0.5'],
   [
     { spec: { ...plainSpec, kind: 'recurrent' as const, constant: { S: [2] } } },

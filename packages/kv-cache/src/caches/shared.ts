@@ -35,7 +35,10 @@ export interface SharedOptions {
 
 /** @throws {ValueError} unless the layer is `shared` and its producer an earlier layer that is not. */
 export function createShared({ spec, layer, producer }: SharedOptions): Cache {
-  if (spec.kind !== 'shared') throw new ValueError('shared', 'spec.kind', 'must be shared', spec.kind);
+  checkSpecKind(spec);
+  if (producer === undefined) {
+    throw new ValueError('shared', 'producer', `must be the state of layer ${spec.producer}`, producer);
+  }
   if (producer.spec.kind === 'shared' || producer.layer >= layer || spec.producer !== producer.layer) {
     throw new ValueError(
       'shared',
@@ -45,6 +48,11 @@ export function createShared({ spec, layer, producer }: SharedOptions): Cache {
     );
   }
   return new SharedCache(spec, layer, producer);
+}
+
+function checkSpecKind(spec: LayerSpec): void {
+  if (spec?.kind === 'shared') return;
+  throw new ValueError('shared', 'spec.kind', 'must be shared', spec?.kind);
 }
 
 class SharedCache implements Cache {

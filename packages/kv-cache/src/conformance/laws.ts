@@ -269,6 +269,7 @@ function badInput(twin: Twin, elsewhere: Device): [string, () => unknown][] {
     ['half a crop', () => cache.crop(0.5)],
     ['an order out of range', () => cache.reorder([0, 2])],
     ['an order of one', () => cache.reorder([0])],
+    ['no order', () => cache.reorder(undefined as never)],
     ['an order with half an index', () => cache.reorder([0, 0.5])],
   ];
   if (spec.kind === 'recurrent') {
@@ -285,6 +286,7 @@ function badInput(twin: Twin, elsewhere: Device): [string, () => unknown][] {
     tensor(twin.device, new Int32Array(twin.rows(1)[name]!.size), twin.rows(1)[name]!.shape);
   return [
     ...calls,
+    ['nothing', () => cache.append(undefined as never)],
     ['no rows', () => cache.append({})],
     ['a name it does not keep', () => cache.append({ ...twin.rows(1), other: twin.rows(1)[name]! })],
     ['rows that are not tensors', () => cache.append({ ...twin.rows(1), [name]: [1, 2] as never })],

@@ -12,6 +12,8 @@ export interface Recalled {
 /** The L tokens from `start` on of sequence b, appended at once. */
 export interface RecallCall {
   readonly b: number;
+  /** The sequence it was when the cache was made; another one than b after a reorder. */
+  readonly origin: number;
   readonly start: number;
   readonly L: number;
 }

@@ -22,6 +22,8 @@ export class Twin {
   readonly device: Device;
   /** By sequence, every token it has, as a number that stands for its rows. */
   tokens: number[][];
+  /** Which sequence each one was at first. */
+  #origins: number[];
   /** Times that rows may have been packed again. */
   #packings = 1;
   /** The next unused token. */
@@ -39,6 +41,7 @@ export class Twin {
     this.cache = cache;
     this.tokens = tokens ? tokens.map((list) => [...list]) : Array.from({ length: cache.B }, () => []);
     this.#next = next;
+    this.#origins = this.tokens.map((_, b) => b);
   }
 
   get spec(): LayerSpec {
@@ -87,12 +90,14 @@ export class Twin {
   reorder(order: readonly number[]): void {
     this.cache.reorder(order);
     this.tokens = order.map((from) => [...this.tokens[from]!]);
+    this.#origins = order.map((from) => this.#origins[from]!);
     this.#compareCounts('reorder');
   }
 
   reset(): void {
     this.cache.reset();
     this.tokens = this.tokens.map(() => []);
+    this.#origins = this.tokens.map((_, b) => b);
     this.#compareCounts('reset');
   }
 
@@ -104,6 +109,7 @@ export class Twin {
   with(cache: Cache): Twin {
     const twin = new Twin(this.subject, this.device, cache, this.tokens, this.#next + 100_000);
     twin.#packings = this.#packings;
+    twin.#origins = [...this.#origins];
     return twin;
   }
 
@@ -173,7 +179,7 @@ export class Twin {
   async #compare(got: Float32Array, fresh: number[][], start: number, L: number): Promise<void> {
     if (L === 0) return;
     const recall = this.subject.recall ?? recallAll;
-    const recalled = this.tokens.map((_, b) => recall({ b, start, L }));
+    const recalled = this.tokens.map((_, b) => recall({ b, origin: this.#origins[b]!, start, L }));
     const bound = (this.subject.bound ?? 0) * this.#packings;
     const { out, allowed } = await recompute(this.spec, this.tokens, fresh, recalled, bound);
     got.forEach((value, i) => {

@@ -1,0 +1,36 @@
+import { createReference } from '@headwise/tensor';
+import { expect, it } from 'vitest';
+import { plainSpec } from './conformance/index.ts';
+import { createStates, kv } from './index.ts';
+import { caches } from './registry.ts';
+
+it('names every cache of the package by its own name', () => {
+  for (const [key, { name, title, summary, holds }] of Object.entries(caches)) {
+    expect(key).toBe(name);
+    expect(title.length > 10 && summary.endsWith('.') && holds.length > 0).toBe(true);
+  }
+});
+
+it.each(Object.entries(caches))('%s explains itself when something is missing', (name, { create, holds }) => {
+  const make = create as (options: unknown) => unknown;
+  const spec = { ...plainSpec, kind: holds[0], cap: 4, constant: { S: [2] }, producer: 0 };
+  const device = createReference();
+  expect(() => make({ device, B: 1, capacity: 4, isAnchor: () => false })).toThrow(
+    `${name === 'latent' ? 'latent' : name}: spec`,
+  );
+  expect(() => make({ spec, B: 1, capacity: 4, isAnchor: () => false })).toThrow(
+    name === 'shared'
+      ? 'shared: producer must be the state of layer 0, got undefined'
+      : /: device must be a device/,
+  );
+});
+
+it('refuses what is no list of layers', () => {
+  const options = { device: createReference(), B: 1, capacity: 4 };
+  expect(() => createStates(plainSpec as never, options)).toThrow(
+    'createStates: specs must be a list, one spec a layer, got [object Object]',
+  );
+  expect(() => kv(undefined as never)).toThrow(
+    'kv: model must be the specs of layers, or plain numbers, got undefined',
+  );
+});
