@@ -3,6 +3,7 @@ import { preset } from '../../tooling/tsup.preset.ts';
 export default preset([
   'src/index.ts',
   'src/registry.ts',
+  'src/build.ts',
   'src/conformance/index.ts',
   'src/variants/*.ts',
   '!src/**/*.test.ts',

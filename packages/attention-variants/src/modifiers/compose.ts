@@ -1,5 +1,6 @@
 import { type Modifier, ValueError } from '@headwise/tensor';
 import type { Node, Statement } from 'acorn';
+import { visit } from './ast.ts';
 import { maskModifier } from './define.ts';
 import { parseModifier } from './dialect.ts';
 
@@ -155,19 +156,4 @@ function rewrite(source: string, node: Node, names: ReadonlyMap<string, string>,
     from = Math.max(from, at) + skip;
   }
   return text + source.slice(from, node.end);
-}
-
-/** Calls `see` for every node below these, outer ones first. */
-function visit(nodes: readonly Node[], see: (node: Node, parent?: Node) => void, parent?: Node): void {
-  for (const node of nodes) {
-    see(node, parent);
-    for (const value of Object.values(node)) {
-      const children = Array.isArray(value) ? value : [value];
-      visit(children.filter(isNode), see, node);
-    }
-  }
-}
-
-function isNode(value: unknown): value is Node {
-  return typeof value === 'object' && value !== null && 'type' in value && 'start' in value;
 }

@@ -1,4 +1,6 @@
 import type { Modifier } from '@headwise/tensor';
+import type { Node } from 'acorn';
+import { mathCalls } from './ast.ts';
 import { parseModifier } from './dialect.ts';
 
 /** The new score of query position `q` and key position `k`, in sequence `b` and query head `h`. */
@@ -38,8 +40,20 @@ export function maskModifier(mask: MaskFunction | string, constants?: Constants)
 }
 
 function checked(modifier: Modifier): Modifier {
-  parseModifier(modifier);
-  return modifier;
+  const { body } = parseModifier(modifier);
+  return { ...modifier, source: clampTanh(modifier.source, body) };
+}
+
+/** tanh of 50 is NaN on GPUs; from 20 on it is 1 to the last bit of a float64, so the argument is cut off there. */
+function clampTanh(source: string, body: readonly Node[]): string {
+  const edits = mathCalls(body, 'tanh').flatMap(({ arguments: [argument] }) => [
+    { at: argument!.start, text: 'Math.max(-20, Math.min(20, ' },
+    { at: argument!.end, text: '))' },
+  ]);
+  let text = source;
+  for (const { at, text: added } of edits.sort((a, b) => b.at - a.at))
+    text = text.slice(0, at) + added + text.slice(at);
+  return text;
 }
 
 function textOf(fn: ScoreFunction | MaskFunction | string): string {

@@ -6,6 +6,7 @@ import type {
   Node,
   PrivateIdentifier,
 } from 'acorn';
+import { mathName } from './ast.ts';
 import type { Scope } from './dialect.ts';
 import { ModifierError } from './error.ts';
 
@@ -145,14 +146,6 @@ function checkMember(node: MemberExpression, scope: Scope): Kind {
   if (name !== undefined && numbers.includes(name)) return 'number';
   const cure = 'A modifier takes scalars: pass numbers in constants, and tables as a bias [B, H, Lq, Lk].';
   return refuse(scope, node, `reads ${textOf(node, scope)}`, cure);
-}
-
-/** `abs` of `Math.abs`. */
-function mathName(node: Node): string | undefined {
-  if (node.type !== 'MemberExpression') return undefined;
-  const { object, property, computed } = node as MemberExpression;
-  if (computed || object.type !== 'Identifier' || object.name !== 'Math') return undefined;
-  return property.type === 'Identifier' ? property.name : undefined;
 }
 
 function unknown(node: Node, what: string, scope: Scope): never {

@@ -80,6 +80,14 @@ describe('the dialect', () => {
   });
 });
 
+it('cuts the argument of tanh off where a GPU would give NaN, nested ones too', () => {
+  const { source } = scoreModifier('function (s, b, h, q, k) { return Math.tanh(s + Math.tanh(q)); }');
+  expect(source).toBe(
+    'function (s, b, h, q, k) { return Math.tanh(Math.max(-20, Math.min(20, s + Math.tanh(Math.max(-20, Math.min(20, q)))))); }',
+  );
+  expect(hostModifier({ kind: 'score', source })(100, 0, 0, 1, 1)).toBe(1);
+});
+
 describe('and, or, not', () => {
   const causal = maskModifier('function (b, h, q, k) { return k <= q ? 1 : 0; }');
   const window = maskModifier('function (batch, head, query, key) { return query - key < W ? 1 : 0; }', {
