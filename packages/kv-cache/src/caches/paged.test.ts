@@ -35,6 +35,7 @@ describe.each(['reference', 'gpujs:cpu', 'gpujs:webasm'])('on %s', (name) => {
     expect(pool.tables.used).toBe(63);
 
     const second = createPaged(options);
+    expect(second.view().valid).toBe(0);
     expect(second.adopt([[...prefix, 5, 6]])).toBe(992);
     expect(pool.tables.used).toBe(63);
     second.append(rows(device, [prefix.slice(992)]));

@@ -212,8 +212,10 @@ export const laws = {
     const twin = createTwin(subject, device);
     for (const tokens of [0, 9, 3]) {
       twin.feed(tokens);
-      const saving = twin.cache.save();
       const then = createTwin(subject, device);
+      // what it shows is replaced too
+      await then.append(2);
+      const saving = twin.cache.save();
       then.tokens = twin.tokens.map((list) => [...list]);
       if (tokens === 9) twin.feed(1);
       const file = await saving;
