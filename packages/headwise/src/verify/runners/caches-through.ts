@@ -25,6 +25,8 @@ export interface Passage {
   /** Keys and values `[B, slots, Hkv, D]` out of a view. */
   readonly heads: (view: StateView) => { readonly k: Tensor; readonly v: Tensor };
   readonly inputs?: Partial<AttentionInputs>;
+  /** Last query position that sees the token at a position; default no bound. */
+  readonly until?: (position: number) => number;
   readonly options: Omit<AttentionOptions, 'causal' | 'valid'>;
   /** What is wanted beside the output, `[B, H, Lq, T]` each. */
   readonly extras: readonly Extra[];
@@ -131,7 +133,7 @@ function appendPiece({ device, rows }: Passage, cache: Cache, start: number, L: 
 /** Queries `first … first + L − 1` over a view, put where they belong by the positions of its slots. */
 async function attendInto(
   { out, extras }: Passed,
-  { device, rows, q, offset, heads, inputs, options }: Passage,
+  { device, rows, q, offset, heads, inputs, until, options }: Passage,
   view: StateView,
   first: number,
   L: number,
@@ -139,6 +141,9 @@ async function attendInto(
 ): Promise<void> {
   const piece = pieceOf(q, first, L);
   const at = Int32Array.from({ length: L }, (_, i) => offset + first + i);
+  const positions =
+    (await view.keyPositions?.data()) ??
+    Int32Array.from({ length: Object.values(view.rows)[0]!.shape[1]! }, (_, slot) => slot);
   const got = scope(() =>
     attentionWith(
       {
@@ -146,6 +151,7 @@ async function attendInto(
         ...heads(view),
         queryPositions: tensor(device, at, [1, L]),
         keyPositions: view.keyPositions,
+        ...(until && { keyUntil: tensor(device, positions.map(until), [1, positions.length]) }),
         ...inputs,
       },
       { ...options, causal, valid: view.valid },
@@ -159,7 +165,6 @@ async function attendInto(
     const some = values.subarray(b * L * H * Dv, (b + 1) * L * H * Dv);
     out.data.set(some, (b * Lq + first) * H * Dv);
   }
-  const positions = await view.keyPositions?.data();
   for (const [name, all] of extras) {
     const some = got[name]!;
     const data = await some.data();
@@ -167,7 +172,7 @@ async function attendInto(
     for (let row = 0; row < B * H * L; row++) {
       const query = Math.floor(row / L) * Lq + first + (row % L);
       for (let slot = 0; slot < view.valid; slot++) {
-        const position = positions ? positions[slot]! : slot;
+        const position = positions[slot]!;
         if (position >= 0) all.data[query * tokensOf(rows) + position] = data[row * slots + slot]!;
       }
     }

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createDevice } from '@headwise/tensor';
 import { describe, expect, it } from 'vitest';
+import { openDevice } from '../../devices.ts';
 import { readCase } from '../case.ts';
 import { compareOutputs } from '../compare.ts';
 import { cacheRunners } from './caches.ts';
@@ -17,13 +17,13 @@ const families = [
 const folder = findShared('conformance');
 if (!folder) console.log('cache conformance: skipped, there is no shared/conformance beside the repository');
 
-describe.skipIf(!folder).each(['reference', 'gpujs:cpu', 'gpujs:webasm'])(
+describe.skipIf(!folder).each(['reference', 'gpujs:cpu', 'gpujs:webasm', 'wasm'])(
   'conformance through caches on %s',
   (name) => {
     it.each(families)('%s', async (family) => {
       const files = readdirSync(join(folder!, family)).filter((file) => file.endsWith('.safetensors'));
       expect(files.length).toBeGreaterThan(2);
-      const device = await createDevice(name);
+      const device = await openDevice(name);
       for (const file of files) {
         const testCase = readCase(file, readFileSync(join(folder!, family, file)));
         const { problem } = compareOutputs(testCase, await cacheRunners[testCase.op]!(testCase, device));

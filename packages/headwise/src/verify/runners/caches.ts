@@ -1,6 +1,6 @@
 import type { Cache } from '@headwise/kv-cache';
 import { type HostTensor, numbersOf } from '@headwise/models';
-import { type AttentionInputs, type Device, type Modifier, tensor } from '@headwise/tensor';
+import { type AttentionInputs, type Device, tensor } from '@headwise/tensor';
 import type { Got, Runners, VerifyCase } from '../contract.ts';
 import { floats, floatTensor } from '../operands.ts';
 import { everyWay, inputsOf, maskBias, refuseOthers, skipFloat64 } from './attention-operands.ts';
@@ -48,11 +48,10 @@ async function runWindow(testCase: VerifyCase, device: Device): Promise<Got> {
   }
   if (kind !== 'causal' && kind !== 'chunked')
     throw new TypeError(`sliding_window: the runner does not know the kind ${kind}`);
-  const source =
-    'function (b, h, q, k) { return Math.floor((q + 0.5) / C) === Math.floor((k + 0.5) / C) ? 1 : 0; }';
-  const chunk: Modifier = { kind: 'mask', source, constants: { C: W } };
-  const options = { window: [W - 1, 0] as const, modifiers: kind === 'chunked' ? [chunk] : [] };
-  const passage = passageOf(testCase, device, options);
+  const passage: Passage = {
+    ...passageOf(testCase, device, { window: [W - 1, 0] }),
+    ...(kind === 'chunked' && { until: (position) => Math.floor(position / W) * W + W - 1 }),
+  };
   return everyWay(testCase, causalWays(testCase, passage, [...growingCaches(passage), ...rings(passage, W)]));
 }
 
