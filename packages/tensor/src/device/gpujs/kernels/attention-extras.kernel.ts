@@ -55,9 +55,10 @@ const unpackSource = sourceOf(
   }`,
 );
 
-const rawSource = `function (q, k, scale) {
-    const b = Math.floor((this.thread.z + 0.5) / this.constants.H);
-    const head = this.thread.z - b * this.constants.H;
+const rawSource = `function (q, k, scale, batch) {
+    const inBatch = Math.floor((this.thread.z + 0.5) / this.constants.H);
+    const head = this.thread.z - inBatch * this.constants.H;
+    const b = batch + inBatch;
     const kvHead = Math.floor((head + 0.5) / this.constants.G);
     const qRow = (b * this.constants.Lq + this.thread.y) * this.constants.H + head;
     const kRow = (b * this.constants.Lk + this.thread.x) * this.constants.Hkv + kvHead;
@@ -77,73 +78,94 @@ const cappedSource = sourceOf(
   }`,
 );
 
-/** The steps that give what was asked for beside the output, and the names of their results, in order. */
+/**
+ * The steps that give what was asked for beside the output: for all queries of the chunk's batches, into their place.
+ */
 export function extraSteps(
   layout: Layout,
   chunk: Chunk,
   params: AttentionParams,
   target: PlanTarget,
-): { readonly steps: readonly KernelStep[]; readonly outputs: readonly string[] } {
-  const { B, Lq, H, Hkv, Lk, D, R } = layout;
-  const constants = rangeConstants(layout, chunk, params);
-  const perScore = { constants, length: B * H * Lq * Lk, threads: [Lk, Lq, B * H] as const };
-  const form = rangeForm(layout, params);
-  const range = rangeScalars(chunk, params);
-  const raw: KernelStep = {
-    name: 'raw',
+): readonly KernelStep[] {
+  const { softcap, extras } = params;
+  const capping = extras.includes('capped') && softcap > 0;
+  const steps = extras.map((name): KernelStep => {
+    if (name === 'raw' || (name === 'capped' && !capping)) return rawStep(name, layout, chunk, params);
+    if (name === 'capped') return cappedStep(layout, chunk, softcap, target);
+    return name === 'lse' ? lseStep(layout, chunk, params) : unpackStep(name, layout, chunk, params);
+  });
+  return [
+    ...(capping ? [rawStep('before the cap', layout, chunk, params)] : []),
+    ...steps.map((step) => inPlace(step, layout, chunk)),
+  ];
+}
+
+/** What `attentionPlan` returns for an extra. */
+export function extraName(name: AttentionExtra): string {
+  return `${name} of all`;
+}
+
+/** The step with its result among those of all batches. */
+function inPlace(step: KernelStep, { B }: Layout, { batch, batches }: Chunk): KernelStep {
+  const each = step.length / batches;
+  return { ...step, part: { of: `${step.name} of all`, length: B * each, at: batch * each } };
+}
+
+function perScore({ H, Lq, Lk }: Layout, { batches }: Chunk): Pick<KernelStep, 'length' | 'threads'> {
+  return { length: batches * H * Lq * Lk, threads: [Lk, Lq, batches * H] };
+}
+
+function rawStep(name: string, layout: Layout, chunk: Chunk, params: AttentionParams): KernelStep {
+  const { B, Lq, H, Hkv, Lk, D } = layout;
+  return {
+    name,
     source: rawSource,
+    constants: rangeConstants(layout, chunk, params),
     args: [
       { array: 'q', size: [D, B * Lq * H] },
       { array: 'k', size: [D, B * Lk * Hkv] },
       { float: params.scale },
+      { integer: chunk.batch },
     ],
-    ...perScore,
+    ...perScore(layout, chunk),
   };
-  const step: Record<AttentionExtra, readonly KernelStep[]> = {
-    lse: [
-      {
-        name: 'lse',
-        source: lseSource({ R }),
-        constants,
-        args: ['tops', 'sums', HIDDEN, NOTHING],
-        length: B * H * Lq,
-        threads: [Lq, H, B],
-      },
-    ],
-    weights: [
-      {
-        name: 'weights out',
-        source: unpackSource({ ...form, what: 'weights' }),
-        args: [packed('weights', layout, chunk), 'sums', ...range],
-        ...perScore,
-      },
-    ],
-    scores: [
-      {
-        name: 'scores out',
-        source: unpackSource({ ...form, what: 'scores' }),
-        args: [packed('scores', layout, chunk), ...range, HIDDEN, NOTHING],
-        ...perScore,
-      },
-    ],
-    raw: [raw],
-    capped: [
-      params.softcap > 0
-        ? {
-            name: 'capped',
-            source: cappedSource({ exp: target.exp }),
-            args: ['raw before the cap', { float: params.softcap }],
-            length: perScore.length,
-          }
-        : { ...raw, name: 'capped' },
-    ],
-  };
-  const capping = params.extras.includes('capped') && params.softcap > 0;
+}
+
+function cappedStep(layout: Layout, chunk: Chunk, softcap: number, { exp }: PlanTarget): KernelStep {
+  const { length } = perScore(layout, chunk);
   return {
-    steps: [
-      ...(capping ? [{ ...raw, name: 'raw before the cap' }] : []),
-      ...params.extras.flatMap((name) => step[name]),
-    ],
-    outputs: params.extras.map((name) => step[name][0]!.name),
+    name: 'capped',
+    source: cappedSource({ exp }),
+    args: ['before the cap', { float: softcap }],
+    length,
+  };
+}
+
+function lseStep(layout: Layout, chunk: Chunk, params: AttentionParams): KernelStep {
+  const { H, Lq, R } = layout;
+  return {
+    name: 'lse',
+    source: lseSource({ R }),
+    constants: rangeConstants(layout, chunk, params),
+    args: ['tops', 'sums', HIDDEN, NOTHING],
+    length: chunk.batches * H * Lq,
+    threads: [Lq, H, chunk.batches],
+  };
+}
+
+function unpackStep(
+  what: 'weights' | 'scores',
+  layout: Layout,
+  chunk: Chunk,
+  params: AttentionParams,
+): KernelStep {
+  const array = packed(what, layout, chunk);
+  const range = rangeScalars(chunk, params);
+  return {
+    name: what,
+    source: unpackSource({ ...rangeForm(layout, params), what }),
+    constants: rangeConstants(layout, chunk, params),
+    args: what === 'weights' ? [array, 'sums', ...range] : [array, ...range, HIDDEN, NOTHING],
+    ...perScore(layout, chunk),
   };
 }

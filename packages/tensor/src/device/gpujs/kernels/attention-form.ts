@@ -91,9 +91,10 @@ export function chunksOf(layout: Layout, params: AttentionParams, target: PlanTa
   const { B, Lq, H } = layout;
   const K = widthOf(layout, params, 0, Lq);
   const fits = (batches: number): number => Math.floor(target.budget / (batches * H * K));
-  const whole = params.extras.length > 0 || fits(B) >= Lq;
-  const batches = whole ? B : 1;
-  const queries = whole ? Lq : Math.max(1, Math.min(Lq, fits(1)));
+  // extras are laid out for all queries at once; packed rows index their batch by argument, not by thread
+  const whole = params.extras.length > 0;
+  const batches = target.packedRows || (!whole && fits(B) < Lq) ? 1 : B;
+  const queries = whole ? Lq : Math.max(1, Math.min(Lq, fits(batches)));
   const chunks: Chunk[] = [];
   for (let batch = 0; batch < B; batch += batches) {
     for (let first = 0; first < Lq; first += queries)
@@ -137,7 +138,8 @@ function reachOf(params: AttentionParams, structural: boolean, first: number, qu
 }
 
 /**
- * The rows `[batch · slot · head]` of k or v that a chunk reads, as an argument, and the slot they start at.
+ * The rows `[batch · slot · head]` of k or v that a chunk reads, as an argument, and the slot of all batches that
+ * they start at.
  * Without this a mode that copies its arguments would copy a whole cache for a window.
  */
 export function keyRange(
@@ -149,15 +151,22 @@ export function keyRange(
 ): { readonly argument: KernelArray; readonly start: number } {
   const { B, Lk, Hkv, D, width, banded, sinkTokens, structural, span } = layout;
   const row = name === 'k' ? D : width;
-  if (!target.views || B > 1) return { argument: { array: name, size: [row, B * Lk * Hkv] }, start: 0 };
   const perKey = Hkv * row;
+  if (!target.views || chunk.batches > 1) {
+    return { argument: { array: name, size: [row, B * Lk * Hkv] }, start: 0 };
+  }
   const slots = banded && sinkTokens === 0 ? Math.min(Lk, span + chunk.queries - 1) : Lk;
   const from = params.offset + chunk.first - params.before;
   const start = slots < Lk ? Math.max(0, Math.min(from, Lk - slots)) : 0;
   const used = Math.min(slots, Math.max(1, reachOf(params, structural, chunk.first, chunk.queries) - start));
   return {
-    argument: { array: name, size: [row, slots * Hkv], start: start * perKey, used: used * perKey },
-    start,
+    argument: {
+      array: name,
+      size: [row, slots * Hkv],
+      start: (chunk.batch * Lk + start) * perKey,
+      used: used * perKey,
+    },
+    start: chunk.batch * Lk + start,
   };
 }
 
@@ -215,7 +224,8 @@ export function rangeForm(layout: Layout, params: AttentionParams): RangeForm {
 
 /**
  * Statements that declare `lo` and `count` of row block `block`: slot jj of `0 … count − 1` is key `lo + jj`, or
- * with sink tokens key jj for the first of them (`keyAt`).
+ * with sink tokens key jj for the first of them (`keyAt`). A band may begin before key 0, and then has hidden keys
+ * there: so its start is a plain sum.
  */
 export function rangeOf(
   { R, structural, banded, causal, bounded, sinkTokens }: RangeForm,
@@ -231,7 +241,7 @@ export function rangeOf(
   const ahead = causal ? '' : ' + this.constants.after';
   const to = structural && (causal || bounded) ? `Math.min(offset + queryLast + 1${ahead}, valid)` : 'valid';
   return `${queries}
-    const lo = ${banded ? `Math.max(offset + queryFirst - this.constants.before, ${sinks})` : '0.0'};
+    const lo = ${banded ? 'offset + queryFirst - this.constants.before' : '0.0'};
     const hi = ${to};
     const count = ${sinkTokens ? `${sinks} + ` : ''}Math.max(hi - lo, 0.0);`;
 }

@@ -35,6 +35,11 @@ interface Form extends RangeForm {
   readonly modifiers: string;
   readonly odd: boolean;
   readonly branches: boolean;
+  /**
+   * The queries come packed, row r of a block at `block · R + r`; see `contract.kernel.ts` on indexing by thread. And
+   * keys past the end need no bound: webasm's reads are bounded for neighbouring threads, and tiles are whole fours.
+   */
+  readonly packed: boolean;
   readonly exp: PlanTarget['exp'];
 }
 
@@ -52,7 +57,11 @@ const scoresSource = sourceOf((form: Form) => {
     ...(['queryPositions', 'keyPositions', 'keyUntil'] as const).filter((name) => form[name] !== 'none'),
   ];
   const scalars = ['scale', 'softcap', 'batch', 'first', 'offset', 'valid', 'keyStart', 'hidden', 'lowest'];
-  const perRow = (line: (r: number) => string): string => each(R, line);
+  const perRow = (line: (r: number) => string): string => each(R, line, '\n      ');
+  const visibility = `${perRow((r) => rowOf(form, r))}
+      const kp = ${form.keyPositions === 'none' ? 'j' : wholeAt('keyPositions', form.keyPositions, 'this.constants.Lk', 'key')};
+      ${form.keyUntil === 'none' ? '' : `const until = ${wholeAt('keyUntil', form.keyUntil, 'this.constants.Lk', 'key')};`}
+      ${perRow((r) => seenOf(form, r))}`;
   return `function (${[...arrays, ...scalars].join(', ')}) {
     const z = Math.floor((this.thread.z + 0.5) / this.constants.Y);
     const block = this.thread.z - z * this.constants.Y;
@@ -61,18 +70,15 @@ const scoresSource = sourceOf((form: Form) => {
     const kvHead = z - inBatch * this.constants.Hkv;
     ${rangeOf(form, 'block')}
     const tileStart = this.thread.y * this.constants.tile;
-    ${perRow((r) => `let r${r} = hidden;`)}
+    ${each(R, (r) => `let r${r} = hidden;`, ' ')}
     if (tileStart < count) {
       const jj = tileStart + this.thread.x;
       const j = ${keyAt(form, 'jj')};
-      const key = Math.min(j, this.constants.Lk - 1);
-      ${perRow((r) => rowOf(form, r))}
-      const kp = ${form.keyPositions === 'none' ? 'j' : wholeAt('keyPositions', form.keyPositions, 'this.constants.Lk', 'key')};
-      ${form.keyUntil === 'none' ? '' : `const until = ${wholeAt('keyUntil', form.keyUntil, 'this.constants.Lk', 'key')};`}
-      ${perRow((r) => seenOf(form, r))}
-      ${form.branches ? `if (${each(R, (r) => `seen${r}`, ' + ')} > 0.0) {` : ''}
+      const key = ${form.packed ? 'j' : 'Math.max(Math.min(j, this.constants.Lk - 1), 0.0)'};
       const kRow = (b * this.constants.Lk + key - keyStart) * this.constants.Hkv + kvHead;
+      ${form.branches ? `${visibility}\n      if (${each(R, (r) => `seen${r}`, ' + ')} > 0.0) {` : ''}
       ${dotOf(form)}
+      ${form.branches ? '' : visibility}
       ${perRow((r) => scoreOf(form, r))}
       ${form.branches ? '}' : ''}
     }
@@ -86,7 +92,7 @@ function wholeAt(array: string, how: '1' | 'b', length: string, index: string): 
 }
 
 /** Which query, head and position row r of the block is, and its row of q. */
-function rowOf({ R, queryPositions }: Form, r: number): string {
+function rowOf({ R, packed, queryPositions }: Form, r: number): string {
   const position =
     queryPositions === 'none'
       ? `offset + i${r}`
@@ -95,7 +101,7 @@ function rowOf({ R, queryPositions }: Form, r: number): string {
       const query${r} = Math.floor((m${r} + 0.5) / this.constants.G);
       const i${r} = first + query${r};
       const h${r} = kvHead * this.constants.G + m${r} - query${r} * this.constants.G;
-      const q${r} = (b * this.constants.Lq + i${r}) * this.constants.H + h${r};
+      ${packed ? '' : `const q${r} = (b * this.constants.Lq + i${r}) * this.constants.H + h${r};`}
       const p${r} = ${position};`;
 }
 
@@ -104,6 +110,8 @@ function seenOf(form: Form, r: number): string {
   const sinks = form.sinks ? ' && kp >= this.constants.sinkTokens' : '';
   const hides = [
     'j >= valid || jj >= count',
+    ...(form.banded ? ['j < 0'] : []),
+    ...(form.sinkTokens ? ['jj >= this.constants.sinkTokens && j < this.constants.sinkTokens'] : []),
     ...(form.keyPositions === 'none' ? [] : ['kp < 0.0']),
     ...(form.causal ? [`kp > p${r}`] : []),
     ...(form.windowed ? [`p${r} - kp > this.constants.before${sinks}`] : []),
@@ -115,14 +123,15 @@ function seenOf(form: Form, r: number): string {
       ${modifierCalls('mask', form.modifiers, (call) => `if (${call(`b, h${r}, p${r}, kp`)} === 0.0) { seen${r} = 0.0; }`)}`;
 }
 
-function dotOf({ R, odd }: Form): string {
+function dotOf({ R, packed, odd }: Form): string {
+  const q = (r: number): string => (packed ? `q[this.thread.z * ${R} + ${r}]` : `q[q${r}]`);
   const last = 'this.constants.D - 1';
   return `${each(R, (r) => `let s${r} = 0.0;`, ' ')}
       for (let t = 0; t < this.constants.half; t++) {
         const ka = k[kRow][t * 2]; const kb = k[kRow][t * 2 + 1];
-        ${each(R, (r) => `s${r} += q[q${r}][t * 2] * ka + q[q${r}][t * 2 + 1] * kb;`, '\n        ')}
+        ${each(R, (r) => `s${r} += ${q(r)}[t * 2] * ka + ${q(r)}[t * 2 + 1] * kb;`, '\n        ')}
       }
-      ${odd ? `const kc = k[kRow][${last}];\n      ${each(R, (r) => `s${r} += q[q${r}][${last}] * kc;`)}` : ''}`;
+      ${odd ? `const kc = k[kRow][${last}];\n      ${each(R, (r) => `s${r} += ${q(r)}[${last}] * kc;`)}` : ''}`;
 }
 
 function scoreOf(form: Form, r: number): string {
@@ -180,6 +189,7 @@ export function scoresStep(
     modifiers: text,
     odd: D % 2 === 1,
     branches: target.branches,
+    packed: target.packedRows,
     exp: target.exp,
   });
   const optional = ['slopes', 'queryPositions', 'keyPositions', 'keyUntil'] as const;
@@ -189,7 +199,9 @@ export function scoresStep(
     helpers,
     constants: { ...rangeConstants(layout, chunk, params), half: Math.floor(D / 2), ...constants },
     args: [
-      { array: 'q', size: [D, layout.B * layout.Lq * layout.H] },
+      target.packedRows
+        ? packedQueries(layout, chunk)
+        : { array: 'q', size: [D, layout.B * layout.Lq * layout.H] },
       k.argument,
       ...(inputs.bias ? [biasRows(inputs.bias.shape)] : []),
       ...optional.filter((name) => inputs[name]),
@@ -205,6 +217,49 @@ export function scoresStep(
     threads: [chunk.tile, chunk.tiles, chunk.batches * layout.Hkv * chunk.Y],
     lanes: R as 1 | 2 | 3 | 4,
   };
+}
+
+const packSource = sourceOf(
+  ({ R }: { readonly R: number }) => `function (q, batch, first) {
+    const row = this.thread.y - Math.floor((this.thread.y + 0.5) / ${R}) * ${R};
+    const blockOfAll = Math.floor((this.thread.y + 0.5) / ${R});
+    const kvHead = Math.floor((blockOfAll + 0.5) / this.constants.Y);
+    const m = Math.min((blockOfAll - kvHead * this.constants.Y) * ${R} + row, this.constants.M - 1);
+    const query = Math.floor((m + 0.5) / this.constants.G);
+    const head = kvHead * this.constants.G + m - query * this.constants.G;
+    return q[(batch * this.constants.Lq + first + query) * this.constants.H + head][this.thread.x];
+  }`,
+);
+
+/** Rows of queries in the order in which threads take them, `[Hkv][Y][R][D]`; nothing to do when they are so. */
+export function packStep(layout: Layout, chunk: Chunk, params: AttentionParams): readonly KernelStep[] {
+  if (inOrder(layout, chunk)) return [];
+  const rows = layout.Hkv * chunk.Y * layout.R;
+  return [
+    {
+      name: 'queries',
+      source: packSource({ R: layout.R }),
+      constants: rangeConstants(layout, chunk, params),
+      args: [
+        { array: 'q', size: [layout.D, layout.B * layout.Lq * layout.H] },
+        { integer: chunk.batch },
+        { integer: chunk.first },
+      ],
+      length: rows * layout.D,
+      threads: [layout.D, rows],
+    },
+  ];
+}
+
+/** One query whose groups of heads fill their blocks: head h is row h already. */
+function inOrder({ G, R }: Layout, { queries }: Chunk): boolean {
+  return queries === 1 && G % R === 0;
+}
+
+function packedQueries(layout: Layout, chunk: Chunk): KernelArray {
+  const { D, H, Lq, Hkv, R } = layout;
+  if (!inOrder(layout, chunk)) return { array: 'queries', size: [D, Hkv * chunk.Y * R] };
+  return { array: 'q', size: [D, H], start: (chunk.batch * Lq + chunk.first) * H * D };
 }
 
 function biasRows([b, h, Lq, Lk]: readonly number[]): KernelArray {

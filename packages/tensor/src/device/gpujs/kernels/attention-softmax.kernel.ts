@@ -21,14 +21,16 @@ const headOfRow = (R: number): string => `
     const kvHead = this.thread.z - Math.floor((this.thread.z + 0.5) / this.constants.Hkv) * this.constants.Hkv;
     const head = kvHead * this.constants.G + inGroup;`;
 
+/** Row block of all batches and key heads, as an expression of threads: see `contract.kernel.ts` on locals. */
+const blockOfThread = 'this.thread.z * this.constants.Y + this.thread.y';
+
 const maximumSource = sourceOf(
   (form: RangeForm & { readonly sinks: boolean }) =>
     `function (scores${form.sinks ? ', sinks' : ''}, first, offset, valid, hidden) {
     ${rangeOf(form, 'this.thread.y')}
-    const block = this.thread.z * this.constants.Y + this.thread.y;
     ${form.sinks ? `${headOfRow(form.R)}\n    let top = sinks[head];` : 'let top = hidden;'}
     for (let jj = 0; jj < count; jj++) {
-      const s = scores[block][jj * ${form.R} + this.thread.x];
+      const s = scores[${blockOfThread}][jj * ${form.R} + this.thread.x];
       const more = top === hidden ? s : (s > top ? s : top);
       top = s === hidden ? top : more;
     }
@@ -60,16 +62,15 @@ const sumSource = sourceOf(
   (form: RangeForm & { readonly sinks: boolean; readonly exp: PlanTarget['exp'] }) =>
     `function (weights${form.sinks ? ', tops, sinks' : ''}, first, offset, valid) {
     ${rangeOf(form, 'this.thread.y')}
-    const block = this.thread.z * this.constants.Y + this.thread.y;
     let sum = 0.0;
     for (let jj = 0; jj < count; jj++) {
-      const w = weights[block][jj * ${form.R} + this.thread.x];
+      const w = weights[${blockOfThread}][jj * ${form.R} + this.thread.x];
       sum += w === -1.0 ? 0.0 : w;
     }
     ${
       form.sinks
         ? `${headOfRow(form.R)}
-    ${expOf('e', `sinks[head] - tops[block * ${form.R} + this.thread.x]`, form.exp)}
+    ${expOf('e', `sinks[head] - tops[(${blockOfThread}) * ${form.R} + this.thread.x]`, form.exp)}
     sum += e;`
         : ''
     }

@@ -2,6 +2,7 @@ import type { AttentionParams } from '../../../ops/attention.ts';
 import type { KernelStep, PlanTarget } from '../plan.ts';
 import { each, sourceOf } from '../source.ts';
 import {
+  type AttentionShapes,
   type Chunk,
   keyAt,
   keyRange,
@@ -14,25 +15,59 @@ import {
   rangeScalars,
 } from './attention-form.ts';
 
-/** R rows against one number of the values: for modes that share loads along x. */
-const packedSource = sourceOf(
-  (form: RangeForm) => `function (weights, sums, v, batch, first, offset, valid, keyStart) {
-    const inBatch = Math.floor((this.thread.z + 0.5) / this.constants.Hkv);
-    const kvHead = this.thread.z - inBatch * this.constants.Hkv;
+interface PackedForm extends RangeForm {
+  /** No key in the range is hidden but by causality: most weights need no look. */
+  readonly open: boolean;
+  /** Queries of a row block, when it has a whole number of them. */
+  readonly queriesPerBlock: number;
+}
+
+/**
+ * R rows against one number of the values: for modes that share loads along x. Keys that all rows see come first,
+ * two at a time; then those that are looked at one by one, for what stands in a hidden value must not be read.
+ */
+const packedSource = sourceOf((form: PackedForm) => {
+  const { R, open } = form;
+  const block = 'this.thread.z * this.constants.Y + this.thread.y';
+  const rows = (line: (r: number) => string, separator = ' '): string => each(R, line, separator);
+  const weight = (r: number, jj: string): string => `weights[${block}][(${jj}) * ${R} + ${r}]`;
+  const look = (jj: string): string => `
+      ${rows((r) => `const w${r} = ${weight(r, jj)};`)}
+      if (${rows((r) => `w${r} !== -1.0`, ' || ')}) {
+        const value = v[${slotOf(form, jj)}][this.thread.z][this.thread.x];
+        ${rows((r) => `if (w${r} !== -1.0) { y${r} += w${r} * value; }`, '\n        ')}
+      }`;
+  const ahead = form.causal ? '' : ' + this.constants.after';
+  const until = form.causal || form.bounded ? `Math.min(offset + queryFirst + 1${ahead}, valid)` : 'valid';
+  return `function (weights, sums, v, shift, first, offset, valid) {
     ${rangeOf(form, 'this.thread.y')}
-    const block = this.thread.z * this.constants.Y + this.thread.y;
-    const slot = (batch + inBatch) * this.constants.Lk - keyStart;
-    ${each(form.R, (r) => `let y${r} = 0.0;`, ' ')}
-    for (let jj = 0; jj < count; jj++) {
-      const vRow = (slot + ${keyAt(form, 'jj')}) * this.constants.Hkv + kvHead;
-      const value = v[vRow][this.thread.x];
-      ${each(form.R, (r) => `const w${r} = weights[block][jj * ${form.R} + ${r}];`, ' ')}
-      ${each(form.R, (r) => `if (w${r} !== -1.0) { y${r} += w${r} * value; }`, '\n      ')}
+    ${rows((r) => `let y${r} = 0.0;`)}
+    ${
+      open
+        ? `const pairs = Math.floor(Math.max(${until}, 0.0) / 2.0);
+    for (let t = 0; t < pairs; t++) {
+      const va = v[t * 2][this.thread.z][this.thread.x];
+      const vb = v[t * 2 + 1][this.thread.z][this.thread.x];
+      ${rows((r) => `y${r} += ${weight(r, 't * 2')} * va + ${weight(r, 't * 2 + 1')} * vb;`, '\n      ')}
     }
-    ${each(form.R, (r) => `const l${r} = sums[block * ${form.R} + ${r}];`)}
-    return ${result(form.R, (r) => `(l${r} === 0.0 ? 0.0 : y${r} / l${r})`)};
-  }`,
-);
+    const done = pairs * 2;
+    for (let rest = 0; rest < count - done; rest++) {${look('done + rest')}
+    }`
+        : `for (let jj = 0; jj < count; jj++) {${look('jj')}
+    }`
+    }
+    ${rows((r) => `const l${r} = sums[(${block}) * ${R} + ${r}];`)}
+    return ${result(R, (r) => `(l${r} === 0.0 ? 0.0 : y${r} / l${r})`)};
+  }`;
+});
+
+/** The slot of v, from where the argument starts, of slot jj of a row block. */
+function slotOf(form: PackedForm, jj: string): string {
+  if (!form.banded) return jj;
+  if (form.sinkTokens || form.queriesPerBlock === 0) return `shift + ${keyAt(form, jj)}`;
+  // the same by thread and not by `lo`, which is a local
+  return `shift + offset + first - this.constants.before + this.thread.y * ${form.queriesPerBlock} + ${jj}`;
+}
 
 /** One row against C numbers of the values, in the order of the result. */
 const plainSource = sourceOf(
@@ -67,6 +102,7 @@ function result(count: number, item: (i: number) => string): string {
 
 /** `[batches, queries, H, Dv]` into its place in `[B, Lq, H, Dv]`. */
 export function valuesStep(
+  inputs: AttentionShapes,
   layout: Layout,
   chunk: Chunk,
   params: AttentionParams,
@@ -79,24 +115,26 @@ export function valuesStep(
   const common = {
     name: 'out',
     constants: rangeConstants(layout, chunk, params),
-    args: [
-      packed('weights', layout, chunk),
-      'sums',
-      v.argument,
-      { integer: chunk.batch },
-      ...rangeScalars(chunk, params),
-      { integer: v.start },
-    ],
     length: chunk.batches * chunk.queries * H * Dv,
     ...(!whole && {
       part: { of: 'y', length: B * Lq * H * Dv, at: (chunk.batch * Lq + chunk.first) * H * Dv },
     }),
   };
+  const weights = [packed('weights', layout, chunk), 'sums'];
+  const range = rangeScalars(chunk, params);
   if (target.packedRows) {
+    const [row, rows] = v.argument.size as readonly [number, number];
+    const open = plainlyCausal(inputs, layout, params);
     return {
       ...common,
-      source: packedSource(form),
-      threads: [Dv, chunk.Y, chunk.batches * Hkv],
+      source: packedSource({ ...form, open, queriesPerBlock: R % G === 0 ? R / G : 0 }),
+      args: [
+        ...weights,
+        { ...v.argument, size: [row, Hkv, rows / Hkv] },
+        { integer: chunk.batch * layout.Lk - v.start },
+        ...range,
+      ],
+      threads: [Dv, chunk.Y, Hkv],
       lanes: R as 1 | 2 | 3 | 4,
       rowStarts: rowStarts(chunk, Hkv, G, H, Dv, R),
     };
@@ -106,9 +144,21 @@ export function valuesStep(
   return {
     ...common,
     source: plainSource({ ...form, C }),
+    args: [...weights, v.argument, { integer: chunk.batch }, ...range, { integer: v.start }],
     threads: [Dv / C, H, chunk.batches * chunk.queries],
     lanes: C,
   };
+}
+
+/** Whether every key up to a row's position is seen by it. */
+function plainlyCausal(inputs: AttentionShapes, { structural }: Layout, params: AttentionParams): boolean {
+  return (
+    structural &&
+    params.before === Infinity &&
+    !inputs.bias &&
+    !inputs.keyUntil &&
+    params.modifiers.length === 0
+  );
 }
 
 function rowStarts(

@@ -2,9 +2,9 @@ import { sizeOf } from '../../../axes.ts';
 import type { AttentionParams } from '../../../ops/attention.ts';
 import type { OutputSpec } from '../../device.ts';
 import type { KernelPlan, PlanTarget } from '../plan.ts';
-import { extraSteps } from './attention-extras.kernel.ts';
+import { extraName, extraSteps } from './attention-extras.kernel.ts';
 import { type AttentionShapes, chunksOf, layoutOf } from './attention-form.ts';
-import { scoresStep } from './attention-scores.kernel.ts';
+import { packStep, scoresStep } from './attention-scores.kernel.ts';
 import { maximumStep, sumStep, weightsStep } from './attention-softmax.kernel.ts';
 import { valuesStep } from './attention-values.kernel.ts';
 
@@ -26,17 +26,15 @@ export function attentionPlan(
   const chunks = chunksOf(layout, params, target);
   const sinks = !!inputs.sinks;
   const steps = chunks.flatMap((chunk) => [
+    ...(target.packedRows ? packStep(layout, chunk, params) : []),
     scoresStep(inputs, layout, chunk, params, target),
     maximumStep(layout, chunk, params, sinks),
     weightsStep(layout, chunk, params, target),
     sumStep(layout, chunk, params, sinks, target),
-    valuesStep(layout, chunk, params, target),
+    valuesStep(inputs, layout, chunk, params, target),
+    ...extraSteps(layout, chunk, params, target),
   ]);
-  const extras = chunks.length === 1 ? extraSteps(layout, chunks[0]!, params, target) : undefined;
-  return {
-    steps: [...steps, ...(extras?.steps ?? [])],
-    outputs: [steps[4]?.part ? 'y' : 'out', ...(extras?.outputs ?? [])],
-  };
+  return { steps, outputs: [chunks.length > 1 ? 'y' : 'out', ...params.extras.map(extraName)] };
 }
 
 /** No keys: zeros, and a log-sum-exp of −∞. */

@@ -22,7 +22,7 @@ export const expTable: Float32Array = Float32Array.from({ length: Math.ceil(LAST
 export function expOf(name: string, x: string, how: 'native' | 'table'): string {
   if (how === 'native') return `const ${name} = Math.exp(${x});`;
   const high = 177 / 4096;
-  return `const ${name}y = Math.min(Math.max(-(${x}), 0), ${LAST}.5);
+  return `const ${name}y = Math.min(Math.max(-(${x}), 0), ${LAST});
     const ${name}n = Math.floor(${name}y * ${1 / STEP} + 0.5);
     const ${name}r = (${name}n * ${high} - ${name}y) + ${name}n * ${STEP - high};
     const ${name} = this.constants.expTable[${name}n] * (1 + ${name}r * (1 + ${name}r * (0.5 + ${name}r * ${1 / 6})));`;
