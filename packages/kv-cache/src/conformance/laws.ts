@@ -167,20 +167,15 @@ export const laws = {
       twin.feed(1);
     };
     for (let step = 0; step < 2 * most; step++) round();
-    const before = { ...device.memory };
-    let most_ = 0;
-    for (let step = 0; step < steps; step++) {
+    const { liveBytes, buffers } = device.memory;
+    for (let step = 1; step <= steps; step++) {
       round();
-      most_ = Math.max(
-        most_,
-        device.memory.liveBytes,
-        device.memory.buffers === before.buffers ? 0 : Infinity,
+      const now = device.memory;
+      must(
+        now.liveBytes <= liveBytes && now.buffers <= buffers,
+        `after ${step} steps it has ${now.liveBytes} bytes in ${now.buffers} buffers, before it had ${liveBytes} in ${buffers}`,
       );
     }
-    must(
-      most_ <= before.liveBytes,
-      `${steps} steps took memory: ${most_} bytes (Infinity: buffers) of ${before.liveBytes}`,
-    );
     if (twin.length + 1 > most && !subject.endless) twin.reset();
     await twin.append(1);
   },
