@@ -18,6 +18,7 @@ for (const name of readdirSync(join(root, 'packages'))) {
       'node16',
       '--exclude-entrypoints',
       'conformance',
+      'testing',
       '--ignore-rules',
       'cjs-resolves-to-esm',
     ],
