@@ -1,14 +1,10 @@
-export { type Change, type Comparison, compareResults } from './compare.ts';
+export { pageBytes, pageFacts } from './browser/facts.ts';
 export { builtInDevices, type DeviceSource, type Engine, isEmulated } from './engines.ts';
 export { UsageError } from './errors.ts';
 export { findingsOf } from './findings.ts';
 export { formatBytes, formatDuration, formatEstimate, formatMs } from './format.ts';
 export { type ModelProfile, type Profile, profiles } from './profiles.ts';
-export { drawCharts } from './report/charts/index.ts';
-export type { Chart, ChartTable } from './report/draw.ts';
-export { type ReportFile, reportFiles } from './report/report.ts';
 export { styleSheet } from './report/style.ts';
-export { type ReportTable, type ReportTables, reportTables } from './report/tables.ts';
 export {
   type CheckReport,
   type DeviceFacts,

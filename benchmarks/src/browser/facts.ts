@@ -10,7 +10,8 @@ export function pageFacts(): Omit<MachineFacts, 'clockStepMs'> {
     system: /\(([^)]*)\)/.exec(userAgent)?.[1] ?? 'unknown system',
     runtime: /(Firefox|Edg|OPR|(?:Headless)?Chrome|Version)\/[\d.]+/.exec(userAgent)?.[0] ?? userAgent,
     isolated: globalThis.crossOriginIsolated,
-    visibility: document.visibilityState,
+    // a worker has no document; the page hands over what it sees
+    ...(typeof document !== 'undefined' && { visibility: document.visibilityState }),
     versions: {},
   };
 }

@@ -46,17 +46,17 @@ ${
   changes.length > 0 || extras.changes
     ? section(
         'Against the other run',
-        `${(extras.changes?.notes ?? []).map((note) => `<p class="note">${escapeXml(note)}</p>`).join('')}${changes.map(figure).join('\n')}`,
+        `${(extras.changes?.notes ?? []).map((note) => `<p class="note">${escapeXml(note)}</p>`).join('')}${changes.map(figureHtml).join('\n')}`,
       )
     : ''
 }
-${main.length > 0 ? section('Equal shape: same heads, same widths', main.map(figure).join('\n')) : ''}
+${main.length > 0 ? section('Equal shape: same heads, same widths', main.map(figureHtml).join('\n')) : ''}
 ${tables.equalShape.length > 0 ? section('Equal shape in numbers', tables.equalShape.map(tableHtml).join('\n')) : ''}
 ${tables.model.length > 0 ? section('The same decoder with each variant', tables.model.map(tableHtml).join('\n')) : ''}
 ${tables.memory.length > 0 ? section('Memory of real models', tables.memory.map(tableHtml).join('\n')) : ''}
 ${tables.cache.length > 0 ? section('Caches', tables.cache.map(tableHtml).join('\n')) : ''}
-${devices.length > 0 ? section('Devices and their limits', devices.map(figure).join('\n')) : ''}
-${validity.length > 0 ? section('Can these numbers be trusted?', validity.map(figure).join('\n')) : ''}
+${devices.length > 0 ? section('Devices and their limits', devices.map(figureHtml).join('\n')) : ''}
+${validity.length > 0 ? section('Can these numbers be trusted?', validity.map(figureHtml).join('\n')) : ''}
 ${section('Every row', tables.rows.map(folded).join('\n'))}
 ${section('How it was measured', methodHtml(results))}
 </main>
@@ -94,7 +94,8 @@ function section(title: string, body: string): string {
   return `<section><h2>${escapeXml(title)}</h2>${body}</section>`;
 }
 
-function figure(chart: Chart): string {
+/** One chart with its title, caption and table. */
+export function figureHtml(chart: Chart): string {
   return `<figure>
 <h3>${escapeXml(chart.title)}</h3>
 <div class="scroll">${chart.svg}</div>
@@ -103,7 +104,8 @@ function figure(chart: Chart): string {
 </figure>`;
 }
 
-function tableHtml({ title, note, head, rows }: ReportTable): string {
+/** One table with its heading. */
+export function tableHtml({ title, note, head, rows }: ReportTable): string {
   const cell = (text: string, column: number): string =>
     column === 0
       ? `<th scope="row">${escapeXml(text)}</th>`

@@ -5,18 +5,23 @@ import type { ChartTable } from '../draw.ts';
 import { HUES, variantMark } from '../palette.ts';
 import type { Series } from '../panel.ts';
 
-/** Variants in panels of as many as there are hues; the baseline is in each, grey where it is a guest. */
+/**
+ * Variants in panels without two of one hue: a variant keeps its colour everywhere, and where two would share one, the
+ * second goes into the next panel. The baseline is in each, grey where it is a guest.
+ */
 export function variantPanels(variants: readonly VariantFacts[]): {
   readonly variants: readonly VariantFacts[];
   readonly guest: VariantFacts | undefined;
 }[] {
   const baseline = variants.find((variant) => variant.baseline);
-  const panels = new Map<number, VariantFacts[]>();
+  const panels: VariantFacts[][] = [];
   for (const variant of variants) {
-    const index = Math.floor(variant.order / HUES);
-    panels.set(index, [...(panels.get(index) ?? []), variant]);
+    const clashes = (member: VariantFacts): boolean => member.order % HUES === variant.order % HUES;
+    const panel = panels.find((members) => !members.some(clashes));
+    if (panel) panel.push(variant);
+    else panels.push([variant]);
   }
-  return [...panels.values()].map((members) => ({
+  return panels.map((members) => ({
     variants: members,
     guest: baseline && !members.includes(baseline) ? baseline : undefined,
   }));

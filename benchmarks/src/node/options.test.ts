@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { profiles } from '../profiles.ts';
+import { readOptions } from './options.ts';
+
+const read = (line: string) => readOptions(line.split(' ').filter(Boolean))!;
+
+describe('readOptions', () => {
+  it('runs the quick profile when nothing is asked for', () => {
+    expect(read('')).toMatchObject({
+      profile: profiles.quick,
+      variants: undefined,
+      devices: undefined,
+      out: 'bench-report',
+      failAt: 1.2,
+      browser: false,
+      command: 'bench',
+    });
+  });
+
+  it('reads lists, sizes and files', () => {
+    const options = read(
+      '--profile full --variants a,b --devices gpujs:cpu --context 1024,256,256 --batch 1,4 --heads 4 --head-width 16 --variant ./x.ts --variant ./y.ts --compare o.json --fail-at 1.5 --budget 2.5 --longest-call 3 --seed 7',
+    );
+    expect(options).toMatchObject({
+      variants: ['a', 'b'],
+      devices: ['gpujs:cpu'],
+      files: ['./x.ts', './y.ts'],
+      compare: 'o.json',
+      failAt: 1.5,
+      seed: 7,
+    });
+    expect(options.profile).toMatchObject({
+      name: 'full',
+      prefill: [256, 1024],
+      decode: [256, 1024],
+      batch: [1, 4],
+      shape: { E: 64, H: 4, D: 16 },
+      budgetMs: 2500,
+      longestCallMs: 3000,
+      contextsElsewhere: Number.POSITIVE_INFINITY,
+    });
+  });
+
+  it('lets prefill and decode have contexts of their own', () => {
+    const { profile } = read('--context 64 --decode 128,256');
+    expect([profile.prefill, profile.decode]).toEqual([[64], [128, 256]]);
+  });
+
+  it('takes --markdown with and without a file', () => {
+    expect(read('--markdown').markdown).toBe('BENCHMARKS.md');
+    expect(read('--markdown other.md').markdown).toBe('other.md');
+  });
+
+  it.each([
+    ['--profile slow', '--profile must be one of quick, full, ci, got slow'],
+    ['--context 0', '--context takes whole numbers from 1 on, got "0"'],
+    ['--context 1,x', '--context takes whole numbers from 1 on, got "x"'],
+    ['--batch 1.5', '--batch takes whole numbers from 1 on, got "1.5"'],
+    ['--heads=-2', '--heads takes whole numbers from 1 on, got -2'],
+    ['--head-width none', '--head-width takes whole numbers from 1 on, got "none"'],
+    ['--fail-at 0.5', '--fail-at takes a number from 1 on, got 0.5'],
+    ['--fail-at wide', '--fail-at takes a number from 1 on, got "wide"'],
+    ['--suites attention,speed', '--suites takes attention, model, cache, memory, device, got "speed"'],
+    ['--variants ,', '--variants needs at least one name'],
+    ['--fast', 'Unknown option `--fast`; pnpm bench --help lists the options'],
+    ['quick', 'unexpected argument "quick"; pnpm bench --help lists the options'],
+    ['--out', 'option `--out <folder>` value is missing; pnpm bench --help lists the options'],
+  ])('refuses %s', (line, message) => {
+    expect(() => read(line)).toThrow(message);
+  });
+});

@@ -1,0 +1,6 @@
+export { type Change, type Comparison, compareResults } from '../compare.ts';
+export { drawCharts } from './charts/index.ts';
+export type { Chart, ChartTable } from './draw.ts';
+export { figureHtml, tableHtml } from './html.ts';
+export { type ReportFile, reportFiles } from './report.ts';
+export { type ReportTable, type ReportTables, reportTables } from './tables.ts';
