@@ -43,6 +43,14 @@ describe('compareResults', () => {
     expect(changes.filter(({ ratio }) => ratio.median > 1.2).length).toBeGreaterThan(5 * Math.max(1, failed));
   });
 
+  it('counts how many ratios between variants the runs agree about', () => {
+    const { agreement } = compareResults(sampleResults({ seed: 1 }), sampleResults({ seed: 2 }));
+    const results = sampleResults();
+    const ratios = results.rows.filter((row) => row.baseline !== undefined && !row.control);
+    expect(agreement.pairs).toBe(ratios.length);
+    expect(agreement.agree / agreement.pairs).toBeGreaterThan(0.9);
+  });
+
   it('names rows that only one run has, and what else differs', () => {
     const here = sampleResults();
     const other = sampleResults();

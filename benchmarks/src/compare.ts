@@ -1,6 +1,6 @@
 import type { Results, Row } from './results.ts';
 import { differs, type Estimate, unpairedRatio } from './statistics.ts';
-import { isTimed } from './views.ts';
+import { isTimed, ratioToBaseline } from './views.ts';
 
 /** One row of two runs. */
 export interface Change {
@@ -18,6 +18,8 @@ export interface Comparison {
   readonly changes: readonly Change[];
   /** Rows that only one of the runs has a time for. */
   readonly unmatched: readonly { readonly id: string; readonly reason: string }[];
+  /** How often the two runs agree about ratios between rows of one run (variants against the baseline). */
+  readonly agreement: Agreement;
   /** What else differs between the runs, so that a ratio may not be the code's doing. */
   readonly warnings: readonly string[];
 }
@@ -55,7 +57,19 @@ export function compareResults(current: Results, other: Results, failAt = Infini
     }
   }
   for (const id of before.keys()) unmatched.push({ id, reason: 'only in the other run' });
-  return { changes, unmatched, warnings: differences(current, other) };
+  const agreement = agreementOf(ratiosOf(current, other));
+  return { changes, unmatched, agreement, warnings: differences(current, other) };
+}
+
+/** Ratios to the baseline that both runs have; the baseline against itself is left out. */
+function ratiosOf(current: Results, other: Results): { a: Estimate; b: Estimate }[] {
+  const before = new Map(other.rows.map((row) => [row.id, row]));
+  return current.rows.flatMap((row) => {
+    const old = before.get(row.id);
+    const a = row.control ? undefined : ratioToBaseline(current, row);
+    const b = old && ratioToBaseline(other, old);
+    return a && b ? [{ a, b }] : [];
+  });
 }
 
 function differences(current: Results, other: Results): string[] {

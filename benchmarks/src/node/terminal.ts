@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { Comparison } from '../compare.ts';
-import { formatEstimate, formatInterval, formatMs, formatRatio } from '../format.ts';
+import { formatEstimate, formatInterval, formatMs, formatPercent, formatRatio } from '../format.ts';
 import { type ReportTable, reportTables } from '../report/tables.ts';
 import type { Results, Row } from '../results.ts';
 import { deviceLabel, distinct, isTimed, ratioToBaseline, rowLabel, rowsOf, subjectLabel } from '../views.ts';
@@ -87,7 +87,7 @@ function problems(results: Results): string {
 /** What changed against another run. */
 export function changesTable(
   results: Results,
-  { changes, unmatched, warnings }: Comparison,
+  { changes, unmatched, warnings, agreement }: Comparison,
   width: number,
 ): string {
   const words = { faster: '▼ faster', slower: '▲ slower', undecided: '○ not told apart' };
@@ -104,7 +104,15 @@ export function changesTable(
     },
     width,
   );
+  const { pairs, agree, overlap, mutual } = agreement;
+  const share = (count: number): string => `${count} (${formatPercent(count / pairs)})`;
   const notes = [
+    ...(pairs === 0
+      ? []
+      : [
+          `ratios to the baseline in both runs: ${pairs}; agree within their intervals: ${share(agree)}; ` +
+            `intervals overlap: ${share(overlap)}; each inside the other’s: ${share(mutual)}`,
+        ]),
     ...warnings.map((warning) => `note: the runs differ in ${warning}`),
     ...(unmatched.length > 0 ? [`${unmatched.length} rows have a time in one run only`] : []),
   ];
