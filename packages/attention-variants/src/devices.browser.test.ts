@@ -1,0 +1,51 @@
+import { createDevice, type Device } from '@headwise/tensor';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CheckSettings, checkOnDevice, type GoldenFile } from './conformance/index.ts';
+import { type VariantName, variants } from './registry.ts';
+import { checkModifiers, modifierCases } from './testing/modifier-cases.ts';
+
+const files = import.meta.glob<GoldenFile>('../golden/*.json', { eager: true, import: 'default' });
+
+const summed = 'keys cannot be hidden one by one: they are summed up';
+// biome-ignore lint/suspicious/noExplicitAny: settings of variants of several options
+const settings: Readonly<Partial<Record<VariantName, CheckSettings<any>>>> = {
+  'grouped-query': { options: { Hkv: 2 } },
+  'sliding-window': { options: { window: 4 } },
+  chunked: { options: { chunk: 4 } },
+  'sink-tokens': { options: { sinks: 2, window: 3 } },
+  'soft-capped': { options: { softcap: 1.5 } },
+  'prefix-lm': { options: { prefix: 3 }, firstCall: 3 },
+  anchor: { options: { segments: 4 } },
+  'cross-layer': { options: { Hkv: 2 } },
+  differential: { keys: [4, 4], values: [2, 8] },
+  linear: { except: { 'sees nothing, gives zero': summed, 'hidden keys change nothing': summed } },
+};
+
+describe.each(['gpujs:webgl2', 'gpujs:webgpu'])('on %s', (deviceName) => {
+  // one device for all, so that a kernel is compiled once
+  let device: Device;
+  beforeAll(async () => {
+    device = await createDevice(deviceName);
+  });
+  afterAll(() => device.dispose());
+
+  it.each(Object.keys(variants) as VariantName[])(
+    '%s is what it is on the reference and in its golden values',
+    async (name) => {
+      const golden = files[`../golden/${name}.json`];
+      expect(golden?.cases.length).toBeGreaterThan(0);
+      const { except, ...probe } = settings[name] ?? {};
+      const given = { golden: golden!, ...(except && { except }), settings: probe };
+      await checkOnDevice(variants[name], device, given);
+      expect(device.ran).toBe(deviceName.slice('gpujs:'.length));
+    },
+  );
+
+  it('runs every modifier from the source that the reference runs', async () => {
+    for (const [name, modifiers] of modifierCases) {
+      await checkModifiers(device, modifiers).catch((error: Error) => {
+        throw new Error(`${name}: ${error.message}`);
+      });
+    }
+  });
+});
