@@ -138,6 +138,7 @@ export class GlEngine implements Engine {
         `kernel "${step.name}" returns ${lanes} numbers; 1 or 4 fit a texel`,
       );
     }
+    if (this.#mode === 'headlessgl') checkTurns(step);
     const types = args.map((argument) => {
       if ('store' in argument)
         return (argument.store as GlStore).packed ? 'MemoryOptimizedNumberTexture' : 'ArrayTexture(1)';
@@ -221,6 +222,22 @@ export class GlEngine implements Engine {
       kernel: this.#first.kernel,
     });
   }
+}
+
+/** Turns of all loops of one thread, nested ones added, after which headless-gl's renderer stops without a word. */
+const MOST_TURNS = 65_535;
+
+/** @throws {DeviceError} if the loops of a kernel, by the constants that bound them, go on for too long. */
+export function checkTurns({ name, source, constants = {} }: KernelStep): void {
+  const bounds = [...source.matchAll(/for \(let \w+ = 0; \w+ < (?:this\.constants\.(\w+))?/g)];
+  const turns = bounds.reduce((sum, [, bound]) => sum + (constants[bound ?? 'K'] ?? 0), 0);
+  if (turns <= MOST_TURNS) return;
+  throw new DeviceError(
+    'gpujs:headlessgl',
+    `kernel "${name}" would loop ${turns} times a thread`,
+    [`this renderer stops after ${MOST_TURNS} and returns what it has`],
+    'Choose another device for rows this long.',
+  );
 }
 
 /** The handle with other dimensions: what `a[y][x]` counts rows by. */

@@ -95,10 +95,12 @@ export function chunksOf(layout: Layout, params: AttentionParams, target: PlanTa
   const whole = params.extras.length > 0;
   const batches = target.packedRows || (!whole && fits(B) < Lq) ? 1 : B;
   const queries = whole ? Lq : Math.max(1, Math.min(Lq, fits(batches)));
+  // cpu mode makes an array per row of threads and skips thread by thread, so there a tile is a row
+  const widest = target.mode === 'cpu' ? Infinity : TILE;
   const chunks: Chunk[] = [];
   for (let batch = 0; batch < B; batch += batches) {
     for (let first = 0; first < Lq; first += queries)
-      chunks.push(chunkOf(layout, params, batch, batches, first, Math.min(queries, Lq - first)));
+      chunks.push(chunkOf(layout, params, batch, batches, first, Math.min(queries, Lq - first), widest));
   }
   return chunks;
 }
@@ -110,9 +112,10 @@ function chunkOf(
   batches: number,
   first: number,
   queries: number,
+  widest: number,
 ): Chunk {
   const width = widthOf(layout, params, first, queries);
-  const tile = Math.min(TILE, Math.ceil(width / 4) * 4);
+  const tile = Math.min(widest, Math.ceil(width / 4) * 4);
   const tiles = Math.ceil(width / tile);
   const M = queries * layout.G;
   return { batch, batches, first, queries, M, Y: Math.ceil(M / layout.R), tile, tiles, K: tile * tiles };
@@ -236,7 +239,7 @@ export function rangeOf(
   const queries =
     structural && (banded || causal || bounded)
       ? `const queryFirst = ${query(`(${block}) * ${R}`)};
-    const queryLast = ${query(`Math.min((${block}) * ${R} + ${R - 1}, this.constants.M - 1)`)};`
+    const queryLast = ${R === 1 ? 'queryFirst' : query(`Math.min((${block}) * ${R} + ${R - 1}, this.constants.M - 1)`)};`
       : '';
   const ahead = causal ? '' : ' + this.constants.after';
   const to = structural && (causal || bounded) ? `Math.min(offset + queryLast + 1${ahead}, valid)` : 'valid';

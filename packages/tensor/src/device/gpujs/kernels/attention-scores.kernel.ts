@@ -33,7 +33,9 @@ interface Form extends RangeForm {
   readonly keyPositions: 'none' | '1' | 'b';
   readonly keyUntil: 'none' | '1' | 'b';
   readonly modifiers: string;
-  readonly odd: boolean;
+  /** Terms of the dot product a turn of the loop adds, and how many are left over. */
+  readonly unroll: number;
+  readonly rest: number;
   readonly branches: boolean;
   /**
    * The queries come packed, row r of a block at `block · R + r`; see `contract.kernel.ts` on indexing by thread. And
@@ -123,15 +125,14 @@ function seenOf(form: Form, r: number): string {
       ${modifierCalls('mask', form.modifiers, (call) => `if (${call(`b, h${r}, p${r}, kp`)} === 0.0) { seen${r} = 0.0; }`)}`;
 }
 
-function dotOf({ R, packed, odd }: Form): string {
+function dotOf({ R, packed, unroll, rest }: Form): string {
   const q = (r: number): string => (packed ? `q[this.thread.z * ${R} + ${r}]` : `q[q${r}]`);
-  const last = 'this.constants.D - 1';
+  const add = (count: number, start: string): string => `
+        ${each(count, (u) => `const k${u} = k[kRow][${start} + ${u}];`, ' ')}
+        ${each(R, (r) => `s${r} += ${each(count, (u) => `${q(r)}[${start} + ${u}] * k${u}`, ' + ')};`, '\n        ')}`;
   return `${each(R, (r) => `let s${r} = 0.0;`, ' ')}
-      for (let t = 0; t < this.constants.half; t++) {
-        const ka = k[kRow][t * 2]; const kb = k[kRow][t * 2 + 1];
-        ${each(R, (r) => `s${r} += ${q(r)}[t * 2] * ka + ${q(r)}[t * 2 + 1] * kb;`, '\n        ')}
-      }
-      ${odd ? `const kc = k[kRow][${last}];\n      ${each(R, (r) => `s${r} += ${q(r)}[${last}] * kc;`)}` : ''}`;
+      for (let t = 0; t < this.constants.turns; t++) {${add(unroll, `t * ${unroll}`)}
+      }${rest > 0 ? add(rest, `this.constants.turns * ${unroll}`) : ''}`;
 }
 
 function scoreOf(form: Form, r: number): string {
@@ -176,6 +177,7 @@ export function scoresStep(
   const per = (shape: { readonly shape: readonly number[] } | undefined): 'none' | '1' | 'b' =>
     shape ? (shape.shape[0] === 1 ? '1' : 'b') : 'none';
   const { text, helpers, constants } = modifierText(params.modifiers);
+  const unroll = target.mode === 'cpu' ? 8 : 2;
   const source = scoresSource({
     ...rangeForm(layout, params),
     windowed: params.before < Infinity,
@@ -187,7 +189,8 @@ export function scoresStep(
     keyPositions: per(inputs.keyPositions),
     keyUntil: per(inputs.keyUntil),
     modifiers: text,
-    odd: D % 2 === 1,
+    unroll,
+    rest: D % unroll,
     branches: target.branches,
     packed: target.packedRows,
     exp: target.exp,
@@ -197,7 +200,7 @@ export function scoresStep(
     name: 'scores',
     source,
     helpers,
-    constants: { ...rangeConstants(layout, chunk, params), half: Math.floor(D / 2), ...constants },
+    constants: { ...rangeConstants(layout, chunk, params), turns: Math.floor(D / unroll), ...constants },
     args: [
       target.packedRows
         ? packedQueries(layout, chunk)

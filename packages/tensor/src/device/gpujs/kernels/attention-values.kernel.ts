@@ -37,14 +37,12 @@ const packedSource = sourceOf((form: PackedForm) => {
         const value = v[${slotOf(form, jj)}][this.thread.z][this.thread.x];
         ${rows((r) => `if (w${r} !== -1.0) { y${r} += w${r} * value; }`, '\n        ')}
       }`;
-  const ahead = form.causal ? '' : ' + this.constants.after';
-  const until = form.causal || form.bounded ? `Math.min(offset + queryFirst + 1${ahead}, valid)` : 'valid';
   return `function (weights, sums, v, shift, first, offset, valid) {
     ${rangeOf(form, 'this.thread.y')}
     ${rows((r) => `let y${r} = 0.0;`)}
     ${
       open
-        ? `const pairs = Math.floor(Math.max(${until}, 0.0) / 2.0);
+        ? `const pairs = Math.floor(${seenByAll(form)} / 2.0);
     for (let t = 0; t < pairs; t++) {
       const va = v[t * 2][this.thread.z][this.thread.x];
       const vb = v[t * 2 + 1][this.thread.z][this.thread.x];
@@ -71,8 +69,16 @@ function slotOf(form: PackedForm, jj: string): string {
 
 /** One row against C numbers of the values, in the order of the result. */
 const plainSource = sourceOf(
-  ({ C, ...form }: RangeForm & { readonly C: number }) =>
-    `function (weights, sums, v, batch, first, offset, valid, keyStart) {
+  ({ C, open, ...form }: RangeForm & { readonly C: number; readonly open: boolean }) => {
+    const columns = (line: (c: number) => string): string => each(C, line, ' ');
+    const vRow = (jj: string): string => `(slot + ${keyAt(form, jj)}) * this.constants.Hkv + kvHead`;
+    const look = (jj: string): string => `
+      const w = weights[block][(${jj}) * ${form.R} + lane];
+      if (w !== -1.0) {
+        const vRow = ${vRow(jj)};
+        ${columns((c) => `y${c} += w * v[vRow][d + ${c}];`)}
+      }`;
+    return `function (weights, sums, v, batch, first, offset, valid, keyStart) {
     const inBatch = Math.floor((this.thread.z + 0.5) / this.constants.queries);
     const kvHead = Math.floor((this.thread.y + 0.5) / this.constants.G);
     const inGroup = this.thread.y - kvHead * this.constants.G;
@@ -83,18 +89,32 @@ const plainSource = sourceOf(
     const lane = row - rowBlock * ${form.R};
     const slot = (batch + inBatch) * this.constants.Lk - keyStart;
     const d = this.thread.x * ${C};
-    ${each(C, (c) => `let y${c} = 0.0;`, ' ')}
-    for (let jj = 0; jj < count; jj++) {
-      const w = weights[block][jj * ${form.R} + lane];
-      if (w !== -1.0) {
-        const vRow = (slot + ${keyAt(form, 'jj')}) * this.constants.Hkv + kvHead;
-        ${each(C, (c) => `y${c} += w * v[vRow][d + ${c}];`, ' ')}
-      }
+    ${columns((c) => `let y${c} = 0.0;`)}
+    ${
+      open
+        ? `const pairs = Math.floor(${seenByAll(form)} / 2.0);
+    for (let t = 0; t < pairs; t++) {
+      const wa = weights[block][t * ${2 * form.R} + lane]; const wb = weights[block][t * ${2 * form.R} + ${form.R} + lane];
+      const rowA = ${vRow('t * 2')}; const rowB = ${vRow('t * 2 + 1')};
+      ${columns((c) => `y${c} += wa * v[rowA][d + ${c}] + wb * v[rowB][d + ${c}];`)}
+    }
+    const done = pairs * 2;
+    for (let rest = 0; rest < count - done; rest++) {${look('done + rest')}
+    }`
+        : `for (let jj = 0; jj < count; jj++) {${look('jj')}
+    }`
     }
     const l = sums[block * ${form.R} + lane];
     return ${result(C, (c) => `(l === 0.0 ? 0.0 : y${c} / l)`)};
-  }`,
+  }`;
+  },
 );
+
+/** Keys that every row of the block sees, when only causality and the ends hide any. */
+function seenByAll({ causal, bounded }: RangeForm): string {
+  const ahead = causal ? '' : ' + this.constants.after';
+  return causal || bounded ? `Math.max(Math.min(offset + queryFirst + 1${ahead}, valid), 0.0)` : 'valid';
+}
 
 function result(count: number, item: (i: number) => string): string {
   return count === 1 ? item(0) : `[${each(count, item, ', ')}]`;
@@ -120,11 +140,11 @@ export function valuesStep(
       part: { of: 'y', length: B * Lq * H * Dv, at: (chunk.batch * Lq + chunk.first) * H * Dv },
     }),
   };
+  const open = plainlyCausal(inputs, layout, params);
   const weights = [packed('weights', layout, chunk), 'sums'];
   const range = rangeScalars(chunk, params);
   if (target.packedRows) {
     const [row, rows] = v.argument.size as readonly [number, number];
-    const open = plainlyCausal(inputs, layout, params);
     return {
       ...common,
       source: packedSource({ ...form, open, queriesPerBlock: R % G === 0 ? R / G : 0 }),
@@ -143,7 +163,7 @@ export function valuesStep(
   const C = Dv % 4 === 0 && (target.columns === 4 || target.mode === 'cpu') ? 4 : 1;
   return {
     ...common,
-    source: plainSource({ ...form, C }),
+    source: plainSource({ ...form, C, open }),
     args: [...weights, v.argument, { integer: chunk.batch }, ...range, { integer: v.start }],
     threads: [Dv / C, H, chunk.batches * chunk.queries],
     lanes: C,

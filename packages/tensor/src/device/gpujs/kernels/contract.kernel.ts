@@ -99,8 +99,10 @@ function contract(c: Contraction, target: PlanTarget): KernelPlan {
 function part(c: Contraction, target: PlanTarget, first: number, last: number): KernelStep {
   const { Z, N, O, I } = c;
   const rows = target.packedRows ? Math.min(last - first, 4) : 1;
-  const columns = rows === 1 && target.columns === 4 && O % 4 === 0 ? 4 : 1;
-  const unroll = rows * columns > 1 ? 2 : 4;
+  // in cpu mode an array costs more than it saves, but for reading down columns
+  const wide = target.columns === 4 || (target.mode === 'cpu' && c.transposed);
+  const columns = rows === 1 && wide && O % 4 === 0 ? 4 : 1;
+  const unroll = rows * columns > 1 ? 2 : target.mode === 'cpu' ? 8 : 4;
   const flat = Z === 1;
   const rowAxis = c.rowsFirst && !flat && !target.packedRows ? 'z' : 'y';
   const inOrder = !target.packedRows || (flat && N === 1);
