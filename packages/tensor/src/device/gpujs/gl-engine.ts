@@ -138,13 +138,13 @@ export class GlEngine implements Engine {
         `kernel "${step.name}" returns ${lanes} numbers; 1 or 4 fit a texel`,
       );
     }
-    if (this.#mode === 'headlessgl') checkTurns(step);
     const types = args.map((argument) => {
       if ('store' in argument)
         return (argument.store as GlStore).packed ? 'MemoryOptimizedNumberTexture' : 'ArrayTexture(1)';
       return 'integer' in argument ? 'Integer' : 'Float';
     });
-    const compiled = this.#kernels.get(this.#withinLimits(step), types, '', step.length * 16);
+    const kernel = this.#mode === 'headlessgl' ? forWebgl1(step) : step;
+    const compiled = this.#kernels.get(this.#withinLimits(kernel), types, '', step.length * 16);
     const result = compiled.run(
       ...args.map((argument) => {
         if ('store' in argument) return sized((argument.store as GlStore).handle, argument.size);
@@ -239,6 +239,25 @@ export function checkTurns({ name, source, constants = {} }: KernelStep): void {
     'Choose another device for rows this long.',
   );
 }
+
+/**
+ * The step for WebGL 1, whose loops must have constant bounds. gpu.js rewrites a loop for that when it sees that its
+ * bound is not constant, and it does see a product.
+ */
+function forWebgl1(step: KernelStep): KernelStep {
+  checkTurns(step);
+  let source = webgl1Sources.get(step.source);
+  if (source === undefined) {
+    source = step.source.replace(
+      /for \(let (\w+) = 0; \1 < (?!this\.constants)([^;]+);/g,
+      'for (let $1 = 0; $1 < ($2) * 1.0;',
+    );
+    webgl1Sources.set(step.source, source);
+  }
+  return { ...step, source };
+}
+
+const webgl1Sources = new Map<string, string>();
 
 /** The handle with other dimensions: what `a[y][x]` counts rows by. */
 function sized(handle: GlHandle, [x = 1, y = 1, z = 1]: readonly number[]): GlHandle {

@@ -1,0 +1,26 @@
+import { checkDevice } from '../../testing/check-device.ts';
+import { GpujsDevice } from './device.ts';
+import { GlEngine } from './gl-engine.ts';
+import { loadGpujs } from './library.ts';
+
+// headless-gl is WebGL 1 outside a browser; its native build is not there everywhere, the browser's WebGL 1 is
+checkDevice(
+  'gpujs:headlessgl, on the WebGL 1 of a browser',
+  async () => {
+    const library = await loadGpujs('gpujs:headlessgl');
+    const gpu = new library.GPU({ mode: 'webgl' });
+    const getExtension = WebGLRenderingContext.prototype.getExtension as (name: string) => unknown;
+    WebGLRenderingContext.prototype.getExtension = function (this: WebGLRenderingContext, name: string) {
+      // what tells headless-gl from a browser
+      return name === 'STACKGL_destroy_context' ? {} : getExtension.call(this, name);
+    } as typeof WebGLRenderingContext.prototype.getExtension;
+    return new GpujsDevice(new GlEngine(gpu, 'headlessgl', {}), () => {
+      void gpu.destroy();
+    });
+  },
+  {
+    except: {
+      'NaN in a seen key reaches the rows that see it, and no other': 'GLSL lets a GPU treat NaN as it likes',
+    },
+  },
+);
