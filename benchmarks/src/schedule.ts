@@ -83,6 +83,9 @@ interface GroupState {
 
 const STEPS_OF_THE_CLOCK = 20;
 const SHORTEST_VISIT_MS = 100;
+/** Rounds of a first visit, unless they take more than this part of the budget. */
+const FIRST_ROUNDS = 9;
+const FIRST_SHARE = 22;
 /** Compilation is small beside such a call: one warm-up is enough. */
 const LONG_CALL_MS = 2000;
 
@@ -105,7 +108,12 @@ export async function schedule(
   for (const [i, state] of states.entries()) {
     if (visitor.stopped || clock() > visitor.start + 1.5 * options.budgetMs) break;
     visitor.shareDone = i / states.length / options.visits;
-    await visitor.visit(state, { rounds: options.minRounds, until: Infinity });
+    // cheap groups get their interval of 95 % at once; dear ones the least, and the rest of the time decides
+    await visitor.visit(state, {
+      least: options.minRounds,
+      rounds: Math.min(options.maxRounds, Math.max(options.minRounds, FIRST_ROUNDS)),
+      until: clock() + options.budgetMs / FIRST_SHARE,
+    });
   }
   for (let pass = 1; !visitor.stopped; pass++) {
     const open = states.filter((state) => !state.settled && state.rounds > 0);
@@ -119,6 +127,7 @@ export async function schedule(
       const share = state.roundMs / Math.max(1e-9, rest + all * (passesLeft - 1));
       const slice = Math.max(SHORTEST_VISIT_MS, (visitor.deadline - clock()) * share);
       await visitor.visit(state, {
+        least: 1,
         rounds: options.maxRounds - state.rounds,
         until: Math.min(visitor.deadline, clock() + slice),
       });
@@ -148,14 +157,14 @@ class Visitor {
     return this.options.signal?.aborted ?? false;
   }
 
-  async visit(state: GroupState, limit: { rounds: number; until: number }): Promise<void> {
+  async visit(state: GroupState, limit: { least: number; rounds: number; until: number }): Promise<void> {
     const live = new Map<Job, Prepared>();
     try {
       await this.#enter(state, live);
       const { maxRounds, target, minRounds } = this.options;
       for (let round = 0; round < limit.rounds && live.size > 0 && !this.stopped; round++) {
         const before = this.clock();
-        if (round > 0 && before + state.roundMs > limit.until) break;
+        if (round >= limit.least && before + state.roundMs > limit.until) break;
         for (const [job, prepared] of shuffled([...live], this.#random)) {
           if (this.stopped) return;
           await this.#attempt(job, live, () => this.#sample(job, prepared, state.rounds));
