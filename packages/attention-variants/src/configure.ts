@@ -9,6 +9,7 @@ import type {
   LayerCall,
   LayerResult,
   LayerShape,
+  ScoreParts,
   VariantIdentity,
 } from './contract.ts';
 
@@ -22,6 +23,8 @@ export interface ConfiguredVariant<Options extends object = any> {
   parameters(shape: LayerShape, layer: number): Readonly<Record<string, readonly number[]>>;
   kv(shape: LayerShape, layer: number): ReturnType<AttentionVariant['kv']>;
   cost(shape: LayerShape, call: CostCall): Cost;
+  /** The declared parts of its score; undefined where there are no scores. */
+  score(layer: number): ScoreParts | undefined;
   attend(call: AttendCall): AttendResult;
   layer(call: Omit<LayerCall<Options>, 'options'>): LayerResult;
 }
@@ -48,6 +51,7 @@ export function configure<Options extends object>(
     parameters: (shape, layer) => variant.parameters(shape, options, layer),
     kv: (shape, layer) => variant.kv(shape, options, layer),
     cost: (shape, call) => variant.cost(shape, options, call),
+    score: (layer) => variant.score?.(options, layer),
     attend: (call) => variant.attend(call, options),
     layer: (call) => variant.layer({ ...call, options }),
   };

@@ -129,6 +129,21 @@ export interface LayerResult extends Extras {
 /** Options as a person gives them: each may be left out. */
 export type GivenOptions<Options> = { readonly [Key in keyof Options]?: Options[Key] | undefined };
 
+/** The declared parts of a score; what is left out is not there. */
+export interface ScoreParts {
+  /** Multiplies the dot products. Default `1 / √D`. */
+  readonly scale?: number | undefined;
+  /** Query at position p sees keys at positions ≤ p. */
+  readonly causal: boolean;
+  /** `[before, after]`: a key is seen when `−after ≤ q − k ≤ before`. */
+  readonly window?: readonly [before: number, after: number] | undefined;
+  /** Keys at positions below this are seen whatever the window says. */
+  readonly sinkTokens?: number | undefined;
+  /** `c · tanh(s / c)`, before everything else. */
+  readonly softcap?: number | undefined;
+  readonly modifiers?: readonly Modifier[] | undefined;
+}
+
 /** What a variant is, from config alone. */
 export interface VariantIdentity<Name extends string, Options extends object> {
   readonly name: Name;
@@ -166,6 +181,8 @@ export interface AttentionVariant<Name extends string = string, Options extends 
   /** What a layer keeps. Pure: estimator, allocator and benchmark call it. */
   readonly kv: (shape: LayerShape, options: Options, layer: number) => LayerSpec;
   readonly cost: (shape: LayerShape, options: Options, call: CostCall) => Cost;
+  /** The declared parts of its score, for pictures and probes; absent where there are no scores. */
+  readonly score?: (options: Options, layer: number) => ScoreParts;
   /** The score form, for people who have queries, keys and values. Options left out have their default. */
   readonly attend: (call: AttendCall, options?: GivenOptions<Options>) => AttendResult;
   /** The layer form, for models: projections, encoding, state, attention, output projection. */

@@ -1,5 +1,4 @@
-import type { Cost } from './contract.ts';
-import type { ScoreParts } from './wiring.ts';
+import type { Cost, ScoreParts } from './contract.ts';
 
 /**
  * Pairs of a query and a key that it sees, for `Lq` queries at the end of `Lk` tokens. Modifiers are not looked

@@ -15,6 +15,7 @@ export {
   type OptionsOf,
   type Paper,
   type Placement,
+  type ScoreParts,
   type VariantIdentity,
 } from './contract.ts';
 export { type HostWeights, poolHeads, shareLayers, splitLatentUp } from './convert.ts';
@@ -62,4 +63,3 @@ export { prefixLm } from './variants/prefix-lm.ts';
 export { sinkTokens } from './variants/sink-tokens.ts';
 export { slidingWindow, type WindowConvention } from './variants/sliding-window.ts';
 export { softCapped } from './variants/soft-capped.ts';
-export type { ScoreParts } from './wiring.ts';

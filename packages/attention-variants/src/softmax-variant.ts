@@ -9,11 +9,11 @@ import {
   defineVariant,
   type LayerCall,
   type LayerShape,
+  type ScoreParts,
   type VariantIdentity,
 } from './contract.ts';
 import { seenPairs, sumCost } from './cost.ts';
 import { attendMaps, keyNames, runLayer } from './softmax-layer.ts';
-import type { ScoreParts } from './wiring.ts';
 
 type Weights = Readonly<Record<string, Tensor>>;
 
@@ -100,6 +100,7 @@ export function softmaxVariant<const Name extends string, Options extends object
     parameters: (shape, options, layer) => parametersOf(spec, shape, options, layer),
     kv: (shape, options, layer) => kvOf(spec, shape, options, layer),
     cost: (shape, options, call) => costOf(spec, shape, options, call),
+    score: spec.score,
     attend: (call, given) => scope(() => attendMaps(spec, call, resolveOptions(spec, given))),
     layer: (call) => {
       checkLayerCall(variant, call);

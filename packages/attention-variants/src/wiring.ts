@@ -4,29 +4,13 @@ import {
   createPositions,
   type Device,
   linear,
-  type Modifier,
   type Positions,
   type StateView,
   type Tensor,
   tensor,
   ValueError,
 } from '@headwise/tensor';
-import type { AttendCall, AttendResult, LayerCall, Placement } from './contract.ts';
-
-/** The declared parts of a score; what is left out is not there. */
-export interface ScoreParts {
-  /** Multiplies the dot products. Default `1 / √D`. */
-  readonly scale?: number | undefined;
-  /** Query at position p sees keys at positions ≤ p. */
-  readonly causal: boolean;
-  /** `[before, after]`: a key is seen when `−after ≤ q − k ≤ before`. */
-  readonly window?: readonly [before: number, after: number] | undefined;
-  /** Keys at positions below this are seen whatever the window says. */
-  readonly sinkTokens?: number | undefined;
-  /** `c · tanh(s / c)`, before everything else. */
-  readonly softcap?: number | undefined;
-  readonly modifiers?: readonly Modifier[] | undefined;
-}
+import type { AttendCall, AttendResult, LayerCall, Placement, ScoreParts } from './contract.ts';
 
 /** What of a call the encoding needs. */
 type Encoded = Pick<LayerCall<unknown>, 'position' | 'positions'>;

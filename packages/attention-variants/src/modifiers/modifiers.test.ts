@@ -1,5 +1,7 @@
-import { hostModifier } from '@headwise/tensor';
+import { attentionWith, createReference, hostModifier, type Tensor } from '@headwise/tensor';
+import { seeded } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
+import { smallConfigurations } from '../testing/configurations.ts';
 import { and, not, or } from './compose.ts';
 import { maskModifier, scoreModifier } from './define.ts';
 import { ModifierError } from './error.ts';
@@ -163,6 +165,28 @@ describe('picture', () => {
     ]);
     expect(svg.match(/fill-opacity="1"/g)).toHaveLength(10);
     expect(svg).toContain('aria-label="mask: 2 queries down, 4 keys across, 2 heads"');
+  });
+
+  it.each(smallConfigurations())('shows of $label what the executor lets through', async ({ attention }) => {
+    const parts = attention.score(0);
+    if (attention.name === 'linear') {
+      expect(parts).toBeUndefined();
+      return;
+    }
+    const device = createReference();
+    const q: Tensor = seeded(device, [1, 4, 2, 4], 1);
+    const k: Tensor = seeded(device, [1, 9, 2, 4], 2);
+    const { window, scale, softcap, sinkTokens, causal, modifiers } = parts!;
+    const { scores } = attentionWith(
+      { q, k, v: k },
+      { causal: causal && { offset: 5 }, window, scale, softcap, sinkTokens, modifiers },
+      ['scores'],
+    );
+    const seen = Array.from((await scores.data()) as Float32Array, (score) => (score === -Infinity ? 0 : 1));
+    // a call that is not causal counts its queries from 0
+    const { grid } = picture(parts!, { Lq: 4, Lk: 9, H: 2, offset: causal ? 5 : 0 });
+    expect(grid.flatMap((head) => head.flatMap((row) => [...row]))).toEqual(seen);
+    expect(seen).toContain(1);
   });
 
   it('shades a score', () => {

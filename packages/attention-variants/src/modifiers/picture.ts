@@ -1,4 +1,5 @@
 import { hostModifier, type Modifier, ValueError } from '@headwise/tensor';
+import type { ScoreParts } from '../contract.ts';
 
 /** What to draw. */
 export interface PictureSize {
@@ -26,27 +27,44 @@ const CELL = 8;
 const GAP = 16;
 
 /**
- * Draws a modifier from the source that devices run.
+ * Draws a modifier from the source that devices run, or what the declared parts of a variant's score let a query
+ * see (`configure(slidingWindow).score(0)`), modifiers included.
  *
  * @example
  * const { svg } = picture(maskModifier('function (b, h, q, k) { return k <= q ? 1 : 0; }'), { Lq: 8, Lk: 8 });
  *
  * @throws {ValueError} for sizes that are not whole numbers ≥ 1.
  */
-export function picture(modifier: Modifier, size: PictureSize): Picture {
+export function picture(drawn: Modifier | ScoreParts, size: PictureSize): Picture {
   const { Lq, Lk, H = 1, score = 0, b = 0 } = size;
   for (const [name, value] of Object.entries({ Lq, Lk, H })) {
     if (Number.isInteger(value) && value >= 1) continue;
     throw new ValueError('picture', name, 'must be a whole number ≥ 1', value);
   }
   const { offset = Math.max(0, Lk - Lq) } = size;
-  const fn = hostModifier(modifier);
-  const cell = (h: number, i: number, j: number): number =>
-    modifier.kind === 'score' ? fn(score, b, h, offset + i, j) : fn(b, h, offset + i, j);
+  const cell = cellOf(drawn, score);
   const grid = Array.from({ length: H }, (_, h) =>
-    Array.from({ length: Lq }, (_, i) => Float64Array.from({ length: Lk }, (_, j) => cell(h, i, j))),
+    Array.from({ length: Lq }, (_, i) =>
+      Float64Array.from({ length: Lk }, (_, j) => cell(b, h, offset + i, j)),
+    ),
   );
-  return { grid, svg: draw(modifier.kind, grid, Lq, Lk) };
+  return { grid, svg: draw('kind' in drawn ? drawn.kind : 'mask', grid, Lq, Lk) };
+}
+
+type Cell = (b: number, h: number, q: number, k: number) => number;
+
+function cellOf(drawn: Modifier | ScoreParts, score: number): Cell {
+  if ('kind' in drawn) {
+    const fn = hostModifier(drawn);
+    return drawn.kind === 'score' ? (b, h, q, k) => fn(score, b, h, q, k) : fn;
+  }
+  const { causal, window: [before, after] = [Infinity, Infinity], sinkTokens = 0, modifiers = [] } = drawn;
+  const masks = modifiers.filter(({ kind }) => kind === 'mask').map(hostModifier);
+  return (b, h, q, k) => {
+    const inside = (q - k <= before && k - q <= after) || k < sinkTokens;
+    const seen = inside && !(causal && k > q) && masks.every((mask) => mask(b, h, q, k) !== 0);
+    return seen ? 1 : 0;
+  };
 }
 
 function draw(kind: Modifier['kind'], grid: Picture['grid'], Lq: number, Lk: number): string {

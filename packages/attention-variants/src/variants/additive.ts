@@ -75,6 +75,8 @@ export const additive: Additive = defineVariant({
     });
   },
 
+  score: ({ causal }) => ({ causal, scale: 1 }),
+
   attend(call, given) {
     checkWeights('additive', call.weights ?? {}, ['score']);
     return scope(() => scored(call, call.weights!.score!, resolveOptions(additive, given)));

@@ -77,6 +77,8 @@ export const crossAttention: CrossAttention = defineVariant({
     return { ...rest, flops: flops + 2 * B * Lk * source, weightReads: rest.weightReads + source };
   },
 
+  score: ({ scale }) => ({ causal: false, scale }),
+
   attend(call, given) {
     const { scale } = resolveOptions(crossAttention, given);
     return scope(() => softmaxAttention('cross-attention', call, { causal: false, scale }));

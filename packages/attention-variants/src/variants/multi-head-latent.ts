@@ -139,6 +139,8 @@ export const multiHeadLatent: Latent = defineVariant({
     });
   },
 
+  score: ({ scale }) => ({ causal: true, scale }),
+
   /** Over unfolded queries, keys `[B, L, H, D + dR]` and values `[B, L, H, Dv]`: the naive form. */
   attend(call, given) {
     const { scale } = resolveOptions(multiHeadLatent, given);
