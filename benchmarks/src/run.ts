@@ -238,7 +238,10 @@ class Run {
     const { profile, seed = 1, signal, onProgress } = this.#options;
     if (signal?.aborted) return new Map();
     const rates = new Rates();
-    const groups = this.#groups
+    // steps of decoding are what most people ask about, and cheap: first, should the time run out
+    const decoding = ({ rows }: GroupPlan): number => (rows[0]?.head.phase === 'decode' ? 0 : 1);
+    const groups = [...this.#groups]
+      .sort((a, b) => decoding(a) - decoding(b))
       .map(
         (group): JobGroup => ({
           id: group.id,
