@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 
@@ -57,7 +57,7 @@ export default defineConfig({
         ...sourceFirst,
         server: {
           // conformance data may lie beside the repository
-          fs: { allow: ['.', '../shared'] },
+          fs: { allow: ['.', existsSync('../shared') ? realpathSync('../shared') : '.'] },
           headers: {
             'Cross-Origin-Opener-Policy': 'same-origin',
             'Cross-Origin-Embedder-Policy': 'require-corp',

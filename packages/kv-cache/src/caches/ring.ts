@@ -51,7 +51,7 @@ interface Segment {
 interface Chunk {
   readonly store: RowStore;
   readonly positions: Int32Array;
-  readonly keyPositions: Tensor<'B Lk', 'i32'>;
+  readonly keyPositions?: Tensor<'B Lk', 'i32'>;
 }
 
 /** The ring itself, for caches that are a ring and something more. */
@@ -154,7 +154,7 @@ export class RingCache extends BaseCache {
 
   protected measure(): CacheBytes {
     const token = 4 * this.B * this.#store.rowElements;
-    const chunk = this.#chunk ? this.#chunk.store.bytes + 4 * this.#chunk.store.capacity : 0;
+    const chunk = this.#chunk ? this.#chunk.store.bytes + 4 * (this.#chunk.keyPositions?.size ?? 0) : 0;
     return {
       used: token * this.held,
       full: token * this.capacity,
@@ -238,11 +238,11 @@ export class RingCache extends BaseCache {
     }
     store.copy(rows, { from: 0, to, count: L });
     for (let i = 0; i < L; i++) positions[to + i] = start + i;
+    const view = { rows: store.tensors, valid: slots, offset: start };
+    // a prompt's first piece stands in order: said by leaving positions out, so that attention reads only the band
+    if (positions.every((position, slot) => position === slot)) return { owned: { store, positions }, view };
     const keyPositions = keep(tensor<'B Lk'>(this.device, positions, [1, slots]));
-    return {
-      owned: { store, positions, keyPositions },
-      view: { rows: store.tensors, valid: slots, offset: start, keyPositions },
-    };
+    return { owned: { store, positions, keyPositions }, view: { ...view, keyPositions } };
   }
 
   /** The slots of positions `from … to − 1`, in order, none of them across the end of the ring. */
@@ -286,7 +286,7 @@ export class RingCache extends BaseCache {
 
   #dropChunk(): void {
     this.#chunk?.store.dispose();
-    this.#chunk?.keyPositions.dispose();
+    this.#chunk?.keyPositions?.dispose();
     this.#chunk = undefined;
   }
 }
