@@ -246,5 +246,18 @@ const hiddenGarbage = [Number.NaN, Infinity, -Infinity].flatMap((value) => [
   ),
 ]);
 
+const seenInfinity = attentionCase(
+  'Infinity in a value that some rows see, and others of their group not',
+  square,
+  { causal: true },
+  (d, s) => ({ v: poisoned(d, [s.B, s.Lk, s.Hkv, s.Dv], 3, (j) => j === 21, Infinity) }),
+);
+
 /** Attention with everything it declares; part of `opCases`. */
-export const attentionCases: readonly OpCase[] = [...shapes, ...windows, ...features, ...hiddenGarbage];
+export const attentionCases: readonly OpCase[] = [
+  ...shapes,
+  ...windows,
+  ...features,
+  ...hiddenGarbage,
+  seenInfinity,
+];

@@ -125,6 +125,13 @@ export class GpujsDevice implements Device {
   /** Runs the steps of a plan; frees what is no result. */
   #launch(plan: KernelPlan, stores: Map<string, Store>): Store[] {
     const made = new Map<string, Store>();
+    const remember = (name: string, store: Store): void => {
+      // a step of the next chunk has the name of the last one
+      const replaced = made.get(name);
+      if (replaced) this.#engine.free(replaced);
+      made.set(name, store);
+      stores.set(name, store);
+    };
     try {
       for (const step of plan.steps) {
         const { part } = step;
@@ -147,11 +154,6 @@ export class GpujsDevice implements Device {
       });
     } finally {
       for (const store of made.values()) this.#engine.free(store);
-    }
-
-    function remember(name: string, store: Store): void {
-      made.set(name, store);
-      stores.set(name, store);
     }
   }
 
