@@ -1,4 +1,4 @@
-import { createPositions, createReference, type Tensor, tensor } from '@headwise/tensor';
+import { createPositions, createReference, type Modifier, type Tensor, tensor } from '@headwise/tensor';
 import { seeded } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
 import { plainStates } from './conformance/plain-states.ts';
@@ -99,6 +99,21 @@ it('refuses a state that turns keys in a variant that turns them first', () => {
   const positions = createPositions(device, { start: 0, L: 3 });
   expect(() => latent.layer({ x, weights, state, positions, shape, layer: 0 })).toThrow(
     'attention: state must leave keys as they are: this variant turns them before they are kept',
+  );
+});
+
+it('refuses options out of range and raw functions without a layer too', () => {
+  const q: Tensor = seeded(createReference(), [1, 2, 1, 2], 1);
+  expect(() => slidingWindow.attend({ q, k: q, v: q }, { window: 0 })).toThrow(
+    'sliding-window: window must be a whole number ≥ 1',
+  );
+  const raw = ((_b: number, _h: number, i: number, j: number) => (j <= i ? 1 : 0)) as unknown as Modifier;
+  expect(() => groupedQuery.attend({ q, k: q, v: q, modifiers: [raw] })).toThrow(
+    'grouped-query: modifiers[0] must be the text of a function expression, made with scoreModifier or maskModifier, got "function"',
+  );
+  const arrow: Modifier = { kind: 'mask', source: '(b, h, q, k) => 1' };
+  expect(() => groupedQuery.attend({ q, k: q, v: q, modifiers: [arrow] })).toThrow(
+    'modifiers[0] must be the text of a function expression',
   );
 });
 

@@ -3,7 +3,6 @@ import { checkWeights } from './checks.ts';
 import type { AttendCall, AttendResult, LayerCall, LayerResult } from './contract.ts';
 import type { SoftmaxVariant } from './softmax-variant.ts';
 import {
-  cachePositions,
   mergeHeads,
   placement,
   positionBias,
@@ -54,10 +53,10 @@ export function runLayer<Options extends object>(
   let view: StateView;
   if (producer !== layer) {
     view = state.view();
-    turned = rotateQueries(call, q, state.turnsKeys ? cachePositions(x.device, view, L) : undefined);
+    turned = rotateQueries(call, q, view.turnQueriesAt);
   } else if (state.turnsKeys) {
     view = append(splitHeads(project(x, weights, 'k'), Hkv));
-    turned = rotateQueries(call, q, cachePositions(x.device, view, L));
+    turned = rotateQueries(call, q, view.turnQueriesAt);
   } else {
     const both = rotate(call, q, splitHeads(project(x, weights, 'k'), Hkv));
     view = append(both.k);

@@ -57,8 +57,8 @@ export interface SoftmaxVariant<Name extends string, Options extends object>
   /** What happens to queries `[B, Lq, H, D]` between encoding and score. */
   readonly query?: (q: Tensor, weights: Weights, options: Options) => Tensor;
   readonly row?: RowHook<Options>;
-  /** What its options must fulfil beside the heads. */
-  readonly check?: (shape: LayerShape, options: Options) => void;
+  /** What its options must fulfil beside the heads; `attend` knows no shape. */
+  readonly check?: (shape: LayerShape | undefined, options: Options) => void;
   /** What a call of a layer must fulfil beside its shapes. */
   readonly checkCall?: (call: LayerCall<Options>) => void;
   /** Extras that the score cannot give. */
@@ -101,7 +101,11 @@ export function softmaxVariant<const Name extends string, Options extends object
     kv: (shape, options, layer) => kvOf(spec, shape, options, layer),
     cost: (shape, options, call) => costOf(spec, shape, options, call),
     score: spec.score,
-    attend: (call, given) => scope(() => attendMaps(spec, call, resolveOptions(spec, given))),
+    attend: (call, given) => {
+      const options = resolveOptions(spec, given);
+      spec.check?.(undefined, options);
+      return scope(() => attendMaps(spec, call, options));
+    },
     layer: (call) => {
       checkLayerCall(variant, call);
       spec.checkCall?.(call);

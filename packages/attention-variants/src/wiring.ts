@@ -1,9 +1,9 @@
 import {
   type AttentionExtra,
   attentionWith,
-  createPositions,
   type Device,
   linear,
+  type Modifier,
   type Positions,
   type StateView,
   type Tensor,
@@ -61,14 +61,6 @@ export function rotateQueries(
   return position.turn?.(q, at, 'q') ?? position.rotate(q, q, at).q;
 }
 
-/**
- * Where the queries of this call stand for a cache that turns keys at positions of its own: its slots in use are
- * counted densely, and the queries' own are the last of them.
- */
-export function cachePositions(device: Device, view: StateView, L: number): Positions {
-  return createPositions(device, { start: view.valid - L, L });
-}
-
 /** What a view says beside its rows, in the words of a call of attention. */
 export function placement(view: StateView): Placement {
   const { valid, offset, keyPositions, queryPositions, keyUntil } = view;
@@ -99,6 +91,7 @@ export function softmaxAttention(
   sinks?: Tensor<'H'>,
 ): AttendResult {
   const { q, k, v, bias, slopes, keyPositions, keyUntil } = call;
+  checkModifiers(name, call.modifiers ?? []);
   const valid = call.valid ?? k.shape[1] ?? 0;
   const Lq = q.shape[1] ?? 0;
   const offset = call.offset ?? Math.max(0, valid - Lq);
@@ -121,6 +114,17 @@ export function softmaxAttention(
     call.extras ?? [],
   );
   return { out, ...extras };
+}
+
+/** What the definers read with a parser is only glanced at here: a parser would weigh more than the rest. */
+function checkModifiers(name: string, modifiers: readonly Modifier[]): void {
+  modifiers.forEach((modifier, i) => {
+    const { kind, source } = (modifier ?? {}) as Partial<Modifier>;
+    const made = (kind === 'score' || kind === 'mask') && /^\s*function\b/.test(String(source));
+    if (made) return;
+    const rule = 'must be the text of a function expression, made with scoreModifier or maskModifier';
+    throw new ValueError(name, `modifiers[${i}]`, rule, source ?? typeof modifier);
+  });
 }
 
 function range(device: Device, start: number, Lq: number): Tensor<'B Lq', 'i32'> {

@@ -99,8 +99,8 @@ export function createMiniDecoder(
   return { step, states, dispose };
 }
 
-/** A rotation of each head's first pairs, whatever the width of the head. */
-function halfTurn(device: Device, D: number, made: Tensor[]): Rotation {
+/** A rotation of each head's first pairs, whatever the width of the head; its tables go to `made`. */
+export function halfTurn(device: Device, D: number, made: Tensor[]): Rotation {
   const N = 256;
   const half = Math.floor(D / 4);
   const table = (of: (angle: number) => number): Tensor => {

@@ -43,8 +43,8 @@ export const crossLayer = softmaxVariant({
   },
   score: ({ causal, scale }) => ({ causal, scale }),
   producer: ({ layers }, options, layer) => producerTable(layers, options)[layer] ?? layer,
-  check: ({ layers }, options) => {
-    producerTable(layers, options);
+  check: (shape, options) => {
+    if (shape) producerTable(shape.layers, options);
   },
 });
 

@@ -48,8 +48,7 @@ export const linear: Linear = defineVariant({
   check(shape, { Hkv = shape.H, eps }) {
     checkLayerShape('linear', shape);
     checkGroups('linear', shape.H, Hkv);
-    if (!(eps >= 0 && Number.isFinite(eps)))
-      throw new ValueError('linear', 'eps', 'must be a number ≥ 0', eps);
+    checkEps(eps);
   },
 
   parameters(shape, options) {
@@ -75,6 +74,7 @@ export const linear: Linear = defineVariant({
 
   attend(call, given) {
     const { eps, causal } = resolveOptions(linear, given);
+    checkEps(eps);
     refuseParts(call, causal);
     const { q, k, v } = call;
     return scope(() => {
@@ -120,6 +120,10 @@ export const linear: Linear = defineVariant({
 
 function sizesOf({ E, H, D, Dv = D }: LayerShape, { Hkv = H }: LinearOptions) {
   return { E, H, Hkv, D, Dv };
+}
+
+function checkEps(eps: number): void {
+  if (!(eps >= 0 && Number.isFinite(eps))) throw new ValueError('linear', 'eps', 'must be a number ≥ 0', eps);
 }
 
 function refuseExtras(extras: readonly string[]): void {
