@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { createPositions, createReference, type Modifier } from '@headwise/tensor';
 import { seeded } from '@headwise/tensor/testing';
 import { expect, expectTypeOf, it } from 'vitest';
 import { configure } from './configure.ts';
+import { type GoldenFile, goldenCases } from './conformance/golden.ts';
 import { plainStates } from './conformance/plain-states.ts';
 import { Probe } from './conformance/probe.ts';
 import type { AttentionVariant } from './contract.ts';
@@ -19,6 +21,15 @@ it('has each variant under its name, with a paper to read', () => {
     expect(variant.paper.year).toBeGreaterThan(2010);
     expect(variant.paper.arxiv).toMatch(/^\d{4}\.\d{5}$|^14\d{2}\.\d{4}$|^15\d{2}\.\d{5}$/);
   }
+});
+
+it.each(all)('%s has golden values of another program', (name) => {
+  const file = new URL(`../golden/${name}.json`, import.meta.url);
+  const golden = JSON.parse(readFileSync(file, 'utf8')) as GoldenFile;
+  expect(golden.program).toMatch(/PyTorch .* float64/);
+  const forms = goldenCases(golden).map(({ form }) => form);
+  expect(forms).toContain('attend');
+  expect(forms).toContain('layers');
 });
 
 it('infers names and options', () => {

@@ -35,12 +35,14 @@ export function checkVariant<Options extends object>(
   { golden, except = {}, devices = deviceNames, ...settings }: CheckSettings<Options> = {},
 ): void {
   describe(variant.name, () => {
-    it.each(Object.keys(laws) as LawName[])('%s', async (name) => {
+    for (const name of Object.keys(laws) as LawName[]) {
       const reason = except[name];
-      const tried = laws[name](new Probe(createReference(), variant, settings));
-      if (reason === undefined) await tried;
-      else await expect(tried, `"${name}" holds, although it is excepted: ${reason}`).rejects.toThrow();
-    });
+      it(reason === undefined ? name : `not ${name}: ${reason}`, async () => {
+        const tried = laws[name](new Probe(createReference(), variant, settings));
+        if (reason === undefined) await tried;
+        else await expect(tried, `"${name}" holds, although it is excepted`).rejects.toThrow();
+      });
+    }
 
     for (const goldenCase of golden ? goldenCases(golden) : []) {
       it(`equals ${golden!.program}: ${goldenCase.name}`, () =>
