@@ -4,12 +4,10 @@ import { GpujsDevice } from './device.ts';
 import type { Engine } from './engine.ts';
 import { GlEngine } from './gl-engine.ts';
 import { HostEngine } from './host-engine.ts';
-import { type Gpujs, type GpujsLibrary, loadGpujs } from './library.ts';
+import { type Gpujs, type GpujsLibrary, isNode, loadGpujs } from './library.ts';
 import { offerWebgpu } from './node-webgpu.ts';
 import type { GpujsMode } from './plan.ts';
 import { WebgpuEngine } from './webgpu-engine.ts';
-
-const isNode = typeof process !== 'undefined' && !!process.versions?.node;
 
 /** How to get a mode that does not work here. */
 const cures: Readonly<Record<GpujsMode, string>> = {

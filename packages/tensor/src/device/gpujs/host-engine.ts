@@ -1,7 +1,7 @@
 import { sizeOf } from '../../axes.ts';
 import { type Compiled, cellsOf, checkRan, KernelCache } from './compile.ts';
 import type { Engine, LaunchArgument, Store } from './engine.ts';
-import type { Gpujs, GpujsBackend, GpujsLibrary } from './library.ts';
+import { type Gpujs, type GpujsBackend, type GpujsLibrary, isNode } from './library.ts';
 import type { KernelStep, PlanTarget } from './plan.ts';
 
 interface HostStore extends Store {
@@ -30,10 +30,10 @@ const targets: Readonly<Record<'cpu' | 'webasm', PlanTarget>> = {
 };
 
 /**
- * Each webasm kernel has a WebAssembly.Memory, and each of those reserves some 10 GB of addresses: browsers refuse
- * the hundredth or so.
+ * Each webasm kernel has a WebAssembly.Memory, and each of those reserves some 10 GB of addresses: Chromium refuses
+ * the 126th. Node gives thousands, and a kernel that is dropped too early is compiled again, for milliseconds.
  */
-const MOST_MEMORIES = 64;
+const MOST_MEMORIES_IN_A_BROWSER = 64;
 
 /**
  * The modes that compute on the host: `cpu` reads arguments where they are, `webasm` copies them into the memory
@@ -53,8 +53,10 @@ export class HostEngine implements Engine {
     details: Readonly<Record<string, string>>,
   ) {
     this.#library = library;
-    const raw = mode === 'webasm' ? { prepare: keepFlat, mostKernels: MOST_MEMORIES } : {};
-    this.#kernels = new KernelCache(gpu, mode, raw);
+    this.#kernels = new KernelCache(gpu, mode, {
+      ...(mode === 'webasm' && { prepare: keepFlat }),
+      ...(mode === 'webasm' && !isNode && { mostKernels: MOST_MEMORIES_IN_A_BROWSER }),
+    });
     this.target = targets[mode];
     this.details = details;
   }

@@ -44,6 +44,8 @@ export interface GpujsBackend {
   readonly textureCache?: WebGLTexture[];
 }
 
+export const isNode = typeof process !== 'undefined' && !!process.versions?.node;
+
 let loading: Promise<GpujsLibrary> | undefined;
 
 /**
