@@ -1,84 +1,13 @@
-import { type AttentionParams, attentionOp, createReference } from '@headwise/tensor';
+import { attentionOp, createReference } from '@headwise/tensor';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createWasmWith, type WasmDevice } from './device.ts';
-import { agree, type HostTensor, ints, pick, random, randomInt, runOn } from './testing.ts';
+import { agree, type HostTensor, random, runOn } from './testing.ts';
+import { randomCase } from './testing-attention.ts';
 
 const setups = {
   'simd128, one thread, guarded': { simd: 'simd128', threads: 1, guard: 256 },
   'default instructions, two threads, shuffled': { threads: 2, guard: 256, shuffle: true },
 } as const;
-
-interface Case {
-  readonly inputs: Record<string, HostTensor | undefined>;
-  readonly params: AttentionParams;
-}
-
-const lengths = [1, 2, 3, 5, 6, 7, 47, 48, 49, 63, 64, 65, 100, 130] as const;
-const extras = ['lse', 'weights', 'raw', 'capped', 'scores'] as const;
-
-/** A random call of attention: odd sizes, any mixture of the declared parts. */
-function randomCase(seed: number): Case {
-  const chance = (n: number, of: number): boolean => randomInt(seed * 31 + n, 0, of - 1) === 0;
-  const [B, Hkv] = [pick(seed, [1, 2]), pick(seed + 1, [1, 2, 3])];
-  const H = Hkv * pick(seed + 2, [1, 2, 4, 5, 7]);
-  const [D, Dv] = [pick(seed + 3, [4, 16, 20, 64, 80, 7]), pick(seed + 4, [4, 12, 16, 64, 5])];
-  const Lq = pick(seed + 5, lengths);
-  const offset = chance(1, 2) ? randomInt(seed, 0, 90) : 0;
-  const causal = !chance(2, 4);
-  const Lk = Math.max(1, causal ? offset + Lq + randomInt(seed, -3, 9) : pick(seed + 6, lengths));
-  const Dw = Dv + (chance(3, 3) ? 3 : 0);
-  const windowed = chance(4, 3);
-  const positions = chance(5, 4);
-  const many = (n: number, axis: number): number => (chance(n, 2) ? 1 : axis);
-  const Bp = many(6, B);
-  const params: AttentionParams = {
-    scale: 1 / Math.sqrt(D),
-    causal,
-    offset,
-    before: windowed ? randomInt(seed, 0, 40) : Infinity,
-    after: windowed && chance(7, 2) ? randomInt(seed, 0, 20) : Infinity,
-    sinkTokens: chance(8, 3) ? randomInt(seed, 0, 5) : 0,
-    softcap: chance(9, 3) ? 5 : 0,
-    valid: chance(10, 3) ? randomInt(seed, 0, Lk) : Lk,
-    Dv,
-    modifiers: [],
-    extras: extras.filter((_, n) => chance(20 + n, 3)),
-  };
-  const Bb = many(11, B);
-  const Hb = many(12, H);
-  const table = random([Bb, Hb, Lq, Lk], seed + 11, 3);
-  return {
-    inputs: {
-      q: random([B, Lq, H, D], seed + 7, 2),
-      k: random([B, Lk, Hkv, D], seed + 8, 2),
-      v: random([B, Lk, Hkv, Dw], seed + 9),
-      bias: chance(13, 4)
-        ? { ...table, data: table.data.map((x) => (x > 2.5 ? -Infinity : x)) as Float32Array }
-        : undefined,
-      slopes: chance(14, 4) ? random([H], seed + 12) : undefined,
-      sinks: chance(15, 3) ? random([H], seed + 13) : undefined,
-      queryPositions: positions
-        ? ints(
-            [Bp, Lq],
-            Array.from({ length: Bp * Lq }, (_, n) => offset + ((n * 3) % (Lq + 4))),
-          )
-        : undefined,
-      keyPositions: positions
-        ? ints(
-            [Bp, Lk],
-            Array.from({ length: Bp * Lk }, (_, n) => ((n * 5) % (Lk + 3)) - 1),
-          )
-        : undefined,
-      keyUntil: chance(16, 5)
-        ? ints(
-            [Bp, Lk],
-            Array.from({ length: Bp * Lk }, (_, n) => (n * 7) % (Lk + 20)),
-          )
-        : undefined,
-    },
-    params,
-  };
-}
 
 for (const [name, setup] of Object.entries(setups)) {
   let device: WasmDevice;
