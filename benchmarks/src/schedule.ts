@@ -82,6 +82,8 @@ interface GroupState {
 }
 
 const STEPS_OF_THE_CLOCK = 20;
+/** Below this a sample is mostly the awaiting around it. */
+const SHORTEST_SAMPLE_MS = 0.2;
 const SHORTEST_VISIT_MS = 100;
 /** Rounds of a first visit, unless they take more than this part of the budget. */
 const FIRST_ROUNDS = 9;
@@ -204,7 +206,8 @@ class Visitor {
         result.warmup.push(cold);
         const ms = cold > LONG_CALL_MS ? cold : await this.#time(prepared, 1);
         if (result.samples.length === 0) {
-          const wanted = Math.ceil((STEPS_OF_THE_CLOCK * this.options.clockStepMs) / Math.max(ms, 1e-6));
+          const shortest = Math.max(SHORTEST_SAMPLE_MS, STEPS_OF_THE_CLOCK * this.options.clockStepMs);
+          const wanted = Math.ceil(shortest / Math.max(ms, 1e-6));
           result.calls = Math.min(Math.max(1, wanted), job.maxCalls ?? 64);
         }
       });

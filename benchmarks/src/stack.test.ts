@@ -19,6 +19,19 @@ describe.each(subjects)('%s', (_, variant) => {
     expect(stack.stateBytes).toBe(kv(specsOf(variant, shape)).deviceBytes({ capacity: 24, B: 2 }));
   });
 
+  it('is as long as it was filled, whatever was in it before', () => {
+    const { stack } = make(24);
+    const x = stack.input(1);
+    for (const tokens of [23, 19, 0, 23, 0, 19]) {
+      stack.fill(tokens);
+      stack.runOnly(x, stack.positions(tokens, 1));
+      // a source is read once, and does not grow with the text
+      const length = variant.variant.needsSource ? Math.max(1, tokens) : tokens + 1;
+      expect(stack.states.map((state) => state.length)).toEqual([length, length]);
+    }
+    stack.dispose();
+  });
+
   it('gives the same step after every refill, and frees all it made', async () => {
     const { device, stack } = make(24);
     const x = stack.input(1);

@@ -40,7 +40,8 @@ export class Stack {
   readonly ownBytes: number;
   readonly #options: StackOptions;
   readonly #weights: readonly Weights[];
-  readonly #rows = new Map<number, Weights>();
+  /** Rows that are put in again and again, by layer and tokens. */
+  readonly #rows = new Map<string, Weights>();
   readonly #owned: { dispose(): void }[] = [];
   #seeded = -1;
 
@@ -93,8 +94,8 @@ export class Stack {
   fill(tokens: number): void {
     if (this.#crop(tokens)) return;
     resetStates(this.states);
-    if (tokens === 0) return;
     this.#seeded = tokens;
+    if (tokens === 0) return;
     for (const [layer, state] of this.states.entries()) {
       if (state.spec.kind === 'shared') continue;
       if (state.spec.kind === 'recurrent') state.advance(this.#constants(layer), tokens);
@@ -139,10 +140,11 @@ export class Stack {
 
   #append(layer: number, tokens: number): void {
     const state = this.states[layer]!;
-    const rows = this.#rows.get(layer) ?? this.#randomRows(layer, tokens);
+    const key = `${layer} ${tokens}`;
+    const rows = this.#rows.get(key) ?? this.#randomRows(layer, tokens);
     state.append(rows);
     // a window forgets what a crop would need, so it is filled anew before every sample
-    if (state.spec.kind === 'window') this.#rows.set(layer, rows);
+    if (state.spec.kind === 'window') this.#rows.set(key, rows);
     else for (const row of Object.values(rows)) row.dispose();
   }
 

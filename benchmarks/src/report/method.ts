@@ -25,7 +25,7 @@ function sections({ seed }: Results): [string, string[]][] {
     [
       'Timed',
       [
-        `Rows that are compared take turns: each round runs every row of a group once, in an order shuffled anew (seed ${seed}). Groups are visited several times over the run. Each visit starts with warm-up calls that never count. A sample is one call, or as many as make twenty steps of the clock. Sampling ends when every interval of the group is narrow enough, or when the time is up.`,
+        `Rows that are compared take turns: each round runs every row of a group once, in an order shuffled anew (seed ${seed}). Groups are visited several times over the run. Each visit starts with warm-up calls that never count. A sample is one call, or as many as make twenty steps of the clock and 0.2 ms. Sampling ends when every interval of the group is narrow enough, or when the time is up.`,
         'Attention rows time the attention layers alone (projections, cache, attention, output projection), divided by the number of layers. Prefill reads a whole prompt into empty caches. Decode is the step that brings a sequence to the named length, with the cache full of random rows.',
         'The decoder’s first token is the time from prompt ids to the chosen id on the host; prompt tokens/s is the prompt’s length divided by it. The next token is one step after the prompt, from id to id. Most memory counts tensors on the device, weights and caches included; an engine’s own copies are not in it.',
       ],

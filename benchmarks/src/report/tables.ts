@@ -263,7 +263,7 @@ function cacheTables(results: Results): ReportTable[] {
     const columns = distinct(own, ({ phase, context }) => `${phase} at ${formatContext(context)}`);
     return {
       title: `Caches of ${holds} layers, on ${deviceLabel(own[0]!)}`,
-      note: `One layer, ${own[0]!.batch} sequences; append adds one token, crop takes one back, reorder swaps the sequences.`,
+      note: `One layer, ${own[0]!.batch} sequences; append adds one token, crop takes the last back and appends another, reorder swaps the sequences.`,
       head: ['cache', ...columns, 'bytes allocated'],
       rows: distinct(own, ({ subject }) => subject).map((subject) => [
         subject,

@@ -108,7 +108,8 @@ function planRow(
     check: planCheck(context, engine, subject, place),
     needs: planned.needs,
     divideBy: shape.layers,
-    ...(phase === 'decode' && { maxCalls: Math.min(MOST_STEPS, length) }),
+    // a prompt fills its caches: they are emptied between calls, outside the clock
+    maxCalls: phase === 'decode' ? Math.min(MOST_STEPS, length) : 1,
     prepare: async (tell) => {
       const stack = new Stack({
         device: engine.device,

@@ -55,7 +55,7 @@ const keysAndValues = { k: [HEADS, WIDTH], v: [HEADS, WIDTH] } as const;
 const phases = ['append', 'crop', 'reorder'] as const;
 type Phase = (typeof phases)[number];
 
-/** Every cache that keeps rows: appending one token, taking it back, swapping two sequences, at several lengths. */
+/** Every cache that keeps rows: appending a token, replacing the last, swapping two sequences, at several lengths. */
 export function planCache(context: PlanContext, kinds: readonly BenchCache[]): GroupPlan[] {
   const [engine] = context.engines;
   if (!engine) return [];
@@ -110,7 +110,7 @@ function planRow(context: PlanContext, engine: Engine, kind: BenchCache, place: 
     engine,
     check: planCheck(context, engine, kind, place.layer),
     needs: { bytes: 6 * bytes, what: `rows ${formatBytes(bytes)}` },
-    maxCalls: phase === 'append' ? Math.min(64, length) : 1,
+    maxCalls: Math.min(64, length),
     prepare: async (tell) => {
       const { device } = engine;
       const before = device.memory.liveBytes;
@@ -148,8 +148,8 @@ function workOf(phase: Phase, cache: Cache, rows: Rows, length: number): Pick<Ti
     if (cache.length > tokens) cache.reset();
     if (cache.length < tokens) cache.append(rows.of(tokens - cache.length));
   };
+  const one = rows.of(1);
   if (phase === 'append') {
-    const one = rows.of(1);
     return { reset: (calls) => to(length - calls), call: () => void cache.append(one) };
   }
   to(length);
@@ -159,7 +159,14 @@ function workOf(phase: Phase, cache: Cache, rows: Rows, length: number): Pick<Ti
   } catch (error) {
     throw new Unsupported(messageOf(error));
   }
-  return { reset: () => to(length), call: () => cache.crop(length - 1) };
+  // the row is put back in the call: cropping alone is over before the clock has moved
+  cache.append(one);
+  return {
+    call: () => {
+      cache.crop(length - 1);
+      cache.append(one);
+    },
+  };
 }
 
 function tryCrop(cache: Cache, tokens: number): void {
