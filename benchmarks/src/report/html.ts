@@ -41,7 +41,6 @@ ${section(
     .map((finding) => `<li>${escapeXml(finding)}</li>`)
     .join('')}</ol><p class="muted">Each sentence is computed from the rows below.</p>`,
 )}
-${section('What ran', tables.environment.map(tableHtml).join('\n'))}
 ${
   changes.length > 0 || extras.changes
     ? section(
@@ -57,6 +56,7 @@ ${tables.memory.length > 0 ? section('Memory of real models', tables.memory.map(
 ${tables.cache.length > 0 ? section('Caches', tables.cache.map(tableHtml).join('\n')) : ''}
 ${devices.length > 0 ? section('Devices and their limits', devices.map(figureHtml).join('\n')) : ''}
 ${validity.length > 0 ? section('Can these numbers be trusted?', validity.map(figureHtml).join('\n')) : ''}
+${section('What ran', tables.environment.map(tableHtml).join('\n'))}
 ${section('Every row', tables.rows.map(folded).join('\n'))}
 ${section('How it was measured', methodHtml(results))}
 </main>
@@ -80,8 +80,9 @@ function sorted(charts: readonly Chart[]): { main: Chart[]; validity: Chart[]; d
   };
 }
 
-function subtitle({ machine, startedAt, seconds, profile }: Results): string {
-  return `${machine.cpu}, ${machine.cores} cores, ${machine.runtime}, ${machine.system} · ${startedAt.slice(0, 16).replace('T', ' ')} UTC · ${profile} profile, ${formatDuration(seconds * 1000)}`;
+function subtitle({ machine, devices, startedAt, seconds, profile }: Results): string {
+  const ran = devices.filter(({ engine }) => engine !== undefined).map(({ name }) => name);
+  return `${machine.cpu}, ${machine.cores} cores, ${machine.runtime}, ${machine.system} · ${startedAt.slice(0, 16).replace('T', ' ')} UTC · ${profile} profile, ${formatDuration(seconds * 1000)} · ${ran.join(', ')}`;
 }
 
 function emulationNote({ devices }: Results): string {

@@ -154,6 +154,9 @@ describe('report.html', () => {
     expect(file('report.html', results, comparison)).toContain(
       '104 rows slower'.replace('104', String(comparison.changes.length)),
     );
+    const drawn = file('charts/changes.svg', results, comparison).match(/>[^<]* · gpujs:/g) ?? [];
+    expect(comparison.changes.length).toBeGreaterThan(40);
+    expect(drawn).toHaveLength(40);
   });
 });
 

@@ -9,7 +9,9 @@ import { panelsOption, type Series, words } from '../panel.ts';
 
 const WIDTH = 900;
 const ROW = 20;
-const LEFT = 350;
+const LEFT = 400;
+/** Lines of a picture that still fits a screen or two: the table below it has all. */
+const MOST_LINES = 40;
 
 interface Entry {
   readonly label: string;
@@ -36,7 +38,10 @@ export function changesChart(results: Results, changes: readonly Change[]): Char
     title: `${count('slower')} rows slower, ${count('faster')} faster, ${count('undecided')} not told apart from the other run`,
     caption:
       'This run ÷ the other, per row, sorted; right of 1× is slower now. Intervals of at least 95 % between runs whose ' +
-      'samples cannot be paired. ▲ slower and ▼ faster are told apart from no change, ○ is not.',
+      'samples cannot be paired. ▲ slower and ▼ faster are told apart from no change, ○ is not.' +
+      (entries.length > MOST_LINES
+        ? ` Drawn are the ${MOST_LINES} that moved furthest; the table has all.`
+        : ''),
     axis: 'time of this run ÷ the other',
     entries,
   });
@@ -74,9 +79,10 @@ function forest(
     title,
     caption,
     axis,
-    entries,
+    entries: all,
   }: { title: string; caption: string; axis: string; entries: readonly Entry[] },
 ): Chart {
+  const entries = furthest(all);
   const height = entries.length * ROW + 84;
   const y = (entry: Entry): number => entries.length - 1 - entries.indexOf(entry);
   const series = (['faster', 'slower', 'undecided'] as const).map((verdict): Series => {
@@ -134,9 +140,19 @@ function forest(
     svg: drawSvg(id, { width: WIDTH, height, label: title }, { ...option, graphic: names }),
     table: {
       head: ['row', 'ratio', 'verdict'],
-      rows: entries.map(({ label, ratio, verdict }) => [label, formatEstimate(ratio), looks[verdict].word]),
+      rows: all.map(({ label, ratio, verdict }) => [label, formatEstimate(ratio), looks[verdict].word]),
     },
   };
+}
+
+/** What is told apart before what is not, then by distance from 1; in the order they came. */
+function furthest(entries: readonly Entry[]): Entry[] {
+  const told = ({ verdict }: Entry): number => (verdict === 'undecided' ? 0 : 1);
+  const distance = ({ ratio }: Entry): number => Math.abs(Math.log(ratio.median));
+  const kept = [...entries]
+    .sort((a, b) => told(b) - told(a) || distance(b) - distance(a))
+    .slice(0, MOST_LINES);
+  return entries.filter((entry) => kept.includes(entry));
 }
 
 /** A round factor that holds every interval; what lies beyond 16 times is cut. */
