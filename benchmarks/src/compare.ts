@@ -18,7 +18,7 @@ export interface Comparison {
   readonly changes: readonly Change[];
   /** Rows that only one of the runs has a time for. */
   readonly unmatched: readonly { readonly id: string; readonly reason: string }[];
-  /** How often the two runs agree about ratios between rows of one run (variants against the baseline). */
+  /** How often the two runs agree about ratios between variants. */
   readonly agreement: Agreement;
   /** What else differs between the runs, so that a ratio may not be the code's doing. */
   readonly warnings: readonly string[];
@@ -61,12 +61,13 @@ export function compareResults(current: Results, other: Results, failAt = Infini
   return { changes, unmatched, agreement, warnings: differences(current, other) };
 }
 
-/** Ratios to the baseline that both runs have; the baseline against itself is left out. */
+/** Ratios between variants that both runs have; the baseline against itself is left out. */
 function ratiosOf(current: Results, other: Results): { a: Estimate; b: Estimate }[] {
   const before = new Map(other.rows.map((row) => [row.id, row]));
   return current.rows.flatMap((row) => {
     const old = before.get(row.id);
-    const a = row.control ? undefined : ratioToBaseline(current, row);
+    const betweenVariants = row.comparison !== 'same-work' && !row.control;
+    const a = betweenVariants ? ratioToBaseline(current, row) : undefined;
     const b = old && ratioToBaseline(other, old);
     return a && b ? [{ a, b }] : [];
   });

@@ -110,7 +110,7 @@ export function changesTable(
     ...(pairs === 0
       ? []
       : [
-          `ratios to the baseline in both runs: ${pairs}; agree within their intervals: ${share(agree)}; ` +
+          `ratios between variants in both runs: ${pairs}; agree within their intervals: ${share(agree)}; ` +
             `intervals overlap: ${share(overlap)}; each inside the other’s: ${share(mutual)}`,
         ]),
     ...warnings.map((warning) => `note: the runs differ in ${warning}`),
