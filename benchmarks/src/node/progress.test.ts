@@ -31,6 +31,9 @@ it('writes a line at each stage and every few seconds elsewhere', () => {
   show('time', 'd');
   clock = 5001;
   show('time', 'e');
+  clock = 11_000;
+  progress.show({ stage: 'time', label: 'prefill 2k', done: 1, leftMs: 0 });
   progress.end();
+  expect(written.pop()).toContain('timing · time is up, every row still gets its least samples · prefill 2k');
   expect(written.map((line) => line.trim().at(-1))).toEqual(['a', 'c', 'e']);
 });

@@ -44,13 +44,12 @@ export function createProgress(stream: ProgressStream, clock: () => number = now
 function lineOf({ stage, label, done, leftMs }: RunProgress): string {
   const full = Math.round(done * BAR);
   const bar = `${'█'.repeat(full)}${'░'.repeat(BAR - full)}`;
-  const left =
-    leftMs === undefined
-      ? ''
-      : stage === 'check'
-        ? ` · then ${formatDuration(leftMs)} of timing`
-        : ` · ${formatDuration(leftMs)} left`;
-  return `${bar} ${stages[stage]}${left} · ${label}`;
+  return `${bar} ${stages[stage]}${leftMs === undefined ? '' : ` · ${leftOf(stage, leftMs)}`} · ${label}`;
+}
+
+function leftOf(stage: RunProgress['stage'], leftMs: number): string {
+  if (stage === 'check') return `then ${formatDuration(leftMs)} of timing`;
+  return leftMs > 0 ? `${formatDuration(leftMs)} left` : 'time is up, every row still gets its least samples';
 }
 
 function clip(line: string, width: number): string {
