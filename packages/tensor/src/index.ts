@@ -39,6 +39,7 @@ export type {
 } from './device/gpujs/plan.ts';
 export { checkWrite, MemoryLedger } from './device/memory.ts';
 export { createReference } from './device/reference.ts';
+export { bytesOfRow, type RowFormat, rowFormats, zerosIn } from './device/row-format.ts';
 export { type BoundShape, DeviceError, ShapeError, ValueError } from './errors.ts';
 export { defineOp, type HostArray, type Op, type OpInputs, run, type ShapedInput } from './op.ts';
 export {

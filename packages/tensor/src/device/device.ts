@@ -1,4 +1,5 @@
 import type { Op } from '../op.ts';
+import type { RowFormat } from './row-format.ts';
 
 /** `f32`: values. `i32`: ids and positions; exact up to 2^24 on every device (gpu.js carries them as floats). */
 export type DType = 'f32' | 'i32';
@@ -14,6 +15,8 @@ export interface DeviceBuffer {
   readonly dtype: DType;
   /** Number of elements. */
   readonly length: number;
+  /** What the device counts for it, where that is not 4 bytes an element. */
+  readonly bytes?: number;
 }
 
 /** One tensor argument of an operation, as the device sees it. */
@@ -39,7 +42,10 @@ export interface OpCall {
   readonly outputs: readonly OutputSpec[];
 }
 
-/** What a device holds. Bytes are those of the declared dtype (4 an element), the same count on every device. */
+/**
+ * What a device holds. Bytes are those of the declared dtype (4 an element), the same count on every device, and less
+ * for what is kept in fewer bits.
+ */
 export interface MemoryCounters {
   readonly liveBytes: number;
   readonly peakBytes: number;
@@ -65,6 +71,11 @@ export interface Device {
 
   /** A buffer of zeros. */
   allocate(length: number, dtype: DType): DeviceBuffer;
+  /**
+   * `rows · width` zeros of f32 whose rows are kept in fewer bits; `write` takes whole rows there. Absent where a device
+   * keeps 32 bits only; `zerosIn` calls it and says so.
+   */
+  allocateRows?(rows: number, width: number, format: RowFormat): DeviceBuffer;
   /** A buffer with these values. The array may be changed by the caller afterwards. */
   upload(data: Float32Array | Int32Array): DeviceBuffer;
   /** Copies a buffer (or part of it) to the host. */
