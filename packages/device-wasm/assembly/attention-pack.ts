@@ -1,28 +1,42 @@
+import { keyRow, outStride, valueRow, writeOut } from './attention';
 import { at, int, ptr } from './job';
-import { Tile } from './kernel-list';
+import { Format, Tile } from './kernel-list';
 import { transpose } from './panel';
 
 /**
  * Keys and values of one tile of one head, as prefill reads them; one (batch, key head, tile) a task.
  *
  * ```text
- * arguments  of attention, and 32 keys, 33 values, 34 one i32 a tile: a value is NaN or infinite; 35 tiles
+ * arguments  of attention, and 37 keys, 38 values, 39 one i32 a tile: a value is NaN or infinite; 40 tiles
  * keys       8 panels of 8 keys [8][D][8]
  * values     panels of 8 columns [⌈Dv/8⌉][64][8]
+ * scratch    keys or values in f32 [64, up to 32 more], where they are stored in fewer bits
  * ```
  *
  * Keys and columns that do not exist are zeros.
  */
-export function attentionPackTask(task: i32): void {
-  const tiles = int(35), Hkv = int(10), D = int(8), Dv = int(12);
+export function attentionPackTask(task: i32, scratch: usize): void {
+  const tiles = int(40), Hkv = int(10), D = int(8), Dv = int(12);
   const tile = task % tiles, rest = task / tiles;
   const head = rest % Hkv, b = rest / Hkv;
   const first = tile * Tile.keys, count = min(Tile.keys, int(13) - first);
-  const slot = (b * int(9) + first) * Hkv + head;
-  packKeys(at(ptr(1), 0) + <usize>slot * (<usize>D << 2), <usize>(Hkv * D) << 2, ptr(32) + <usize>task * <usize>(Tile.keys * D) * 4, D, count);
+  let rows = keyRow(b, first, head), stride = <usize>int(34) * <usize>Hkv;
+  if (int(32) !== Format.f32) {
+    writeOut(rows, stride, scratch, D, count, int(32));
+    rows = scratch;
+    stride = outStride(D);
+  }
+  packKeys(rows, stride, ptr(37) + <usize>task * <usize>(Tile.keys * D) * 4, D, count);
+  rows = valueRow(b, first, head);
+  stride = <usize>int(35) * <usize>Hkv;
+  if (int(33) !== Format.f32) {
+    writeOut(rows, stride, scratch, Dv, count, int(33));
+    rows = scratch;
+    stride = outStride(Dv);
+  }
   const panels = (Dv + 7) >> 3;
-  const odd = packValues(ptr(2) + <usize>slot * (<usize>int(11) << 2), <usize>(Hkv * int(11)) << 2, ptr(33) + <usize>task * <usize>(Tile.keys * panels) * 32, Dv, count);
-  store<i32>(at(ptr(34), task), odd ? 1 : 0);
+  const odd = packValues(rows, stride, ptr(38) + <usize>task * <usize>(Tile.keys * panels) * 32, Dv, count);
+  store<i32>(at(ptr(39), task), odd ? 1 : 0);
 }
 
 function packKeys(k: usize, stride: usize, target: usize, D: i32, count: i32): void {

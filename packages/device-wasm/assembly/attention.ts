@@ -1,4 +1,5 @@
 import { at, int, num, ptr } from './job';
+import { loadRow } from './stored';
 import { splat, tanh } from './vector';
 
 /**
@@ -10,6 +11,7 @@ import { splat, tanh } from './vector';
  * 14 causal  15 scale  16 offset  17 before  18 after  19 sinkTokens  20 softcap
  * 21 slopes or 0   22 bias or 0, 23 its floats from batch to batch, 24 from head to head   25 sinks or 0
  * 26 query positions or 0, 27 from batch to batch   28, 29 the same of keys   30, 31 the same of keyUntil
+ * 32 format of keys   33 of values   34 bytes of one key of one head   35 of one value   36 some of them are not finite
  * ```
  *
  * Scores are kept in base 2 (times log2 e): 2^x is the cheaper exponential.
@@ -24,6 +26,30 @@ export const LOG2E: f32 = 1.4426950408889634;
 // @ts-ignore: decorator
 @inline export function keyPosition(b: i32, j: i32): i32 {
   return ptr(28) ? load<i32>(at(ptr(28), b * int(29) + j)) : j;
+}
+
+/** Address of key j of one head; its numbers are stored in the format of argument 32. */
+// @ts-ignore: decorator
+@inline export function keyRow(b: i32, j: i32, head: i32): usize {
+  return ptr(1) + <usize>((b * int(9) + j) * int(10) + head) * <usize>int(34);
+}
+
+/** Address of value j of one head; argument 33 is its format. */
+// @ts-ignore: decorator
+@inline export function valueRow(b: i32, j: i32, head: i32): usize {
+  return ptr(2) + <usize>((b * int(9) + j) * int(10) + head) * <usize>int(35);
+}
+
+/** Bytes from row to row where `writeOut` writes. */
+// @ts-ignore: decorator
+@inline export function outStride(width: i32): usize {
+  return <usize>((width + 31) & ~31) << 2;
+}
+
+/** Some stored rows of one head as f32. @returns where they are */
+export function writeOut(first: usize, stride: usize, tile: usize, width: i32, size: i32, format: i32): usize {
+  for (let l = 0; l < size; l++) loadRow(first + <usize>l * stride, tile + <usize>l * outStride(width), width, format, int(36) !== 0);
+  return tile;
 }
 
 /** What multiplies q: base 2 from the start, unless the softcap has to see the score first. */

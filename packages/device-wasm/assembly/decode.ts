@@ -1,27 +1,30 @@
-import { finishScores, HIDDEN, isScored, keyPosition, LOG2E, PARTLY, queryPosition, queryScale, readKeys, visibility } from './attention';
+import { finishScores, HIDDEN, isScored, keyPosition, keyRow, LOG2E, outStride, PARTLY, queryPosition, queryScale, readKeys, valueRow, visibility, writeOut } from './attention';
+import { groupScores, groupSums, streamScores, streamSums } from './decode-rows';
+import { blockSums, storedScores, storedSums } from './decode-stored';
 import { at, int, ptr } from './job';
-import { Tile } from './kernel-list';
+import { Format, Tile } from './kernel-list';
 import { lseOf } from './prefill';
-import { anyMaxOf, exp2Down, hasNaN, madd, splat, sumOf, sums, weighSeen } from './vector';
+import { anyMaxOf, exp2Down, hasNaN, madd, splat, weighSeen } from './vector';
 
 /**
- * Attention for few queries: one task is 128 keys of all heads, read once, front to back, in the order in which
- * a cache holds them (token after token, all heads of a token together); the query heads of a group share that
- * pass. `combineTask` then puts the parts together in a fixed order. D, Dv and Dw are multiples of 4.
+ * Attention for few queries: one task is 128 keys of all heads, read once, in the order in which a cache holds them
+ * (token after token, all heads of a token together); the query heads of a group share that pass. `combineTask` then
+ * puts the parts together in a fixed order. D and Dv are multiples of 4, Dw too unless values are stored in fewer bits.
  *
  * ```text
- * arguments  of attention, and 32 parts, 33 floats of one part, 34 chunks
+ * arguments  of attention, and 37 parts, 38 floats of one part, 39 chunks
  * part       rows = Lq · H: maxima [rows] | totals [rows] | sums [rows, Dv]
  * scratch    queries times the scale [rows, D] | scores [rows, 128] | positions [128] | until [128]
+ *            sums of the queries by blocks of 32 [rows, D / 32] | keys or values of one head in f32 [32, up to 32 more]
  * ```
  */
 export function decodeTask(task: i32, scratch: usize): void {
-  const chunks = int(34), b = task / chunks, chunk = task % chunks;
+  const chunks = int(39), b = task / chunks, chunk = task % chunks;
   const H = int(7), rows = int(6) * H, Dv = int(12);
   const j0 = chunk * Tile.chunk, count = min(Tile.chunk, int(13) - j0);
-  const part = at(ptr(32), task * int(33));
+  const part = at(ptr(37), task * int(38));
   const scores = at(scratch, rows * int(8));
-  const positions = at(scores, rows * Tile.chunk), until = at(positions, Tile.chunk);
+  const positions = at(scores, rows * Tile.chunk), until = at(positions, Tile.chunk), rest = at(until, Tile.chunk);
 
   const seen = chunkVisibility(b, j0, count);
   if (seen === HIDDEN) {
@@ -30,7 +33,7 @@ export function decodeTask(task: i32, scratch: usize): void {
   }
   const masked = seen === PARTLY, padded = (count + 3) & ~3;
   scaleQueries(b, rows, scratch);
-  dots(b, j0, count, scratch, scores);
+  dots(b, j0, count, scratch, scores, rest);
   if (masked || isScored()) readKeys(b, j0, padded, positions, until);
   for (let row = 0; row < rows; row++) {
     const line = at(scores, row * Tile.chunk);
@@ -40,7 +43,7 @@ export function decodeTask(task: i32, scratch: usize): void {
   }
   const target = at(part, 2 * rows);
   memory.fill(target, 0, <usize>(rows * Dv) << 2);
-  weightedSums(b, j0, count, scores, target, masked);
+  weightedSums(b, j0, count, scores, target, masked, rest);
 }
 
 function chunkVisibility(b: i32, j0: i32, count: i32): i32 {
@@ -71,98 +74,40 @@ function scaleQueries(b: i32, rows: i32, target: usize): void {
   for (let d = 0; d < size; d += 4) v128.store(at(target, d), f32x4.mul(scale, v128.load(at(q, d))));
 }
 
+/** Keys or values that are written out at a time: 32 rows stay in the nearest cache. */
+const BLOCK: i32 = 32;
+
+/** Whether stored rows can be multiplied as they are, instead of being written out first. */
+// @ts-ignore: decorator
+@inline function isDirect(format: i32, width: i32): bool {
+  return format !== Format.f32 && int(36) === 0 && (width & 31) === 0;
+}
+
 /** Dot products of every query row with its keys, `scores[row][l]`. */
-function dots(b: i32, j0: i32, count: i32, queries: usize, scores: usize): void {
-  const H = int(7), Hkv = int(10), D = int(8), g = H / Hkv, Lq = int(6);
-  const stride = <usize>(Hkv * D) << 2;
-  const k = at(ptr(1), (b * int(9) + j0) * Hkv * D);
+function dots(b: i32, j0: i32, count: i32, queries: usize, scores: usize, rest: usize): void {
+  const H = int(7), Hkv = int(10), D = int(8), g = H / Hkv, Lq = int(6), format = int(32);
+  const row = <usize>int(34), stride = row * <usize>Hkv;
+  const k = keyRow(b, j0, 0), tile = at(rest, Lq * H * ((D + 31) >> 5));
+  let from = 0;
   if (g * Lq === 1) {
-    let l = 0;
-    for (; l + 4 <= count; l += 4)
-      for (let h = 0; h < H; h++)
-        dotFourKeys(at(queries, h * D), at(k + <usize>l * stride, h * D), stride, at(scores, h * Tile.chunk + l), D);
-    for (; l < count; l++)
-      for (let h = 0; h < H; h++)
-        store<f32>(at(scores, h * Tile.chunk + l), dot(at(queries, h * D), at(k + <usize>l * stride, h * D), D));
-    return;
+    const part = count >> 2;
+    if (format === Format.f32) streamScores(queries, k, stride, H, D, scores, part);
+    else if (isDirect(format, D)) {
+      if (format === Format.Q4_1) blockSums(queries, H * D, rest);
+      storedScores(format, queries, k, stride, row, H, D, scores, part, rest);
+    }
+    if (format === Format.f32 || isDirect(format, D)) from = part << 2;
   }
   for (let kv = 0; kv < Hkv; kv++)
-    for (let i = 0; i < Lq; i++) {
-      const firstRow = i * H + kv * g;
-      let row = 0;
-      for (; row + 4 <= g; row += 4) {
-        const q = at(queries, (firstRow + row) * D), s = at(scores, (firstRow + row) * Tile.chunk);
-        let l = 0;
-        for (; l + 2 <= count; l += 2) dotFourRows(q, at(k + <usize>l * stride, kv * D), stride, at(s, l), D);
-        for (; l < count; l++)
-          for (let r = 0; r < 4; r++) store<f32>(at(s, r * Tile.chunk + l), dot(at(q, r * D), at(k + <usize>l * stride, kv * D), D));
-      }
-      for (; row < g; row++) {
-        const q = at(queries, (firstRow + row) * D), s = at(scores, (firstRow + row) * Tile.chunk);
-        let l = 0;
-        for (; l + 4 <= count; l += 4) dotFourKeys(q, at(k + <usize>l * stride, kv * D), stride, at(s, l), D);
-        for (; l < count; l++) store<f32>(at(s, l), dot(q, at(k + <usize>l * stride, kv * D), D));
+    for (let l = from; l < count; l += BLOCK) {
+      const size = min(BLOCK, count - l), first = k + <usize>l * stride + <usize>kv * row;
+      const at0 = format === Format.f32 ? first : writeOut(first, stride, tile, D, size, format);
+      const step = format === Format.f32 ? stride : outStride(D);
+      for (let i = 0; i < Lq; i++) {
+        const query = i * H + kv * g;
+        groupScores(at(queries, query * D), g, at0, step, at(scores, query * Tile.chunk + l), D, size);
       }
     }
-}
-
-function dot(q: usize, k: usize, D: i32): f32 {
-  let a = splat(0);
-  for (let d = 0; d < D; d += 4) a = madd(v128.load(at(q, d)), v128.load(at(k, d)), a);
-  return sumOf(a);
-}
-
-/** One query with four keys. */
-function dotFourKeys(q: usize, k: usize, stride: usize, s: usize, D: i32): void {
-  let a = splat(0), b = a, c = a, e = a;
-  const k1 = k + stride, k2 = k1 + stride, k3 = k2 + stride;
-  const end = <usize>D << 2;
-  let d: usize = 0;
-  for (; d + 32 <= end; d += 32) {
-    const x = v128.load(q + d), y = v128.load(q + d, 16);
-    a = madd(x, v128.load(k + d), a);
-    b = madd(x, v128.load(k1 + d), b);
-    c = madd(x, v128.load(k2 + d), c);
-    e = madd(x, v128.load(k3 + d), e);
-    a = madd(y, v128.load(k + d, 16), a);
-    b = madd(y, v128.load(k1 + d, 16), b);
-    c = madd(y, v128.load(k2 + d, 16), c);
-    e = madd(y, v128.load(k3 + d, 16), e);
-  }
-  for (; d < end; d += 16) {
-    const x = v128.load(q + d);
-    a = madd(x, v128.load(k + d), a);
-    b = madd(x, v128.load(k1 + d), b);
-    c = madd(x, v128.load(k2 + d), c);
-    e = madd(x, v128.load(k3 + d), e);
-  }
-  v128.store(s, sums(a, b, c, e));
-}
-
-/** Four queries of a group, one after the other, with two keys. */
-function dotFourRows(q: usize, k: usize, stride: usize, s: usize, D: i32): void {
-  let a0 = splat(0), b0 = a0, c0 = a0, e0 = a0, a1 = a0, b1 = a0, c1 = a0, e1 = a0;
-  const width = <usize>D << 2;
-  const q1 = q + width, q2 = q1 + width, q3 = q2 + width, k1 = k + stride;
-  for (let d: usize = 0; d < width; d += 16) {
-    const x = v128.load(k + d), y = v128.load(k1 + d);
-    const u = v128.load(q + d), v = v128.load(q1 + d);
-    a0 = madd(u, x, a0);
-    a1 = madd(u, y, a1);
-    b0 = madd(v, x, b0);
-    b1 = madd(v, y, b1);
-    const w = v128.load(q2 + d), z = v128.load(q3 + d);
-    c0 = madd(w, x, c0);
-    c1 = madd(w, y, c1);
-    e0 = madd(z, x, e0);
-    e1 = madd(z, y, e1);
-  }
-  const left = sums(a0, b0, c0, e0), right = sums(a1, b1, c1, e1);
-  const both = v128.shuffle<f32>(left, right, 0, 4, 1, 5), rest = v128.shuffle<f32>(left, right, 2, 6, 3, 7);
-  v128.store64_lane(s, both, 0);
-  v128.store64_lane(s, both, 1, Tile.chunk * 4);
-  v128.store64_lane(s, rest, 0, Tile.chunk * 8);
-  v128.store64_lane(s, rest, 1, Tile.chunk * 12);
 }
 
 /** Scores of one row into weights; its maximum and total. */
@@ -180,103 +125,38 @@ function weighRow(row: usize, count: i32, maximum: usize, total: usize): void {
 }
 
 /** `sums[row] += Σ_l scores[row][l] · v[l]` */
-function weightedSums(b: i32, j0: i32, count: i32, scores: usize, target: usize, masked: bool): void {
-  const H = int(7), Hkv = int(10), Dw = int(11), Dv = int(12), g = H / Hkv, Lq = int(6);
-  const stride = <usize>(Hkv * Dw) << 2;
-  const v = at(ptr(2), (b * int(9) + j0) * Hkv * Dw);
+function weightedSums(b: i32, j0: i32, count: i32, scores: usize, target: usize, masked: bool, rest: usize): void {
+  const H = int(7), Hkv = int(10), Dw = int(11), Dv = int(12), g = H / Hkv, Lq = int(6), format = int(33);
+  const row = <usize>int(35), stride = row * <usize>Hkv;
+  const v = valueRow(b, j0, 0), tile = at(rest, Lq * H * ((int(8) + 31) >> 5));
+  let from = 0;
   if (!masked && g * Lq === 1) {
-    let l = 0;
-    for (; l + 8 <= count; l += 8)
-      for (let h = 0; h < H; h++)
-        addEightValues(at(scores, h * Tile.chunk + l), at(v + <usize>l * stride, h * Dw), stride, at(target, h * Dv), Dv);
-    for (let h = 0; h < H; h++)
-      addValues(at(scores, h * Tile.chunk + l), at(v + <usize>l * stride, h * Dw), stride, at(target, h * Dv), Dv, count - l);
-    return;
+    const part = count >> 2;
+    if (format === Format.f32) streamSums(scores, v, stride, H, Dw, Dv, target, part);
+    else if (isDirect(format, Dv)) storedSums(format, scores, v, stride, row, H, Dv, target, part);
+    if (format === Format.f32 || isDirect(format, Dv)) from = part << 2;
   }
   for (let kv = 0; kv < Hkv; kv++)
-    for (let i = 0; i < Lq; i++) {
-      const firstRow = i * H + kv * g;
-      let row = 0;
-      if (!masked)
-        for (; row + 4 <= g; row += 4)
-          addToFourRows(at(scores, (firstRow + row) * Tile.chunk), at(v, kv * Dw), stride, at(target, (firstRow + row) * Dv), Dv, count);
-      for (; row < g; row++)
-        addValues(at(scores, (firstRow + row) * Tile.chunk), at(v, kv * Dw), stride, at(target, (firstRow + row) * Dv), Dv, count);
+    for (let l = from; l < count; l += BLOCK) {
+      const size = min(BLOCK, count - l), first = v + <usize>l * stride + <usize>kv * row;
+      const at0 = format === Format.f32 ? first : writeOut(first, stride, tile, Dv, size, format);
+      const step = format === Format.f32 ? stride : outStride(Dv);
+      for (let i = 0; i < Lq; i++) {
+        const query = i * H + kv * g;
+        groupSums(at(scores, query * Tile.chunk + l), g, at0, step, at(target, query * Dv), Dv, size, masked);
+      }
     }
-}
-
-/** A weight of 0 is a hidden key: what stands in its value, NaN included, must not count. */
-function addValues(weights: usize, v: usize, stride: usize, target: usize, Dv: i32, count: i32): void {
-  for (let l = 0; l < count; l++) {
-    const w = load<f32>(at(weights, l));
-    if (w !== 0)
-      for (let d = 0; d < Dv; d += 4)
-        v128.store(at(target, d), madd(splat(w), v128.load(at(v, d)), v128.load(at(target, d))));
-    v += stride;
-  }
-}
-
-function addEightValues(weights: usize, v: usize, stride: usize, target: usize, Dv: i32): void {
-  const w0 = v128.load32_splat(weights), w1 = v128.load32_splat(weights, 4), w2 = v128.load32_splat(weights, 8), w3 = v128.load32_splat(weights, 12);
-  const w4 = v128.load32_splat(weights, 16), w5 = v128.load32_splat(weights, 20), w6 = v128.load32_splat(weights, 24), w7 = v128.load32_splat(weights, 28);
-  const v1 = v + stride, v2 = v1 + stride, v3 = v2 + stride, v4 = v3 + stride, v5 = v4 + stride, v6 = v5 + stride, v7 = v6 + stride;
-  for (let d: usize = 0; d < <usize>Dv << 2; d += 16) {
-    let a = madd(w0, v128.load(v + d), v128.load(target + d));
-    let b = f32x4.mul(w1, v128.load(v1 + d));
-    a = madd(w2, v128.load(v2 + d), a);
-    b = madd(w3, v128.load(v3 + d), b);
-    a = madd(w4, v128.load(v4 + d), a);
-    b = madd(w5, v128.load(v5 + d), b);
-    a = madd(w6, v128.load(v6 + d), a);
-    b = madd(w7, v128.load(v7 + d), b);
-    v128.store(target + d, f32x4.add(a, b));
-  }
-}
-
-/** Four rows of weights, 128 apart; 8 columns at a time stay in registers over all values. */
-function addToFourRows(weights: usize, v: usize, stride: usize, target: usize, Dv: i32, count: i32): void {
-  const row = <usize>Dv << 2;
-  let d: usize = 0;
-  for (; d + 32 <= row; d += 32) {
-    let a0 = splat(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, e0 = a0, e1 = a0;
-    let p = v + d, w = weights;
-    for (let l = 0; l < count; l++) {
-      const x = v128.load(p), y = v128.load(p, 16);
-      const s = v128.load32_splat(w), t = v128.load32_splat(w, Tile.chunk * 4);
-      a0 = madd(s, x, a0);
-      a1 = madd(s, y, a1);
-      b0 = madd(t, x, b0);
-      b1 = madd(t, y, b1);
-      const u = v128.load32_splat(w, Tile.chunk * 8), z = v128.load32_splat(w, Tile.chunk * 12);
-      c0 = madd(u, x, c0);
-      c1 = madd(u, y, c1);
-      e0 = madd(z, x, e0);
-      e1 = madd(z, y, e1);
-      p += stride;
-      w += 4;
-    }
-    const to = target + d;
-    v128.store(to, a0);
-    v128.store(to, a1, 16);
-    v128.store(to + row, b0);
-    v128.store(to + row, b1, 16);
-    v128.store(to + 2 * row, c0);
-    v128.store(to + 2 * row, c1, 16);
-    v128.store(to + 3 * row, e0);
-    v128.store(to + 3 * row, e1, 16);
-  }
-  if (d < row) for (let r: usize = 0; r < 4; r++) addValues(weights + r * Tile.chunk * 4, v + d, stride, target + r * row + d, 4, count);
 }
 
 /**
  * Puts the parts of one row of one query together; one (batch, row) a task.
  */
 export function combineTask(task: i32): void {
-  const H = int(7), Lq = int(6), rows = Lq * H, Dv = int(12), chunks = int(34);
+  const H = int(7), Lq = int(6), rows = Lq * H, Dv = int(12), chunks = int(39);
   const b = task / rows, row = task % rows;
   const i = row / H, h = row % H;
-  const first = at(ptr(32), b * chunks * int(33));
-  const size = <usize>int(33) << 2;
+  const first = at(ptr(37), b * chunks * int(38));
+  const size = <usize>int(38) << 2;
   const sink: f32 = ptr(25) ? load<f32>(at(ptr(25), h)) * LOG2E : -Infinity;
   let m = sink;
   for (let c = 0; c < chunks; c++) m = max(m, load<f32>(at(first + <usize>c * size, row)));

@@ -10,6 +10,7 @@ import { panelPackTask, panelUnpackTask } from './panel';
 import { prefillTask } from './prefill';
 import { argmaxTask, topKTask } from './rank';
 import { scoresTask } from './scores';
+import { loadRowsTask, storeRowsTask } from './stored';
 
 /** Takes tasks of the open job until none is left. Every thread runs this. */
 export function work(thread: i32): void {
@@ -67,10 +68,12 @@ function run(kernel: i32, task: i32, scratch: usize): void {
     case Kernel.gather: return gatherTask(task);
     case Kernel.argmax: return argmaxTask(task);
     case Kernel.topK: return topKTask(task);
-    case Kernel.attentionPack: return attentionPackTask(task);
+    case Kernel.attentionPack: return attentionPackTask(task, scratch);
     case Kernel.prefill: return prefillTask(task, scratch);
     case Kernel.decode: return decodeTask(task, scratch);
     case Kernel.combine: return combineTask(task);
-    case Kernel.scores: return scoresTask(task);
+    case Kernel.scores: return scoresTask(task, scratch);
+    case Kernel.storeRows: return storeRowsTask(task);
+    case Kernel.loadRows: return loadRowsTask(task, scratch);
   }
 }

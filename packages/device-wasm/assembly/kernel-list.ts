@@ -16,9 +16,11 @@ export enum Kernel {
   decode = 13,
   combine = 14,
   scores = 15,
+  storeRows = 16,
+  loadRows = 17,
 }
 
-/** How the weights of a panel are stored. */
+/** How the weights of a panel, or the rows of a cache, are stored. */
 export enum Format {
   f32 = 0,
   f16 = 1,

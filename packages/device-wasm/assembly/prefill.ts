@@ -11,13 +11,13 @@ import { exp2Down, hasNaN, largestScore, madd, splat, weigh, weighSeen } from '.
  * computed.
  *
  * ```text
- * arguments  of attention, and 32 keys, 33 values, 34 odd tiles, 35 tiles, 36 query blocks
+ * arguments  of attention, and 37 keys, 38 values, 39 odd tiles, 40 tiles, 41 query blocks
  * scratch    queries packed [groups][D][ROWS] | sums [48][Dv up to 8] | scores [ROWS][64] | maxima [48] | totals [48]
  *            positions of queries [48] | of keys [64] | until [64]
  * ```
  */
 export function prefillTask(task: i32, scratch: usize): void {
-  const H = int(7), Lq = int(6), D = int(8), blocks = int(36);
+  const H = int(7), Lq = int(6), D = int(8), blocks = int(41);
   // with a causal mask the last block is the longest: it goes first
   const block = blocks - 1 - task / (H * int(5));
   const rest = task % (H * int(5));
@@ -41,7 +41,7 @@ export function prefillTask(task: i32, scratch: usize): void {
     store<f32>(at(maxima, row), sink);
     store<f32>(at(totals, row), sink === -Infinity ? 0 : 1);
   }
-  for (let tile = 0; tile < int(35); tile++) tileOfKeys(b, h, first, rows, tile, scratch);
+  for (let tile = 0; tile < int(40); tile++) tileOfKeys(b, h, first, rows, tile, scratch);
   writeRows(b, h, first, rows, sums, width, maxima, totals);
 }
 
@@ -91,10 +91,10 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
   }
   const scored = isScored();
   let read = false;
-  const kv = (b * int(10) + h / (int(7) / int(10))) * int(35) + tile;
-  const keys = ptr(32) + <usize>kv * <usize>(Tile.keys * D) * 4;
-  const values = ptr(33) + <usize>kv * <usize>(Tile.keys * width) * 4;
-  const odd = load<i32>(at(ptr(34), kv)) !== 0;
+  const kv = (b * int(10) + h / (int(7) / int(10))) * int(40) + tile;
+  const keys = ptr(37) + <usize>kv * <usize>(Tile.keys * D) * 4;
+  const values = ptr(38) + <usize>kv * <usize>(Tile.keys * width) * 4;
+  const odd = load<i32>(at(ptr(39), kv)) !== 0;
 
   for (let group = 0; group < rows; group += ROWS) {
     let qLow = load<i32>(at(qPositions, group)), qHigh = qLow;

@@ -1,5 +1,6 @@
-import { keyPosition, queryPosition } from './attention';
+import { keyPosition, keyRow, queryPosition, writeOut } from './attention';
 import { at, int, num, ptr } from './job';
+import { Format } from './kernel-list';
 import { exp, splat, tanh } from './vector';
 
 /**
@@ -8,30 +9,32 @@ import { exp, splat, tanh } from './vector';
  *
  * ```text
  * arguments  of attention (4 is the log-sum-exp and must be there for weights)
- *            32 weights, 33 raw, 34 capped, 35 scores, each [B, H, Lq, Lk] or 0
+ *            37 weights, 38 raw, 39 capped, 40 scores, each [B, H, Lq, Lk] or 0
+ * scratch    one key in f32 [D up to 32 more], where keys are stored in fewer bits
  * ```
  */
-export function scoresTask(task: i32): void {
+export function scoresTask(task: i32, scratch: usize): void {
   const Lq = int(6), H = int(7), D = int(8), Lk = int(9), Hkv = int(10);
   const i = task % Lq, h = (task / Lq) % H, b = task / (Lq * H);
   const q = at(ptr(0), ((b * Lq + i) * H + h) * D);
   const qPosition = queryPosition(b, i), cap = num(20);
   const kv = h / (H / Hkv);
   for (let j = 0; j < Lk; j++) {
-    const k = at(ptr(1), ((b * Lk + j) * Hkv + kv) * D);
+    let k = keyRow(b, j, kv);
+    if (int(32) !== Format.f32) k = writeOut(k, 0, scratch, D, 1, int(32));
     const cell = task * Lk + j;
     let s: f32 = dot(q, k, D) * num(15);
-    if (ptr(33)) store<f32>(at(ptr(33), cell), s);
+    if (ptr(38)) store<f32>(at(ptr(38), cell), s);
     if (cap > 0) s = cap * f32x4.extract_lane(tanh(splat(s / cap)), 0);
-    if (ptr(34)) store<f32>(at(ptr(34), cell), s);
+    if (ptr(39)) store<f32>(at(ptr(39), cell), s);
     const position = keyPosition(b, j);
     if (ptr(21)) s -= load<f32>(at(ptr(21), h)) * <f32>abs(qPosition - position);
     if (ptr(22)) s += load<f32>(at(ptr(22), b * int(23) + h * int(24) + i * Lk + j));
     if (!seen(b, j, qPosition, position)) s = -Infinity;
-    if (ptr(35)) store<f32>(at(ptr(35), cell), s);
-    if (ptr(32)) {
+    if (ptr(40)) store<f32>(at(ptr(40), cell), s);
+    if (ptr(37)) {
       const lse = load<f32>(at(ptr(4), task));
-      store<f32>(at(ptr(32), cell), s === -Infinity ? 0 : f32x4.extract_lane(exp(splat(s - lse)), 0));
+      store<f32>(at(ptr(37), cell), s === -Infinity ? 0 : f32x4.extract_lane(exp(splat(s - lse)), 0));
     }
   }
 }

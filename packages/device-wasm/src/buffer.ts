@@ -1,4 +1,4 @@
-import type { DeviceBuffer, DType } from '@headwise/tensor';
+import { bytesOfRow, type DeviceBuffer, type DType, type RowFormat } from '@headwise/tensor';
 import { Format } from '../assembly/kernel-list.ts';
 
 /** How the panels of a weight were made from its rows. */
@@ -11,6 +11,19 @@ export interface Panels {
   readonly format: Format;
 }
 
+/** Rows that are kept in fewer bits; the layout is described in assembly/stored.ts. */
+export interface StoredRows {
+  readonly width: number;
+  readonly format: Format;
+  /** Bytes of one row. */
+  readonly bytes: number;
+}
+
+/** How rows of `width` numbers are kept in a format. */
+export function storedRows(width: number, format: RowFormat): StoredRows {
+  return { width, format: Format[format], bytes: bytesOfRow(width, format) };
+}
+
 /** A piece of the heap. */
 export class WasmBuffer implements DeviceBuffer {
   readonly dtype: DType;
@@ -20,6 +33,10 @@ export class WasmBuffer implements DeviceBuffer {
   readonly counted: number;
   /** Set while the numbers are stored as panels of a weight instead of row by row. */
   panels: Panels | undefined;
+  /** Set for rows that are kept in fewer bits. */
+  readonly stored: StoredRows | undefined;
+  /** A number that is not finite was stored: the fast ways of reading do not know those. */
+  odd = false;
   /** Came from the host and was not written since: worth packing when it is used as a weight. */
   constant: boolean;
 
@@ -27,13 +44,19 @@ export class WasmBuffer implements DeviceBuffer {
     dtype: DType,
     length: number,
     address: number,
-    { constant = false, counted = length * 4 } = {},
+    options: { readonly constant?: boolean; readonly counted?: number; readonly stored?: StoredRows } = {},
   ) {
+    const { constant = false, counted = length * 4, stored } = options;
     this.dtype = dtype;
     this.length = length;
     this.address = address;
     this.counted = counted;
     this.constant = constant;
+    this.stored = stored;
+  }
+
+  get bytes(): number {
+    return this.counted;
   }
 }
 

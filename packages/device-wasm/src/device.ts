@@ -4,16 +4,19 @@ import {
   type DeviceBuffer,
   DeviceError,
   type DType,
+  type HostData,
   type MemoryCounters,
   type Op,
   type OpCall,
+  type RowFormat,
 } from '@headwise/tensor';
-import { WasmBuffer } from './buffer.ts';
+import { storedRows, WasmBuffer } from './buffer.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { Kit } from './kit.ts';
 import type { Simd } from './module.ts';
 import { attentionReasons } from './ops/attention.ts';
 import { runners } from './ops/index.ts';
+import { writeRows } from './stored-rows.ts';
 
 /** Options of `createWasm`. */
 export interface WasmOptions {
@@ -79,6 +82,15 @@ export class WasmDevice implements Device {
     return this.own(new WasmBuffer(dtype, length, address));
   }
 
+  allocateRows(rows: number, width: number, format: RowFormat): DeviceBuffer {
+    this.#check('allocateRows');
+    const stored = storedRows(width, format);
+    const counted = rows * stored.bytes;
+    const address = this.#engine.heap.allocate(counted);
+    this.#engine.heap.views.u8.fill(0, address, address + counted);
+    return this.own(new WasmBuffer('f32', rows * width, address, { counted, stored }));
+  }
+
   upload(data: Float32Array | Int32Array): DeviceBuffer {
     this.#check('upload');
     const address = this.#engine.heap.allocate(data.byteLength);
@@ -91,6 +103,7 @@ export class WasmDevice implements Device {
   async read(buffer: DeviceBuffer, start = 0, end = buffer.length): Promise<Float32Array | Int32Array> {
     this.#check('read');
     const held = this.#held(buffer, 'read');
+    if (held.stored) return this.#readRows(held, start, end);
     if (!held.panels) return this.#copyOut(held.dtype, held.address, start, end);
     const kit = new Kit(this.#engine);
     try {
@@ -112,6 +125,14 @@ export class WasmDevice implements Device {
     this.#check('write');
     const to = this.#held(target, 'write');
     checkWrite(this.name, target, offset, source, sourceOffset, length);
+    if (to.stored || (!ArrayBuffer.isView(source) && this.#held(source, 'write').stored)) {
+      const kit = new Kit(this.#engine);
+      try {
+        return writeRows(kit, to, offset, source as HostData | WasmBuffer, sourceOffset, length);
+      } finally {
+        kit.end();
+      }
+    }
     const kit = new Kit(this.#engine);
     if (to.panels) kit.unpack(to);
     to.constant = false;
@@ -191,6 +212,21 @@ export class WasmDevice implements Device {
     const view =
       dtype === 'i32' ? i32.subarray(from + start, from + end) : f32.subarray(from + start, from + end);
     return dtype === 'i32' ? new Int32Array(view as Int32Array) : new Float32Array(view as Float32Array);
+  }
+
+  #readRows(held: WasmBuffer, start: number, end: number): Float32Array {
+    const { width } = held.stored!;
+    const kit = new Kit(this.#engine);
+    try {
+      const first = Math.floor(start / Math.max(1, width));
+      const rows = Math.ceil(end / Math.max(1, width)) - first;
+      const target = kit.temporary(rows * width * 4);
+      kit.loadRows(held, first, rows, target);
+      const from = start - first * width;
+      return this.#copyOut('f32', target, from, from + end - start) as Float32Array;
+    } finally {
+      kit.end();
+    }
   }
 
   #convert(from: WasmBuffer, to: WasmBuffer, first: number, at: number, length: number): void {

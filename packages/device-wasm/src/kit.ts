@@ -48,8 +48,45 @@ export class Kit {
   rows(operand: Operand | undefined): number {
     if (!operand) return 0;
     const buffer = operand.buffer as WasmBuffer;
+    if (buffer.stored) return this.writtenOut(buffer);
     if (buffer.panels) this.unpack(buffer);
     return buffer.address;
+  }
+
+  /** Rows that are kept in fewer bits as f32, until the end of the operation. */
+  writtenOut(buffer: WasmBuffer): number {
+    const { width } = buffer.stored!;
+    const target = this.temporary(buffer.length * 4);
+    this.loadRows(buffer, 0, buffer.length / Math.max(1, width), target);
+    return target;
+  }
+
+  /** Writes stored rows from `first` on to `target` as f32. */
+  loadRows(buffer: WasmBuffer, first: number, rows: number, target: number): void {
+    const { width, format, bytes } = buffer.stored!;
+    const each = rowsOfTask(width);
+    this.launch({
+      kernel: Kernel.loadRows,
+      args: [buffer.address + first * bytes, target, rows, width, format, each, bytes, buffer.odd ? 1 : 0],
+      tasks: Math.ceil(rows / each),
+      cost: rows * width,
+      scratch: (width + 32) * 4,
+    });
+  }
+
+  /** Rounds rows of f32 at `source` into stored rows from `first` on. */
+  storeRows(source: number, buffer: WasmBuffer, first: number, rows: number): void {
+    const { width, format, bytes } = buffer.stored!;
+    const flag = this.temporary(4);
+    this.engine.heap.views.i32[flag / 4] = 0;
+    const each = rowsOfTask(width);
+    this.launch({
+      kernel: Kernel.storeRows,
+      args: [source, buffer.address + first * bytes, rows, width, format, each, bytes, flag],
+      tasks: Math.ceil(rows / each),
+      cost: rows * width * 4,
+    });
+    if (this.engine.heap.views.i32[flag / 4] !== 0) buffer.odd = true;
   }
 
   /** Address, panels and all, for an operation that reads both. */
@@ -65,13 +102,18 @@ export class Kit {
    */
   weight(operand: Operand, geometry: Geometry, besides: readonly (Operand | undefined)[]): PackedWeight {
     const buffer = operand.buffer as WasmBuffer;
+    const wanted = { ...geometry, format: Format.f32 };
+    const bytes = packedBytes(wanted);
+    if (buffer.stored) {
+      const address = this.temporary(bytes);
+      this.pack(this.writtenOut(buffer), address, wanted);
+      return packed(address, wanted);
+    }
     if (besides.some((other) => other?.buffer === buffer)) this.rows(operand);
     const alone = buffer.constant && besides.every((other) => other?.buffer !== buffer);
     const { panels } = buffer;
     if (panels && same(panels, geometry)) return packed(buffer.address, panels);
     if (panels) this.unpack(buffer);
-    const wanted = { ...geometry, format: Format.f32 };
-    const bytes = packedBytes(wanted);
     if (!alone) {
       const address = this.temporary(bytes);
       this.pack(buffer.address, address, wanted);
@@ -120,6 +162,11 @@ export class Kit {
     const args = [buffer.address, target, O, I, transposed ? 1 : 0, format];
     this.launch({ kernel: Kernel.panelUnpack, args, tasks: G * Math.ceil(O / 8), cost: G * O * I * 2 });
   }
+}
+
+/** Rows of one task: some thousand numbers. */
+function rowsOfTask(width: number): number {
+  return Math.max(1, Math.floor(4096 / Math.max(1, width)));
 }
 
 function packed(address: number, panels: Panels): PackedWeight {

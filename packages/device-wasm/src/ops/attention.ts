@@ -1,5 +1,5 @@
-import type { AttentionExtra, AttentionParams, OpCall } from '@headwise/tensor';
-import { Kernel, Tile } from '../../assembly/kernel-list.ts';
+import type { AttentionExtra, AttentionParams, OpCall, Operand } from '@headwise/tensor';
+import { Format, Kernel, Tile } from '../../assembly/kernel-list.ts';
 import type { WasmBuffer } from '../buffer.ts';
 import { bits } from '../engine.ts';
 import type { Kit } from '../kit.ts';
@@ -37,7 +37,8 @@ export function attention(kit: Kit, call: OpCall): readonly WasmBuffer[] {
   if (params.extras.some((name) => name !== 'lse')) {
     const { B, H, Lq, Lk, D } = shape;
     const args = [...common, has('weights'), has('raw'), has('capped'), has('scores')];
-    kit.launch({ kernel: Kernel.scores, args, tasks: B * H * Lq, cost: B * H * Lq * Lk * D });
+    const tasks = B * H * Lq;
+    kit.launch({ kernel: Kernel.scores, args, tasks, cost: tasks * Lk * D, scratch: widened(D) * 4 });
   }
   return results;
 }
@@ -73,11 +74,12 @@ function commonArguments(
 ): readonly number[] {
   const { B, Lq, H, D, Lk, Hkv, Dw, Dv, n } = shape;
   const { bias, queryPositions, keyPositions, keyUntil } = inputs;
+  const [k, v] = [rowsOf(kit, inputs.k!), rowsOf(kit, inputs.v!)];
   const perBatch = (operand: typeof bias): number =>
     operand && operand.shape[0] !== 1 ? operand.shape[1]! : 0;
   const biasHeads = bias?.shape[1] ?? 1;
   return [
-    ...[kit.rows(inputs.q), kit.rows(inputs.k), kit.rows(inputs.v), out, lse],
+    ...[kit.rows(inputs.q), k.address, v.address, out, lse],
     ...[B, Lq, H, D, Lk, Hkv, Dw, Dv, n],
     ...[params.causal ? 1 : 0, bits(params.scale), params.offset],
     ...[Math.min(params.before, UNBOUNDED), Math.min(params.after, UNBOUNDED), params.sinkTokens],
@@ -87,8 +89,23 @@ function commonArguments(
     ...[kit.rows(queryPositions), perBatch(queryPositions)],
     ...[kit.rows(keyPositions), perBatch(keyPositions)],
     ...[kit.rows(keyUntil), perBatch(keyUntil)],
+    ...[k.format, v.format, k.bytes, v.bytes, k.odd || v.odd ? 1 : 0],
   ];
 }
+
+/** Keys or values where they lie: what is kept in fewer bits is read as it is, if a row of it is one of a head. */
+function rowsOf(
+  kit: Kit,
+  operand: Operand,
+): { address: number; format: Format; bytes: number; odd: boolean } {
+  const width = operand.shape.at(-1)!;
+  const { stored, address, odd } = operand.buffer as WasmBuffer;
+  if (stored?.width === width) return { address, format: stored.format, bytes: stored.bytes, odd };
+  return { address: kit.rows(operand), format: Format.f32, bytes: width * 4, odd: false };
+}
+
+/** Numbers of a row where stored ones are written out: whole blocks of 32. */
+const widened = (width: number): number => Math.ceil(width / 32) * 32;
 
 /** Many queries: keys and values are packed tile by tile, then blocks of queries run over them. */
 function prefill(kit: Kit, common: readonly number[], shape: Shape): void {
@@ -100,7 +117,13 @@ function prefill(kit: Kit, common: readonly number[], shape: Shape): void {
   const values = kit.temporary(packs * Tile.keys * width * 4);
   const odd = kit.temporary(packs * 4);
   const args = [...common, keys, values, odd, tiles];
-  kit.launch({ kernel: Kernel.attentionPack, args, tasks: packs, cost: packs * Tile.keys * (D + Dv) });
+  kit.launch({
+    kernel: Kernel.attentionPack,
+    args,
+    tasks: packs,
+    cost: packs * Tile.keys * (D + Dv),
+    scratch: Tile.keys * widened(Math.max(D, Dv)) * 4,
+  });
   const blocks = Math.ceil(Lq / Tile.queries);
   const floats = Tile.queries * (D + width + 3) + 6 * Tile.keys + 2 * Tile.keys;
   kit.launch({
@@ -120,7 +143,8 @@ function decode(kit: Kit, common: readonly number[], shape: Shape): void {
   const part = rows * (2 + Dv);
   const parts = kit.temporary(B * chunks * part * 4);
   const args = [...common, parts, part, chunks];
-  const floats = rows * (D + Tile.chunk) + 2 * Tile.chunk;
+  const floats =
+    rows * (D + Tile.chunk) + 2 * Tile.chunk + rows * Math.ceil(D / 32) + 32 * widened(Math.max(D, Dv));
   kit.launch({
     kernel: Kernel.decode,
     args,

@@ -1,0 +1,73 @@
+import { DeviceError, type HostData } from '@headwise/tensor';
+import type { WasmBuffer } from './buffer.ts';
+import type { Kit } from './kit.ts';
+
+/**
+ * A write that begins or ends in rows kept in fewer bits: f32 is rounded, stored rows of the same form are copied as
+ * they are, others are written out. The range is checked before.
+ *
+ * @throws {DeviceError} if a target in fewer bits is not written in whole rows, or ids are to be stored there.
+ */
+export function writeRows(
+  kit: Kit,
+  to: WasmBuffer,
+  offset: number,
+  source: HostData | WasmBuffer,
+  sourceOffset: number,
+  length: number,
+): void {
+  const { heap } = kit.engine;
+  if (to.stored) checkWhole(to.stored.width, offset, length);
+  if (length === 0) return;
+  if (ArrayBuffer.isView(source)) {
+    const from = kit.temporary(length * 4);
+    heap.views.f32.set(source.subarray(sourceOffset, sourceOffset + length), from / 4);
+    return kit.storeRows(from, to, offset / to.stored!.width, length / to.stored!.width);
+  }
+  if (to.stored && source.stored && alike(to, source) && sourceOffset % to.stored.width === 0) {
+    const { width, bytes } = to.stored;
+    const first = source.address + (sourceOffset / width) * bytes;
+    heap.views.u8.copyWithin(to.address + (offset / width) * bytes, first, first + (length / width) * bytes);
+    to.odd ||= source.odd;
+    return;
+  }
+  const from = f32At(kit, source, sourceOffset, length);
+  if (to.stored) return kit.storeRows(from, to, offset / to.stored.width, length / to.stored.width);
+  if (to.panels) kit.unpack(to);
+  to.constant = false;
+  const { f32, i32 } = heap.views;
+  (to.dtype === 'i32' ? i32 : f32).set(f32.subarray(from / 4, from / 4 + length), to.address / 4 + offset);
+}
+
+/** Address of some elements of a buffer as f32. */
+function f32At(kit: Kit, source: WasmBuffer, first: number, length: number): number {
+  const { heap } = kit.engine;
+  if (source.stored) {
+    const { width } = source.stored;
+    const row = Math.floor(first / width);
+    const rows = Math.ceil((first + length) / width) - row;
+    const target = kit.temporary(rows * width * 4);
+    kit.loadRows(source, row, rows, target);
+    return target + (first - row * width) * 4;
+  }
+  if (source.panels) kit.unpack(source);
+  if (source.dtype === 'f32') return source.address + first * 4;
+  const target = kit.temporary(length * 4);
+  const start = source.address / 4 + first;
+  heap.views.f32.set(heap.views.i32.subarray(start, start + length), target / 4);
+  return target;
+}
+
+function alike(a: WasmBuffer, b: WasmBuffer): boolean {
+  return a.stored?.width === b.stored?.width && a.stored?.format === b.stored?.format;
+}
+
+function checkWhole(width: number, offset: number, length: number): void {
+  if (width === 0 || (offset % width === 0 && length % width === 0)) return;
+  throw new DeviceError(
+    'wasm',
+    `write puts ${length} elements at ${offset} of rows of ${width} that are kept in fewer bits`,
+    ['numbers of a row share a scale'],
+    `Write whole rows of ${width}.`,
+  );
+}
