@@ -27,35 +27,73 @@ export function bindAxes<const S extends Spec>(
   op: string,
   spec: S,
 ): { readonly [Name in AxisName<NonNullable<S[keyof S]>[1]>]: number } {
+  const sizes: Record<string, number> = {};
+  for (const entry of Object.values(spec)) {
+    if (entry && !bindOne(sizes, entry[0].shape, parsed(entry[1]))) throw misfit(op, spec);
+  }
+  return sizes as never;
+}
+
+/** An axis list, taken apart; every operation passes here, so each list is read once. */
+interface AxisList {
+  /** Starts with `...`. */
+  readonly open: boolean;
+  /** Names, and numbers where a size is prescribed. */
+  readonly axes: readonly (string | number)[];
+}
+
+const lists = new Map<string, AxisList>();
+
+function parsed(text: string): AxisList {
+  let list = lists.get(text);
+  if (!list) {
+    const words = text === '' ? [] : text.split(' ');
+    const open = words[0] === '...';
+    const axes = (open ? words.slice(1) : words).map((word) =>
+      Number.isInteger(Number(word)) ? Number(word) : word,
+    );
+    list = { open, axes };
+    lists.set(text, list);
+  }
+  return list;
+}
+
+/** Enters the sizes of one tensor; false if they do not fit. */
+function bindOne(sizes: Record<string, number>, shape: readonly number[], { open, axes }: AxisList): boolean {
+  const lead = shape.length - axes.length;
+  if (open ? lead < 0 : lead !== 0) return false;
+  for (let i = 0; i < axes.length; i++) {
+    const axis = axes[i]!;
+    const size = shape[lead + i]!;
+    if (typeof axis === 'number' ? axis !== size : (sizes[axis] ??= size) !== size) return false;
+  }
+  return true;
+}
+
+/** What does not fit. */
+function misfit(op: string, spec: Spec): ShapeError {
   const shapes = namedAll(spec);
   const bound: Record<string, { size: number; by: string }> = {};
-
   for (const { name, axes, shape, wanted } of shapes) {
-    if (axes.length !== shape.length) {
-      throw new ShapeError(op, `${name} must have the axes [${wanted}], it has ${shape.length}`, shapes);
-    }
-    axes.forEach((axis, i) => {
+    if (axes.length !== shape.length)
+      return new ShapeError(op, `${name} must have the axes [${wanted}], it has ${shape.length}`, shapes);
+    for (const [i, axis] of axes.entries()) {
       const size = shape[i]!;
-      if (axis === '…') return;
+      if (axis === '…') continue;
       const literal = Number(axis);
       if (Number.isInteger(literal)) {
-        if (size !== literal)
-          throw new ShapeError(op, `axis ${i} of ${name} must be ${literal}, it is ${size}`, shapes);
-        return;
+        if (size === literal) continue;
+        return new ShapeError(op, `axis ${i} of ${name} must be ${literal}, it is ${size}`, shapes);
       }
       const before = bound[axis];
       if (before && before.size !== size) {
-        throw new ShapeError(
-          op,
-          `axis ${axis} has two sizes: ${before.by} says ${before.size}, ${name} says ${size}`,
-          shapes,
-          axis,
-        );
+        const says = `${before.by} says ${before.size}, ${name} says ${size}`;
+        return new ShapeError(op, `axis ${axis} has two sizes: ${says}`, shapes, axis);
       }
       bound[axis] ??= { size, by: name };
-    });
+    }
   }
-  return Object.fromEntries(Object.entries(bound).map(([axis, { size }]) => [axis, size])) as never;
+  return new ShapeError(op, 'the axes do not fit', shapes);
 }
 
 /** Names the axes of several tensors for an error, without checking them. */
@@ -65,7 +103,9 @@ export function describeShapes(spec: Spec): readonly BoundShape[] {
 
 /** Number of elements of a shape. */
 export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((size, axis) => size * axis, 1);
+  let size = 1;
+  for (let i = 0; i < shape.length; i++) size *= shape[i]!;
+  return size;
 }
 
 function namedAll(spec: Spec): ReturnType<typeof named>[] {
