@@ -1,15 +1,16 @@
-import { fromHalves } from './format';
+import { fromHalves, panelBytes } from './format';
 import { Format } from './kernel-list';
-import { madd, splat, sumOf } from './vector';
+import { madd, maxOf, splat } from './vector';
 
-/** y[8] (+)= x · panel for one row x, dequantizing in registers; `totals` as `blockTotals` left them. */
-export function quantizedRow(x: usize, panel: usize, y: usize, K: i32, format: i32, add: bool, totals: usize): void {
+/** y[8] (+)= x · panel for one row x, dequantizing in registers; for the block formats x as `prepareRow` wrote it. */
+export function quantizedRow(x: usize, panel: usize, y: usize, K: i32, format: i32, add: bool): void {
   let low = add ? v128.load(y) : splat(0), high = add ? v128.load(y, 16) : splat(0);
   if (format === Format.f16) return halfRow(x, panel, y, K, low, high);
   if (format === Format.bf16) return brainRow(x, panel, y, K, low, high);
   v128.store(y, low);
   v128.store(y, high, 16);
-  quantizedBlocks(x, panel, y, K, format, totals);
+  if (format === Format.Q8_0) addBytes(x, panel, y, K);
+  else addNibbles(x, panel, y, K, format === Format.Q4_1);
 }
 
 function halfRow(x: usize, panel: usize, y: usize, K: i32, low: v128, high: v128): void {
@@ -45,86 +46,177 @@ function brainRow(x: usize, panel: usize, y: usize, K: i32, low: v128, high: v12
 }
 
 /**
- * Byte i of a vector as an integer in lane i mod 4: four masks for a table look-up, 0x80 gives 0. And the mask of
- * four bits. In memory because V8 builds a constant vector anew at each use.
+ * A row x as the integer products read it. Each block of 32 numbers becomes whole multiples of a power of 2, below
+ * 2^29 and therefore no coarser than 2^-29 of the largest: finer than f32 keeps their products. A multiple is cut into
+ * 32768 · high + low, both 16 bits:
+ *
+ * ```text
+ * 0    [16] pairs of successive numbers: 4 times the two highs, 4 times the two lows, all i16
+ * 512  Σ high, Σ low (i32), the power of 2, Σ x (f32)
+ * ```
+ *
+ * Four times, because V8 loads a vector in one instruction, and repeats a word from an offset in two.
  */
-const SPREAD: usize = memory.data<u8>(
-  [
-    0, 128, 128, 128, 1, 128, 128, 128, 2, 128, 128, 128, 3, 128, 128, 128,
-    4, 128, 128, 128, 5, 128, 128, 128, 6, 128, 128, 128, 7, 128, 128, 128,
-    8, 128, 128, 128, 9, 128, 128, 128, 10, 128, 128, 128, 11, 128, 128, 128,
-    12, 128, 128, 128, 13, 128, 128, 128, 14, 128, 128, 128, 15, 128, 128, 128,
-    15,
-  ],
-  16,
-);
+const PREPARED: usize = 528;
+/** 2^-80 */
+const SMALLEST: f32 = 8.271806125530277e-25;
+
+export function preparedBytes(K: i32): usize {
+  return <usize>(K >> 5) * PREPARED;
+}
 
 /**
- * Adds x · w for the block formats. Bytes are read without their offset, `Σ x · (q − o) = Σ x · q − o · Σ x`: one
- * look-up and one conversion then make four numbers. `totals` holds the sum of x over each block.
+ * Writes `[K/32]` such blocks.
+ *
+ * @returns whether x can be written so: all finite, and no block so small that its unit is no f32. Else what was
+ * written means nothing.
  */
-function quantizedBlocks(x: usize, panel: usize, y: usize, K: i32, format: i32, totals: usize): void {
-  const m0 = v128.load(SPREAD), m1 = v128.load(SPREAD, 16), m2 = v128.load(SPREAD, 32), m3 = v128.load(SPREAD, 48);
-  const nibble = v128.load8_splat(SPREAD, 64);
-  const header: usize = format === Format.Q4_1 ? 32 : 16;
-  const offset: f32 = format === Format.Q8_0 ? -128 : format === Format.Q4_0 ? -8 : 0;
+export function prepareRow(x: usize, K: i32, target: usize): bool {
+  let fits = true;
   for (let k = 0; k < K; k += 32) {
+    let top = f32x4.abs(v128.load(x));
+    for (let n: usize = 16; n < 128; n += 16) top = f32x4.max(top, f32x4.abs(v128.load(x + n)));
+    const largest = maxOf(top);
+    fits = fits && largest < Infinity && (largest === 0 || largest > SMALLEST);
+    const power = max<f32>(reinterpret<f32>(reinterpret<u32>(largest) & 0x7f800000), SMALLEST);
+    const inverse = splat(268435456 / power);
+    let sumHigh = i32x4.splat(0), sumLow = sumHigh;
+    for (let n: usize = 0; n < 128; n += 32) {
+      const a = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(x + n), inverse)));
+      const b = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(x + n, 16), inverse)));
+      const lowA = i32x4.shr_s(i32x4.shl(a, 17), 17), lowB = i32x4.shr_s(i32x4.shl(b, 17), 17);
+      const highA = i32x4.shr_s(i32x4.sub(a, lowA), 15), highB = i32x4.shr_s(i32x4.sub(b, lowB), 15);
+      sumHigh = i32x4.add(sumHigh, i32x4.add(highA, highB));
+      sumLow = i32x4.add(sumLow, i32x4.add(lowA, lowB));
+      const highs = i16x8.narrow_i32x4_s(highA, highB), lows = i16x8.narrow_i32x4_s(lowA, lowB);
+      const pairs = target + (n << 2);
+      v128.store(pairs, v128.shuffle<i32>(highs, highs, 0, 0, 0, 0));
+      v128.store(pairs, v128.shuffle<i32>(lows, lows, 0, 0, 0, 0), 16);
+      v128.store(pairs, v128.shuffle<i32>(highs, highs, 1, 1, 1, 1), 32);
+      v128.store(pairs, v128.shuffle<i32>(lows, lows, 1, 1, 1, 1), 48);
+      v128.store(pairs, v128.shuffle<i32>(highs, highs, 2, 2, 2, 2), 64);
+      v128.store(pairs, v128.shuffle<i32>(lows, lows, 2, 2, 2, 2), 80);
+      v128.store(pairs, v128.shuffle<i32>(highs, highs, 3, 3, 3, 3), 96);
+      v128.store(pairs, v128.shuffle<i32>(lows, lows, 3, 3, 3, 3), 112);
+    }
+    const high = wholeSum(sumHigh), low = wholeSum(sumLow);
+    const unit = power / 268435456;
+    store<i32>(target, high, 512);
+    store<i32>(target, low, 516);
+    store<f32>(target, unit, 520);
+    store<f32>(target, (<f32>high * 32768 + <f32>low) * unit, 524);
+    x += 128;
+    target += PREPARED;
+  }
+  return fits;
+}
+
+function wholeSum(v: v128): i32 {
+  return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
+}
+
+/** A byte and a half byte of each 16 bits; in memory because V8 builds a constant vector anew at each use. */
+const MASKS: usize = memory.data<u32>([0x00ff00ff, 0x000f000f], 16);
+
+/**
+ * Adds x · w for Q8_0: integer products over a block, exact; then one scale. The integers have no sign,
+ * `Σ x · (q − 128) = Σ x · q − 128 · Σ x`.
+ */
+function addBytes(x: usize, panel: usize, y: usize, K: i32): void {
+  const mask = v128.load32_splat(MASKS);
+  for (let k = 0; k < K; k += 32) {
+    let h0 = i32x4.splat(load<i32>(x, 512) * -128), l0 = i32x4.splat(load<i32>(x, 516) * -128), h1 = h0, l1 = l0;
     const start = panel;
-    let l0 = splat(load<f32>(totals) * offset), l1 = splat(0), h0 = l0, h1 = l1;
+    for (const end = x + 512; x < end; x += 128) {
+      const a = v128.load(panel, 16), b = v128.load(panel, 32), c = v128.load(panel, 48), d = v128.load(panel, 64);
+      const big0 = v128.load(x), small0 = v128.load(x, 16);
+      const p0 = v128.and(a, mask), q0 = v128.and(b, mask);
+      h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p0, big0));
+      l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p0, small0));
+      h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q0, big0));
+      l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q0, small0));
+      const big1 = v128.load(x, 32), small1 = v128.load(x, 48);
+      const p1 = i16x8.shr_u(a, 8), q1 = i16x8.shr_u(b, 8);
+      h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p1, big1));
+      l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p1, small1));
+      h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q1, big1));
+      l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q1, small1));
+      const big2 = v128.load(x, 64), small2 = v128.load(x, 80);
+      const p2 = v128.and(c, mask), q2 = v128.and(d, mask);
+      h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p2, big2));
+      l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p2, small2));
+      h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q2, big2));
+      l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q2, small2));
+      const big3 = v128.load(x, 96), small3 = v128.load(x, 112);
+      const p3 = i16x8.shr_u(c, 8), q3 = i16x8.shr_u(d, 8);
+      h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p3, big3));
+      l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p3, small3));
+      h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q3, big3));
+      l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q3, small3));
+      panel += 64;
+    }
+    const unit = v128.load32_splat(x, 8);
+    v128.store(y, madd(f32x4.mul(fromHalves(v128.load16x4_s(start)), unit), joined(h0, l0), v128.load(y)));
+    v128.store(y, madd(f32x4.mul(fromHalves(v128.load16x4_s(start, 8)), unit), joined(h1, l1), v128.load(y, 16)), 16);
+    panel += 16;
+    x += 16;
+  }
+}
+
+/** The same for Q4_0, with 8 for 128, and Q4_1, which adds `m · Σ x`. */
+function addNibbles(x: usize, panel: usize, y: usize, K: i32, least: bool): void {
+  const header: usize = least ? 32 : 16, offset = least ? 0 : -8;
+  const mask = v128.load32_splat(MASKS, 4);
+  for (let k = 0; k < K; k += 32) {
+    let h0 = i32x4.splat(load<i32>(x, 512) * offset), l0 = i32x4.splat(load<i32>(x, 516) * offset), h1 = h0, l1 = l0;
+    const start = panel;
     panel += header;
-    if (format === Format.Q8_0)
-      for (let end = x + 128; x < end; x += 8) {
-        const bytes = v128.load(panel);
-        const x0 = v128.load32_splat(x), x1 = v128.load32_splat(x, 4);
-        l0 = madd(x0, spread(bytes, m0), l0);
-        h0 = madd(x0, spread(bytes, m1), h0);
-        l1 = madd(x1, spread(bytes, m2), l1);
-        h1 = madd(x1, spread(bytes, m3), h1);
-        panel += 16;
-      }
-    else
-      for (let end = x + 128; x < end; x += 16) {
-        const both = v128.load(panel);
-        const p = v128.and(both, nibble), q = v128.and(i16x8.shr_u(both, 4), nibble);
-        const x0 = v128.load32_splat(x), x1 = v128.load32_splat(x, 4);
-        l0 = madd(x0, spread(p, m0), l0);
-        h0 = madd(x0, spread(p, m1), h0);
-        l1 = madd(x1, spread(p, m2), l1);
-        h1 = madd(x1, spread(p, m3), h1);
-        const x2 = v128.load32_splat(x, 8), x3 = v128.load32_splat(x, 12);
-        l0 = madd(x2, spread(q, m0), l0);
-        h0 = madd(x2, spread(q, m1), h0);
-        l1 = madd(x3, spread(q, m2), l1);
-        h1 = madd(x3, spread(q, m3), h1);
-        panel += 16;
-      }
-    let low = v128.load(y), high = v128.load(y, 16);
-    low = madd(fromHalves(v128.load16x4_s(start)), f32x4.add(l0, l1), low);
-    high = madd(fromHalves(v128.load16x4_s(start, 8)), f32x4.add(h0, h1), high);
-    if (format === Format.Q4_1) {
-      const total = v128.load32_splat(totals);
+    for (const end = x + 512; x < end; x += 128) {
+      const a = v128.load(panel), b = v128.load(panel, 16);
+      const big0 = v128.load(x), small0 = v128.load(x, 16);
+      const p0 = v128.and(a, mask), q0 = v128.and(b, mask);
+      h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p0, big0));
+      l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p0, small0));
+      h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q0, big0));
+      l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q0, small0));
+      const big1 = v128.load(x, 32), small1 = v128.load(x, 48);
+      const p1 = v128.and(i16x8.shr_u(a, 4), mask), q1 = v128.and(i16x8.shr_u(b, 4), mask);
+      h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p1, big1));
+      l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p1, small1));
+      h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q1, big1));
+      l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q1, small1));
+      const big2 = v128.load(x, 64), small2 = v128.load(x, 80);
+      const p2 = v128.and(i16x8.shr_u(a, 8), mask), q2 = v128.and(i16x8.shr_u(b, 8), mask);
+      h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p2, big2));
+      l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p2, small2));
+      h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q2, big2));
+      l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q2, small2));
+      const big3 = v128.load(x, 96), small3 = v128.load(x, 112);
+      const p3 = i16x8.shr_u(a, 12), q3 = i16x8.shr_u(b, 12);
+      h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p3, big3));
+      l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p3, small3));
+      h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q3, big3));
+      l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q3, small3));
+      panel += 32;
+    }
+    const unit = v128.load32_splat(x, 8);
+    let low = madd(f32x4.mul(fromHalves(v128.load16x4_s(start)), unit), joined(h0, l0), v128.load(y));
+    let high = madd(f32x4.mul(fromHalves(v128.load16x4_s(start, 8)), unit), joined(h1, l1), v128.load(y, 16));
+    if (least) {
+      const total = v128.load32_splat(x, 12);
       low = madd(total, fromHalves(v128.load16x4_s(start, 16)), low);
       high = madd(total, fromHalves(v128.load16x4_s(start, 24)), high);
     }
     v128.store(y, low);
     v128.store(y, high, 16);
-    totals += 4;
+    x += 16;
   }
 }
 
+/** 32768 · high + low */
 // @ts-ignore: decorator
-@inline function spread(bytes: v128, mask: v128): v128 {
-  return f32x4.convert_i32x4_s(ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(bytes, mask) : i8x16.swizzle(bytes, mask));
-}
-
-/** The sums of x over blocks of 32. */
-export function blockTotals(x: usize, K: i32, totals: usize): void {
-  for (let k = 0; k < K; k += 32) {
-    let sum = splat(0);
-    for (let end = x + 128; x < end; x += 16) sum = f32x4.add(sum, v128.load(x));
-    store<f32>(totals, sumOf(sum));
-    totals += 4;
-  }
+@inline function joined(high: v128, low: v128): v128 {
+  return madd(f32x4.convert_i32x4_s(high), splat(32768), f32x4.convert_i32x4_s(low));
 }
 
 /** `[steps][8]` f32 from a panel; for the block formats `steps` is a multiple of 32. */
@@ -140,48 +232,49 @@ export function dequantizePanel(panel: usize, target: usize, steps: i32, format:
     return;
   }
   for (let k = 0; k < steps; k += 32) {
-    const d0 = fromHalves(v128.load16x4_s(panel)), d1 = fromHalves(v128.load16x4_s(panel, 8));
-    if (format === Format.Q8_0) {
-      for (let s: usize = 0; s < 32; s++) {
-        const q = i16x8.sub(v128.load8x8_u(panel + 16 + (s << 3)), i16x8.splat(128));
-        v128.store(target, f32x4.mul(d0, low4(q)));
-        v128.store(target, f32x4.mul(d1, high4(q)), 16);
-        target += 32;
-      }
-      panel += 272;
-      continue;
-    }
-    const small = format === Format.Q4_0;
-    const m0 = small ? f32x4.mul(d0, splat(-8)) : fromHalves(v128.load16x4_s(panel, 16));
-    const m1 = small ? f32x4.mul(d1, splat(-8)) : fromHalves(v128.load16x4_s(panel, 24));
-    const quants = panel + (small ? 16 : 32);
-    for (let s: usize = 0; s < 32; s += 4) {
-      const bytes = v128.load(quants + (s << 2));
-      const p = v128.and(bytes, i8x16.splat(15)), q = i8x16.shr_u(bytes, 4);
-      storeScaled(i16x8.extend_low_i8x16_s(p), d0, d1, m0, m1, target);
-      storeScaled(i16x8.extend_high_i8x16_s(p), d0, d1, m0, m1, target + 32);
-      storeScaled(i16x8.extend_low_i8x16_s(q), d0, d1, m0, m1, target + 64);
-      storeScaled(i16x8.extend_high_i8x16_s(q), d0, d1, m0, m1, target + 96);
-      target += 128;
-    }
-    panel += small ? 144 : 160;
+    if (format === Format.Q8_0) spreadBytes(panel, target);
+    else spreadNibbles(panel, target, format === Format.Q4_1);
+    panel += panelBytes(format, 32);
+    target += 1024;
   }
 }
 
-// @ts-ignore: decorator
-@inline function storeScaled(q: v128, d0: v128, d1: v128, m0: v128, m1: v128, target: usize): void {
-  v128.store(target, madd(d0, low4(q), m0));
-  v128.store(target, madd(d1, high4(q), m1), 16);
+function spreadBytes(panel: usize, target: usize): void {
+  const d0 = fromHalves(v128.load16x4_s(panel)), d1 = fromHalves(v128.load16x4_s(panel, 8));
+  const m0 = f32x4.mul(d0, splat(-128)), m1 = f32x4.mul(d1, splat(-128));
+  for (const end = target + 1024; target < end; target += 128) {
+    const a = v128.load(panel, 16), b = v128.load(panel, 32);
+    storePair(v128.and(a, i16x8.splat(255)), d0, m0, target);
+    storePair(v128.and(b, i16x8.splat(255)), d1, m1, target + 16);
+    storePair(i16x8.shr_u(a, 8), d0, m0, target + 64);
+    storePair(i16x8.shr_u(b, 8), d1, m1, target + 80);
+    panel += 32;
+  }
 }
 
-// @ts-ignore: decorator
-@inline function low4(q: v128): v128 {
-  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(q));
+function spreadNibbles(panel: usize, target: usize, least: bool): void {
+  const d0 = fromHalves(v128.load16x4_s(panel)), d1 = fromHalves(v128.load16x4_s(panel, 8));
+  const m0 = least ? fromHalves(v128.load16x4_s(panel, 16)) : f32x4.mul(d0, splat(-8));
+  const m1 = least ? fromHalves(v128.load16x4_s(panel, 24)) : f32x4.mul(d1, splat(-8));
+  panel += least ? 32 : 16;
+  for (let group = 0; group < 4; group++) {
+    let a = v128.load(panel), b = v128.load(panel, 16);
+    for (let pair = 0; pair < 4; pair++) {
+      storePair(v128.and(a, i16x8.splat(15)), d0, m0, target);
+      storePair(v128.and(b, i16x8.splat(15)), d1, m1, target + 16);
+      a = i16x8.shr_u(a, 4);
+      b = i16x8.shr_u(b, 4);
+      target += 64;
+    }
+    panel += 32;
+  }
 }
 
+/** d · q + m for two successive steps of four rows, the second 32 bytes on. */
 // @ts-ignore: decorator
-@inline function high4(q: v128): v128 {
-  return f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(q));
+@inline function storePair(q: v128, d: v128, m: v128, target: usize): void {
+  v128.store(target, madd(d, f32x4.convert_i32x4_s(v128.and(q, i32x4.splat(0xffff))), m));
+  v128.store(target, madd(d, f32x4.convert_i32x4_s(i32x4.shr_u(q, 16)), m), 32);
 }
 
 // @ts-ignore: decorator

@@ -6,12 +6,13 @@ import { Format } from './kernel-list';
  * ```text
  * f32        [K][8] f32
  * f16, bf16  [K][8] 16 bits
- * Q8_0       blocks of 32 steps: 8 f16 scales, then [32][8] bytes                         w = d · (q − 128)
- * Q4_0       blocks of 32 steps: 8 f16 scales, then 8 × 16 bytes                          w = d · (q − 8)
- * Q4_1       blocks of 32 steps: 8 f16 scales, 8 f16 minima, then 8 × 16 bytes            w = d · q + m
+ * Q8_0       blocks of 32 steps: 8 f16 scales, then [8][8][2] words of 16 bits            w = d · (q − 128)
+ * Q4_0       blocks of 32 steps: 8 f16 scales, then [4][8][2] words of 16 bits            w = d · (q − 8)
+ * Q4_1       blocks of 32 steps: 8 f16 scales, 8 f16 minima, then words as in Q4_0        w = d · q + m
  * ```
  *
- * 16 bytes of four bits are four steps: the low halves are steps 0 and 1, the high halves steps 2 and 3.
+ * The two words of a row hold 4 (or 8) successive steps, every other one each, the first in the lowest bits: a mask or
+ * a shift leaves two successive steps side by side, as `dot_i16x8_s` multiplies them.
  */
 
 /** Bytes of one panel of `depth` steps; the offset of step `depth` when it is a multiple of 32. */
@@ -71,12 +72,23 @@ export function weightAt(panel: usize, format: i32, k: i32, row: i32): f32 {
   const block = panel + panelBytes(format, k & ~31);
   const d = fromHalf(load<u16>(block + (r << 1)));
   const inside = step & 31;
-  if (format === Format.Q8_0) return d * <f32>(<i32>load<u8>(block + 16 + (inside << 3) + r) - 128);
-  const quants = block + (format === Format.Q4_0 ? 16 : 32) + ((inside >> 2) << 4);
-  const byte = load<u8>(quants + ((inside & 1) << 3) + r);
+  if (format === Format.Q8_0) return d * <f32>(<i32>load<u8>(block + 16 + byteAt(inside, r)) - 128);
+  const byte = load<u8>(block + (format === Format.Q4_0 ? 16 : 32) + halfByteAt(inside, r));
   const q = inside & 2 ? byte >> 4 : byte & 15;
   if (format === Format.Q4_0) return d * <f32>(<i32>q - 8);
   return d * <f32>q + fromHalf(load<u16>(block + 16 + (r << 1)));
+}
+
+/** Which byte has step k of row r in a block of Q8_0. */
+// @ts-ignore: decorator
+@inline function byteAt(k: usize, r: usize): usize {
+  return ((k >> 2) << 5) + (r << 2) + ((k & 1) << 1) + ((k >> 1) & 1);
+}
+
+/** Which byte has step k of row r in a block of Q4_0 or Q4_1: in its high half if k has the bit of 2. */
+// @ts-ignore: decorator
+@inline function halfByteAt(k: usize, r: usize): usize {
+  return ((k >> 3) << 5) + (r << 2) + ((k & 1) << 1) + ((k >> 2) & 1);
 }
 
 /**
@@ -104,12 +116,12 @@ export function quantizeBlock(source: usize, stride: usize, block: usize, format
     const x = load<f32>(source + k * stride);
     if (format === Format.Q8_0) {
       const scaled = x * inverse;
-      store<u8>(quants + (k << 3) + r, <u8>(<i32>(scaled < 0 ? ceil(scaled - 0.5) : floor(scaled + 0.5)) + 128));
+      store<u8>(quants + byteAt(k, r), <u8>(<i32>(scaled < 0 ? ceil(scaled - 0.5) : floor(scaled + 0.5)) + 128));
       continue;
     }
     const shifted = format === Format.Q4_0 ? x * inverse + 8.5 : (x - low) * inverse + 0.5;
     const q = min(15, <i32>shifted);
-    const byte = quants + ((k >> 2) << 4) + ((k & 1) << 3) + r;
+    const byte = quants + halfByteAt(k, r);
     store<u8>(byte, k & 2 ? load<u8>(byte) | (<u8>q << 4) : <u8>q);
   }
 }

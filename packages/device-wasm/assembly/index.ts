@@ -4,7 +4,7 @@ import { gatherTask, rowsTask } from './copy';
 import { mapTask } from './elementwise';
 import { CONTROL, OPEN } from './job';
 import { Kernel } from './kernel-list';
-import { matrixTask } from './matrix';
+import { forgetRow, matrixTask } from './matrix';
 import { normTask, rotaryTask, softmaxTask } from './rowwise';
 import { panelPackTask, panelUnpackTask } from './panel';
 import { prefillTask } from './prefill';
@@ -18,6 +18,7 @@ export function work(thread: i32): void {
   const kernel = load<i32>(CONTROL, 12);
   const scratch = load<usize>(CONTROL, 20) + <usize>thread * load<usize>(CONTROL, 24);
   const step = load<i32>(CONTROL, 28);
+  forgetRow();
   for (;;) {
     const next = atomic.add<i32>(CONTROL + 4, 1);
     if (next >= tasks) return;

@@ -1,4 +1,4 @@
-import { blockTotals, dequantizePanel, quantizedRow } from './dequantize';
+import { dequantizePanel, preparedBytes, prepareRow, quantizedRow } from './dequantize';
 import { panelBytes } from './format';
 import { at, int, ptr } from './job';
 import { Format, Tile } from './kernel-list';
@@ -12,7 +12,7 @@ import { multiplyTile, ROWS, tile1 } from './micro';
  *            3 panels, 4 bytes from batch to batch, 5 bias or 0
  *            6 y, 7 floats from row to row, 8 floats from batch to batch
  *            9 M, 10 O, 11 K, 12 rows a task, 13 panels a task, 14 row tasks, 15 panel tasks, 16 format, 17 depth
- * scratch    of one row: 8 numbers | sums of x over blocks of 32 [K/32]
+ * scratch    of one row: 8 numbers | for the block formats, x as `prepareRow` writes it | what more rows take
  *            of more: x packed ROWS rows at a time [rows/ROWS][depth][ROWS], one dequantized panel [depth][8], one tile [ROWS][8]
  * ```
  *
@@ -36,15 +36,27 @@ export function matrixTask(task: i32, scratch: usize): void {
   else rowsTimesPanels(x, w, bias, y, K, rows, panels, width, format, scratch);
 }
 
+/** The row that this thread's scratch memory holds: the tasks of a job share it. Every thread has an instance of its own. */
+let prepared: usize = 0, fits = false;
+
+/** Before a job: scratch memory was someone else's, and another row may lie where the last one did. */
+export function forgetRow(): void {
+  prepared = 0;
+}
+
 function vectorTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, panels: i32, width: i32, format: i32, scratch: usize): void {
-  const size = panelBytes(format, K), totals = scratch + 32;
-  if (format >= Format.Q8_0) blockTotals(x, K, totals);
+  const size = panelBytes(format, K), blocks = format >= Format.Q8_0;
+  if (blocks && prepared !== x) {
+    fits = prepareRow(x, K, scratch + 32);
+    prepared = x;
+  }
+  if (blocks && !fits) return rowsTimesPanels(x, w, bias, y, K, 1, panels, width, format, scratch + 32 + preparedBytes(K));
   for (let panel = 0; panel < panels; panel++) {
     const left = width - (panel << 3);
     const target = left >= 8 ? at(y, panel << 3) : scratch;
     if (bias) copyRow(at(bias, panel << 3), target, min(8, left));
     if (format === Format.f32) tile1(x, w, target, K, 0, bias !== 0);
-    else quantizedRow(x, w, target, K, format, bias !== 0, totals);
+    else quantizedRow(blocks ? scratch + 32 : x, w, target, K, format, bias !== 0);
     if (left < 8) copyRow(scratch, at(y, panel << 3), left);
     w += size;
   }

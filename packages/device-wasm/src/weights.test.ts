@@ -142,6 +142,37 @@ for (const format of formats) {
   );
 }
 
+it.each(blockFormats)(
+  'reads rows of any size and sign with %s, numbers that are not finite too',
+  async (format) => {
+    const [O, I] = [20, 96];
+    const plain = tensor(device, seededValues(O * I, 2), [O, I]);
+    const packed = packWeights(plain, format);
+    const spelled = tensor(device, await packed.data(), [O, I]);
+    const base = seededValues(I, 1);
+    const rows: Readonly<Record<string, Float32Array>> = {
+      tiny: base.map((x) => x * 1e-36),
+      huge: base.map((x) => x * 1e35),
+      zero: base.map(() => 0),
+      'far apart': base.map((x, n) => x * 10 ** (n % 2 === 0 ? 3 : -9)),
+      infinite: base.map((x, n) => (n === 40 ? -Infinity : x)),
+      'not a number': base.map((x, n) => (n === 95 ? NaN : x)),
+    };
+    for (const [name, row] of Object.entries(rows)) {
+      const x = tensor(device, row, [1, I]);
+      const [a, b] = [linear(x, packed), linear(x, spelled)];
+      const size = Math.max(...row.map((value) => (Number.isFinite(value) ? Math.abs(value) : 0)));
+      const [got, want] = [await a.data(), await b.data()];
+      for (const [n, value] of want.entries()) {
+        if (Number.isFinite(value)) expect(Math.abs(got[n]! - value), name).toBeLessThanOrEqual(size * 2e-5);
+        else expect(got[n], name).toBe(value);
+      }
+      for (const made of [x, a, b]) made.dispose();
+    }
+    for (const made of [plain, packed, spelled]) made.dispose();
+  },
+);
+
 it('counts what the format takes', () => {
   const plain = tensor(device, seededValues(64 * 64, 1), [64, 64]);
   const before = device.memory.liveBytes;

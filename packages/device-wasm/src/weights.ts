@@ -151,14 +151,15 @@ function spreadBlocks(
       const quants = block + header * 8;
       for (let k = 0; k < BLOCK; k++) {
         if (format === 'Q8_0') {
-          // kept with 128 added, see quantizedBlocks of assembly/dequantize.ts
-          target[quants + k * 8 + row] = bytes[from + header + k]! ^ 128;
+          // kept with 128 added
+          target[quants + (k >> 2) * 32 + row * 4 + (k & 1) * 2 + ((k >> 1) & 1)] =
+            bytes[from + header + k]! ^ 128;
           continue;
         }
         // ggml keeps number k in the low half of byte k, number k + 16 in its high half
         const byte = bytes[from + header + (k & 15)]!;
         const q = k < 16 ? byte & 15 : byte >> 4;
-        const cell = quants + (k >> 2) * 16 + (k & 1) * 8 + row;
+        const cell = quants + (k >> 3) * 32 + row * 4 + (k & 1) * 2 + ((k >> 2) & 1);
         target[cell] = k & 2 ? target[cell]! | (q << 4) : q;
       }
     }

@@ -91,13 +91,17 @@ export function headLinear(kit: Kit, { inputs, params, outputs }: OpCall): reado
   return [y];
 }
 
-/** Bytes of weights that one task of a matrix-vector product reads. */
-const VECTOR_TASK_BYTES = 96 * 1024;
+/** Bytes of 32 numbers of a row as assembly/dequantize.ts prepares them. */
+const PREPARED = 528;
+
+/** Weights that one task of a matrix-vector product reads, at least and at most: 1 to 4 µs. */
+const VECTOR_TASK = [16 * 1024, 48 * 1024] as const;
 
 function multiply(kit: Kit, product: Product): void {
   const { G, M, O, K, x, xStrides, w, bias, y, yStrides } = product;
   const panels = Math.ceil(O / 8);
-  const { rowsPerTask, panelsPerTask } = M === 1 ? vectorTasks(w, panels) : matrixTasks(kit, G, M, panels, K);
+  const { rowsPerTask, panelsPerTask } =
+    M === 1 ? vectorTasks(kit, panels, K) : matrixTasks(kit, G, M, panels, K);
   const rowTasks = Math.ceil(M / rowsPerTask);
   const panelTasks = Math.ceil(panels / panelsPerTask);
   const shape = [M, O, K, rowsPerTask, panelsPerTask, rowTasks, panelTasks];
@@ -117,14 +121,16 @@ function multiply(kit: Kit, product: Product): void {
     kernel: Kernel.matrix,
     args,
     tasks: G * rowTasks * panelTasks,
-    cost: M === 1 ? (G * w.batchBytes) / 15 : (G * M * O * K) / 20,
-    scratch: Math.max(Tile.rows * Tile.depth + Tile.depth * 8 + 48, 8 + Math.ceil(K / 32)) * 4,
+    cost: M === 1 ? (G * O * K) / 12 : (G * M * O * K) / 20,
+    scratch:
+      (Tile.rows * Tile.depth + Tile.depth * 8 + 48) * 4 + (M === 1 ? 32 + Math.ceil(K / 32) * PREPARED : 0),
   });
 }
 
-function vectorTasks({ batchBytes }: PackedWeight, panels: number) {
-  const each = Math.max(1, batchBytes / panels);
-  return { rowsPerTask: 1, panelsPerTask: Math.max(1, Math.floor(VECTOR_TASK_BYTES / each)) };
+function vectorTasks(kit: Kit, panels: number, K: number) {
+  const [least, most] = VECTOR_TASK.map((weights) => Math.max(1, Math.floor(weights / 8 / Math.max(1, K))));
+  const fair = Math.ceil(panels / (8 * kit.engine.threads));
+  return { rowsPerTask: 1, panelsPerTask: Math.min(Math.max(fair, least!), most!) };
 }
 
 /** Blocks that keep a part of the panels in the second cache, and enough of them to share out evenly. */
