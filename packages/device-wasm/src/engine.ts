@@ -28,9 +28,11 @@ export interface EngineOptions {
   readonly shuffle?: boolean | undefined;
 }
 
-/** Below this many nanoseconds a job stays on the calling thread. */
+/** Below so many nanoseconds a job stays on the calling thread: when a helper sleeps, and when all look out for work. */
 const WORTH_WAKING = 30_000;
-const LOOKS = 4000;
+const WORTH_SHARING = 6_000;
+/** Looks for the last helper to finish before the calling thread gives its core away: some 100 µs. */
+const LOOKS = 100_000;
 const MAX_PAGES = [65536, 32768, 16384, 8192];
 
 const word = new DataView(new ArrayBuffer(4));
@@ -102,7 +104,8 @@ export class Engine {
     if (tasks <= 0) return;
     if (args.length > MAX_ARGUMENTS) throw new RangeError(`kernel ${kernel} has ${args.length} arguments`);
     if (scratch > this.#scratch.stride) this.#growScratch(scratch);
-    const helpers = cost < WORTH_WAKING ? 0 : Math.min(this.threads, tasks) - 1;
+    const worth = this.#pool?.awake ? WORTH_SHARING : WORTH_WAKING;
+    const helpers = cost < worth ? 0 : Math.min(this.threads, tasks) - 1;
     const { i32 } = this.heap.views;
     i32.set(
       [

@@ -1,8 +1,11 @@
 import { CONTROL } from './control.ts';
 import { workerSource } from './worker.ts';
 
-/** Looks at the bell before a helper sleeps: about 50 µs, longer than the gap between two jobs of a model. */
-const LOOKS = 40_000;
+/**
+ * Milliseconds that a helper looks at the bell before it sleeps: longer than the gaps between the jobs of a model, and
+ * between the steps of a generation. Waking costs as much as a small job takes.
+ */
+const SPIN = 1;
 
 /** A memory whose jobs helpers may work on. */
 export interface Place {
@@ -55,11 +58,17 @@ class Pool {
     this.#send({ detach: id });
   }
 
-  /** Wakes the helpers for the open job of a memory. */
+  /** Calls the helpers to the open job of a memory. */
   ring(id: number): void {
     Atomics.store(this.#bell, 1, id);
     Atomics.add(this.#bell, 0, 1);
-    Atomics.notify(this.#bell, 0);
+    // whoever is about to sleep counts first and then sees that the bell rang
+    if (!this.awake) Atomics.notify(this.#bell, 0);
+  }
+
+  /** Whether no helper sleeps: then even a short job is worth sharing. */
+  get awake(): boolean {
+    return Atomics.load(this.#bell, 4) === 0;
   }
 
   /** Whether a kernel failed in a helper since the last call. */
@@ -81,7 +90,7 @@ class Pool {
       letters: Atomics.load(this.#bell, 2),
       attach: [...this.#places.values()],
     };
-    const source = workerSource.replaceAll('LOOKS', String(LOOKS)).replaceAll('CONTROL', String(CONTROL / 4));
+    const source = workerSource.replaceAll('SPIN', String(SPIN)).replaceAll('CONTROL', String(CONTROL / 4));
     try {
       return await (nodeThreads() ? startInNode(source, first) : startInBrowser(source, first));
     } catch {

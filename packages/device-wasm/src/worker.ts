@@ -2,8 +2,8 @@
  * What a helper thread runs, as text: it becomes a worker without any file, in Node and in a browser.
  *
  * `bell` is shared by the process: [0] rings for a job, [1] names the memory the job is in, [2] counts letters, [3]
- * is set when a kernel failed. A helper looks at the bell for a while, then sleeps on it; when a letter is on its
- * way it goes back to its event loop to read it.
+ * is set when a kernel failed, [4] counts helpers asleep. A helper looks at the bell for a while, then sleeps on it;
+ * when a letter is on its way it goes back to its event loop to read it.
  */
 export const workerSource = `
 let bell, thread, letters, memories = new Map();
@@ -20,8 +20,18 @@ function receive(letter) {
 function serve() {
   let heard = Atomics.load(bell, 0);
   for (;;) {
-    let looks = LOOKS;
-    while (Atomics.load(bell, 0) === heard) if (--looks < 0) Atomics.wait(bell, 0, heard);
+    let looks = 0, end = 0;
+    while (Atomics.load(bell, 0) === heard) {
+      if (++looks < 1000) continue;
+      looks = 0;
+      const now = performance.now();
+      if (end === 0) end = now + SPIN;
+      else if (now > end) {
+        Atomics.add(bell, 4, 1);
+        Atomics.wait(bell, 0, heard);
+        Atomics.sub(bell, 4, 1);
+      }
+    }
     heard = Atomics.load(bell, 0);
     if (letters !== Atomics.load(bell, 2)) return;
     const place = memories.get(Atomics.load(bell, 1));
