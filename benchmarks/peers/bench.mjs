@@ -25,6 +25,9 @@ const node24 = process.env.NODE24;
 const MAX_ERROR = 1e-3;
 const TIME_LIMIT = 120_000;
 
+/** The limit of the machine that a row's share is of: nothing but the multiply-adds, or the reading, of the same work. */
+const LIMIT = 'limit';
+
 function* peersOf(suite) {
   for (const threads of [1, 2]) {
     const row = (name, adapter, options, node) => ({
@@ -34,19 +37,34 @@ function* peersOf(suite) {
       options: { threads, ...options },
       node,
     });
-    yield row(`headwise simd128, Node ${process.versions.node.split('.')[0]}`, 'headwise', {
-      simd: 'simd128',
-    });
-    if (node24) {
-      yield row('headwise relaxed, Node 24', 'headwise', {}, node24);
-      yield row('headwise simd128, Node 24', 'headwise', { simd: 'simd128' }, node24);
+    const own = process.versions.node.split('.')[0];
+    const nodes = [
+      ['simd128', own],
+      ...(node24
+        ? [
+            ['relaxed', '24', node24],
+            ['simd128', '24', node24],
+          ]
+        : []),
+    ];
+    for (const [simd, version, node] of nodes) {
+      yield row(`${LIMIT} ${simd}, Node ${version}`, 'limits', { simd }, node);
+      if (suite === 'limits') continue;
+      for (const format of suite === 'llama' ? ['f32', 'Q8_0', 'Q4_0'] : [undefined]) {
+        const name = `headwise ${simd}${format ? ` ${format}` : ''}, Node ${version}`;
+        yield row(name, 'headwise', { simd, format }, node);
+      }
     }
-    const forms = suite === 'matmul' || suite === 'vector' ? ['product'] : ['attention', 'composed'];
+    if (suite === 'limits') continue;
+    const forms = { matmul: ['product'], vector: ['product'], llama: ['model'] }[suite] ?? [
+      'attention',
+      'composed',
+    ];
     for (const form of forms) {
       yield row(`onnxruntime-web ${form}`, 'onnxruntime', { package: 'onnxruntime-web', form });
       yield row(`onnxruntime-node ${form}`, 'onnxruntime', { package: 'onnxruntime-node', form });
     }
-    if (threads > 1) continue;
+    if (threads > 1 || suite === 'llama') continue;
     yield row('tfjs wasm', 'tfjs', {});
     if (node24) yield row('jax-js wasm, Node 24', 'jax', {}, node24);
     yield row('gpu.js webasm', 'gpujs', { mode: 'webasm' });
@@ -70,11 +88,11 @@ async function runWork(work, peers) {
   const live = [];
   for (const peer of peers) {
     if (!peer.child) continue;
-    const { error, skip } = await ask(peer, { ask: 'prepare', work });
+    const { error, bytes, skip } = await ask(peer, { ask: 'prepare', work });
     if (skip || !(error < MAX_ERROR)) {
       console.error(`  ${peer.name}, ${peer.threads}: ${skip ?? `wrong by ${error}`}`);
       if (!peer.child.connected) await start(peer);
-    } else live.push({ peer, error, samples: [] });
+    } else live.push({ peer, error, bytes, samples: [] });
   }
   for (let round = 0; round < Number(flags.rounds); round++) {
     for (const row of live) {
@@ -86,11 +104,14 @@ async function runWork(work, peers) {
 }
 
 function report(work, live) {
+  const streaming = isStreaming(work);
   const rows = live
     .filter(({ samples }) => samples.length > 0)
-    .map(({ peer, error, samples }) => {
+    .map(({ peer, error, bytes, samples }) => {
       const sorted = samples.sort((a, b) => a - b);
+      const amount = streaming ? (bytes ?? bytesOf(work)) : flopOf(work);
       return {
+        rate: amount / sorted[0] / 1e6,
         work: nameOf(work),
         peer: peer.name,
         threads: peer.threads,
@@ -101,20 +122,21 @@ function report(work, live) {
       };
     })
     .sort((a, b) => a.best - b.best);
-  const streaming = isStreaming(work);
-  const amount = (streaming ? bytesOf(work) : flopOf(work)) / 1e6;
   console.log(`\n### ${nameOf(work)}\n`);
   console.log(
-    `| peer | threads | best ms | median ms | ${streaming ? 'GB/s' : 'GFLOP/s'} | time / best | largest error |`,
+    `| peer | threads | best ms | median ms | ${streaming ? 'GB/s' : 'GFLOP/s'} | of the limit | time / best | largest error |`,
   );
-  console.log('| --- | --- | --- | --- | --- | --- | --- |');
-  for (const { peer, threads, best, median, error } of rows) {
+  console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
+  for (const { peer, threads, best, median, rate, error } of rows) {
+    const limits = rows.filter((row) => row.peer.startsWith(LIMIT) && row.threads === threads);
+    const limit = Math.max(...limits.map((row) => row.rate));
     const cells = [
       peer,
       threads,
       best.toFixed(3),
       median.toFixed(3),
-      (amount / best).toFixed(1),
+      rate.toFixed(1),
+      limits.length > 0 ? `${Math.round((100 * rate) / limit)} %` : '',
       (best / rows[0].best).toFixed(2),
       error.toExponential(1),
     ];

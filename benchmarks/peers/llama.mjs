@@ -1,106 +1,127 @@
 /**
- * Tokens a second of a Llama shape with random weights on the wasm device, end to end: embedding, layers with rotary
- * positions and a cache, output projection. One run interleaves thread counts and weight formats.
- *
- * node llama.mjs [15M | 110M] [--tokens 24] [--rounds 5]
+ * A Llama shape with random weights: what every peer builds, and the float64 reference of its first tokens. Half-split
+ * rotary positions, RMSNorm with weights of 1, SwiGLU, the output projection shares the embedding table.
  */
-import { parseArgs } from 'node:util';
-import { randomArray } from './work.mjs';
 
-const built = (name) => import(new URL(`../../packages/${name}/dist/index.js`, import.meta.url).href);
-const t = await built('tensor');
-const { createWasm, packWeights } = await built('device-wasm');
+/** Tokens that are compared with the reference, and those that are timed: the middle of a context of 256. */
+export const CHECKED = 4;
+export const TIMED = { first: 124, count: 8 };
 
-const { values: flags, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { tokens: { type: 'string', default: '24' }, rounds: { type: 'string', default: '5' } },
-});
-const shapes = {
-  '15M': { E: 288, layers: 6, H: 6, F: 768, V: 32000, context: 256 },
-  '110M': { E: 768, layers: 12, H: 12, F: 2048, V: 32000, context: 256 },
-};
-const name = positionals[0] ?? '15M';
-const { E, layers, H, F, V, context } = shapes[name];
-const D = E / H;
+export const llamaShapes = [
+  { kind: 'llama', name: '15M', E: 288, layers: 6, H: 6, F: 768, V: 32000, context: 256 },
+  { kind: 'llama', name: '110M', E: 768, layers: 12, H: 12, F: 2048, V: 32000, context: 256 },
+];
 
-const formats = [undefined, 'Q8_0', 'Q4_0'];
-const rows = [];
-for (const threads of [1, 2]) {
-  const device = await createWasm({ threads });
-  for (const format of formats)
-    rows.push({ threads, format: format ?? 'f32', step: modelOn(device, format), best: Infinity });
+export const tokenAt = (position, { V }) => (position * 7919 + 13) % V;
+
+/** Name, rows and columns of every matrix. */
+export function matrices({ E, F, V, layers }) {
+  const square = ['q', 'k', 'v', 'o'].map((name) => [name, E, E]);
+  const one = [...square, ['gate', F, E], ['up', F, E], ['down', E, F]];
+  const list = Array.from({ length: layers }, (_, layer) =>
+    one.map(([name, O, I]) => [`${name}${layer}`, O, I]),
+  );
+  return [['table', V, E], ...list.flat()];
 }
-for (let round = 0; round < Number(flags.rounds); round++) {
-  for (const row of rows) {
-    for (let position = 0; position < Number(flags.tokens); position++) {
-      const start = performance.now();
-      row.step((position * 37) % V, position);
-      row.best = Math.min(row.best, performance.now() - start);
+
+export const weightCount = (shape) => matrices(shape).reduce((sum, [, O, I]) => sum + O * I, 0);
+
+/** `[O, I]`, of variance 1 / I; the same numbers for the same name. */
+export function matrixOf(shape, wanted) {
+  const index = matrices(shape).findIndex(([name]) => name === wanted);
+  const [, O, I] = matrices(shape)[index];
+  const size = Math.sqrt(12 / I);
+  let state = (index + 1) * 7919;
+  return Float32Array.from({ length: O * I }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return ((state >>> 8) / 2 ** 24 - 0.5) * size;
+  });
+}
+
+/** `[context, D / 2]` */
+export function angles({ E, H, context }, f) {
+  const half = E / H / 2;
+  return Float32Array.from({ length: context * half }, (_, n) =>
+    f(Math.floor(n / half) / 1e4 ** ((n % half) / half)),
+  );
+}
+
+const plus = (x, y) => x.map((value, e) => value + y[e]);
+
+function normed(x) {
+  const scale = 1 / Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / x.length + 1e-5);
+  return x.map((value) => value * scale);
+}
+
+function times(weight, rows, O) {
+  const I = rows[0].length;
+  return rows.map((x) => {
+    const y = new Float64Array(O);
+    for (let o = 0; o < O; o++) {
+      let sum = 0;
+      for (let i = 0; i < I; i++) sum += weight[o * I + i] * x[i];
+      y[o] = sum;
     }
-  }
-}
-const weights = layers * (4 * E * E + 3 * E * F) + E * V;
-console.log(`### Llama ${name}: ${(weights / 1e6).toFixed(1)} M weights read a token\n`);
-console.log(
-  '| weights | threads | best ms a token | tokens / s | f32 GB/s |\n| --- | --- | --- | --- | --- |',
-);
-for (const { threads, format, best } of rows) {
-  const rate = format === 'f32' ? ((weights * 4) / best / 1e6).toFixed(1) : '';
-  console.log(`| ${format} | ${threads} | ${best.toFixed(2)} | ${(1000 / best).toFixed(0)} | ${rate} |`);
+    return y;
+  });
 }
 
-function modelOn(device, format) {
-  let seed = 1;
-  const matrix = (O, I) => {
-    const values = randomArray(O * I, seed++).map((x) => x / Math.sqrt(I));
-    const plain = t.tensor(device, values, [O, I]);
-    if (!format) return plain;
-    const packed = packWeights(plain, format);
-    plain.dispose();
-    return packed;
-  };
-  const ones = () => t.tensor(device, new Float32Array(E).fill(1), [E]);
-  const blocks = Array.from({ length: layers }, () => ({
-    norm: ones(),
-    q: matrix(E, E),
-    k: matrix(E, E),
-    v: matrix(E, E),
-    o: matrix(E, E),
-    norm2: ones(),
-    gate: matrix(F, E),
-    up: matrix(F, E),
-    down: matrix(E, F),
-    keys: t.zeros(device, [1, context, H, D]),
-    values: t.zeros(device, [1, context, H, D]),
-  }));
-  const [table, norm] = [matrix(V, E), ones()];
-  const angles = (f) =>
-    Float32Array.from({ length: (context * D) / 2 }, (_, n) =>
-      f(Math.floor(n / (D / 2)) / 1e4 ** ((2 * (n % (D / 2))) / D)),
-    );
-  const tables = {
-    cos: t.tensor(device, angles(Math.cos), [context, D / 2]),
-    sin: t.tensor(device, angles(Math.sin), [context, D / 2]),
-  };
-  const heads = (x) => x.reshape([1, 1, H, D]);
+function turned(x, position, { E, H }) {
+  const half = E / H / 2;
+  return x.map((value, e) => {
+    const inside = e % (2 * half);
+    const angle = Math.fround(position / 1e4 ** ((inside % half) / half));
+    const other = inside < half ? -x[e + half] : x[e - half];
+    return value * Math.cos(angle) + other * Math.sin(angle);
+  });
+}
 
-  return (id, position) =>
-    t.scope(() => {
-      const at = t.tensor(device, Int32Array.of(position), [1, 1]);
-      let x = t.gather(table, t.tensor(device, Int32Array.of(id), [1, 1]));
-      for (const block of blocks) {
-        const y = t.rmsNorm(x, block.norm);
-        const q = t.rotary(heads(t.linear(y, block.q)), tables, at);
-        block.keys.write(position * E, t.rotary(heads(t.linear(y, block.k)), tables, at));
-        block.values.write(position * E, t.linear(y, block.v));
-        const attended = t.attention(
-          { q, k: block.keys, v: block.values },
-          { causal: { offset: position }, valid: position + 1 },
-        );
-        x = t.add(x, t.linear(attended.reshape([1, 1, E]), block.o));
-        const z = t.rmsNorm(x, block.norm2);
-        x = t.add(x, t.linear(t.swiglu(t.linear(z, block.gate), t.linear(z, block.up)), block.down));
-      }
-      t.argmax(t.linear(t.rmsNorm(x, norm), table));
+function attended(q, keys, values, { E, H }) {
+  const D = E / H;
+  return q.map((_, e) => {
+    const h = Math.floor(e / D);
+    const scores = keys.map((k) => {
+      let dot = 0;
+      for (let d = h * D; d < (h + 1) * D; d++) dot += q[d] * k[d];
+      return Math.exp(dot / Math.sqrt(D));
     });
+    const total = scores.reduce((a, b) => a + b, 0);
+    return values.reduce((sum, v, j) => sum + (scores[j] / total) * v[e], 0);
+  });
+}
+
+/**
+ * The largest error of the first tokens' logits `[CHECKED][V]` against float64. `weight` gives the numbers of a matrix
+ * as the peer stores them, so that rounded weights are compared with their own numbers.
+ */
+export async function llamaError({ logits, weight }, shape) {
+  const { E, F, V, layers } = shape;
+  const table = await weight('table');
+  let rows = Array.from({ length: CHECKED }, (_, p) => {
+    const id = tokenAt(p, shape);
+    return Float64Array.from(table.subarray(id * E, (id + 1) * E));
+  });
+  for (let layer = 0; layer < layers; layer++) {
+    const project = async (name, x, O) => times(await weight(`${name}${layer}`), x, O);
+    const x = rows.map(normed);
+    const q = (await project('q', x, E)).map((row, p) => turned(row, p, shape));
+    const k = (await project('k', x, E)).map((row, p) => turned(row, p, shape));
+    const v = await project('v', x, E);
+    const seen = q.map((row, p) => attended(row, k.slice(0, p + 1), v.slice(0, p + 1), shape));
+    const o = await project('o', seen, E);
+    rows = rows.map((row, p) => plus(row, o[p]));
+    const z = rows.map(normed);
+    const [gate, up] = [await project('gate', z, F), await project('up', z, F)];
+    const hidden = gate.map((row, p) => row.map((g, f) => (g / (1 + Math.exp(-g))) * up[p][f]));
+    const down = await project('down', hidden, E);
+    rows = rows.map((row, p) => plus(row, down[p]));
+  }
+  const want = times(table, rows.map(normed), V);
+  let error = 0;
+  for (const [p, row] of want.entries())
+    for (let n = 0; n < V; n++) {
+      const difference = Math.abs(logits[p][n] - row[n]);
+      error = difference <= error ? error : Number.isNaN(difference) ? Infinity : difference;
+    }
+  return error;
 }

@@ -27,7 +27,9 @@ function message(field, ...parts) {
 const string = (field, value) => message(field, text.encode(value));
 
 const FLOAT = 1;
+const INT32 = 6;
 const INT64 = 7;
+const types = { float32: FLOAT, int32: INT32, int64: INT64 };
 
 function attribute([name, value]) {
   if (typeof value === 'object') return message(5, string(1, name), float(2, value.float), integer(20, 1));
@@ -58,14 +60,20 @@ function constant([name, { dims, data, integers }]) {
   );
 }
 
-const valueInfo = (field, [name, dims]) =>
-  message(
+const valueInfo = (field, [name, value]) => {
+  const { dims, type } = Array.isArray(value) ? { dims: value, type: 'float32' } : value;
+  const shape = dims.map((d) => message(1, typeof d === 'string' ? string(2, d) : integer(1, d)));
+  return message(
     field,
     string(1, name),
-    message(2, message(1, integer(1, FLOAT), message(2, ...dims.map((d) => message(1, integer(1, d)))))),
+    message(2, message(1, integer(1, types[type]), message(2, ...shape))),
   );
+};
 
-/** `{ opset, nodes, constants, inputs, outputs }` → bytes of a ModelProto */
+/**
+ * `{ opset, nodes, constants, inputs, outputs }` → bytes of a ModelProto. Inputs and outputs by name: sizes, or
+ * `{ dims, type }`; a size may be a name.
+ */
 export function encodeModel({ opset = 21, nodes, constants = {}, inputs, outputs }) {
   const graph = message(
     7,

@@ -1,4 +1,5 @@
 /** The work every peer is given: data, the float64 reference it is checked against, and what it costs. */
+import { llamaError, llamaShapes, weightCount } from './llama.mjs';
 
 /** A small generator of reproducible numbers in [0, 1) (mulberry32). */
 function generator(seed) {
@@ -19,7 +20,8 @@ export function randomArray(length, seed) {
 
 /**
  * Works by suite. `matmul`: c [M, N] = a [M, K] · b [K, N], b constant. `attention`: causal, q [H, Lq, D],
- * k and v [Hkv, Lk, D], the queries at the end; `window` keys with the query's own, or all.
+ * k and v [Hkv, Lk, D], the queries at the end; `window` keys with the query's own, or all. `llama`: one token through
+ * a whole model. `peak` and `stream`: so many multiply-adds, so many bytes, and nothing else.
  */
 export const suites = {
   matmul: [512, 1024].map((n) => ({ kind: 'matmul', M: n, N: n, K: n })),
@@ -39,10 +41,18 @@ export const suites = {
   decode: [8, 2, 1].flatMap((Hkv) =>
     [4096, 16384].map((L) => ({ kind: 'attention', Lq: 1, Lk: L, H: 8, Hkv, D: 64 })),
   ),
+  llama: llamaShapes,
+  limits: [
+    { kind: 'peak', flop: 2 ** 28 },
+    ...[16, 64, 448].map((mebibytes) => ({ kind: 'stream', bytes: mebibytes * 2 ** 20 })),
+  ],
 };
 
 export function nameOf(work) {
   if (work.kind === 'matmul') return `matmul ${work.M} × ${work.K} × ${work.N}`;
+  if (work.kind === 'llama') return `Llama ${work.name}, one token`;
+  if (work.kind === 'peak') return '128-bit multiply-adds';
+  if (work.kind === 'stream') return `reading ${work.bytes / 2 ** 20} MiB`;
   const { Lq, Lk, H, Hkv, D, window } = work;
   return `${Lq === 1 ? 'decode' : 'prefill'} ${Lk} H=${H} Hkv=${Hkv} D=${D}${window ? ` window ${window}` : ''}`;
 }
@@ -50,6 +60,7 @@ export function nameOf(work) {
 export function dataOf(work) {
   if (work.kind === 'matmul')
     return { a: randomArray(work.M * work.K, 1), b: randomArray(work.K * work.N, 2) };
+  if (work.kind !== 'attention') return {};
   const { H, Hkv, Lq, Lk, D } = work;
   return { q: randomArray(H * Lq * D, 1), k: randomArray(Hkv * Lk * D, 2), v: randomArray(Hkv * Lk * D, 3) };
 }
@@ -57,6 +68,7 @@ export function dataOf(work) {
 /** Floating-point operations, counting only what the mask leaves; the same number for every peer. */
 export function flopOf(work) {
   if (work.kind === 'matmul') return 2 * work.M * work.N * work.K;
+  if (work.kind !== 'attention') return work.flop ?? 0;
   const { H, Lq, Lk, D, window = Infinity } = work;
   let pairs = 0;
   for (let i = 0; i < Lq; i++) pairs += Math.min(window, Lk - Lq + i + 1);
@@ -65,16 +77,20 @@ export function flopOf(work) {
 
 /** Bytes of weights or of keys and values, each counted once. */
 export function bytesOf(work) {
-  return work.kind === 'matmul' ? 4 * work.K * work.N : 8 * work.Hkv * work.Lk * work.D;
+  if (work.kind === 'matmul') return 4 * work.K * work.N;
+  if (work.kind === 'llama') return 4 * weightCount(work);
+  return work.kind === 'attention' ? 8 * work.Hkv * work.Lk * work.D : work.bytes;
 }
 
 /** Whether reading, not computing, is what the work is about. */
 export function isStreaming(work) {
-  return work.kind === 'matmul' ? work.M === 1 : work.Lq === 1;
+  if (work.kind === 'matmul') return work.M === 1;
+  return work.kind === 'attention' ? work.Lq === 1 : work.kind !== 'peak';
 }
 
-/** The largest error against float64 over a sample of the result (`[M, N]`, or `[H, Lq, D]`). */
+/** The largest error against float64 over a sample of the result (`[M, N]`, `[H, Lq, D]`, or some tokens' logits). */
 export function errorOf(result, work, data) {
+  if (work.kind === 'llama') return llamaError(result, work);
   return work.kind === 'matmul' ? matmulError(result, work, data) : attentionError(result, work, data);
 }
 

@@ -1,11 +1,16 @@
 /** Headwise's own device, from its built files. Token-major tensors `[B, L, H, D]`. */
+import { angles, CHECKED, matrices, matrixOf, TIMED, tokenAt, weightCount } from '../llama.mjs';
 import { swapAxes } from '../work.mjs';
 
 const built = (name) => import(new URL(`../../../packages/${name}/dist/index.js`, import.meta.url).href);
 
-export async function create(options) {
-  const { attention, linear, scope, tensor } = await built('tensor');
-  const { createWasm } = await built('device-wasm');
+/** Bytes a weight takes. */
+const sizes = { f32: 4, Q8_0: 34 / 32, Q4_0: 18 / 32 };
+
+export async function create({ format = 'f32', ...options }) {
+  const t = await built('tensor');
+  const { attention, linear, scope, tensor } = t;
+  const { createWasm, packWeights } = await built('device-wasm');
   const device = await createWasm(options);
   const over = (operation) => {
     let out;
@@ -37,5 +42,63 @@ export async function create(options) {
         dispose: () => Object.values(inputs).forEach((t) => void t.dispose()),
       };
     },
+    async llama(shape) {
+      const weights = {};
+      for (const [name, O, I] of matrices(shape)) {
+        const plain = tensor(device, matrixOf(shape, name), [O, I]);
+        weights[name] = format === 'f32' ? plain : packWeights(plain, format);
+        if (weights[name] !== plain) plain.dispose();
+      }
+      const step = stepOf(t, device, shape, weights);
+      const logits = [];
+      for (let position = 0; position < TIMED.first; position++) {
+        const row = await step(position);
+        if (position < CHECKED) logits.push(row);
+      }
+      const weight = async (name) => (format === 'f32' ? matrixOf(shape, name) : weights[name].data());
+      return {
+        tokens: TIMED.count,
+        bytes: weightCount(shape) * sizes[format],
+        run: async () => {
+          for (let n = 0; n < TIMED.count; n++) await step(TIMED.first + n);
+        },
+        result: () => ({ logits, weight }),
+      };
+    },
+  };
+}
+
+/** One token through the model: its logits, on the host. */
+function stepOf(t, device, shape, weights) {
+  const { E, H, layers, context } = shape;
+  const D = E / H;
+  const ones = t.tensor(device, new Float32Array(E).fill(1), [E]);
+  const caches = Array.from({ length: 2 * layers }, () => t.zeros(device, [1, context, H, D]));
+  const [cos, sin] = [Math.cos, Math.sin].map((f) => t.tensor(device, angles(shape, f), [context, D / 2]));
+  const heads = (x) => x.reshape([1, 1, H, D]);
+  const block = (x, layer, position, at) => {
+    const project = (name, from) => t.linear(from, weights[`${name}${layer}`]);
+    const [keys, values] = [caches[2 * layer], caches[2 * layer + 1]];
+    const y = t.rmsNorm(x, ones);
+    const q = t.rotary(heads(project('q', y)), { cos, sin }, at);
+    keys.write(position * E, t.rotary(heads(project('k', y)), { cos, sin }, at));
+    values.write(position * E, project('v', y));
+    const options = { causal: { offset: position }, valid: position + 1 };
+    const seen = t.attention({ q, k: keys, v: values }, options).reshape([1, 1, E]);
+    const middle = t.add(x, project('o', seen));
+    const z = t.rmsNorm(middle, ones);
+    return t.add(middle, project('down', t.swiglu(project('gate', z), project('up', z))));
+  };
+  return async (position) => {
+    const logits = t.scope(() => {
+      const at = t.tensor(device, Int32Array.of(position), [1, 1]);
+      const id = t.tensor(device, Int32Array.of(tokenAt(position, shape)), [1, 1]);
+      let x = t.gather(weights.table, id);
+      for (let layer = 0; layer < layers; layer++) x = block(x, layer, position, at);
+      return t.linear(t.rmsNorm(x, ones), weights.table);
+    });
+    const values = await logits.data();
+    logits.dispose();
+    return values;
   };
 }
