@@ -128,7 +128,8 @@ export class WasmDevice implements Device {
     if (to.stored || (!ArrayBuffer.isView(source) && this.#held(source, 'write').stored)) {
       const kit = new Kit(this.#engine);
       try {
-        return writeRows(kit, to, offset, source as HostData | WasmBuffer, sourceOffset, length);
+        writeRows(kit, to, offset, source as HostData | WasmBuffer, sourceOffset, length);
+        return;
       } finally {
         kit.end();
       }

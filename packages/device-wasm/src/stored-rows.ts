@@ -22,7 +22,8 @@ export function writeRows(
   if (ArrayBuffer.isView(source)) {
     const from = kit.temporary(length * 4);
     heap.views.f32.set(source.subarray(sourceOffset, sourceOffset + length), from / 4);
-    return kit.storeRows(from, to, offset / to.stored!.width, length / to.stored!.width);
+    kit.storeRows(from, to, offset / to.stored!.width, length / to.stored!.width);
+    return;
   }
   if (to.stored && source.stored && alike(to, source) && sourceOffset % to.stored.width === 0) {
     const { width, bytes } = to.stored;
@@ -32,7 +33,10 @@ export function writeRows(
     return;
   }
   const from = f32At(kit, source, sourceOffset, length);
-  if (to.stored) return kit.storeRows(from, to, offset / to.stored.width, length / to.stored.width);
+  if (to.stored) {
+    kit.storeRows(from, to, offset / to.stored.width, length / to.stored.width);
+    return;
+  }
   if (to.panels) kit.unpack(to);
   to.constant = false;
   const { f32, i32 } = heap.views;

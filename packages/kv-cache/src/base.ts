@@ -3,6 +3,7 @@ import {
   checkAlive,
   checkCount,
   checkCrop,
+  checkFormat,
   checkOrder,
   checkRoom,
   checkRows,
@@ -29,11 +30,18 @@ export abstract class BaseCache implements Cache, Persistent {
   protected current: StateView = { rows: {}, valid: 0, offset: 0 };
   #disposed = false;
 
-  constructor(kind: string, options: CacheOptions, holds: readonly LayerSpec['kind'][]) {
+  /** @param keepsFormats whether its rows can be kept in fewer bits */
+  constructor(
+    kind: string,
+    options: CacheOptions,
+    holds: readonly LayerSpec['kind'][],
+    keepsFormats = false,
+  ) {
     checkSpec(kind, options.spec, holds);
     if (typeof options.device?.allocate !== 'function') {
       throw new ValueError(kind, 'device', 'must be a device, which createDevice makes', options.device);
     }
+    checkFormat(kind, options, keepsFormats);
     checkCount(kind, 'B', options.B);
     checkCount(kind, 'capacity', options.capacity);
     if (options.limit !== undefined && options.limit !== Infinity) checkCount(kind, 'limit', options.limit);

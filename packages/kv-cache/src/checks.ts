@@ -1,4 +1,13 @@
-import { bindAxes, type Device, DeviceError, type LayerSpec, Tensor, ValueError } from '@headwise/tensor';
+import {
+  bindAxes,
+  type Device,
+  DeviceError,
+  type LayerSpec,
+  rowFormats,
+  Tensor,
+  ValueError,
+} from '@headwise/tensor';
+import type { CacheFormat } from './contract.ts';
 
 /** Rows by the names of a spec, each `[B, L, ...row]`. */
 export type Rows = Readonly<Record<string, Tensor>>;
@@ -32,6 +41,32 @@ export function checkSpec(op: string, spec: LayerSpec, kinds: readonly LayerSpec
   }
   for (const [name, shape] of Object.entries(shapes)) {
     for (const size of shape) checkCount(op, `spec size of ${name}`, size);
+  }
+}
+
+/**
+ * @param keeps whether this cache can keep its rows in fewer bits
+ * @throws {ValueError} for a format that there is not, of rows that there are not, or of a cache that keeps none.
+ */
+export function checkFormat(
+  op: string,
+  { spec, format }: { readonly spec: LayerSpec; readonly format?: CacheFormat | undefined },
+  keeps: boolean,
+): void {
+  if (format === undefined) return;
+  if (!keeps) {
+    const rule = 'must be left out: this cache keeps no rows that attention reads as they are';
+    throw new ValueError(op, 'format', rule, format);
+  }
+  const named = typeof format === 'object' && format !== null ? Object.entries(format) : [];
+  for (const [name, one] of named.length > 0 ? named : [['', format] as const]) {
+    if (name !== '' && !(name in spec.rows)) {
+      const names = Object.keys(spec.rows).join(', ');
+      throw new ValueError(op, 'format', `must be of the rows ${names}`, name);
+    }
+    if ((rowFormats as readonly unknown[]).includes(one)) continue;
+    const argument = name === '' ? 'format' : `format.${name}`;
+    throw new ValueError(op, argument, `must be one of ${rowFormats.join(', ')}`, one);
   }
 }
 

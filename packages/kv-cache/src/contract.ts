@@ -1,4 +1,4 @@
-import type { Device, LayerSpec, LayerState } from '@headwise/tensor';
+import type { Device, LayerSpec, LayerState, RowFormat } from '@headwise/tensor';
 
 /** What a cache takes up, in bytes; 4 an element unless the cache packs its rows. */
 export interface CacheBytes {
@@ -51,6 +51,9 @@ export interface Cache extends LayerState {
   load(file: Uint8Array): void;
 }
 
+/** In how many bits rows are kept: one format for all, or by name (`{ k: 'Q8_0', v: 'Q4_0' }`; f32 for the others). */
+export type CacheFormat = RowFormat | Readonly<Partial<Record<string, RowFormat>>>;
+
 /** What every cache of this package is made from. */
 export interface CacheOptions {
   readonly device: Device;
@@ -64,6 +67,12 @@ export interface CacheOptions {
   readonly layer?: number | undefined;
   /** Length after which tokens are refused even where there is room. Default none. */
   readonly limit?: number | undefined;
+  /**
+   * Keeps the rows in fewer bits on a device that reads them so (`wasm`): an append rounds the new rows in place, and
+   * attention computes with the rounded numbers. For `contiguous`, `latent`, `ring`, `sink-preserving` and
+   * `anchor-evicting`. Default f32.
+   */
+  readonly format?: CacheFormat | undefined;
 }
 
 /** A kind of cache: what it is, and how to make one. The registry, the benchmarks and the README read this. */

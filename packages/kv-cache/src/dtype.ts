@@ -1,4 +1,4 @@
-import { sizeOf, ValueError } from '@headwise/tensor';
+import { bytesOfRow, type RowFormat, rowFormats, sizeOf, ValueError } from '@headwise/tensor';
 
 /** Rows as whole numbers of a few bits, with a scale and a minimum for each group of values. */
 export interface Quantization {
@@ -12,10 +12,11 @@ export interface Quantization {
   readonly group?: number;
 }
 
-/** How a number is stored. `int8` and `int4` stand for one scale and one minimum a head and token. */
-export type StorageType = 'f32' | 'f16' | 'bf16' | 'int8' | 'int4' | Quantization;
-
-const plainBytes = { f32: 4, f16: 2, bf16: 2 } as const;
+/**
+ * How a number is stored: `f32`, what a device keeps (`RowFormat`), or what a quantized cache packs. `int8` and `int4`
+ * stand for one scale and one minimum a head and token.
+ */
+export type StorageType = 'f32' | RowFormat | 'int8' | 'int4' | Quantization;
 
 /** A scale and a minimum, both float32. */
 export const SCALE_BYTES = 8;
@@ -23,8 +24,10 @@ export const SCALE_BYTES = 8;
 /** Bytes of `tokens` rows of one shape. A `channel` group that has begun is counted whole. */
 export function bytesOfRows(row: readonly number[], tokens: number, dtype: StorageType): number {
   const elements = sizeOf(row);
-  if (typeof dtype === 'string' && dtype in plainBytes) {
-    return tokens * elements * plainBytes[dtype as keyof typeof plainBytes];
+  if (dtype === 'f32') return 4 * tokens * elements;
+  if (isRowFormat(dtype)) {
+    const width = row.at(-1) ?? 1;
+    return tokens * sizeOf(row.slice(0, -1)) * bytesOfRow(width, dtype);
   }
   const { bits, along, group = 32 } = quantizationOf(dtype);
   const payload = tokens * Math.ceil((elements * bits) / 8);
@@ -35,7 +38,11 @@ export function bytesOfRows(row: readonly number[], tokens: number, dtype: Stora
 
 /** Bytes of one number of a state of constant size, which is never quantized. */
 export function bytesOfConstant(dtype: StorageType): number {
-  return typeof dtype === 'string' && dtype in plainBytes ? plainBytes[dtype as keyof typeof plainBytes] : 4;
+  return dtype === 'f16' || dtype === 'bf16' ? 2 : 4;
+}
+
+function isRowFormat(dtype: StorageType): dtype is RowFormat {
+  return (rowFormats as readonly unknown[]).includes(dtype);
 }
 
 /** Bytes a token adds to rows of one shape in the long run: a `channel` group's scales spread over its tokens. */
@@ -54,7 +61,7 @@ function quantizationOf(dtype: StorageType): Quantization {
   throw new ValueError(
     'kv',
     'dtype',
-    'must be f32, f16, bf16, int8, int4 or a quantization of 8 or 4 bits',
+    `must be f32, ${rowFormats.join(', ')}, int8, int4 or a quantization of 8 or 4 bits`,
     typeof dtype === 'object' ? `${(dtype as Quantization).bits} bits` : dtype,
   );
 }

@@ -15,7 +15,14 @@ export {
   type SinkPreservingOptions,
   sinkPreserving,
 } from './caches/sink-preserving.ts';
-export { type Cache, type CacheBytes, type CacheKind, type CacheOptions, defineCache } from './contract.ts';
+export {
+  type Cache,
+  type CacheBytes,
+  type CacheFormat,
+  type CacheKind,
+  type CacheOptions,
+  defineCache,
+} from './contract.ts';
 export type { Quantization, StorageType } from './dtype.ts';
 export { CacheFileError, type CacheFileProblem } from './format/errors.ts';
 export { type KvFootprint, type KvPoint, kv, type LayerFootprint } from './kv.ts';

@@ -143,7 +143,7 @@ it.each([
   ],
   [
     () => kv({ layers: 1, Hkv: 1, D: 4 }).bytesPerToken('int3' as 'int4'),
-    'kv: dtype must be f32, f16, bf16, int8, int4 or a quantization of 8 or 4 bits, got "int3"',
+    'kv: dtype must be f32, f16, bf16, Q8_0, Q4_0, Q4_1, int8, int4 or a quantization of 8 or 4 bits, got "int3"',
   ],
   [
     () => kv([specs[1]!, specs[0]!]),

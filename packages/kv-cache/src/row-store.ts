@@ -1,5 +1,7 @@
-import { type Device, keep, sizeOf, zeros } from '@headwise/tensor';
+import { type Device, keep, type RowFormat, sizeOf, type Tensor, zeros, zerosIn } from '@headwise/tensor';
 import type { Rows } from './checks.ts';
+import type { CacheFormat } from './contract.ts';
+import { bytesOfRows } from './dtype.ts';
 
 /** A run of slots. */
 export interface Run {
@@ -28,21 +30,34 @@ export class RowStore {
   /** Elements of one row, by name. */
   readonly #widths: Readonly<Record<string, number>>;
   readonly #shapes: Readonly<Record<string, readonly number[]>>;
+  /** In how many bits the device keeps the rows; undefined for f32. */
+  readonly #format: CacheFormat | undefined;
 
   constructor(
     device: Device,
     rows: Readonly<Record<string, readonly number[]>>,
     B: number,
     capacity: number,
+    format?: CacheFormat,
   ) {
     this.device = device;
+    this.#format = format;
     this.B = B;
     this.capacity = capacity;
     this.#shapes = rows;
     this.#widths = Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, sizeOf(row)]));
-    this.tensors = Object.fromEntries(
-      Object.entries(rows).map(([name, row]) => [name, keep(zeros(device, [B, capacity, ...row]))]),
-    );
+    const tensors: Record<string, Tensor> = {};
+    try {
+      for (const [name, row] of Object.entries(rows)) {
+        const [shape, kept] = [[B, capacity, ...row], this.#formatOf(name)];
+        tensors[name] = keep(kept ? zerosIn(device, shape, kept) : zeros(device, shape));
+      }
+    } catch (error) {
+      // there was no room for the second, or the device cannot keep it so
+      for (const made of Object.values(tensors)) made.dispose();
+      throw error;
+    }
+    this.tensors = tensors;
   }
 
   /** Elements of one token of one sequence. */
@@ -50,8 +65,20 @@ export class RowStore {
     return Object.values(this.#widths).reduce((sum, width) => sum + width, 0);
   }
 
+  /** Bytes of one token of one sequence. */
+  get rowBytes(): number {
+    return Object.entries(this.#shapes).reduce(
+      (sum, [name, row]) => sum + bytesOfRows(row, 1, this.#formatOf(name) ?? 'f32'),
+      0,
+    );
+  }
+
   get bytes(): number {
-    return 4 * this.B * this.capacity * this.rowElements;
+    return this.B * this.capacity * this.rowBytes;
+  }
+
+  #formatOf(name: string): RowFormat | undefined {
+    return typeof this.#format === 'object' ? this.#format[name] : this.#format;
   }
 
   /** Whether it is a store of these rows and sizes. */
@@ -67,7 +94,7 @@ export class RowStore {
 
   /** An empty store of the same rows. */
   like(B: number, capacity: number): RowStore {
-    return new RowStore(this.device, this.#shapes, B, capacity);
+    return new RowStore(this.device, this.#shapes, B, capacity, this.#format);
   }
 
   /** Copies slots of tensors `[·, slots, ...row]` into this store; touches nothing else. */

@@ -5,7 +5,7 @@ import { createRecurrent } from './caches/recurrent.ts';
 import { createRing } from './caches/ring.ts';
 import { createShared } from './caches/shared.ts';
 import { checkCount } from './checks.ts';
-import type { Cache, CacheBytes, CacheOptions } from './contract.ts';
+import type { Cache, CacheBytes, CacheFormat, CacheOptions } from './contract.ts';
 import { CacheFileError } from './format/errors.ts';
 import { decodeCaches, encodeCaches } from './format/format.ts';
 import { checkSnapshot, type Persistent } from './format/snapshot.ts';
@@ -23,6 +23,11 @@ export interface StatesOptions {
    * left out is contiguous, a ring, latent or recurrent.
    */
   readonly create?: Readonly<Partial<Record<Exclude<StateKind, 'shared'>, (options: CacheOptions) => Cache>>>;
+  /**
+   * Keeps rows in fewer bits, on a device that reads them so (`wasm`): `'Q8_0'`, or by name `{ k: 'Q8_0', v: 'Q4_0' }`.
+   * Handed to the caches of layers that keep rows. Default f32.
+   */
+  readonly format?: CacheFormat | undefined;
   /** Tokens that can be cropped off a full window (speculative decoding); windows hold as many more. Default 0. */
   readonly slack?: number;
 }
@@ -40,7 +45,7 @@ export interface StatesOptions {
  * @throws {ValueError} for sizes that are not whole numbers ≥ 1, or a layer that shares with none before it.
  */
 export function createStates(specs: readonly LayerSpec[], options: StatesOptions): Cache[] {
-  const { device, B, capacity, slack = 0, create = {} } = options;
+  const { device, B, capacity, slack = 0, create = {}, format } = options;
   checkCount('createStates', 'B', B);
   checkCount('createStates', 'capacity', capacity);
   checkCount('createStates', 'slack', slack, 0);
@@ -61,13 +66,21 @@ export function createStates(specs: readonly LayerSpec[], options: StatesOptions
       }
       const room = forgets(spec) ? spec.cap + slack : capacity;
       const make = create[spec.kind] ?? defaultFor(spec, forgets(spec));
-      states.push(make({ device, spec, B, layer, limit, capacity: room }));
+      const bits = spec.kind === 'recurrent' ? undefined : formatFor(spec, format);
+      states.push(make({ device, spec, B, layer, limit, capacity: room, format: bits }));
     });
   } catch (error) {
     disposeStates(states);
     throw error;
   }
   return states;
+}
+
+/** The formats of the rows that this layer has; a model's layers may keep different ones. */
+function formatFor({ rows }: LayerSpec, format: CacheFormat | undefined): CacheFormat | undefined {
+  if (typeof format !== 'object' || format === null) return format;
+  const own = Object.entries(format).filter(([name]) => name in rows);
+  return own.length > 0 ? Object.fromEntries(own) : undefined;
 }
 
 function checkList(specs: unknown): void {

@@ -62,7 +62,7 @@ class AnchorEvictingCache extends BaseCache {
   #chunk: Chunk | undefined;
 
   constructor(options: AnchorEvictingOptions, store?: RowStore) {
-    super('anchor-evicting', options, ['full']);
+    super('anchor-evicting', options, ['full'], true);
     if (typeof options.isAnchor !== 'function') {
       throw new ValueError(
         'anchor-evicting',
@@ -72,7 +72,7 @@ class AnchorEvictingCache extends BaseCache {
       );
     }
     this.#options = options;
-    this.#store = store ?? new RowStore(this.device, this.spec.rows, this.B, this.capacity);
+    this.#store = store ?? new RowStore(this.device, this.spec.rows, this.B, this.capacity, options.format);
     const none = new Int32Array(this.B * this.capacity).fill(-1);
     this.#keyPositions = keep(tensor(this.device, none, [this.B, this.capacity]));
     this.#keyUntil = keep(tensor(this.device, none, [this.B, this.capacity]));
@@ -138,7 +138,7 @@ class AnchorEvictingCache extends BaseCache {
   }
 
   protected measure(): CacheBytes {
-    const row = 4 * this.#store.rowElements;
+    const row = this.#store.rowBytes;
     const living = this.#slots.reduce((sum, slots) => sum + slots.living, 0);
     const chunk = this.#chunk ? this.#chunk.store.bytes + 8 * this.#chunk.keyUntil.size : 0;
     return {

@@ -54,11 +54,11 @@ class ContiguousCache extends BaseCache {
   #queryPositions: IndexTensor | undefined;
 
   constructor(options: ContiguousOptions, store?: RowStore) {
-    super('contiguous', options, ['full', 'window', 'latent']);
+    super('contiguous', options, ['full', 'window', 'latent'], true);
     this.#options = options;
     this.#padding = options.padding ?? [];
     if (options.padding) checkPadding(options.padding, this);
-    this.#store = store ?? new RowStore(this.device, this.spec.rows, this.B, this.capacity);
+    this.#store = store ?? new RowStore(this.device, this.spec.rows, this.B, this.capacity, options.format);
     this.#moveTo(0, 0);
     this.#indexKeys();
   }
@@ -95,7 +95,7 @@ class ContiguousCache extends BaseCache {
   }
 
   protected measure(): CacheBytes {
-    const token = 4 * this.B * this.#store.rowElements;
+    const token = this.B * this.#store.rowBytes;
     const index = 4 * ((this.#keyPositions?.size ?? 0) + (this.#queryPositions?.size ?? 0));
     return { used: token * this.seen, full: token * this.capacity, device: this.#store.bytes + index };
   }

@@ -70,7 +70,7 @@ export class RingCache extends BaseCache {
   #chunk: Chunk | undefined;
 
   constructor(options: CacheOptions, store?: RowStore) {
-    super('ring', options, ['window']);
+    super('ring', options, ['window'], true);
     const { cap, sinks = 0 } = this.spec;
     if (!Number.isInteger(cap) || cap <= sinks) {
       throw new ValueError('ring', 'spec.cap', `must be a whole number above its ${sinks} sinks`, cap);
@@ -84,7 +84,7 @@ export class RingCache extends BaseCache {
     this.#window = cap - sinks;
     this.#size = this.capacity - sinks;
     this.#first = sinks;
-    this.#store = store ?? new RowStore(this.device, this.spec.rows, this.B, this.capacity);
+    this.#store = store ?? new RowStore(this.device, this.spec.rows, this.B, this.capacity, options.format);
     this.#positions = Int32Array.from({ length: this.capacity }, (_, slot) => slot);
     this.#keyPositions = keep(tensor<'B Lk'>(this.device, this.#positions, [1, this.capacity]));
     this.current = this.#look(0);
@@ -153,7 +153,7 @@ export class RingCache extends BaseCache {
   }
 
   protected measure(): CacheBytes {
-    const token = 4 * this.B * this.#store.rowElements;
+    const token = this.B * this.#store.rowBytes;
     const chunk = this.#chunk ? this.#chunk.store.bytes + 4 * (this.#chunk.keyPositions?.size ?? 0) : 0;
     return {
       used: token * this.held,

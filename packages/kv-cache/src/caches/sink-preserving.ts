@@ -73,7 +73,7 @@ class SinkPreservingCache extends BaseCache {
   #owned: Tensor<string, 'i32' | 'f32'>[] = [];
 
   constructor(options: SinkPreservingOptions, copyOf?: RingCache) {
-    super('sink-preserving', options, ['window']);
+    super('sink-preserving', options, ['window'], true);
     this.#options = options;
     this.#sinks = this.spec.sinks ?? 0;
     this.#window = this.spec.cap - this.#sinks;
