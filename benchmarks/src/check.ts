@@ -1,6 +1,6 @@
 import type { ConfiguredVariant, LayerShape } from '@headwise/attention-variants';
 import { type Device, ValueError } from '@headwise/tensor';
-import { messageOf } from './errors.ts';
+import { messageOf, throwIfRefused } from './errors.ts';
 import type { CheckReport } from './results.ts';
 import { layersOf, Stack } from './stack.ts';
 
@@ -81,6 +81,7 @@ export function casesFor(
  * Compares a variant on a device with the float64 reference, every layer of the stack, whole outputs.
  *
  * @param onCase called before each case, for the progress display.
+ * @throws {Unsupported} if the device refuses an operation of the variant.
  */
 export async function checkOnDevice(
   device: Device,
@@ -121,6 +122,7 @@ export async function checkOnDevice(
           );
       }
     } catch (error) {
+      throwIfRefused(device, error);
       const kind = ValueError.isInstance(error) ? 'refused' : 'threw';
       return report(`${kind} at ${nameOf(check)}: ${messageOf(error)}`);
     }

@@ -48,6 +48,7 @@ describe('assertRan', () => {
   it('passes what was asked for', () => {
     expect(assertRan(engine('gpujs:webasm', 'webasm'))).toBe('webasm');
     expect(assertRan(engine('reference', 'reference'))).toBe('reference');
+    expect(assertRan(engine('wasm', 'simd128'))).toBe('simd128');
   });
 
   it('refuses another engine, or none', () => {

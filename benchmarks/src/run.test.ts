@@ -1,5 +1,6 @@
 import { softmaxVariant } from '@headwise/attention-variants';
 import { variants } from '@headwise/attention-variants/registry';
+import { DeviceError, type OpCall } from '@headwise/tensor';
 import { describe, expect, it } from 'vitest';
 import type { Results, Row } from './results.ts';
 import { runBenchmark } from './run.ts';
@@ -93,6 +94,19 @@ describe('runBenchmark', () => {
       expect(row.summary).toBeUndefined();
       expect(row.reason).toMatch(/^differs from the reference at prefill \d/);
     }
+    expect(of(results, first).every(isTimed)).toBe(true);
+  });
+
+  it('calls what a device refuses unsupported, with its reasons, and not red', async () => {
+    const refuse = ({ op, inputs }: OpCall): void => {
+      if (op.name === 'attention' && inputs.k!.shape[2] === 1)
+        throw new DeviceError('main', 'cannot run attention', ['one key head is too few']);
+    };
+    const deviceSource = disguised({ main: { before: refuse } });
+    const results = await runBenchmark(tinyRun({ deviceSource }));
+    expect(of(results, second)).toHaveLength(4);
+    for (const row of of(results, second))
+      expect(row).toMatchObject({ status: 'unsupported', reason: 'one key head is too few', samples: [] });
     expect(of(results, first).every(isTimed)).toBe(true);
   });
 

@@ -8,7 +8,7 @@ import {
   type OpenedEngines,
   openEngines,
 } from './engines.ts';
-import { messageOf } from './errors.ts';
+import { messageOf, Unsupported } from './errors.ts';
 import { formatBytes, formatDuration } from './format.ts';
 import type { Profile } from './profiles.ts';
 import {
@@ -163,6 +163,8 @@ class Run {
   readonly #clockStepMs: number;
   readonly #verdicts = new Map<RowPlan, Verdict>();
   readonly #reports = new Map<string, CheckReport>();
+  /** Why a device refuses what a check asked of it, by the check's key. */
+  readonly #refusals = new Map<string, string>();
   readonly #facts = new Map<RowPlan, Partial<RowFacts>>();
 
   constructor(options: RunOptions, groups: readonly GroupPlan[], clockStepMs: number) {
@@ -220,17 +222,17 @@ class Run {
       try {
         this.#reports.set(key, await check.run(onCase));
       } catch (error) {
-        this.#reports.set(key, brokenReport(messageOf(error)));
+        if (error instanceof Unsupported) this.#refusals.set(key, error.message);
+        else this.#reports.set(key, brokenReport(messageOf(error)));
       }
     }
     for (const row of rows) {
-      const red = rows.find(
-        (other) =>
-          sameSubject(row, other) && other.check && this.#reports.get(other.check.key)?.passed === false,
-      );
-      const report = red?.check && this.#reports.get(red.check.key);
-      if (report)
-        this.#verdicts.set(row, { status: 'failed', reason: report.reason ?? 'differs from the reference' });
+      const keys = rows.flatMap((other) => (other.check && sameSubject(row, other) ? [other.check.key] : []));
+      const refused = keys.map((key) => this.#refusals.get(key)).find((reason) => reason !== undefined);
+      const red = keys.map((key) => this.#reports.get(key)).find((report) => report?.passed === false);
+      if (red)
+        this.#verdicts.set(row, { status: 'failed', reason: red.reason ?? 'differs from the reference' });
+      else if (refused !== undefined) this.#verdicts.set(row, { status: 'unsupported', reason: refused });
     }
   }
 

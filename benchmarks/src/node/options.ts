@@ -35,7 +35,10 @@ function program() {
     .option('--variants <list>', 'Names of the registry; all when left out')
     .option('--variant <file>', 'A variant of your own, beside them: ./mine.ts (may be repeated)')
     .option('--baseline <name>', 'Variant the others are divided by; the first when left out')
-    .option('--devices <list>', 'gpujs:webasm,gpujs:cpu when left out; the first gets every context')
+    .option(
+      '--devices <list>',
+      'gpujs:webasm,gpujs:cpu when left out; the first gets every context. Also wasm, gpujs:webgpu, …',
+    )
     .option('--context <list>', 'Tokens, for prefill and decode')
     .option('--prefill <list>', 'Tokens, for prefill alone')
     .option('--decode <list>', 'Tokens, for decode alone')

@@ -12,7 +12,7 @@ import {
 } from '@headwise/tensor';
 import { compare, TOLERANCE } from '../check.ts';
 import type { Engine } from '../engines.ts';
-import { messageOf, Unsupported } from '../errors.ts';
+import { messageOf, throwIfRefused, Unsupported } from '../errors.ts';
 import { formatBytes, formatContext } from '../format.ts';
 import { randomValues } from '../random.ts';
 import type { CheckReport } from '../results.ts';
@@ -256,6 +256,7 @@ function planCheck(
       } catch (error) {
         // what it cannot be made from is said again, and counted as such, when it is to be timed
         if (error instanceof Unsupported) return report;
+        throwIfRefused(device, error);
         return { ...report, passed: false, reason: messageOf(error) };
       }
     },

@@ -14,7 +14,7 @@ import { rotary } from '@headwise/positional';
 import { type Device, keep, sizeOf, tensor } from '@headwise/tensor';
 import { TOLERANCE } from '../check.ts';
 import type { Engine } from '../engines.ts';
-import { messageOf, Unsupported } from '../errors.ts';
+import { messageOf, throwIfRefused, Unsupported } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import type { ModelProfile } from '../profiles.ts';
 import { randomValues } from '../random.ts';
@@ -233,6 +233,7 @@ function planCheck(
       try {
         return compareLogits(await logitsOf(device, parts, seed, chunks), want, chunks);
       } catch (error) {
+        throwIfRefused(device, error);
         return { ...emptyReport, reason: `threw: ${messageOf(error)}` };
       }
     },
