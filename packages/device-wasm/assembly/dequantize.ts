@@ -1,48 +1,26 @@
-import { fromHalves, panelBytes } from './format';
+import { addNibbleDigits, prepareDigits } from './digits';
+import { fromHalves, fromHalvesWith, halfConstant, panelBytes } from './format';
 import { Format } from './kernel-list';
-import { madd, maxOf, splat } from './vector';
+import { madd, splat } from './vector';
 
-/** y[8] (+)= x · panel for one row x, dequantizing in registers; for the block formats x as `prepareRow` wrote it. */
+/** y[8] (+)= x · panel for one row x, dequantizing in registers; for the block formats x as `prepareFor` wrote it. */
 export function quantizedRow(x: usize, panel: usize, y: usize, K: i32, format: i32, add: bool): void {
-  let low = add ? v128.load(y) : splat(0), high = add ? v128.load(y, 16) : splat(0);
-  if (format === Format.f16) return halfRow(x, panel, y, K, low, high);
-  if (format === Format.bf16) return brainRow(x, panel, y, K, low, high);
-  v128.store(y, low);
-  v128.store(y, high, 16);
+  if (!add) memory.fill(y, 0, 32);
   if (format === Format.Q8_0) addBytes(x, panel, y, K);
-  else addNibbles(x, panel, y, K, format === Format.Q4_1);
+  else if (format >= Format.Q4_0) ASC_FEATURE_RELAXED_SIMD ? addNibbleDigits(x, panel, y, K, format === Format.Q4_1) : addNibbles(x, panel, y, K, format === Format.Q4_1);
+  else addShort(x, panel, y, K, format === Format.f16);
 }
 
-function halfRow(x: usize, panel: usize, y: usize, K: i32, low: v128, high: v128): void {
-  for (let k = 0; k < K; k++) {
+function addShort(x: usize, panel: usize, y: usize, K: i32, half: bool): void {
+  let low = v128.load(y), high = v128.load(y, 16);
+  for (const end = x + (<usize>K << 2); x < end; x += 4) {
     const x0 = v128.load32_splat(x);
-    low = madd(x0, fromHalves(v128.load16x4_s(panel)), low);
-    high = madd(x0, fromHalves(v128.load16x4_s(panel, 8)), high);
-    x += 4;
+    low = madd(x0, widen(panel, half), low);
+    high = madd(x0, widen(panel + 8, half), high);
     panel += 16;
   }
   v128.store(y, low);
   v128.store(y, high, 16);
-}
-
-function brainRow(x: usize, panel: usize, y: usize, K: i32, low: v128, high: v128): void {
-  let low1 = splat(0), high1 = low1;
-  for (let k = K >> 1; k > 0; k--) {
-    const x0 = v128.load32_splat(x), x1 = v128.load32_splat(x, 4);
-    low = madd(x0, i32x4.shl(v128.load16x4_u(panel), 16), low);
-    high = madd(x0, i32x4.shl(v128.load16x4_u(panel, 8), 16), high);
-    low1 = madd(x1, i32x4.shl(v128.load16x4_u(panel, 16), 16), low1);
-    high1 = madd(x1, i32x4.shl(v128.load16x4_u(panel, 24), 16), high1);
-    x += 8;
-    panel += 32;
-  }
-  if (K & 1) {
-    const x0 = v128.load32_splat(x);
-    low = madd(x0, i32x4.shl(v128.load16x4_u(panel), 16), low);
-    high = madd(x0, i32x4.shl(v128.load16x4_u(panel, 8), 16), high);
-  }
-  v128.store(y, f32x4.add(low, low1));
-  v128.store(y, f32x4.add(high, high1), 16);
 }
 
 /**
@@ -51,18 +29,23 @@ function brainRow(x: usize, panel: usize, y: usize, K: i32, low: v128, high: v12
  * 32768 · high + low, both 16 bits:
  *
  * ```text
- * 0    [16] pairs of successive numbers: 4 times the two highs, 4 times the two lows, all i16
- * 512  Σ high, Σ low (i32), the power of 2, Σ x (f32)
+ * 0    [16] pairs of successive numbers: the two highs, the two lows, all i16
+ * 128  Σ high, Σ low (i32), the power of 2, Σ x (f32)
  * ```
- *
- * Four times, because V8 loads a vector in one instruction, and repeats a word from an offset in two.
  */
-const PREPARED: usize = 528;
+const PREPARED: usize = 144;
 /** 2^-80 */
 const SMALLEST: f32 = 8.271806125530277e-25;
+/** 1.5 · 2^23 */
+const MAGIC: f32 = 12582912;
 
 export function preparedBytes(K: i32): usize {
   return <usize>(K >> 5) * PREPARED;
+}
+
+/** Writes a row as the products of a block format read it. @returns whether it can be written so. */
+export function prepareFor(format: i32, x: usize, K: i32, target: usize): bool {
+  return ASC_FEATURE_RELAXED_SIMD && format !== Format.Q8_0 ? prepareDigits(x, K, target) : prepareRow(x, K, target);
 }
 
 /**
@@ -71,83 +54,86 @@ export function preparedBytes(K: i32): usize {
  * @returns whether x can be written so: all finite, and no block so small that its unit is no f32. Else what was
  * written means nothing.
  */
-export function prepareRow(x: usize, K: i32, target: usize): bool {
+function prepareRow(x: usize, K: i32, target: usize): bool {
+  const sign = i32x4.splat(0x7fffffff), magic = splat(MAGIC), whole = i32x4.splat(reinterpret<i32>(MAGIC)), half = splat(32768);
   let fits = true;
   for (let k = 0; k < K; k += 32) {
-    let top = f32x4.abs(v128.load(x));
-    for (let n: usize = 16; n < 128; n += 16) top = f32x4.max(top, f32x4.abs(v128.load(x + n)));
-    const largest = maxOf(top);
-    fits = fits && largest < Infinity && (largest === 0 || largest > SMALLEST);
-    const power = max<f32>(reinterpret<f32>(reinterpret<u32>(largest) & 0x7f800000), SMALLEST);
-    const inverse = splat(268435456 / power);
+    // numbers without sign are ordered as their bits are, infinity and NaN above all
+    let top = v128.and(v128.load(x), sign);
+    for (let n: usize = 16; n < 128; n += 16) top = i32x4.max_s(top, v128.and(v128.load(x + n), sign));
+    const largest = greatest(top);
+    fits = fits && largest < 0x7f800000 && (largest === 0 || largest > reinterpret<i32>(SMALLEST));
+    const power = max<f32>(reinterpret<f32>(largest & 0x7f800000), SMALLEST);
+    const inverse = splat(8192 / power);
     let sumHigh = i32x4.splat(0), sumLow = sumHigh;
     for (let n: usize = 0; n < 128; n += 32) {
-      const a = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(x + n), inverse)));
-      const b = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(x + n, 16), inverse)));
-      const lowA = i32x4.shr_s(i32x4.shl(a, 17), 17), lowB = i32x4.shr_s(i32x4.shl(b, 17), 17);
-      const highA = i32x4.shr_s(i32x4.sub(a, lowA), 15), highB = i32x4.shr_s(i32x4.sub(b, lowB), 15);
+      // adding 1.5 · 2^23 rounds to a whole number and leaves it in the low bits
+      const a = f32x4.mul(v128.load(x + n), inverse), b = f32x4.mul(v128.load(x + n, 16), inverse);
+      const ta = f32x4.add(a, magic), tb = f32x4.add(b, magic);
+      const highA = i32x4.sub(ta, whole), highB = i32x4.sub(tb, whole);
+      const lowA = i32x4.sub(f32x4.add(f32x4.mul(f32x4.sub(a, f32x4.sub(ta, magic)), half), magic), whole);
+      const lowB = i32x4.sub(f32x4.add(f32x4.mul(f32x4.sub(b, f32x4.sub(tb, magic)), half), magic), whole);
       sumHigh = i32x4.add(sumHigh, i32x4.add(highA, highB));
       sumLow = i32x4.add(sumLow, i32x4.add(lowA, lowB));
       const highs = i16x8.narrow_i32x4_s(highA, highB), lows = i16x8.narrow_i32x4_s(lowA, lowB);
-      const pairs = target + (n << 2);
-      v128.store(pairs, v128.shuffle<i32>(highs, highs, 0, 0, 0, 0));
-      v128.store(pairs, v128.shuffle<i32>(lows, lows, 0, 0, 0, 0), 16);
-      v128.store(pairs, v128.shuffle<i32>(highs, highs, 1, 1, 1, 1), 32);
-      v128.store(pairs, v128.shuffle<i32>(lows, lows, 1, 1, 1, 1), 48);
-      v128.store(pairs, v128.shuffle<i32>(highs, highs, 2, 2, 2, 2), 64);
-      v128.store(pairs, v128.shuffle<i32>(lows, lows, 2, 2, 2, 2), 80);
-      v128.store(pairs, v128.shuffle<i32>(highs, highs, 3, 3, 3, 3), 96);
-      v128.store(pairs, v128.shuffle<i32>(lows, lows, 3, 3, 3, 3), 112);
+      v128.store(target + n, v128.shuffle<i32>(highs, lows, 0, 4, 1, 5));
+      v128.store(target + n, v128.shuffle<i32>(highs, lows, 2, 6, 3, 7), 16);
     }
     const high = wholeSum(sumHigh), low = wholeSum(sumLow);
     const unit = power / 268435456;
-    store<i32>(target, high, 512);
-    store<i32>(target, low, 516);
-    store<f32>(target, unit, 520);
-    store<f32>(target, (<f32>high * 32768 + <f32>low) * unit, 524);
+    store<i32>(target, high, 128);
+    store<i32>(target, low, 132);
+    store<f32>(target, unit, 136);
+    store<f32>(target, (<f32>high * 32768 + <f32>low) * unit, 140);
     x += 128;
     target += PREPARED;
   }
   return fits;
 }
 
+// @ts-ignore: decorator
+@inline function greatest(v: v128): i32 {
+  const two = i32x4.max_s(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
+  return i32x4.extract_lane(i32x4.max_s(two, v128.shuffle<i32>(two, two, 1, 0, 3, 2)), 0);
+}
+
 function wholeSum(v: v128): i32 {
   return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
 }
 
-/** A byte and a half byte of each 16 bits; in memory because V8 builds a constant vector anew at each use. */
-const MASKS: usize = memory.data<u32>([0x00ff00ff, 0x000f000f], 16);
+/** A byte and a half byte of each 16 bits, and 32768; in memory because V8 builds a constant vector anew at each use. */
+const MASKS: usize = memory.data<u32>([0x00ff00ff, 0x000f000f, 0x47000000], 16);
 
 /**
  * Adds x · w for Q8_0: integer products over a block, exact; then one scale. The integers have no sign,
  * `Σ x · (q − 128) = Σ x · q − 128 · Σ x`.
  */
 function addBytes(x: usize, panel: usize, y: usize, K: i32): void {
-  const mask = v128.load32_splat(MASKS);
+  const mask = v128.load32_splat(MASKS), first = v128.load32_splat(MASKS, 8), halfMask = halfConstant(0), halfScale = halfConstant(1);
   for (let k = 0; k < K; k += 32) {
-    let h0 = i32x4.splat(load<i32>(x, 512) * -128), l0 = i32x4.splat(load<i32>(x, 516) * -128), h1 = h0, l1 = l0;
+    let h0 = i32x4.splat(load<i32>(x, 128) * -128), l0 = i32x4.splat(load<i32>(x, 132) * -128), h1 = h0, l1 = l0;
     const start = panel;
-    for (const end = x + 512; x < end; x += 128) {
+    for (const end = x + 128; x < end; x += 32) {
       const a = v128.load(panel, 16), b = v128.load(panel, 32), c = v128.load(panel, 48), d = v128.load(panel, 64);
-      const big0 = v128.load(x), small0 = v128.load(x, 16);
+      const big0 = v128.load32_splat(x), small0 = v128.load32_splat(x, 4);
       const p0 = v128.and(a, mask), q0 = v128.and(b, mask);
       h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p0, big0));
       l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p0, small0));
       h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q0, big0));
       l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q0, small0));
-      const big1 = v128.load(x, 32), small1 = v128.load(x, 48);
+      const big1 = v128.load32_splat(x, 8), small1 = v128.load32_splat(x, 12);
       const p1 = i16x8.shr_u(a, 8), q1 = i16x8.shr_u(b, 8);
       h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p1, big1));
       l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p1, small1));
       h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q1, big1));
       l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q1, small1));
-      const big2 = v128.load(x, 64), small2 = v128.load(x, 80);
+      const big2 = v128.load32_splat(x, 16), small2 = v128.load32_splat(x, 20);
       const p2 = v128.and(c, mask), q2 = v128.and(d, mask);
       h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p2, big2));
       l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p2, small2));
       h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q2, big2));
       l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q2, small2));
-      const big3 = v128.load(x, 96), small3 = v128.load(x, 112);
+      const big3 = v128.load32_splat(x, 24), small3 = v128.load32_splat(x, 28);
       const p3 = i16x8.shr_u(c, 8), q3 = i16x8.shr_u(d, 8);
       h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p3, big3));
       l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p3, small3));
@@ -156,8 +142,8 @@ function addBytes(x: usize, panel: usize, y: usize, K: i32): void {
       panel += 64;
     }
     const unit = v128.load32_splat(x, 8);
-    v128.store(y, madd(f32x4.mul(fromHalves(v128.load16x4_s(start)), unit), joined(h0, l0), v128.load(y)));
-    v128.store(y, madd(f32x4.mul(fromHalves(v128.load16x4_s(start, 8)), unit), joined(h1, l1), v128.load(y, 16)), 16);
+    v128.store(y, madd(f32x4.mul(fromHalvesWith(v128.load16x4_s(start), halfMask, halfScale), unit), joined(h0, l0, first), v128.load(y)));
+    v128.store(y, madd(f32x4.mul(fromHalvesWith(v128.load16x4_s(start, 8), halfMask, halfScale), unit), joined(h1, l1, first), v128.load(y, 16)), 16);
     panel += 16;
     x += 16;
   }
@@ -166,32 +152,32 @@ function addBytes(x: usize, panel: usize, y: usize, K: i32): void {
 /** The same for Q4_0, with 8 for 128, and Q4_1, which adds `m · Σ x`. */
 function addNibbles(x: usize, panel: usize, y: usize, K: i32, least: bool): void {
   const header: usize = least ? 32 : 16, offset = least ? 0 : -8;
-  const mask = v128.load32_splat(MASKS, 4);
+  const mask = v128.load32_splat(MASKS, 4), first = v128.load32_splat(MASKS, 8), halfMask = halfConstant(0), halfScale = halfConstant(1);
   for (let k = 0; k < K; k += 32) {
-    let h0 = i32x4.splat(load<i32>(x, 512) * offset), l0 = i32x4.splat(load<i32>(x, 516) * offset), h1 = h0, l1 = l0;
+    let h0 = i32x4.splat(load<i32>(x, 128) * offset), l0 = i32x4.splat(load<i32>(x, 132) * offset), h1 = h0, l1 = l0;
     const start = panel;
     panel += header;
-    for (const end = x + 512; x < end; x += 128) {
+    for (const end = x + 128; x < end; x += 32) {
       const a = v128.load(panel), b = v128.load(panel, 16);
-      const big0 = v128.load(x), small0 = v128.load(x, 16);
+      const big0 = v128.load32_splat(x), small0 = v128.load32_splat(x, 4);
       const p0 = v128.and(a, mask), q0 = v128.and(b, mask);
       h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p0, big0));
       l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p0, small0));
       h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q0, big0));
       l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q0, small0));
-      const big1 = v128.load(x, 32), small1 = v128.load(x, 48);
+      const big1 = v128.load32_splat(x, 8), small1 = v128.load32_splat(x, 12);
       const p1 = v128.and(i16x8.shr_u(a, 4), mask), q1 = v128.and(i16x8.shr_u(b, 4), mask);
       h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p1, big1));
       l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p1, small1));
       h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q1, big1));
       l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q1, small1));
-      const big2 = v128.load(x, 64), small2 = v128.load(x, 80);
+      const big2 = v128.load32_splat(x, 16), small2 = v128.load32_splat(x, 20);
       const p2 = v128.and(i16x8.shr_u(a, 8), mask), q2 = v128.and(i16x8.shr_u(b, 8), mask);
       h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p2, big2));
       l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p2, small2));
       h1 = i32x4.add(h1, i32x4.dot_i16x8_s(q2, big2));
       l1 = i32x4.add(l1, i32x4.dot_i16x8_s(q2, small2));
-      const big3 = v128.load(x, 96), small3 = v128.load(x, 112);
+      const big3 = v128.load32_splat(x, 24), small3 = v128.load32_splat(x, 28);
       const p3 = i16x8.shr_u(a, 12), q3 = i16x8.shr_u(b, 12);
       h0 = i32x4.add(h0, i32x4.dot_i16x8_s(p3, big3));
       l0 = i32x4.add(l0, i32x4.dot_i16x8_s(p3, small3));
@@ -200,12 +186,12 @@ function addNibbles(x: usize, panel: usize, y: usize, K: i32, least: bool): void
       panel += 32;
     }
     const unit = v128.load32_splat(x, 8);
-    let low = madd(f32x4.mul(fromHalves(v128.load16x4_s(start)), unit), joined(h0, l0), v128.load(y));
-    let high = madd(f32x4.mul(fromHalves(v128.load16x4_s(start, 8)), unit), joined(h1, l1), v128.load(y, 16));
+    let low = madd(f32x4.mul(fromHalvesWith(v128.load16x4_s(start), halfMask, halfScale), unit), joined(h0, l0, first), v128.load(y));
+    let high = madd(f32x4.mul(fromHalvesWith(v128.load16x4_s(start, 8), halfMask, halfScale), unit), joined(h1, l1, first), v128.load(y, 16));
     if (least) {
       const total = v128.load32_splat(x, 12);
-      low = madd(total, fromHalves(v128.load16x4_s(start, 16)), low);
-      high = madd(total, fromHalves(v128.load16x4_s(start, 24)), high);
+      low = madd(total, fromHalvesWith(v128.load16x4_s(start, 16), halfMask, halfScale), low);
+      high = madd(total, fromHalvesWith(v128.load16x4_s(start, 24), halfMask, halfScale), high);
     }
     v128.store(y, low);
     v128.store(y, high, 16);
@@ -215,8 +201,8 @@ function addNibbles(x: usize, panel: usize, y: usize, K: i32, least: bool): void
 
 /** 32768 · high + low */
 // @ts-ignore: decorator
-@inline function joined(high: v128, low: v128): v128 {
-  return madd(f32x4.convert_i32x4_s(high), splat(32768), f32x4.convert_i32x4_s(low));
+@inline function joined(high: v128, low: v128, first: v128): v128 {
+  return madd(f32x4.convert_i32x4_s(high), first, f32x4.convert_i32x4_s(low));
 }
 
 /** `[steps][8]` f32 from a panel; for the block formats `steps` is a multiple of 32. */

@@ -55,11 +55,22 @@ export function toBrain(x: f32): u32 {
 /** Sign and mantissa of a shifted f16, and 2^112; in memory because V8 builds a constant vector anew at each use. */
 const HALF: usize = memory.data<u32>([0x8fffffff, 0x77800000], 16);
 
+/** The two constants of `fromHalvesWith`: a loop that loads them before it starts keeps them in registers. */
+// @ts-ignore: decorator
+@inline export function halfConstant(n: usize): v128 {
+  return v128.load32_splat(HALF + (n << 2));
+}
+
 /** Four f16 (sign-extended to 32 bits) as f32; finite values only. */
 // @ts-ignore: decorator
+@inline export function fromHalvesWith(h: v128, mask: v128, scale: v128): v128 {
+  return f32x4.mul(v128.and(i32x4.shl(h, 13), mask), scale);
+}
+
+/** The same, once. */
+// @ts-ignore: decorator
 @inline export function fromHalves(h: v128): v128 {
-  const bits = v128.and(i32x4.shl(h, 13), v128.load32_splat(HALF));
-  return f32x4.mul(bits, v128.load32_splat(HALF, 4));
+  return fromHalvesWith(h, halfConstant(0), halfConstant(1));
 }
 
 /** The weight of row `row` at step `k` of a panel. */

@@ -2,7 +2,7 @@ import { attentionPackTask } from './attention-pack';
 import { combineTask, decodeTask } from './decode';
 import { gatherTask, rowsTask } from './copy';
 import { mapTask } from './elementwise';
-import { CONTROL, OPEN } from './job';
+import { CONTROL, COUNTERS, OPEN } from './job';
 import { Kernel } from './kernel-list';
 import { forgetRow, matrixTask } from './matrix';
 import { normTask, rotaryTask, softmaxTask } from './rowwise';
@@ -12,19 +12,33 @@ import { argmaxTask, topKTask } from './rank';
 import { scoresTask } from './scores';
 import { loadRowsTask, storeRowsTask } from './stored';
 
-/** Takes tasks of the open job until none is left. Every thread runs this. */
+/**
+ * Takes tasks of the open job until none is left. Every thread runs this: first through the section of its own, so that
+ * it reads on where it stopped, then what is left of the others'.
+ */
 export function work(thread: i32): void {
-  const tasks = load<i32>(CONTROL, 8);
-  const kernel = load<i32>(CONTROL, 12);
+  const tasks = load<i32>(CONTROL, 8), kernel = load<i32>(CONTROL, 12), sections = load<i32>(CONTROL, 16) + 1;
   const scratch = load<usize>(CONTROL, 20) + <usize>thread * load<usize>(CONTROL, 24);
   const step = load<i32>(CONTROL, 28);
   forgetRow();
-  for (;;) {
-    const next = atomic.add<i32>(CONTROL + 4, 1);
-    if (next >= tasks) return;
-    const task = step === 1 ? next : <i32>((<i64>next * step) % tasks);
-    run(kernel, task, scratch);
+  for (let n = 0; n < sections; n++) {
+    const section = (thread + n) % sections, end = sectionStart(section + 1, tasks, sections);
+    for (;;) {
+      const next = atomic.add<i32>(counter(section), 1);
+      if (next >= end) break;
+      run(kernel, step === 1 ? next : <i32>((<i64>next * step) % tasks), scratch);
+    }
   }
+}
+
+/** The next task of a section to hand out; in a cache line of its own, or nearly. */
+// @ts-ignore: decorator
+@inline function counter(section: i32): usize {
+  return COUNTERS + (<usize>section << 5);
+}
+
+function sectionStart(section: i32, tasks: i32, sections: i32): i32 {
+  return <i32>((<i64>section * tasks) / sections);
 }
 
 /** A helper's turn: comes in if the job is still open, takes tasks, goes out. */
@@ -39,9 +53,14 @@ export function help(thread: i32): void {
   atomic.sub<i32>(CONTROL, 1);
 }
 
-/** Opens the job that the control block describes. */
+/** Deals out the tasks of the job that the control block describes. */
+export function deal(): void {
+  const tasks = load<i32>(CONTROL, 8), sections = load<i32>(CONTROL, 16) + 1;
+  for (let section = 0; section < sections; section++) store<i32>(counter(section), sectionStart(section, tasks, sections));
+}
+
+/** Lets helpers in. */
 export function open(): void {
-  atomic.store<i32>(CONTROL + 4, 0);
   atomic.store<i32>(CONTROL, OPEN);
 }
 

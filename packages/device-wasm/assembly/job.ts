@@ -4,7 +4,7 @@
  *
  * ```text
  * +0   state     open flag (bit 30) | helpers inside
- * +4   next      the next task to hand out
+ * +4   unused
  * +8   tasks     how many there are
  * +12  kernel    a number of Kernel
  * +16  helpers   the last helper that may take tasks
@@ -16,6 +16,8 @@
  */
 export const CONTROL: usize = 1024;
 export const ARGUMENTS: usize = CONTROL + 64;
+/** What has been handed out, section by section: as many as there may be threads, 32 bytes each. */
+export const COUNTERS: usize = CONTROL + 1024;
 export const OPEN: i32 = 1 << 30;
 
 /** Argument n of the running kernel, as an integer. */

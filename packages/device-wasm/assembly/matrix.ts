@@ -1,8 +1,9 @@
-import { dequantizePanel, preparedBytes, prepareRow, quantizedRow } from './dequantize';
+import { dequantizePanel, prepareFor, preparedBytes, quantizedRow } from './dequantize';
 import { panelBytes } from './format';
 import { at, int, ptr } from './job';
 import { Format, Tile } from './kernel-list';
 import { multiplyTile, ROWS, tile1 } from './micro';
+import { fourPanels, twoPanels } from './vector-panels';
 
 /**
  * y[g, m, o] = Σ_k x[g, m, k] · w[g, o, k] + bias[o], with w in panels.
@@ -11,14 +12,16 @@ import { multiplyTile, ROWS, tile1 } from './micro';
  * arguments  0 x, 1 floats from row to row, 2 floats from batch to batch
  *            3 panels, 4 bytes from batch to batch, 5 bias or 0
  *            6 y, 7 floats from row to row, 8 floats from batch to batch
- *            9 M, 10 O, 11 K, 12 rows a task, 13 panels a task, 14 row tasks, 15 panel tasks, 16 format, 17 depth
- * scratch    of one row: 8 numbers | for the block formats, x as `prepareRow` writes it | what more rows take
+ *            9 M, 10 O, 11 K, 12 rows a task, 13 panels a task (or of each stream, see `vectorTask`), 14 row tasks, 15 panel tasks
+ *            16 format, 17 depth
+ * scratch    of one row: 8 numbers | for the block formats, x as `prepareFor` writes it | what more rows take
  *            of more: x packed ROWS rows at a time [rows/ROWS][depth][ROWS], one dequantized panel [depth][8], one tile [ROWS][8]
  * ```
  *
  * The depth is cut into blocks whose size depends on K alone, so that a sum is always taken in the same order.
  */
 export function matrixTask(task: i32, scratch: usize): void {
+  if (int(9) === 1) return vectorTask(task, scratch);
   const rowTasks = int(14), panelTasks = int(15);
   const panelTask = task % panelTasks;
   const rest = task / panelTasks;
@@ -32,8 +35,7 @@ export function matrixTask(task: i32, scratch: usize): void {
   const w = ptr(3) + <usize>g * ptr(4) + <usize>firstPanel * panelBytes(format, K);
   const bias = ptr(5) === 0 ? 0 : at(ptr(5), firstPanel << 3);
   const width = min(panels << 3, O - (firstPanel << 3));
-  if (int(9) === 1) vectorTimesPanels(x, w, bias, y, K, panels, width, format, scratch);
-  else rowsTimesPanels(x, w, bias, y, K, rows, panels, width, format, scratch);
+  rowsTimesPanels(x, w, bias, y, K, rows, panels, width, format, scratch);
 }
 
 /** The row that this thread's scratch memory holds: the tasks of a job share it. Every thread has an instance of its own. */
@@ -44,22 +46,46 @@ export function forgetRow(): void {
   prepared = 0;
 }
 
-function vectorTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, panels: i32, width: i32, format: i32, scratch: usize): void {
-  const size = panelBytes(format, K), blocks = format >= Format.Q8_0;
-  if (blocks && prepared !== x) {
-    fits = prepareRow(x, K, scratch + 32);
-    prepared = x;
+/**
+ * One row. In f32, f16 and bf16, where memory is the limit, a task takes some panels of each quarter (or half) of the
+ * matrix, and the last one what is left beyond them; in the block formats, where arithmetic is, neighbouring panels.
+ */
+function vectorTask(task: i32, scratch: usize): void {
+  const tasks = int(15), g = task / tasks, t = task % tasks;
+  const O = int(10), K = int(11), format = int(16), size = panelBytes(format, K);
+  const x = at(ptr(0), g * int(2)), y = at(ptr(6), g * int(8)), bias = ptr(5);
+  const w = ptr(3) + <usize>g * ptr(4), first = t * int(13), panels = (O + 7) >> 3;
+  if (format >= Format.Q8_0) {
+    if (prepared !== x) {
+      fits = prepareFor(format, x, K, scratch + 32);
+      prepared = x;
+    }
+    for (let panel = first; panel < min(panels, first + int(13)); panel++) vectorTimesPanel(x, w, size, bias, y, K, O, panel, format, scratch);
+    return;
   }
-  if (blocks && !fits) return rowsTimesPanels(x, w, bias, y, K, 1, panels, width, format, scratch + 32 + preparedBytes(K));
-  for (let panel = 0; panel < panels; panel++) {
-    const left = width - (panel << 3);
-    const target = left >= 8 ? at(y, panel << 3) : scratch;
-    if (bias) copyRow(at(bias, panel << 3), target, min(8, left));
-    if (format === Format.f32) tile1(x, w, target, K, 0, bias !== 0);
-    else quantizedRow(blocks ? scratch + 32 : x, w, target, K, format, bias !== 0);
-    if (left < 8) copyRow(scratch, at(y, panel << 3), left);
-    w += size;
+  const streams = format === Format.f32 ? 4 : 2, part = (O >> 3) / streams, jump = <usize>part * size;
+  for (let panel = first; panel < min(part, first + int(13)); panel++) {
+    for (let n = 0; n < streams; n++) {
+      const o = (panel + n * part) << 3;
+      if (bias) copyRow(at(bias, o), at(y, o), 8);
+      else memory.fill(at(y, o), 0, 32);
+    }
+    const at0 = w + <usize>panel * size, to = at(y, panel << 3);
+    if (format === Format.f32) fourPanels(x, at0, jump, to, <usize>part << 5, K);
+    else twoPanels(x, at0, jump, to, <usize>part << 5, K, format);
   }
+  if (t === tasks - 1) for (let panel = part * streams; panel < panels; panel++) vectorTimesPanel(x, w, size, bias, y, K, O, panel, format, scratch);
+}
+
+function vectorTimesPanel(x: usize, w: usize, size: usize, bias: usize, y: usize, K: i32, O: i32, panel: i32, format: i32, scratch: usize): void {
+  const left = min(8, O - (panel << 3)), whole = at(y, panel << 3);
+  const target = left === 8 ? whole : scratch, weights = w + <usize>panel * size;
+  if (format >= Format.Q8_0 && !fits)
+    return rowsTimesPanels(x, weights, bias ? at(bias, panel << 3) : 0, whole, K, 1, 1, left, format, scratch + 32 + preparedBytes(K));
+  if (bias) copyRow(at(bias, panel << 3), target, left);
+  if (format === Format.f32) tile1(x, weights, target, K, 0, bias !== 0);
+  else quantizedRow(format >= Format.Q8_0 ? scratch + 32 : x, weights, target, K, format, bias !== 0);
+  if (left < 8) copyRow(scratch, whole, left);
 }
 
 function rowsTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, rows: i32, panels: i32, width: i32, format: i32, scratch: usize): void {

@@ -5,6 +5,7 @@ import { refused } from './conformance-except.ts';
 import { createWasm, createWasmWith } from './device.ts';
 import { runOn } from './testing.ts';
 import { modelSizes, randomCase } from './testing-attention.ts';
+import { checkStoredWeights } from './testing-weights.ts';
 
 checkDevice('simd128, one thread', () => createWasmWith({ simd: 'simd128', threads: 1, guard: 128 }), {
   except: refused,
@@ -16,6 +17,11 @@ checkDevice(
   'default instructions, two threads',
   () => createWasmWith({ threads: 2, guard: 128, shuffle: true }),
   { except: refused },
+);
+
+checkStoredWeights('relaxed, one thread', () => createWasmWith({ simd: 'relaxed', threads: 1, guard: 256 }));
+checkStoredWeights('default instructions, two threads', () =>
+  createWasmWith({ threads: 2, guard: 256, shuffle: true }),
 );
 
 it('has threads in a page that is isolated from other origins', async () => {

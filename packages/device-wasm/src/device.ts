@@ -154,7 +154,7 @@ export class WasmDevice implements Device {
   run(call: OpCall): readonly DeviceBuffer[] {
     const { op, inputs, outputs } = call;
     this.#check(op.name);
-    for (const { buffer } of Object.values(inputs)) this.#held(buffer, op.name);
+    for (const name in inputs) this.#held(inputs[name]!.buffer, op.name);
     const runner = runners[op.name];
     if (!runner)
       throw new DeviceError(this.name, `cannot run ${op.name}`, this.supports(op), 'Choose another device.');

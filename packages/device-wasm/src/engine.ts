@@ -107,20 +107,16 @@ export class Engine {
     const worth = this.#pool?.awake ? WORTH_SHARING : WORTH_WAKING;
     const helpers = cost < worth ? 0 : Math.min(this.threads, tasks) - 1;
     const { i32 } = this.heap.views;
-    i32.set(
-      [
-        0,
-        0,
-        tasks,
-        kernel,
-        helpers,
-        this.#scratch.address,
-        this.#scratch.stride,
-        this.#shuffle ? strideFor(tasks) : 1,
-      ],
-      CONTROL / 4,
-    );
+    const at = CONTROL / 4;
+    i32[at] = 0;
+    i32[at + 2] = tasks;
+    i32[at + 3] = kernel;
+    i32[at + 4] = helpers;
+    i32[at + 5] = this.#scratch.address;
+    i32[at + 6] = this.#scratch.stride;
+    i32[at + 7] = this.#shuffle ? strideFor(tasks) : 1;
     for (let n = 0; n < args.length; n++) i32[ARGUMENTS / 4 + n] = args[n]!;
+    this.#kernels.deal();
     if (helpers === 0) this.#kernels.work(0);
     else this.#together();
   }

@@ -16,7 +16,7 @@ type Geometry = Omit<Panels, 'format'>;
 /** What the operations of the device are written with: addresses, new buffers, launches. */
 export class Kit {
   readonly engine: Engine;
-  readonly #temporary: number[] = [];
+  #temporary: number[] | undefined;
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -35,13 +35,14 @@ export class Kit {
   /** Memory that lasts until the end of the operation. */
   temporary(bytes: number): number {
     const address = this.engine.heap.allocate(bytes);
-    this.#temporary.push(address);
+    (this.#temporary ??= []).push(address);
     return address;
   }
 
   /** Frees what `temporary` gave. */
   end(): void {
-    for (const address of this.#temporary.splice(0)) this.engine.heap.free(address);
+    for (const address of this.#temporary ?? []) this.engine.heap.free(address);
+    this.#temporary = undefined;
   }
 
   /** Address of the elements of an argument, row by row; 0 for an absent one. */

@@ -8,6 +8,7 @@ export type Simd = 'simd128' | 'relaxed';
 export interface KernelExports {
   work(thread: number): void;
   help(thread: number): void;
+  deal(): void;
   open(): void;
   close(): number;
   settle(looks: number): number;

@@ -28,7 +28,8 @@ export function bindAxes<const S extends Spec>(
   spec: S,
 ): { readonly [Name in AxisName<NonNullable<S[keyof S]>[1]>]: number } {
   const sizes: Record<string, number> = {};
-  for (const entry of Object.values(spec)) {
+  for (const name in spec) {
+    const entry = spec[name];
     if (entry && !bindOne(sizes, entry[0].shape, parsed(entry[1]))) throw misfit(op, spec);
   }
   return sizes as never;
@@ -99,6 +100,13 @@ function misfit(op: string, spec: Spec): ShapeError {
 /** Names the axes of several tensors for an error, without checking them. */
 export function describeShapes(spec: Spec): readonly BoundShape[] {
   return namedAll(spec);
+}
+
+/** Whether two shapes are equal. */
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** Number of elements of a shape. */

@@ -70,7 +70,8 @@ export function run<Inputs extends OpInputs, Params extends object>(
 ): Tensor<string, DType>[] {
   const operands: Record<string, Operand> = {};
   let device: Device | undefined;
-  for (const [name, tensor] of Object.entries(inputs)) {
+  for (const name in inputs) {
+    const tensor = inputs[name];
     if (tensor === undefined) continue;
     if (!Tensor.isInstance(tensor))
       throw new TypeError(`${op.name}: ${name} must be a tensor, got ${typeof tensor}`);

@@ -1,5 +1,5 @@
 import { type OpCall, sizeOf } from '@headwise/tensor';
-import { type Format, Kernel, Tile } from '../../assembly/kernel-list.ts';
+import { Format, Kernel, Tile } from '../../assembly/kernel-list.ts';
 import type { WasmBuffer } from '../buffer.ts';
 import type { Kit, PackedWeight } from '../kit.ts';
 
@@ -92,7 +92,7 @@ export function headLinear(kit: Kit, { inputs, params, outputs }: OpCall): reado
 }
 
 /** Bytes of 32 numbers of a row as assembly/dequantize.ts prepares them. */
-const PREPARED = 528;
+const PREPARED = 144;
 
 /** Weights that one task of a matrix-vector product reads, at least and at most: 1 to 4 µs. */
 const VECTOR_TASK = [16 * 1024, 48 * 1024] as const;
@@ -100,10 +100,9 @@ const VECTOR_TASK = [16 * 1024, 48 * 1024] as const;
 function multiply(kit: Kit, product: Product): void {
   const { G, M, O, K, x, xStrides, w, bias, y, yStrides } = product;
   const panels = Math.ceil(O / 8);
-  const { rowsPerTask, panelsPerTask } =
-    M === 1 ? vectorTasks(kit, panels, K) : matrixTasks(kit, G, M, panels, K);
+  const { rowsPerTask, panelsPerTask, panelTasks } =
+    M === 1 ? vectorTasks(kit, w.format, O, K) : matrixTasks(kit, G, M, panels, K);
   const rowTasks = Math.ceil(M / rowsPerTask);
-  const panelTasks = Math.ceil(panels / panelsPerTask);
   const shape = [M, O, K, rowsPerTask, panelsPerTask, rowTasks, panelTasks];
   const args = [
     x,
@@ -114,7 +113,7 @@ function multiply(kit: Kit, product: Product): void {
     y,
     ...yStrides,
     ...shape,
-    w.format as Format,
+    w.format,
     depthOf(K),
   ];
   kit.launch({
@@ -127,10 +126,15 @@ function multiply(kit: Kit, product: Product): void {
   });
 }
 
-function vectorTasks(kit: Kit, panels: number, K: number) {
-  const [least, most] = VECTOR_TASK.map((weights) => Math.max(1, Math.floor(weights / 8 / Math.max(1, K))));
+/** As `vectorTask` of assembly/matrix.ts cuts it: panels, or panels of each stream. The order of a sum never changes. */
+function vectorTasks(kit: Kit, format: Format, O: number, K: number) {
+  const streams = format >= Format.Q8_0 ? 1 : format === Format.f32 ? 4 : 2;
+  const panels = streams === 1 ? Math.ceil(O / 8) : Math.floor(O / 8 / streams);
+  const weights = 8 * streams * Math.max(1, K);
+  const [least, most] = VECTOR_TASK.map((all) => Math.max(1, Math.floor(all / weights)));
   const fair = Math.ceil(panels / (8 * kit.engine.threads));
-  return { rowsPerTask: 1, panelsPerTask: Math.min(Math.max(fair, least!), most!) };
+  const panelsPerTask = Math.min(Math.max(fair, least!), most!);
+  return { rowsPerTask: 1, panelsPerTask, panelTasks: Math.max(1, Math.ceil(panels / panelsPerTask)) };
 }
 
 /** Blocks that keep a part of the panels in the second cache, and enough of them to share out evenly. */
@@ -141,7 +145,7 @@ function matrixTasks(kit: Kit, G: number, M: number, panels: number, K: number) 
   const cached = Math.max(1, Math.floor((384 * 1024) / (32 * depthOf(K))));
   const wanted = threads === 1 ? 1 : Math.ceil((threads * 6) / rowTasks);
   const panelsPerTask = Math.max(1, Math.min(cached, Math.ceil(panels / wanted)));
-  return { rowsPerTask, panelsPerTask };
+  return { rowsPerTask, panelsPerTask, panelTasks: Math.ceil(panels / panelsPerTask) };
 }
 
 /** Equal blocks of depth, a multiple of 32 so that the block formats are cut between blocks. */

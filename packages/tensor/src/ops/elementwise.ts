@@ -1,3 +1,4 @@
+import { sameShape } from '../axes.ts';
 import { ShapeError } from '../errors.ts';
 import { defineOp, run, type ShapedInput } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
@@ -55,7 +56,7 @@ export type GateKind = 'silu' | 'gelu' | 'gelu-tanh';
 export const gatedOp = defineOp<{ gate: Tensor; up: Tensor }, { kind: GateKind }>({
   name: 'gated',
   outputs({ gate, up }) {
-    if (gate.shape.join() !== up.shape.join()) {
+    if (!sameShape(gate.shape, up.shape)) {
       throw new ShapeError('gated', 'gate and up must have the same shape', [
         { name: 'gate', axes: [], shape: gate.shape },
         { name: 'up', axes: [], shape: up.shape },

@@ -1,0 +1,73 @@
+import { fromHalvesWith, halfConstant } from './format';
+import { Format } from './kernel-list';
+import { madd, splat } from './vector';
+
+/**
+ * One row of x times panels that lie `size` bytes apart. Streams that each go front to back through pages of their own
+ * are what prefetchers follow best, and each number of x is loaded once for all of them. The 8 sums of each panel lie
+ * `step` bytes after those of the last.
+ */
+
+/** y (+)= x · four panels of f32: eight sums keep both multiply-add units busy. */
+export function fourPanels(x0: usize, panel: usize, size: usize, y: usize, step: usize, K: i32): void {
+  let x = x0, p = panel, q = p + size, r = q + size, s = r + size;
+  const y1 = y + step, y2 = y1 + step, y3 = y2 + step;
+  let a = v128.load(y), b = v128.load(y, 16), c = v128.load(y1), d = v128.load(y1, 16);
+  let e = v128.load(y2), f = v128.load(y2, 16), g = v128.load(y3), h = v128.load(y3, 16);
+  for (const end = x + (<usize>K << 2); x < end; x += 4) {
+    const x0 = v128.load32_splat(x);
+    a = madd(x0, v128.load(p), a);
+    b = madd(x0, v128.load(p, 16), b);
+    c = madd(x0, v128.load(q), c);
+    d = madd(x0, v128.load(q, 16), d);
+    e = madd(x0, v128.load(r), e);
+    f = madd(x0, v128.load(r, 16), f);
+    g = madd(x0, v128.load(s), g);
+    h = madd(x0, v128.load(s, 16), h);
+    p += 32;
+    q += 32;
+    r += 32;
+    s += 32;
+  }
+  v128.store(y, a);
+  v128.store(y, b, 16);
+  v128.store(y1, c);
+  v128.store(y1, d, 16);
+  v128.store(y2, e);
+  v128.store(y2, f, 16);
+  v128.store(y3, g);
+  v128.store(y3, h, 16);
+}
+
+/** y (+)= x · two panels of f16 or bf16: widening needs the registers that more panels would take. */
+export function twoPanels(x: usize, panel: usize, size: usize, y: usize, step: usize, K: i32, format: i32): void {
+  if (format === Format.f16) sumTwo(x, panel, panel + size, y, y + step, K, true);
+  else sumTwo(x, panel, panel + size, y, y + step, K, false);
+}
+
+// @ts-ignore: decorator
+@inline function sumTwo(x0: usize, p0: usize, q0: usize, y: usize, y1: usize, K: i32, half: bool): void {
+  let x = x0, p = p0, q = q0;
+  const mask = halfConstant(0), scale = halfConstant(1);
+  let a = v128.load(y), b = v128.load(y, 16), c = v128.load(y1), d = v128.load(y1, 16);
+  for (const end = x + (<usize>K << 2); x < end; x += 4) {
+    const x0 = v128.load32_splat(x);
+    if (half) {
+      a = madd(x0, fromHalvesWith(v128.load16x4_s(p), mask, scale), a);
+      b = madd(x0, fromHalvesWith(v128.load16x4_s(p, 8), mask, scale), b);
+      c = madd(x0, fromHalvesWith(v128.load16x4_s(q), mask, scale), c);
+      d = madd(x0, fromHalvesWith(v128.load16x4_s(q, 8), mask, scale), d);
+    } else {
+      a = madd(x0, i32x4.shl(v128.load16x4_u(p), 16), a);
+      b = madd(x0, i32x4.shl(v128.load16x4_u(p, 8), 16), b);
+      c = madd(x0, i32x4.shl(v128.load16x4_u(q), 16), c);
+      d = madd(x0, i32x4.shl(v128.load16x4_u(q, 8), 16), d);
+    }
+    p += 16;
+    q += 16;
+  }
+  v128.store(y, a);
+  v128.store(y, b, 16);
+  v128.store(y1, c);
+  v128.store(y1, d, 16);
+}
