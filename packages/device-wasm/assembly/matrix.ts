@@ -3,7 +3,7 @@ import { panelBytes } from './format';
 import { at, int, ptr } from './job';
 import { Format, Tile } from './kernel-list';
 import { multiplyTile, ROWS, tile1 } from './micro';
-import { fourPanels, twoPanels } from './vector-panels';
+import { twoPanels, twoShortPanels } from './vector-panels';
 
 /**
  * y[g, m, o] = Σ_k x[g, m, k] · w[g, o, k] + bias[o], with w in panels.
@@ -47,8 +47,8 @@ export function forgetRow(): void {
 }
 
 /**
- * One row. In f32, f16 and bf16, where memory is the limit, a task takes some panels of each quarter (or half) of the
- * matrix, and the last one what is left beyond them; in the block formats, where arithmetic is, neighbouring panels.
+ * One row. In f32, f16 and bf16, where memory is the limit, a task takes some panels of each half of the matrix, and
+ * the last one what is left beyond them; in the block formats, where arithmetic is, neighbouring panels.
  */
 function vectorTask(task: i32, scratch: usize): void {
   const tasks = int(15), g = task / tasks, t = task % tasks;
@@ -63,18 +63,18 @@ function vectorTask(task: i32, scratch: usize): void {
     for (let panel = first; panel < min(panels, first + int(13)); panel++) vectorTimesPanel(x, w, size, bias, y, K, O, panel, format, scratch);
     return;
   }
-  const streams = format === Format.f32 ? 4 : 2, part = (O >> 3) / streams, jump = <usize>part * size;
+  const part = O >> 4, jump = <usize>part * size;
   for (let panel = first; panel < min(part, first + int(13)); panel++) {
-    for (let n = 0; n < streams; n++) {
+    for (let n = 0; n < 2; n++) {
       const o = (panel + n * part) << 3;
       if (bias) copyRow(at(bias, o), at(y, o), 8);
       else memory.fill(at(y, o), 0, 32);
     }
     const at0 = w + <usize>panel * size, to = at(y, panel << 3);
-    if (format === Format.f32) fourPanels(x, at0, jump, to, <usize>part << 5, K);
-    else twoPanels(x, at0, jump, to, <usize>part << 5, K, format);
+    if (format === Format.f32) twoPanels(x, at0, jump, to, <usize>part << 5, K);
+    else twoShortPanels(x, at0, jump, to, <usize>part << 5, K, format);
   }
-  if (t === tasks - 1) for (let panel = part * streams; panel < panels; panel++) vectorTimesPanel(x, w, size, bias, y, K, O, panel, format, scratch);
+  if (t === tasks - 1) for (let panel = part << 1; panel < panels; panel++) vectorTimesPanel(x, w, size, bias, y, K, O, panel, format, scratch);
 }
 
 function vectorTimesPanel(x: usize, w: usize, size: usize, bias: usize, y: usize, K: i32, O: i32, panel: i32, format: i32, scratch: usize): void {

@@ -8,39 +8,41 @@ import { madd, splat } from './vector';
  * `step` bytes after those of the last.
  */
 
-/** y (+)= x · four panels of f32: eight sums keep both multiply-add units busy. */
-export function fourPanels(x0: usize, panel: usize, size: usize, y: usize, step: usize, K: i32): void {
-  let x = x0, p = panel, q = p + size, r = q + size, s = r + size;
-  const y1 = y + step, y2 = y1 + step, y3 = y2 + step;
+/** y (+)= x · two panels of f32: two sums for each, so that no addition waits for the one before it. */
+export function twoPanels(x: usize, p: usize, size: usize, y: usize, step: usize, K: i32): void {
+  let q = p + size;
+  const y1 = y + step;
   let a = v128.load(y), b = v128.load(y, 16), c = v128.load(y1), d = v128.load(y1, 16);
-  let e = v128.load(y2), f = v128.load(y2, 16), g = v128.load(y3), h = v128.load(y3, 16);
-  for (const end = x + (<usize>K << 2); x < end; x += 4) {
+  let e = splat(0), f = e, g = e, h = e;
+  for (let k = K >> 1; k > 0; k--) {
+    const x0 = v128.load32_splat(x), x1 = v128.load32_splat(x, 4);
+    a = madd(x0, v128.load(p), a);
+    b = madd(x0, v128.load(p, 16), b);
+    c = madd(x0, v128.load(q), c);
+    d = madd(x0, v128.load(q, 16), d);
+    e = madd(x1, v128.load(p, 32), e);
+    f = madd(x1, v128.load(p, 48), f);
+    g = madd(x1, v128.load(q, 32), g);
+    h = madd(x1, v128.load(q, 48), h);
+    x += 8;
+    p += 64;
+    q += 64;
+  }
+  if (K & 1) {
     const x0 = v128.load32_splat(x);
     a = madd(x0, v128.load(p), a);
     b = madd(x0, v128.load(p, 16), b);
     c = madd(x0, v128.load(q), c);
     d = madd(x0, v128.load(q, 16), d);
-    e = madd(x0, v128.load(r), e);
-    f = madd(x0, v128.load(r, 16), f);
-    g = madd(x0, v128.load(s), g);
-    h = madd(x0, v128.load(s, 16), h);
-    p += 32;
-    q += 32;
-    r += 32;
-    s += 32;
   }
-  v128.store(y, a);
-  v128.store(y, b, 16);
-  v128.store(y1, c);
-  v128.store(y1, d, 16);
-  v128.store(y2, e);
-  v128.store(y2, f, 16);
-  v128.store(y3, g);
-  v128.store(y3, h, 16);
+  v128.store(y, f32x4.add(a, e));
+  v128.store(y, f32x4.add(b, f), 16);
+  v128.store(y1, f32x4.add(c, g));
+  v128.store(y1, f32x4.add(d, h), 16);
 }
 
 /** y (+)= x · two panels of f16 or bf16: widening needs the registers that more panels would take. */
-export function twoPanels(x: usize, panel: usize, size: usize, y: usize, step: usize, K: i32, format: i32): void {
+export function twoShortPanels(x: usize, panel: usize, size: usize, y: usize, step: usize, K: i32, format: i32): void {
   if (format === Format.f16) sumTwo(x, panel, panel + size, y, y + step, K, true);
   else sumTwo(x, panel, panel + size, y, y + step, K, false);
 }

@@ -128,7 +128,7 @@ function multiply(kit: Kit, product: Product): void {
 
 /** As `vectorTask` of assembly/matrix.ts cuts it: panels, or panels of each stream. The order of a sum never changes. */
 function vectorTasks(kit: Kit, format: Format, O: number, K: number) {
-  const streams = format >= Format.Q8_0 ? 1 : format === Format.f32 ? 4 : 2;
+  const streams = format >= Format.Q8_0 ? 1 : 2;
   const panels = streams === 1 ? Math.ceil(O / 8) : Math.floor(O / 8 / streams);
   const weights = 8 * streams * Math.max(1, K);
   const [least, most] = VECTOR_TASK.map((all) => Math.max(1, Math.floor(all / weights)));
