@@ -103,6 +103,8 @@ export class Kit {
    */
   weight(operand: Operand, geometry: Geometry, besides: readonly (Operand | undefined)[]): PackedWeight {
     const buffer = operand.buffer as WasmBuffer;
+    const alone = besides.every((other) => other?.buffer !== buffer);
+    if (alone && buffer.panels && same(buffer.panels, geometry)) return packed(buffer.address, buffer.panels);
     const wanted = { ...geometry, format: Format.f32 };
     const bytes = packedBytes(wanted);
     if (buffer.stored) {
@@ -110,12 +112,9 @@ export class Kit {
       this.pack(this.writtenOut(buffer), address, wanted);
       return packed(address, wanted);
     }
-    if (besides.some((other) => other?.buffer === buffer)) this.rows(operand);
-    const alone = buffer.constant && besides.every((other) => other?.buffer !== buffer);
-    const { panels } = buffer;
-    if (panels && same(panels, geometry)) return packed(buffer.address, panels);
-    if (panels) this.unpack(buffer);
-    if (!alone) {
+    if (!alone) this.rows(operand);
+    if (buffer.panels) this.unpack(buffer);
+    if (!buffer.constant || !alone) {
       const address = this.temporary(bytes);
       this.pack(buffer.address, address, wanted);
       return packed(address, wanted);

@@ -78,18 +78,19 @@ function commonArguments(
   const perBatch = (operand: typeof bias): number =>
     operand && operand.shape[0] !== 1 ? operand.shape[1]! : 0;
   const biasHeads = bias?.shape[1] ?? 1;
+  // biome-ignore format: in the order of assembly/attention.ts
   return [
-    ...[kit.rows(inputs.q), k.address, v.address, out, lse],
-    ...[B, Lq, H, D, Lk, Hkv, Dw, Dv, n],
-    ...[params.causal ? 1 : 0, bits(params.scale), params.offset],
-    ...[Math.min(params.before, UNBOUNDED), Math.min(params.after, UNBOUNDED), params.sinkTokens],
-    ...[bits(params.softcap), kit.rows(inputs.slopes)],
-    ...[kit.rows(bias), bias && bias.shape[0] !== 1 ? biasHeads * Lq * Lk : 0, biasHeads === 1 ? 0 : Lq * Lk],
+    kit.rows(inputs.q), k.address, v.address, out, lse,
+    B, Lq, H, D, Lk, Hkv, Dw, Dv, n,
+    params.causal ? 1 : 0, bits(params.scale), params.offset,
+    Math.min(params.before, UNBOUNDED), Math.min(params.after, UNBOUNDED), params.sinkTokens,
+    bits(params.softcap), kit.rows(inputs.slopes),
+    kit.rows(bias), bias && bias.shape[0] !== 1 ? biasHeads * Lq * Lk : 0, biasHeads === 1 ? 0 : Lq * Lk,
     kit.rows(inputs.sinks),
-    ...[kit.rows(queryPositions), perBatch(queryPositions)],
-    ...[kit.rows(keyPositions), perBatch(keyPositions)],
-    ...[kit.rows(keyUntil), perBatch(keyUntil)],
-    ...[k.format, v.format, k.bytes, v.bytes, k.odd || v.odd ? 1 : 0],
+    kit.rows(queryPositions), perBatch(queryPositions),
+    kit.rows(keyPositions), perBatch(keyPositions),
+    kit.rows(keyUntil), perBatch(keyUntil),
+    k.format, v.format, k.bytes, v.bytes, k.odd || v.odd ? 1 : 0,
   ];
 }
 

@@ -25,18 +25,22 @@ export function linear(kit: Kit, { inputs, params, outputs }: OpCall): readonly 
   const { transposed } = params as { transposed: boolean };
   const { x, weight, bias } = inputs as Required<typeof inputs>;
   const K = x!.shape.at(-1)!;
-  const M = sizeOf(x!.shape.slice(0, -1));
+  const M = K === 0 ? sizeOf(x!.shape.slice(0, -1)) : sizeOf(x!.shape) / K;
   const O = outputs[0]!.shape.at(-1)!;
   const w = kit.weight(weight!, { G: 1, O, I: K, transposed }, [x, bias]);
   const y = kit.output(outputs[0]!);
-  const rows = {
+  multiply(kit, {
+    G: 1,
+    M,
+    O,
+    K,
+    w,
     x: kit.rows(x),
     xStrides: [K, 0],
     bias: kit.rows(bias),
     y: y.address,
     yStrides: [O, 0],
-  } as const;
-  multiply(kit, { G: 1, M, O, K, w, ...rows });
+  });
   return [y];
 }
 
@@ -103,18 +107,11 @@ function multiply(kit: Kit, product: Product): void {
   const { rowsPerTask, panelsPerTask, panelTasks } =
     M === 1 ? vectorTasks(kit, w.format, O, K) : matrixTasks(kit, G, M, panels, K);
   const rowTasks = Math.ceil(M / rowsPerTask);
-  const shape = [M, O, K, rowsPerTask, panelsPerTask, rowTasks, panelTasks];
+  // every operation of a model passes here: without spread, an array literal is made at once in its full size
+  // biome-ignore format: one line as in assembly/matrix.ts
   const args = [
-    x,
-    ...xStrides,
-    w.address,
-    w.batchBytes,
-    bias,
-    y,
-    ...yStrides,
-    ...shape,
-    w.format,
-    depthOf(K),
+    x, xStrides[0], xStrides[1], w.address, w.batchBytes, bias, y, yStrides[0], yStrides[1],
+    M, O, K, rowsPerTask, panelsPerTask, rowTasks, panelTasks, w.format, depthOf(K),
   ];
   kit.launch({
     kernel: Kernel.matrix,

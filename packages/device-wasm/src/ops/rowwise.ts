@@ -28,10 +28,11 @@ function norm(kit: Kit, { inputs, params, outputs }: OpCall, centred: boolean): 
   const results = outputs.map((output) => kit.output(output));
   const [y, means, inverses] = results;
   const each = rowsPerTask(E);
+  // biome-ignore format: three lines, as in assembly/rowwise.ts
   const args = [
-    ...[kit.rows(x), kit.rows(inputs.weight), kit.rows(inputs.bias)],
-    ...[y!.address, means?.address ?? 0, inverses?.address ?? 0],
-    ...[rows, E, bits((params as { eps: number }).eps), centred ? 1 : 0, each],
+    kit.rows(x), kit.rows(inputs.weight), kit.rows(inputs.bias),
+    y!.address, means?.address ?? 0, inverses?.address ?? 0,
+    rows, E, bits((params as { eps: number }).eps), centred ? 1 : 0, each,
   ];
   kit.launch({ kernel: Kernel.norm, args, tasks: Math.ceil(rows / each), cost: rows * E });
   return results;
@@ -65,16 +66,11 @@ export function rotary(kit: Kit, { inputs, params, outputs }: OpCall): readonly 
   const [N, half] = inputs.cos!.shape as [number, number];
   const y = kit.output(outputs[0]!);
   const each = rowsPerTask(H * D);
+  // biome-ignore format: three lines, as in assembly/rowwise.ts
   const args = [
-    ...[
-      kit.rows(inputs.x),
-      kit.rows(inputs.cos),
-      kit.rows(inputs.sin),
-      kit.rows(inputs.positions),
-      y.address,
-    ],
-    ...[B * L, L, H, D, half, N],
-    ...[inputs.positions!.shape[0] === 1 ? 0 : L, layout === 'interleaved' ? 1 : 0, each],
+    kit.rows(inputs.x), kit.rows(inputs.cos), kit.rows(inputs.sin), kit.rows(inputs.positions), y.address,
+    B * L, L, H, D, half, N,
+    inputs.positions!.shape[0] === 1 ? 0 : L, layout === 'interleaved' ? 1 : 0, each,
   ];
   kit.launch({ kernel: Kernel.rotary, args, tasks: Math.ceil((B * L) / each), cost: B * L * H * D });
   return [y];

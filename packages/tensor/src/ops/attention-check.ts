@@ -24,12 +24,12 @@ export function checkAttention(
   const orOne = (size: number, axis: string): string => (size === 1 ? '1' : axis);
   bindAxes('attention', {
     ...qkv,
-    ...(bias && { bias: [bias, `${orOne(bias.shape[0]!, 'B')} ${orOne(bias.shape[1]!, 'H')} Lq Lk`] }),
-    ...(slopes && { slopes: [slopes, 'H'] }),
-    ...(sinks && { sinks: [sinks, 'H'] }),
-    ...(queryPositions && { queryPositions: [queryPositions, `${orOne(queryPositions.shape[0]!, 'B')} Lq`] }),
-    ...(keyPositions && { keyPositions: [keyPositions, `${orOne(keyPositions.shape[0]!, 'B')} Lk`] }),
-    ...(keyUntil && { keyUntil: [keyUntil, `${orOne(keyUntil.shape[0]!, 'B')} Lk`] }),
+    bias: bias && [bias, `${orOne(bias.shape[0]!, 'B')} ${orOne(bias.shape[1]!, 'H')} Lq Lk`],
+    slopes: slopes && [slopes, 'H'],
+    sinks: sinks && [sinks, 'H'],
+    queryPositions: queryPositions && [queryPositions, `${orOne(queryPositions.shape[0]!, 'B')} Lq`],
+    keyPositions: keyPositions && [keyPositions, `${orOne(keyPositions.shape[0]!, 'B')} Lk`],
+    keyUntil: keyUntil && [keyUntil, `${orOne(keyUntil.shape[0]!, 'B')} Lk`],
   });
   checkParams(params, Lk, v.shape[3]!);
 

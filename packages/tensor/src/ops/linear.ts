@@ -22,7 +22,7 @@ export const linearOp = defineOp<
     const { O } = bindAxes('linear', {
       x: [x, '... I'],
       weight: [weight, transposed ? 'I O' : 'O I'],
-      ...(bias && { bias: [bias, 'O'] }),
+      bias: bias ? ([bias, 'O'] as const) : undefined,
     });
     return [f32([...x.shape.slice(0, -1), O])];
   },

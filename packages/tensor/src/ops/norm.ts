@@ -17,7 +17,7 @@ import { f32, rowsOf } from './rows.ts';
 export const rmsNormOp = defineOp<{ x: Tensor; weight?: Tensor | undefined }, { eps: number }>({
   name: 'rmsNorm',
   outputs({ x, weight }) {
-    bindAxes('rmsNorm', { x: [x, '... E'], ...(weight && { weight: [weight, 'E'] }) });
+    bindAxes('rmsNorm', { x: [x, '... E'], weight: weight && [weight, 'E'] });
     return [f32(x.shape)];
   },
   reference({ x, weight }, { eps }) {
@@ -68,8 +68,8 @@ export const layerNormOp = defineOp<
   outputs({ x, weight, bias }, { statistics }) {
     bindAxes('layerNorm', {
       x: [x, '... E'],
-      ...(weight && { weight: [weight, 'E'] }),
-      ...(bias && { bias: [bias, 'E'] }),
+      weight: weight && [weight, 'E'],
+      bias: bias && [bias, 'E'],
     });
     const moments: OutputSpec = f32([...x.shape.slice(0, -1), 1]);
     return statistics ? [f32(x.shape), moments, moments] : [f32(x.shape)];
