@@ -39,7 +39,7 @@ const profile = {
 it('says which devices work here, software ones as such', async () => {
   const { probes } = await ask({ kind: 'probe' }, 'probed');
   const working = probes.filter(({ works }) => works).map(({ name }) => name);
-  expect(working).toEqual(expect.arrayContaining(['gpujs:webasm', 'gpujs:cpu']));
+  expect(working).toEqual(expect.arrayContaining(['gpujs:webasm', 'gpujs:cpu', 'wasm']));
   for (const { name, works, note, emulated } of probes) {
     expect(note).not.toBe('');
     if (works && /swiftshader|llvmpipe/i.test(note)) expect([name, emulated]).toEqual([name, true]);
@@ -63,7 +63,7 @@ it('runs the core of the suite in the page, on every device that works', async (
   for (const device of devices) {
     const rows = results.rows.filter((row) => row.device === device && row.suite === 'attention');
     expect(rows.map(({ status, engine }) => [status, engine])).toEqual(
-      rows.map(() => ['ok', device.slice('gpujs:'.length)]),
+      rows.map(() => ['ok', device === 'wasm' ? 'relaxed-simd' : device.slice('gpujs:'.length)]),
     );
     expect(rows.every(({ kv }) => kv!.allocatedBytes === kv!.formulaBytes + kv!.slotBytes)).toBe(true);
   }
