@@ -5,7 +5,10 @@ import { type ReportTable, reportTables } from '../report/tables.ts';
 import type { Results, Row } from '../results.ts';
 import { deviceLabel, distinct, isTimed, ratioToBaseline, rowLabel, rowsOf, subjectLabel } from '../views.ts';
 
-/** The terminal's tables: attention by device and phase, and the decoders. */
+/**
+ * The terminal's tables: attention by device and phase, the decoders, the work on every device; caches and the memory of
+ * real models where they were asked for alone. All of them are in the report.
+ */
 export function terminalTables(results: Results, width: number): string {
   const attention = rowsOf(results, { suite: 'attention' });
   const groups = distinct(attention, ({ device, phase, batch }) => `${device} ${phase} ${batch}`);
@@ -13,8 +16,14 @@ export function terminalTables(results: Results, width: number): string {
     const rows = attention.filter(({ device, phase, batch }) => `${device} ${phase} ${batch}` === key);
     return attentionTable(results, rows, width);
   });
-  const { model } = reportTables(results);
-  return [...tables, ...model.map((table) => draw(shortModel(table), width)), problems(results)]
+  const { model, work, cache, memory } = reportTables(results);
+  const alone = attention.length === 0 && model.length === 0 ? [...cache, ...memory] : [];
+  return [
+    ...tables,
+    ...model.map((table) => draw(shortModel(table), width)),
+    ...[...work, ...alone].map((table) => draw(broken(table), width)),
+    problems(results),
+  ]
     .filter((text) => text !== '')
     .join('\n\n');
 }
@@ -55,14 +64,20 @@ function cell(results: Results, row: Row): string {
 
 function shortModel({ title, head, rows }: ReportTable): ReportTable {
   const columns = [0, 1, 3, 5, 6];
-  const pick = (cells: readonly string[]): string[] =>
-    columns.map((column) => (cells[column] ?? '').replace(' · ', '\n').replace(/^([a-z ]+): .*/s, '$1'));
+  const pick = (cells: readonly string[]): string[] => columns.map((column) => short(cells[column] ?? ''));
   return {
     title: `decoder, ${title.charAt(0).toLowerCase()}${title.slice(1)}`,
     head: pick(head),
     rows: rows.map(pick),
   };
 }
+
+/** Each figure over its ratio, and no more than the name of a reason: both as in the other tables. */
+function broken({ title, head, rows }: ReportTable): ReportTable {
+  return { title, head, rows: rows.map((cells) => cells.map(short)) };
+}
+
+const short = (text: string): string => text.replace(' · ', '\n').replace(/^([a-z ]+): .*/s, '$1');
 
 /** Rows without a time, each reason once. */
 function problems(results: Results): string {

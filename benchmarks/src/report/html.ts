@@ -54,7 +54,7 @@ ${tables.equalShape.length > 0 ? section('Equal shape in numbers', tables.equalS
 ${tables.model.length > 0 ? section('The same decoder with each variant', tables.model.map(tableHtml).join('\n')) : ''}
 ${tables.memory.length > 0 ? section('Memory of real models', tables.memory.map(tableHtml).join('\n')) : ''}
 ${tables.cache.length > 0 ? section('Caches', tables.cache.map(tableHtml).join('\n')) : ''}
-${devices.length > 0 ? section('Devices and their limits', devices.map(figureHtml).join('\n')) : ''}
+${devices.length > 0 ? section('Devices and their limits', `${devices.map(figureHtml).join('\n')}${tables.work.map(tableHtml).join('\n')}`) : ''}
 ${validity.length > 0 ? section('Can these numbers be trusted?', validity.map(figureHtml).join('\n')) : ''}
 ${section('What ran', tables.environment.map(tableHtml).join('\n'))}
 ${section('Every row', tables.rows.map(folded).join('\n'))}

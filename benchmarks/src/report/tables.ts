@@ -37,6 +37,8 @@ export interface ReportTables {
   readonly model: readonly ReportTable[];
   readonly memory: readonly ReportTable[];
   readonly cache: readonly ReportTable[];
+  /** The same work on every device. */
+  readonly work: readonly ReportTable[];
   readonly rows: readonly ReportTable[];
 }
 
@@ -47,6 +49,7 @@ export function reportTables(results: Results): ReportTables {
     model: modelTables(results),
     memory: memoryTables(results),
     cache: cacheTables(results),
+    work: workTables(results),
     rows: rowTables(results),
   };
 }
@@ -279,6 +282,25 @@ function cacheTables(results: Results): ReportTable[] {
       ]),
     };
   });
+}
+
+function workTables(results: Results): ReportTable[] {
+  const rows = rowsOf(results, { suite: 'device' });
+  if (rows.length === 0) return [];
+  const devices = distinct(rows, ({ device }) => device);
+  const on = (device: string, subject?: string) =>
+    rows.find((row) => row.device === device && (subject === undefined || row.subject === subject));
+  return [
+    {
+      title: 'The same work on every device',
+      note: 'Median time, then the ratio to the device without one, with its 95 % interval.',
+      head: ['work', ...devices.map((device) => deviceLabel(on(device)!))],
+      rows: distinct(rows, ({ subject }) => subject).map((subject) => [
+        subject,
+        ...devices.map((device) => cell(results, on(device, subject))),
+      ]),
+    },
+  ];
 }
 
 /** Every row with its statistics, in the order of the run. */
