@@ -18,6 +18,7 @@ export interface ReportExtras {
 export function reportHtml(results: Results, charts: readonly Chart[], extras: ReportExtras = {}): string {
   const { main, validity, devices } = sorted(charts);
   const tables = reportTables(results);
+  const findings = findingsOf(results);
   const changes = extras.changes?.chart ? [extras.changes.chart] : [];
   return `<!doctype html>
 <html lang="en">
@@ -35,12 +36,16 @@ export function reportHtml(results: Results, charts: readonly Chart[], extras: R
 ${results.partial ? '<p class="note"><strong>Interrupted.</strong> What is here was measured in full; rows that were not reached say so.</p>' : ''}
 ${emulationNote(results)}
 </header>
-${section(
-  'Findings',
-  `<ol class="findings">${findingsOf(results)
-    .map((finding) => `<li>${escapeXml(finding)}</li>`)
-    .join('')}</ol><p class="muted">Each sentence is computed from the rows below.</p>`,
-)}
+${
+  findings.length > 0
+    ? section(
+        'Findings',
+        `<ol class="findings">${findings
+          .map((finding) => `<li>${escapeXml(finding)}</li>`)
+          .join('')}</ol><p class="muted">Each sentence is computed from the rows below.</p>`,
+      )
+    : ''
+}
 ${
   changes.length > 0 || extras.changes
     ? section(

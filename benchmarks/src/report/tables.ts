@@ -268,20 +268,28 @@ function cacheTables(results: Results): ReportTable[] {
       title: `Caches of ${holds} layers, on ${deviceLabel(own[0]!)}`,
       note: `One layer, ${own[0]!.batch} sequences; append adds one token, crop takes the last back and appends another, reorder swaps the sequences.`,
       head: ['cache', ...columns, 'bytes allocated'],
-      rows: distinct(own, ({ subject }) => subject).map((subject) => [
-        subject,
-        ...columns.map((column) =>
-          cell(
-            results,
-            own.find(
-              (row) => row.subject === subject && `${row.phase} at ${formatContext(row.context)}` === column,
-            ),
-          ),
+      rows: distinct(own, ({ subject }) => subject).map((subject) =>
+        cacheRow(
+          results,
+          own.filter((row) => row.subject === subject),
+          columns,
         ),
-        formatBytes(own.filter((row) => row.subject === subject).at(-1)?.kv?.allocatedBytes ?? 0),
-      ]),
+      ),
     };
   });
+}
+
+function cacheRow(results: Results, rows: readonly Row[], columns: readonly string[]): string[] {
+  const name = rows[0]!.subject;
+  // a cache that cannot be timed has one reason: once is enough
+  if (!rows.some(isTimed)) return [name, cell(results, rows[0]), ...columns.map(() => '')];
+  const cells = columns.map((column) =>
+    cell(
+      results,
+      rows.find(({ phase, context }) => `${phase} at ${formatContext(context)}` === column),
+    ),
+  );
+  return [name, ...cells, formatBytes(rows.at(-1)!.kv?.allocatedBytes ?? 0)];
 }
 
 function workTables(results: Results): ReportTable[] {
