@@ -49,6 +49,7 @@ describe('assertRan', () => {
     expect(assertRan(engine('gpujs:webasm', 'webasm'))).toBe('webasm');
     expect(assertRan(engine('reference', 'reference'))).toBe('reference');
     expect(assertRan(engine('wasm', 'simd128'))).toBe('simd128');
+    expect(() => assertRan(engine('wasm', 'cpu'))).toThrow('wasm was asked for, cpu ran');
   });
 
   it('refuses another engine, or none', () => {

@@ -1,7 +1,7 @@
 import { addNibbleDigits, prepareDigits } from './digits';
 import { fromHalves, fromHalvesWith, halfConstant, panelBytes } from './format';
 import { Format } from './kernel-list';
-import { madd, splat } from './vector';
+import { largestBits, madd, SMALLEST_UNIT, splat, wholeSum } from './vector';
 
 /** y[8] (+)= x · panel for one row x, dequantizing in registers; for the block formats x as `prepareFor` wrote it. */
 export function quantizedRow(x: usize, panel: usize, y: usize, K: i32, format: i32, add: bool): void {
@@ -34,8 +34,6 @@ function addShort(x: usize, panel: usize, y: usize, K: i32, half: bool): void {
  * ```
  */
 const PREPARED: usize = 144;
-/** 2^-80 */
-const SMALLEST: f32 = 8.271806125530277e-25;
 /** 1.5 · 2^23 */
 const MAGIC: f32 = 12582912;
 
@@ -55,15 +53,12 @@ export function prepareFor(format: i32, x: usize, K: i32, target: usize): bool {
  * written means nothing.
  */
 function prepareRow(x: usize, K: i32, target: usize): bool {
-  const sign = i32x4.splat(0x7fffffff), magic = splat(MAGIC), whole = i32x4.splat(reinterpret<i32>(MAGIC)), half = splat(32768);
+  const magic = splat(MAGIC), whole = i32x4.splat(reinterpret<i32>(MAGIC)), half = splat(32768);
   let fits = true;
   for (let k = 0; k < K; k += 32) {
-    // numbers without sign are ordered as their bits are, infinity and NaN above all
-    let top = v128.and(v128.load(x), sign);
-    for (let n: usize = 16; n < 128; n += 16) top = i32x4.max_s(top, v128.and(v128.load(x + n), sign));
-    const largest = greatest(top);
-    fits = fits && largest < 0x7f800000 && (largest === 0 || largest > reinterpret<i32>(SMALLEST));
-    const power = max<f32>(reinterpret<f32>(largest & 0x7f800000), SMALLEST);
+    const largest = largestBits(x);
+    fits = fits && largest < 0x7f800000 && (largest === 0 || largest > reinterpret<i32>(SMALLEST_UNIT));
+    const power = max<f32>(reinterpret<f32>(largest & 0x7f800000), SMALLEST_UNIT);
     const inverse = splat(8192 / power);
     let sumHigh = i32x4.splat(0), sumLow = sumHigh;
     for (let n: usize = 0; n < 128; n += 32) {
@@ -89,16 +84,6 @@ function prepareRow(x: usize, K: i32, target: usize): bool {
     target += PREPARED;
   }
   return fits;
-}
-
-// @ts-ignore: decorator
-@inline function greatest(v: v128): i32 {
-  const two = i32x4.max_s(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
-  return i32x4.extract_lane(i32x4.max_s(two, v128.shuffle<i32>(two, two, 1, 0, 3, 2)), 0);
-}
-
-function wholeSum(v: v128): i32 {
-  return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
 }
 
 /** A byte and a half byte of each 16 bits, and 32768; in memory because V8 builds a constant vector anew at each use. */

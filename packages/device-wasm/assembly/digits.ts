@@ -1,5 +1,5 @@
 import { fromHalvesWith, halfConstant } from './format';
-import { madd, splat } from './vector';
+import { largestBits, madd, SMALLEST_UNIT, splat, wholeSum } from './vector';
 
 /**
  * A row times weights of 4 bits, with relaxed SIMD: its dot product of bytes multiplies 16 numbers at once, if one side
@@ -12,8 +12,6 @@ import { madd, splat } from './vector';
  * 108     the power of 2, Σ x (f32)
  * ```
  */
-/** 2^-80 */
-const SMALLEST: f32 = 8.271806125530277e-25;
 /** 2^127, as bits */
 const HUGE: i32 = 0x7f000000;
 /** Half bytes, ones of 16 bits, and 65536; in memory because V8 builds a constant vector anew at each use. */
@@ -21,15 +19,12 @@ const MASKS: usize = memory.data<u32>([0x0f0f0f0f, 0x00010001, 0x47800000], 16);
 
 /** Writes `[K/32]` such blocks. @returns whether x can be written so, as `prepareRow`. */
 export function prepareDigits(x: usize, K: i32, target: usize): bool {
-  const sign = i32x4.splat(0x7fffffff);
   let fits = true;
   for (let k = 0; k < K; k += 32) {
-    let top = v128.and(v128.load(x), sign);
-    for (let n: usize = 16; n < 128; n += 16) top = i32x4.max_s(top, v128.and(v128.load(x + n), sign));
-    const largest = max(max(i32x4.extract_lane(top, 0), i32x4.extract_lane(top, 1)), max(i32x4.extract_lane(top, 2), i32x4.extract_lane(top, 3)));
-    fits = fits && largest < HUGE && (largest === 0 || largest > reinterpret<i32>(SMALLEST));
+    const largest = largestBits(x);
+    fits = fits && largest < HUGE && (largest === 0 || largest > reinterpret<i32>(SMALLEST_UNIT));
     // the highest digit ends at 127: above 127/128 of the next power it is that one
-    const power = max<f32>(reinterpret<f32>(reinterpret<i32>(reinterpret<f32>(largest) * 1.008) & 0x7f800000), SMALLEST);
+    const power = max<f32>(reinterpret<f32>(reinterpret<i32>(reinterpret<f32>(largest) * 1.008) & 0x7f800000), SMALLEST_UNIT);
     const inverse = splat(4194304 / power);
     let sum0 = i32x4.splat(0), sum1 = sum0, sum2 = sum0;
     for (let n: usize = 0; n < 4; n++) {
@@ -55,7 +50,7 @@ export function prepareDigits(x: usize, K: i32, target: usize): bool {
     store<i32>(target, offsets(sum2), 8);
     const unit = power / 4194304;
     store<f32>(target, unit, 12);
-    store<f32>(target, (<f32>total(sum0) * 65536 + <f32>((total(sum1) << 8) + total(sum2))) * unit, 16);
+    store<f32>(target, (<f32>wholeSum(sum0) * 65536 + <f32>((wholeSum(sum1) << 8) + wholeSum(sum2))) * unit, 16);
     target += 32;
   }
   return fits;
@@ -77,10 +72,6 @@ function offsets(sum: v128): i32 {
   const even = i32x4.extract_lane(sum, 0) + i32x4.extract_lane(sum, 2);
   const odd = i32x4.extract_lane(sum, 1) + i32x4.extract_lane(sum, 3);
   return ((-8 * even) & 0xffff) | ((-8 * odd) << 16);
-}
-
-function total(sum: v128): i32 {
-  return i32x4.extract_lane(sum, 0) + i32x4.extract_lane(sum, 1) + (i32x4.extract_lane(sum, 2) + i32x4.extract_lane(sum, 3));
 }
 
 /** Adds x · w of a panel: Q4_1 if `least`, which adds `m · Σ x`, else Q4_0. Sums of 16 bits hold a block of 32 numbers. */

@@ -102,6 +102,23 @@ export function weightAt(panel: usize, format: i32, k: i32, row: i32): f32 {
   return ((k >> 3) << 5) + (r << 2) + ((k & 1) << 1) + ((k >> 2) & 1);
 }
 
+/** The scale of a block from its smallest and its largest number and the one farthest from 0, as ggml chooses it. */
+// @ts-ignore: decorator
+@inline export function blockScale(format: i32, low: f32, high: f32, largest: f32): f32 {
+  if (format === Format.Q8_0) return abs(largest) / 127;
+  return format === Format.Q4_0 ? largest / -8 : (high - low) / 15;
+}
+
+/** The whole number that stands for x: with sign in Q8_0, 0 … 15 in Q4_0 and Q4_1. */
+// @ts-ignore: decorator
+@inline export function quantOf(format: i32, x: f32, inverse: f32, low: f32): i32 {
+  if (format === Format.Q8_0) {
+    const scaled = x * inverse;
+    return <i32>(scaled < 0 ? ceil(scaled - 0.5) : floor(scaled + 0.5));
+  }
+  return min(15, <i32>(format === Format.Q4_0 ? x * inverse + 8.5 : (x - low) * inverse + 0.5));
+}
+
 /**
  * Quantizes 32 numbers of one row into a block as ggml does (quantize_row_q8_0_ref, …_q4_0_ref, …_q4_1_ref).
  * `source` steps by `stride` bytes.
@@ -114,10 +131,7 @@ export function quantizeBlock(source: usize, stride: usize, block: usize, format
     high = max(high, x);
     if (abs(x) > abs(largest)) largest = x;
   }
-  let d: f32;
-  if (format === Format.Q8_0) d = abs(largest) / 127;
-  else if (format === Format.Q4_0) d = largest / -8;
-  else d = (high - low) / 15;
+  const d = blockScale(format, low, high, largest);
   const inverse: f32 = d !== 0 ? 1 / d : 0;
   const r = <usize>row;
   store<u16>(block + (r << 1), <u16>toHalf(d));
@@ -125,14 +139,11 @@ export function quantizeBlock(source: usize, stride: usize, block: usize, format
   const quants = block + (format === Format.Q4_1 ? 32 : 16);
   for (let k: usize = 0; k < 32; k++) {
     const x = load<f32>(source + k * stride);
-    if (format === Format.Q8_0) {
-      const scaled = x * inverse;
-      store<u8>(quants + byteAt(k, r), <u8>(<i32>(scaled < 0 ? ceil(scaled - 0.5) : floor(scaled + 0.5)) + 128));
-      continue;
+    const q = quantOf(format, x, inverse, low);
+    if (format === Format.Q8_0) store<u8>(quants + byteAt(k, r), <u8>(q + 128));
+    else {
+      const byte = quants + halfByteAt(k, r);
+      store<u8>(byte, k & 2 ? load<u8>(byte) | (<u8>q << 4) : <u8>q);
     }
-    const shifted = format === Format.Q4_0 ? x * inverse + 8.5 : (x - low) * inverse + 0.5;
-    const q = min(15, <i32>shifted);
-    const byte = quants + halfByteAt(k, r);
-    store<u8>(byte, k & 2 ? load<u8>(byte) | (<u8>q << 4) : <u8>q);
   }
 }

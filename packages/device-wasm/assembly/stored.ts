@@ -1,4 +1,4 @@
-import { fromHalf, fromHalves, toBrain, toHalf } from './format';
+import { blockScale, fromHalf, fromHalves, quantOf, toBrain, toHalf } from './format';
 import { at, int, ptr } from './job';
 import { Format } from './kernel-list';
 import { madd, splat } from './vector';
@@ -65,10 +65,7 @@ function storeBlock(source: usize, block: usize, count: i32, format: i32): bool 
     high = max(high, x);
     if (abs(x) > abs(largest)) largest = x;
   }
-  let d: f32;
-  if (format === Format.Q8_0) d = abs(largest) / 127;
-  else if (format === Format.Q4_0) d = largest / -8;
-  else d = (high - low) / 15;
+  const d = blockScale(format, low, high, largest);
   const offset: f32 = format === Format.Q4_1 ? low : 0;
   const scale = toHalf(d), minimum = toHalf(offset);
   memory.fill(block, 0, blockBytes(format));
@@ -82,14 +79,10 @@ function storeBlock(source: usize, block: usize, count: i32, format: i32): bool 
   const inverse: f32 = d !== 0 ? 1 / d : 0;
   for (let k = 0; k < count; k++) {
     const x = load<f32>(at(source, k));
-    if (format === Format.Q8_0) {
-      const scaled = x * inverse;
-      store<i8>(quants + <usize>k, <i8>(<i32>(scaled < 0 ? ceil(scaled - 0.5) : floor(scaled + 0.5))));
-      continue;
-    }
-    const shifted = format === Format.Q4_0 ? x * inverse + 8.5 : (x - offset) * inverse + 0.5;
-    const cell = quants + <usize>(k & 15);
-    store<u8>(cell, load<u8>(cell) | (<u8>min(15, <i32>shifted) << <u8>(k & 16 ? 4 : 0)));
+    const q = quantOf(format, x, inverse, offset);
+    const cell = quants + <usize>(format === Format.Q8_0 ? k : k & 15);
+    if (format === Format.Q8_0) store<i8>(cell, <i8>q);
+    else store<u8>(cell, load<u8>(cell) | (<u8>q << <u8>(k & 16 ? 4 : 0)));
   }
   return false;
 }

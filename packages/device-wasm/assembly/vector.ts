@@ -19,6 +19,25 @@
   );
 }
 
+/** The sum of four whole numbers. */
+// @ts-ignore: decorator
+@inline export function wholeSum(v: v128): i32 {
+  return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + (i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3));
+}
+
+/** 2^-80: a block of 32 numbers that are all smaller is not written as whole multiples of a unit. */
+export const SMALLEST_UNIT: f32 = 8.271806125530277e-25;
+
+/** The bits of the largest of 32 numbers, without its sign: ordered as the numbers are, infinity and NaN above all. */
+// @ts-ignore: decorator
+@inline export function largestBits(x: usize): i32 {
+  const sign = i32x4.splat(0x7fffffff);
+  let top = v128.and(v128.load(x), sign);
+  for (let n: usize = 16; n < 128; n += 16) top = i32x4.max_s(top, v128.and(v128.load(x + n), sign));
+  const two = i32x4.max_s(top, v128.shuffle<i32>(top, top, 2, 3, 0, 1));
+  return i32x4.extract_lane(i32x4.max_s(two, v128.shuffle<i32>(two, two, 1, 0, 3, 2)), 0);
+}
+
 /** NaN if any lane is. */
 // @ts-ignore: decorator
 @inline export function maxOf(v: v128): f32 {

@@ -125,8 +125,8 @@ export class WasmDevice implements Device {
     this.#check('write');
     const to = this.#held(target, 'write');
     checkWrite(this.name, target, offset, source, sourceOffset, length);
+    const kit = new Kit(this.#engine);
     if (to.stored || (!ArrayBuffer.isView(source) && this.#held(source, 'write').stored)) {
-      const kit = new Kit(this.#engine);
       try {
         writeRows(kit, to, offset, source as HostData | WasmBuffer, sourceOffset, length);
         return;
@@ -134,7 +134,6 @@ export class WasmDevice implements Device {
         kit.end();
       }
     }
-    const kit = new Kit(this.#engine);
     if (to.panels) kit.unpack(to);
     to.constant = false;
     const at = to.address / 4 + offset;
