@@ -94,7 +94,7 @@ async function measureFma({ device }: Engine): Promise<Limit> {
   const x = tensor(device, [0.1, 0.2, 0.3, 0.4], [4]);
   try {
     const flops = 2 * CHAINS * STEPS * THREADS;
-    return limitOf(await times(device, () => run(fmaOp, { x }, {})), flops);
+    return limitOf(await times(device, () => run(fmaOp, { x }, {}) as Tensor[]), flops);
   } finally {
     x.dispose();
   }
@@ -105,7 +105,7 @@ async function measureRead({ device }: Engine): Promise<Limit> {
   try {
     const limits: Limit[] = [];
     for (const form of ['blocked', 'strided'] as const)
-      limits.push(limitOf(await times(device, () => run(readOp, { x }, { form })), 4 * STREAMED));
+      limits.push(limitOf(await times(device, () => run(readOp, { x }, { form }) as Tensor[]), 4 * STREAMED));
     return limits.reduce((best, limit) => (limit.rate!.median > best.rate!.median ? limit : best));
   } finally {
     x.dispose();

@@ -164,9 +164,11 @@ it('takes shapes with no elements', async () => {
 it('refuses what it has no kernel for, with the reason', async () => {
   const device = await create();
   const custom = defineOp<{ x: never }, object>({ name: 'twice', outputs: () => [], reference: () => [] });
-  expect(device.supports(custom)).toEqual(['twice is not one of the operations this device has kernels for']);
+  expect(device.supports(custom, {}, {})).toEqual([
+    'twice is not one of the operations this device has kernels for',
+  ]);
   const modifiers = [{ kind: 'mask', source: 'function (b, h, q, k) { return 1; }' }] as const;
-  expect(device.supports(attentionOp, { modifiers })[0]).toContain('a mask modifier is user code');
+  expect(device.supports(attentionOp, {}, { modifiers })[0]).toContain('a mask modifier is user code');
   const q = seeded<'B Lq H D'>(device, [1, 2, 1, 4], 1);
   expect(() => attention({ q, k: q as never, v: q as never }, { modifiers })).toThrow('cannot run attention');
 });

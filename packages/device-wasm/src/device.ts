@@ -9,6 +9,7 @@ import {
   type Op,
   type OpCall,
   type RowFormat,
+  type ShapedInput,
 } from '@headwise/tensor';
 import { storedRows, WasmBuffer } from './buffer.ts';
 import { Engine, type EngineOptions } from './engine.ts';
@@ -156,7 +157,12 @@ export class WasmDevice implements Device {
     for (const name in inputs) this.#held(inputs[name]!.buffer, op.name);
     const runner = runners[op.name];
     if (!runner)
-      throw new DeviceError(this.name, `cannot run ${op.name}`, this.supports(op), 'Choose another device.');
+      throw new DeviceError(
+        this.name,
+        `cannot run ${op.name}`,
+        this.supports(op, inputs, call.params),
+        'Choose another device.',
+      );
     const kit = new Kit(this.#engine);
     try {
       const empty = outputs.every(({ shape }) => shape.includes(0));
@@ -168,7 +174,7 @@ export class WasmDevice implements Device {
     }
   }
 
-  supports(op: Op, params: object = {}): readonly string[] {
+  supports(op: Op, _inputs: Readonly<Record<string, ShapedInput>>, params: object): readonly string[] {
     if (op.name === 'attention') return attentionReasons(params);
     if (Object.hasOwn(runners, op.name)) return [];
     return [`${op.name} is not one of the operations this device has kernels for`];

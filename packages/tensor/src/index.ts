@@ -1,26 +1,41 @@
 export { type AxisName, bindAxes, describeShapes, type Shaped, sizeOf } from './axes.ts';
+export type {
+  Device,
+  DeviceBuffer,
+  DType,
+  HostArray,
+  HostData,
+  InputDType,
+  MemoryCounters,
+  Op,
+  OpCall,
+  Operand,
+  OpInputs,
+  OutputSpec,
+  ShapedInput,
+  TensorHandle,
+} from './contracts/device.ts';
+export { bytesOfRow, type RowFormat, rowFormats } from './contracts/format.ts';
 export {
   type BiasPositions,
   createPositions,
   type InputEncoding,
   type LengthDependence,
+  NOBODY,
   type NoEncoding,
   type PositionBias,
   type PositionEncoding,
   type Positions,
   type Rotation,
 } from './contracts/position.ts';
-export type { LayerSpec, LayerState, StateKind, StateView } from './contracts/state.ts';
-export type {
-  Device,
-  DeviceBuffer,
-  DType,
-  HostData,
-  MemoryCounters,
-  OpCall,
-  Operand,
-  OutputSpec,
-} from './device/device.ts';
+export {
+  type LayerSpec,
+  type LayerState,
+  type StateKind,
+  type StateView,
+  stateId,
+  type Tokens,
+} from './contracts/state.ts';
 export {
   createDevice,
   type DeviceOptions,
@@ -39,9 +54,9 @@ export type {
 } from './device/gpujs/plan.ts';
 export { checkWrite, MemoryLedger } from './device/memory.ts';
 export { createReference } from './device/reference.ts';
-export { bytesOfRow, type RowFormat, rowFormats, zerosIn } from './device/row-format.ts';
+export { zerosIn } from './device/row-format.ts';
 export { type BoundShape, DeviceError, ShapeError, ValueError } from './errors.ts';
-export { defineOp, type HostArray, type Op, type OpInputs, run, type ShapedInput } from './op.ts';
+export { defineOp, type Ran, reasonsAgainst, run, watch } from './op.ts';
 export {
   type AttentionExtra,
   type AttentionInputs,
@@ -72,11 +87,13 @@ export { checkIds, gather, gatherOp } from './ops/gather.ts';
 export { headLinear, headLinearOp } from './ops/head-linear.ts';
 export { linear, linearOp } from './ops/linear.ts';
 export { matmul, matmulOp } from './ops/matmul.ts';
+export { reshapeOp, storeRowsOp, type WriteParams, writeOp } from './ops/memory.ts';
 export { hostModifier, type Modifier } from './ops/modifier.ts';
 export { layerNorm, layerNormOp, rmsNorm, rmsNormOp } from './ops/norm.ts';
 export { argmax, argmaxOp, topK, topKOp } from './ops/rank.ts';
 export { type RotaryLayout, rotary, rotaryOp } from './ops/rotary.ts';
 export { concat, concatOp, slice, sliceOp } from './ops/slices.ts';
 export { logSoftmax, logSoftmaxOp, softmax, softmaxOp } from './ops/softmax.ts';
+export { storeRows } from './ops/store-rows.ts';
 export { keep, scope } from './scope.ts';
 export { type AnyAxes, Tensor, tensor, zeros } from './tensor.ts';

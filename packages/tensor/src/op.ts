@@ -1,53 +1,16 @@
-import type { Shaped } from './axes.ts';
-import type { Device, DType, Operand, OutputSpec } from './device/device.ts';
-import type { KernelPlan, PlanTarget } from './device/gpujs/plan.ts';
-import { DeviceError } from './errors.ts';
-import { Tensor } from './tensor.ts';
+import type {
+  Device,
+  Op,
+  Operand,
+  OpInputs,
+  OutputSpec,
+  ShapedInput,
+  TensorHandle,
+} from './contracts/device.ts';
+import { DeviceError, ValueError } from './errors.ts';
+import { scope } from './scope.ts';
 
-/** Tensor arguments by name; an optional one may be absent or `undefined`. */
-export type OpInputs = { readonly [name: string]: Tensor | Tensor<string, 'i32'> | undefined };
-
-/** A tensor argument as host numbers, for the reference. */
-export interface HostArray extends Shaped {
-  readonly data: Float64Array | Int32Array;
-}
-
-/** A tensor argument as shape and dtype, for checking. */
-export interface ShapedInput extends Shaped {
-  readonly dtype: DType;
-}
-
-/**
- * One operation: what it returns and what it means. Its float64 reference is the specification; a device
- * either knows the operation by its name or, for gpu.js, runs the plan that the operation brings along.
- */
-// biome-ignore lint/suspicious/noExplicitAny: an operation of any inputs and parameters; `run` keeps the exact types
-export interface Op<Inputs extends OpInputs = any, Params extends object = any> {
-  readonly name: string;
-  /**
-   * Shapes of the results from the shapes of the arguments.
-   * @throws {ShapeError} if the arguments disagree.
-   * @throws {ValueError} if a parameter is out of range.
-   */
-  readonly outputs: (
-    inputs: { readonly [K in keyof Inputs]: ShapedInput },
-    params: Params,
-  ) => readonly OutputSpec[];
-  /** Plain loops in float64, one array per result, in the order of `outputs`. Readable before fast. */
-  readonly reference: (
-    inputs: { readonly [K in keyof Inputs]: HostArray },
-    params: Params,
-  ) => readonly Float64Array[];
-  /** How gpu.js computes it. The operations of this package have theirs in `device/gpujs/`. */
-  readonly gpujs?: (
-    inputs: { readonly [K in keyof Inputs]: ShapedInput },
-    params: Params,
-    outputs: readonly OutputSpec[],
-    target: PlanTarget,
-  ) => KernelPlan;
-}
-
-/** Keeps the exact types of an operation; does nothing at run time. */
+/** Keeps the exact types of an operation; does nothing at run time. Never throws. */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineOp<const Inputs extends OpInputs, Params extends object>(
   op: Op<Inputs, Params>,
@@ -55,43 +18,121 @@ export function defineOp<const Inputs extends OpInputs, Params extends object>(
   return op;
 }
 
+/** One operation that has run: what a tape, a recording or a checker sees. */
+export interface Ran {
+  readonly op: Op;
+  readonly inputs: OpInputs;
+  readonly params: object;
+  /** The results; for an operation that stores, none. */
+  readonly results: readonly TensorHandle[];
+}
+
+const watchers: ((ran: Ran) => void)[] = [];
+
+/**
+ * Shows every operation that runs inside `work`, in order, those of a composition instead of the composed one: also
+ * each new shape over the same memory (`reshape`) and each store in place (`write`).
+ *
+ * @returns what `work` returns
+ * @throws what `work` or the watcher throws.
+ * @example
+ * const names: string[] = [];
+ * watch(({ op }) => names.push(op.name), () => softmax(linear(x, weight)));
+ */
+export function watch<Result>(watcher: (ran: Ran) => void, work: () => Result): Result {
+  watchers.push(watcher);
+  try {
+    return work();
+  } finally {
+    watchers.splice(watchers.lastIndexOf(watcher), 1);
+  }
+}
+
 /**
  * Runs an operation on the device of its tensors and returns at once; reading is what waits. Every operation of
  * every package passes through here, so this is the one place where a gradient tape attaches.
  *
  * @throws {ShapeError} if the shapes disagree.
- * @throws {ValueError} if a parameter is out of range.
+ * @throws {ValueError} if a parameter is out of range, or an argument is of another dtype than the operation takes.
  * @throws {DeviceError} if the tensors live on different devices, one is disposed, or the device cannot run it.
  */
 export function run<Inputs extends OpInputs, Params extends object>(
   op: Op<Inputs, Params>,
   inputs: Inputs,
   params: Params,
-): Tensor<string, DType>[] {
+): TensorHandle[] {
   const operands: Record<string, Operand> = {};
-  let device: Device | undefined;
+  let first: TensorHandle | undefined;
   for (const name in inputs) {
     const tensor = inputs[name];
     if (tensor === undefined) continue;
-    if (!Tensor.isInstance(tensor))
-      throw new TypeError(`${op.name}: ${name} must be a tensor, got ${typeof tensor}`);
-    device ??= tensor.device;
-    if (tensor.device !== device) {
-      throw new DeviceError(
-        device.name,
-        `${op.name} was given ${name} from another device, ${tensor.device.name}`,
-        [],
-        'Read it and make a tensor on this device.',
-      );
-    }
-    operands[name] = { shape: tensor.shape, dtype: tensor.dtype, buffer: tensor.use(op.name, name) };
+    operands[name] = operandOf(op, name, tensor, first?.device);
+    first ??= tensor;
   }
-  if (!device) throw new TypeError(`${op.name}: needs at least one tensor`);
-
+  if (!first) throw new TypeError(`${op.name}: needs at least one tensor`);
   const outputs = op.outputs(operands as never, params);
-  const reasons = device.supports(op, params);
-  if (reasons.length > 0)
+  const { device } = first;
+  const reasons = op.shares || op.inMemory ? [] : device.supports(op, operands, params);
+  if (reasons.length > 0) {
+    if (op.lower) return scope(() => [...op.lower!(inputs, params)]);
     throw new DeviceError(device.name, `cannot run ${op.name}`, reasons, 'Choose another device.');
-  const buffers = device.run({ op, inputs: operands, params, outputs });
-  return outputs.map((output, i) => new Tensor(device, buffers[i]!, output.shape));
+  }
+  const results = execute(op, inputs, operands, params, outputs, first);
+  for (const watcher of watchers) watcher({ op, inputs, params, results });
+  return results;
+}
+
+function execute(
+  op: Op,
+  inputs: OpInputs,
+  operands: Readonly<Record<string, Operand>>,
+  params: object,
+  outputs: readonly OutputSpec[],
+  first: TensorHandle,
+): TensorHandle[] {
+  if (op.shares !== undefined) return [inputs[op.shares]!.sharing(outputs[0]!.shape)];
+  if (op.inMemory) {
+    op.inMemory(first.device, operands, params);
+    return [];
+  }
+  const buffers = first.device.run({ op, inputs: operands, params, outputs });
+  return outputs.map((output, i) => first.over(buffers[i]!, output.shape));
+}
+
+/** A tensor argument, checked: it is one, of this device, alive, and of the dtype that the operation takes. */
+function operandOf(op: Op, name: string, tensor: TensorHandle, device: Device | undefined): Operand {
+  if (typeof tensor?.use !== 'function')
+    throw new TypeError(`${op.name}: ${name} must be a tensor, got ${typeof tensor}`);
+  if (device && tensor.device !== device) {
+    throw new DeviceError(
+      device.name,
+      `${op.name} was given ${name} from another device, ${tensor.device.name}`,
+      [],
+      'Read it and make a tensor on this device.',
+    );
+  }
+  const wanted = op.dtypes?.[name] ?? 'f32';
+  if (wanted !== 'any' && tensor.dtype !== wanted) {
+    const how = wanted === 'i32' ? 'an Int32Array' : 'a Float32Array or numbers';
+    throw new ValueError(
+      op.name,
+      name,
+      `must be of dtype ${wanted} (tensor() makes it from ${how})`,
+      tensor.dtype,
+    );
+  }
+  return { shape: tensor.shape, dtype: tensor.dtype, buffer: tensor.use(op.name, name) };
+}
+
+/**
+ * Why an operation cannot run on a device; empty when it can, by a kernel of the device or by its composition. Never
+ * throws.
+ */
+export function reasonsAgainst(
+  device: Device,
+  op: Op,
+  inputs: Readonly<Record<string, ShapedInput>>,
+  params: object,
+): readonly string[] {
+  return op.lower || op.shares !== undefined ? [] : device.supports(op, inputs, params);
 }

@@ -1,7 +1,7 @@
-import type { Tensor } from './tensor.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: a scope frees tensors of every dtype
-type AnyTensor = Tensor<any, any>;
+/** What a scope frees: a tensor, of which nothing else matters here. */
+interface AnyTensor {
+  dispose(): void;
+}
 
 const open: Set<AnyTensor>[] = [];
 

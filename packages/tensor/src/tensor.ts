@@ -1,6 +1,8 @@
 import { sizeOf } from './axes.ts';
-import type { Device, DeviceBuffer, DType, HostData } from './device/device.ts';
+import type { Device, DeviceBuffer, DType, HostData, TensorHandle } from './contracts/device.ts';
 import { DeviceError, ShapeError } from './errors.ts';
+import { run } from './op.ts';
+import { reshapeOp, writeOp } from './ops/memory.ts';
 import { track } from './scope.ts';
 
 const marker = Symbol.for('@headwise/tensor/Tensor');
@@ -21,7 +23,9 @@ interface Storage {
  * Operations return tensors at once; `await tensor.data()` is the only wait. Free one with `dispose()`, with
  * `using`, or let `scope()` free what it made. A tensor without axes in its type is accepted anywhere.
  */
-export class Tensor<Axes extends string = AnyAxes, T extends DType = 'f32'> implements Disposable {
+export class Tensor<Axes extends string = AnyAxes, T extends DType = 'f32'>
+  implements TensorHandle, Disposable
+{
   readonly [marker] = true;
   declare readonly axes: Axes;
   readonly device: Device;
@@ -69,33 +73,35 @@ export class Tensor<Axes extends string = AnyAxes, T extends DType = 'f32'> impl
     return (await this.device.read(this.use('data'), 0, this.size)) as HostData<T>;
   }
 
+  /** A tensor over another buffer of the same device, which it owns: for `run`. */
+  over(buffer: DeviceBuffer, shape: readonly number[]): Tensor<AnyAxes, DType> {
+    return new Tensor<AnyAxes, DType>(this.device, buffer, shape);
+  }
+
+  /** Another tensor over the same memory, which is freed with the last of the two: for `run`. */
+  sharing(shape: readonly number[]): Tensor<AnyAxes, T> {
+    return new Tensor<AnyAxes, T>(this.device, this.#storage.buffer, shape, this.#storage);
+  }
+
   /**
    * The same values under another shape; shares the memory, which is freed with the last of the two.
    * @throws {ShapeError} if the number of elements differs.
+   * @throws {DeviceError} if the tensor is disposed.
    */
   reshape<To extends string = AnyAxes>(shape: readonly number[]): Tensor<To, T> {
-    const buffer = this.use('reshape');
-    if (sizeOf(shape) !== this.size) {
-      throw new ShapeError(
-        'reshape',
-        `${this.size} elements do not fill [${shape.join(', ')}], which has ${sizeOf(shape)}`,
-        [{ name: 'tensor', axes: [], shape: this.shape }],
-      );
-    }
-    return new Tensor<To, T>(this.device, buffer, shape, this.#storage);
+    return run(reshapeOp, { x: this }, { shape })[0] as Tensor<To, T>;
   }
 
   /**
    * Overwrites elements in place, from element `offset` on; nothing else is touched. For caches.
-   * @throws {DeviceError} if the range does not fit.
+   * @throws {DeviceError} if the range does not fit, or a tensor is disposed.
    */
   write(offset: number, source: HostData<T> | Tensor<string, T>, sourceOffset = 0, length?: number): void {
-    const target = this.use('write');
-    const from = Tensor.isInstance(source)
-      ? source.use('write', 'source')
-      : (source as Float32Array | Int32Array);
-    const available = Tensor.isInstance(source) ? source.size : from.length;
-    this.device.write(target, offset, from, sourceOffset, length ?? available - sourceOffset);
+    const tensor = Tensor.isInstance(source) ? source : undefined;
+    const data = tensor ? undefined : (source as Float32Array | Int32Array);
+    const available = tensor ? tensor.size : data!.length;
+    const params = { offset, data, sourceOffset, length: length ?? available - sourceOffset };
+    run(writeOp, { target: this, source: tensor }, params);
   }
 
   /** Frees the memory when this is the last tensor over it. Calling it again does nothing. */

@@ -332,7 +332,7 @@ class QuantizedCache extends BaseCache {
 
 /** Refused here, because an append that finds out would have written half of its rows. */
 function checkSupport(device: Device): void {
-  const reasons = [...device.supports(packOp), ...device.supports(unpackOp)];
+  const reasons = [...device.supports(packOp, {}, {}), ...device.supports(unpackOp, {}, {})];
   if (reasons.length === 0) return;
   throw new DeviceError(
     device.name,

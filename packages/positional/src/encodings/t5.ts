@@ -76,7 +76,7 @@ export const t5 = /* @__PURE__ */ defineEncoding(
           );
         }
         const counted = !at.queryPositions && !at.keyPositions;
-        if (counted && device.supports(relativeBiasOp).length > 0)
+        if (counted && device.supports(relativeBiasOp, {}, {}).length > 0)
           return { bias: gathered(table, encoding.buckets(Lq, Lk, offset), [1, H, Lq, Lk]) };
         lookup ??= lookupOf(device, bucketOf, maxDistance);
         return { bias: relativeBias({ table, lookup, ...at }, { Lq, Lk, offset }) };

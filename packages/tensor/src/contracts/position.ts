@@ -1,25 +1,33 @@
-import type { Device } from '../device/device.ts';
 import { ValueError } from '../errors.ts';
 import { type Tensor, tensor } from '../tensor.ts';
+import type { Device } from './device.ts';
 
 /** Absolute positions of the tokens of one call: what encodings, masks and caches share. */
 export interface Positions {
-  /** `[B, L]`, or `[1, L]` for all b: whole numbers ≥ 0. */
+  /** `[B, L]`, or `[1, L]` for all b: whole numbers ≥ 0, and −1 for nobody (padding, a row that has ended). */
   readonly host: Int32Array;
   /** The same on the device. */
   readonly tensor: Tensor<'B L', 'i32'>;
   readonly shape: readonly [B: number, L: number];
   /** One more than the largest position: the length the sequence has now, for encodings that depend on it. */
   readonly end: number;
+  /** The same of each row, `[B | 1]`: encodings that depend on the length treat a row as if it were alone. */
+  readonly ends: readonly number[];
 }
 
 /** The largest position: every device carries whole numbers exactly up to here. */
 const LAST_POSITION = 2 ** 24;
 
+/** A token that stands nowhere. */
+export const NOBODY = -1;
+
 /**
- * Positions `start … start + L − 1` for every sequence, or any whole numbers ≥ 0 row by row.
+ * Positions `start … start + L − 1` for every sequence, or any whole numbers row by row, −1 for a token that is
+ * nobody. Rows of different lengths are filled up with −1 on the right.
  *
- * @throws {ValueError} for a position that is negative, fractional or beyond 2^24, and for rows of several lengths.
+ * @throws {ValueError} for a position that is fractional, below −1 or beyond 2^24.
+ * @example
+ * createPositions(device, [[0, 1, 2], [5]]).shape // [2, 3]; the second row is 5, −1, −1
  */
 export function createPositions(
   device: Device,
@@ -27,34 +35,31 @@ export function createPositions(
 ): Positions {
   if ('start' in source && (!Number.isInteger(source.L) || source.L < 0))
     throw new ValueError('positions', 'L', 'must be a whole number ≥ 0', source.L);
+  if ('start' in source) checkPosition(source.start, 'start', 0);
   const rows = 'start' in source ? [Array.from({ length: source.L }, (_, i) => source.start + i)] : source;
-  const L = rows[0]?.length ?? 0;
-  if (rows.some((row) => row.length !== L))
-    throw new ValueError(
-      'positions',
-      'rows',
-      'must all have the same length',
-      rows.map((row) => row.length),
-    );
-  const flat = rows.flat();
-  flat.forEach((position, i) => {
-    if (!Number.isInteger(position) || position < 0 || position > LAST_POSITION) {
-      throw new ValueError(
-        'positions',
-        `positions[${Math.floor(i / L)}][${i % L}]`,
-        `must be a whole number from 0 to ${LAST_POSITION}`,
-        position,
-      );
-    }
+  const L = rows.reduce((longest, row) => Math.max(longest, row.length), 0);
+  const host = new Int32Array(rows.length * L).fill(NOBODY);
+  rows.forEach((row, b) => {
+    row.forEach((position, i) => {
+      checkPosition(position, `positions[${b}][${i}]`, NOBODY);
+      host[b * L + i] = position;
+    });
   });
-  const host = Int32Array.from(flat);
   const shape = [rows.length, L] as const;
+  const ends = rows.map((row) => row.reduce((end, position) => Math.max(end, position + 1), 0));
   return {
     host,
     shape,
     tensor: tensor<'B L'>(device, host, shape),
-    end: host.reduce((max, position) => Math.max(max, position + 1), 0),
+    end: Math.max(0, ...ends),
+    ends,
   };
+}
+
+function checkPosition(position: number, argument: string, least: number): void {
+  if (Number.isInteger(position) && position >= least && position <= LAST_POSITION) return;
+  const rule = `must be a whole number from ${least} to ${LAST_POSITION}${least < 0 ? ' (−1 is nobody)' : ''}`;
+  throw new ValueError('positions', argument, rule, position);
 }
 
 /**
@@ -96,6 +101,11 @@ export interface Rotation {
   ): { readonly q: Tensor<'B L H D'>; readonly k: Tensor<'B L H D'> };
   /** One side alone; absent in a rotation that can only turn both. */
   turn?(x: Tensor<'B L H D'>, positions: Positions, side: 'q' | 'k'): Tensor<'B L H D'>;
+  /**
+   * Makes what positions up to `end` need now, so that no later call makes it: the tables then stay where they are,
+   * and steps differ in numbers only. Absent where nothing is made.
+   */
+  reserve?(device: Device, end: number, D: number): void;
 }
 
 /** Where the tokens stand, for a bias; what is left out is counted (`offset + i`, `j`). */

@@ -5,7 +5,7 @@ import type { Positions } from './position.ts';
 export type StateKind = 'full' | 'window' | 'latent' | 'recurrent' | 'shared';
 
 /**
- * What one layer keeps, from config alone: the estimator, the allocator and the benchmark all read this.
+ * What one part of a layer keeps, from config alone: the estimator, the allocator and the benchmark all read this.
  */
 export interface LayerSpec {
   readonly kind: StateKind;
@@ -17,24 +17,40 @@ export interface LayerSpec {
   readonly sinks?: number;
   /** State of constant size per sequence, by name: `{ S: [H, D, Dv], z: [H, D] }`. Empty but for `recurrent`. */
   readonly constant: Readonly<Record<string, readonly number[]>>;
-  /** For `shared`: the earlier layer whose state this one reads. */
-  readonly producer?: number;
+  /** For `shared`: the id of the earlier state that this one reads. */
+  readonly producer?: string;
 }
 
 /**
- * What attention reads of a layer's state: tensors that stay the cache's own (do not dispose them, valid until
- * the next append), and which of their slots count.
+ * The id of a state: the layer that keeps it, and the part of the layer, of which there may be several. Never throws.
+ *
+ * @example
+ * stateId(3, 'cross') // '3.cross'
+ */
+export function stateId(layer: number, part = 'self'): string {
+  return `${layer}.${part}`;
+}
+
+/**
+ * What attention reads of a state: tensors that stay the cache's own (do not dispose them, valid until the next
+ * append), and which of their slots count.
+ *
+ * The form of a view does not change from one step to the next of the same shape: what changes are numbers in
+ * tensors. Sequences that are equally long and stand in order need no positions; those of different lengths are
+ * given by `queryPositions` and `keyPositions`.
  */
 export interface StateView {
   /** By the names of the spec, `[B, capacity, ...row]`. */
   readonly rows: Readonly<Record<string, Tensor>>;
-  /** Slots in use. */
+  /** Slots in use, of the sequence that uses most. */
   readonly valid: number;
-  /** Position of the first token of the last append: the offset of its queries. */
+  /** Position of the first token of the last append: the offset of its queries, where all sequences are equally long. */
   readonly offset: number;
-  /** `[B | 1, capacity]` i32, −1 for an empty slot; absent when slot j holds position j. */
+  /** `offset` and `valid` on the device, `[2]` i32: in place of the two in a call of attention. */
+  readonly cursor?: Tensor<'2', 'i32'>;
+  /** `[B | 1, capacity]` i32, −1 for an empty slot; absent when slot j of every sequence holds position j. */
   readonly keyPositions?: Tensor<'B Lk', 'i32'>;
-  /** `[B | 1, Lq]` i32, when the cache re-indexes positions (sinks); absent: `offset + i`. */
+  /** `[B | 1, Lq]` i32, −1 for nobody; absent: `offset + i`. */
   readonly queryPositions?: Tensor<'B Lq', 'i32'>;
   /** The same with their host numbers, from a state that turns keys: where to turn the queries. */
   readonly turnQueriesAt?: Positions;
@@ -43,33 +59,52 @@ export interface StateView {
 }
 
 /**
- * The state of one layer, handed to the layer and handed back. Made by `@headwise/kv-cache` or by anyone who
- * fulfils this.
+ * How many tokens an append brings: L for every sequence, or those of each that stand somewhere (positions ≥ 0), in
+ * order, from the sequence's own length on.
+ */
+export type Tokens = number | Positions;
+
+/**
+ * What one part of a layer keeps between calls, handed to the layer and handed back. Made by `@headwise/kv-cache`,
+ * by `createThrough` (which keeps nothing), or by anyone who fulfils this.
+ *
+ * Every sequence has a length of its own. Whatever is refused leaves the state as it was.
  */
 export interface LayerState {
   readonly spec: LayerSpec;
-  /** Which layer of the model it belongs to. */
-  readonly layer: number;
+  /** Which state of the model it is: `stateId(layer, part)`, `"3.self"`. */
+  readonly id: string;
   /** Sequences. */
   readonly B: number;
-  /** Tokens seen so far. */
+  /** Tokens that the longest sequence has seen. */
   readonly length: number;
+  /** Tokens that each sequence has seen, `[B]`. */
+  readonly lengths: readonly number[];
   /**
    * The cache turns keys itself, at positions of its own (StreamingLLM): append them unturned, and turn the
    * queries at the view's `turnQueriesAt`. Absent for caches that keep what they are given.
    */
   readonly turnsKeys?: boolean;
   /**
+   * Throws what an append (or an advance) of these tokens would, and changes nothing: so that the layers of a model
+   * grow all or none.
+   * @throws {ValueError} if they do not fit.
+   */
+  check(tokens: Tokens): void;
+  /**
    * Adds `[B, L, ...row]` of each name and returns what the queries of these L tokens may read.
+   *
+   * @param at where each token stands: it continues its sequence, or is −1, which is nobody and leaves no trace.
+   * Default: L more tokens of every sequence.
    * @throws {ValueError} if it does not fit; the state is then as it was. A `shared` state refuses.
    */
-  append(rows: Readonly<Record<string, Tensor>>): StateView;
+  append(rows: Readonly<Record<string, Tensor>>, at?: Positions): StateView;
   /** What was returned by the last append (of the producer, for `shared`). */
   view(): StateView;
   /** For `recurrent`: the tensors `[B, ...constant]` by name. */
   constants(): Readonly<Record<string, Tensor>>;
-  /** For `recurrent`: takes over new tensors (and disposes the old) after `tokens` more tokens. */
-  advance(constants: Readonly<Record<string, Tensor>>, tokens: number): void;
+  /** For `recurrent`: takes over new tensors (and disposes the old) after these tokens more. */
+  advance(constants: Readonly<Record<string, Tensor>>, tokens: Tokens): void;
   /** Frees what it holds. */
   dispose(): void;
 }

@@ -1,5 +1,5 @@
+import type { Device } from '../contracts/device.ts';
 import { DeviceError } from '../errors.ts';
-import type { Device } from './device.ts';
 import type { GpujsMode } from './gpujs/plan.ts';
 import { createReference } from './reference.ts';
 

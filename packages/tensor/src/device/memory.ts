@@ -1,5 +1,5 @@
+import type { DeviceBuffer, MemoryCounters } from '../contracts/device.ts';
 import { DeviceError } from '../errors.ts';
-import type { DeviceBuffer, MemoryCounters } from './device.ts';
 
 const BYTES_PER_ELEMENT = 4;
 

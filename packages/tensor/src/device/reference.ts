@@ -1,6 +1,5 @@
+import type { Device, DeviceBuffer, DType, HostArray, MemoryCounters, OpCall } from '../contracts/device.ts';
 import { DeviceError } from '../errors.ts';
-import type { HostArray, Op } from '../op.ts';
-import type { Device, DeviceBuffer, DType, MemoryCounters, OpCall } from './device.ts';
 import { checkWrite, MemoryLedger } from './memory.ts';
 
 /** Values stay in float64 between operations, so a chain of operations is rounded once, when it is read. */
@@ -83,7 +82,7 @@ class ReferenceDevice implements Device {
     );
   }
 
-  supports(_op: Op): readonly string[] {
+  supports(): readonly string[] {
     return [];
   }
 

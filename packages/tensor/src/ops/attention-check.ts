@@ -1,7 +1,6 @@
 import { bindAxes, describeShapes } from '../axes.ts';
-import type { OutputSpec } from '../device/device.ts';
+import type { OutputSpec, ShapedInput } from '../contracts/device.ts';
 import { ShapeError, ValueError } from '../errors.ts';
-import type { ShapedInput } from '../op.ts';
 import type { AttentionExtra, AttentionInputs, AttentionParams } from './attention.ts';
 import { f32 } from './rows.ts';
 
@@ -10,7 +9,7 @@ export function checkAttention(
   inputs: { readonly [K in keyof AttentionInputs]: ShapedInput },
   params: AttentionParams,
 ): readonly OutputSpec[] {
-  const { q, k, v, bias, slopes, sinks, queryPositions, keyPositions, keyUntil } = inputs;
+  const { q, k, v, bias, slopes, sinks, queryPositions, keyPositions, keyUntil, cursor } = inputs;
   const qkv = { q: [q, 'B Lq H D'], k: [k, 'B Lk Hkv D'], v: [v, 'B Lk Hkv Dv'] } as const;
   const { B, H, Hkv, Lq, Lk } = bindAxes('attention', qkv);
   if (Hkv === 0 || H % Hkv !== 0) {
@@ -30,6 +29,7 @@ export function checkAttention(
     queryPositions: queryPositions && [queryPositions, `${orOne(queryPositions.shape[0]!, 'B')} Lq`],
     keyPositions: keyPositions && [keyPositions, `${orOne(keyPositions.shape[0]!, 'B')} Lk`],
     keyUntil: keyUntil && [keyUntil, `${orOne(keyUntil.shape[0]!, 'B')} Lk`],
+    cursor: cursor && [cursor, '2'],
   });
   checkParams(params, Lk, v.shape[3]!);
 
@@ -45,7 +45,7 @@ export function checkAttention(
 }
 
 function checkParams(params: AttentionParams, Lk: number, width: number): void {
-  const { scale, offset, before, after, sinkTokens, softcap, valid, Dv } = params;
+  const { scale, prefix, offset, before, after, sinkTokens, softcap, valid, Dv } = params;
   const must = (ok: boolean, argument: string, rule: string, got: unknown): void => {
     if (!ok) throw new ValueError('attention', argument, rule, got);
   };
@@ -63,6 +63,7 @@ function checkParams(params: AttentionParams, Lk: number, width: number): void {
       size,
     );
   }
+  must(count(prefix), 'prefix', 'must be a whole number ≥ 0 (0 for none)', prefix);
   must(count(sinkTokens), 'sinkTokens', 'must be a whole number ≥ 0', sinkTokens);
   must(
     Number.isFinite(softcap) && softcap >= 0,

@@ -1,4 +1,4 @@
-import type { HostArray } from '../op.ts';
+import type { HostArray } from '../contracts/device.ts';
 import type { AttentionExtra, AttentionInputs, AttentionParams } from './attention.ts';
 import { hostModifier } from './modifier.ts';
 
@@ -93,7 +93,8 @@ function rowScorer(
   };
 }
 
-function positionReader({ q, k, queryPositions, keyPositions }: Host, { offset }: AttentionParams) {
+function positionReader({ q, k, queryPositions, keyPositions, cursor }: Host, params: AttentionParams) {
+  const offset = cursor ? cursor.data[0]! : params.offset;
   const Lq = q.shape[1]!;
   const Lk = k.shape[1]!;
   return {
@@ -105,14 +106,15 @@ function positionReader({ q, k, queryPositions, keyPositions }: Host, { offset }
 }
 
 /** The one predicate for prefill, chunked prefill and decode. */
-function visibility({ k, keyUntil }: Host, params: AttentionParams) {
-  const { causal, before, after, sinkTokens, valid } = params;
+function visibility({ k, keyUntil, cursor }: Host, params: AttentionParams) {
+  const { causal, prefix, before, after, sinkTokens } = params;
+  const valid = cursor ? cursor.data[1]! : params.valid;
   const Lk = k.shape[1]!;
   const masks = params.modifiers.filter(({ kind }) => kind === 'mask').map(hostModifier);
   return (b: number, h: number, j: number, qPosition: number, kPosition: number): boolean => {
     const distance = qPosition - kPosition;
     if (j >= valid || kPosition < 0) return false;
-    if (causal && distance < 0) return false;
+    if (causal && distance < 0 && kPosition >= prefix) return false;
     if ((distance > before || distance < -after) && kPosition >= sinkTokens) return false;
     if (keyUntil && qPosition > keyUntil.data[(keyUntil.shape[0] === 1 ? 0 : b) * Lk + j]!) return false;
     return masks.every((mask) => mask(b, h, qPosition, kPosition) !== 0);

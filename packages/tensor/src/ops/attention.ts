@@ -1,4 +1,3 @@
-import type { DType } from '../device/device.ts';
 import { defineOp, run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkAttention } from './attention-check.ts';
@@ -25,6 +24,11 @@ export type AttentionInputs = {
   readonly keyPositions?: Tensor<'B Lk', 'i32'> | undefined;
   /** Last query position that sees each key, `[B | 1, Lk]` i32: segments that end, evicted tokens. */
   readonly keyUntil?: Tensor<'B Lk', 'i32'> | undefined;
+  /**
+   * `[2]` i32: the position of query 0 and the slots in use, in place of `offset` and `valid`, which stay at their
+   * defaults: numbers that change from step to step live in memory, so that the steps are the same call.
+   */
+  readonly cursor?: Tensor<'2', 'i32'> | undefined;
 };
 
 /** What a call can return beside the output, at the cost of materialising it. */
@@ -46,6 +50,8 @@ export interface AttentionParams {
   readonly scale: number;
   /** Query at position p sees keys at positions ≤ p. */
   readonly causal: boolean;
+  /** Keys at positions below this are seen whatever causality says (prefix-LM). */
+  readonly prefix: number;
   /** Position of query 0. */
   readonly offset: number;
   /** A key at distance `q − k` is seen when `−after ≤ q − k ≤ before`; Infinity for no bound. */
@@ -75,7 +81,7 @@ export interface AttentionParams {
  * y[b,i,h]   = Σ_j softmax_j(s, sink[h]) · v[b,j,⌊h·Hkv/H⌋]    [B, Lq, H, Dv]
  * ```
  *
- * Seen: `j < valid`, `p_j ≥ 0`, `p_j ≤ p_i` if causal, `p_i − p_j` inside the window or `p_j < sinkTokens`,
+ * Seen: `j < valid`, `p_j ≥ 0`, `p_j ≤ p_i` or `p_j < prefix` if causal, `p_i − p_j` inside the window or `p_j < sinkTokens`,
  * `p_i ≤ keyUntil[j]`, and every mask modifier says 1. A row that sees nothing is zero. What stands in a hidden
  * key or value, NaN and infinity included, changes nothing. NaN in a seen key or in a query gives NaN.
  *
@@ -83,6 +89,7 @@ export interface AttentionParams {
  */
 export const attentionOp = defineOp<AttentionInputs, AttentionParams>({
   name: 'attention',
+  dtypes: { queryPositions: 'i32', keyPositions: 'i32', keyUntil: 'i32', cursor: 'i32' },
   outputs: checkAttention,
   reference: referenceAttention,
 });
@@ -93,6 +100,8 @@ export interface AttentionOptions {
   readonly scale?: number | undefined;
   /** `true`, or the position of query 0 when the keys of earlier steps stand before it. Default no causal mask. */
   readonly causal?: boolean | { readonly offset: number } | undefined;
+  /** Keys at positions below this are seen by every query, however early. Default 0: none. */
+  readonly prefix?: number | undefined;
   /**
    * `[before, after]`: a key is seen when `−after ≤ q − k ≤ before`. Mistral's window of W tokens with the
    * query's own is `[W − 1, 0]`.
@@ -128,7 +137,7 @@ export function attentionWith<const Extra extends AttentionExtra>(
   options: AttentionOptions,
   extras: readonly Extra[],
 ): { readonly out: Tensor<'B Lq H Dv'> } & { readonly [Name in Extra]: Tensor } {
-  const [out, ...rest]: Tensor<string, DType>[] = run(attentionOp, inputs, resolve(inputs, options, extras));
+  const [out, ...rest] = run(attentionOp, inputs, resolve(inputs, options, extras));
   return { out, ...Object.fromEntries(extras.map((name, i) => [name, rest[i]])) } as never;
 }
 
@@ -141,6 +150,7 @@ function resolve(
   return {
     scale: options.scale ?? 1 / Math.sqrt(inputs.q.shape[3] ?? 1),
     causal: causal !== false,
+    prefix: options.prefix ?? 0,
     offset: typeof causal === 'object' ? causal.offset : 0,
     before: window[0],
     after: window[1],

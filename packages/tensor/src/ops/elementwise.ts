@@ -1,6 +1,7 @@
 import { sameShape } from '../axes.ts';
+import type { ShapedInput } from '../contracts/device.ts';
 import { ShapeError } from '../errors.ts';
-import { defineOp, run, type ShapedInput } from '../op.ts';
+import { defineOp, run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { f32 } from './rows.ts';
 

@@ -18,6 +18,7 @@ import { f32 } from './rows.ts';
  */
 export const gatherOp = defineOp<{ table: Tensor; ids: Tensor<string, 'i32'> }, Record<never, never>>({
   name: 'gather',
+  dtypes: { ids: 'i32' },
   outputs({ table, ids }) {
     const { E } = bindAxes('gather', { table: [table, 'V E'] });
     return [f32([...ids.shape, E])];

@@ -1,5 +1,5 @@
 import { bindAxes } from '../axes.ts';
-import type { OutputSpec } from '../device/device.ts';
+import type { OutputSpec } from '../contracts/device.ts';
 import { defineOp, run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { f32, rowsOf } from './rows.ts';

@@ -27,6 +27,7 @@ export const rotaryOp = defineOp<
   { layout: RotaryLayout }
 >({
   name: 'rotary',
+  dtypes: { positions: 'i32' },
   outputs({ x, cos, sin, positions }) {
     const one = positions.shape[0] === 1;
     const { D, half } = bindAxes('rotary', {

@@ -1,6 +1,5 @@
 import { bindAxes, sizeOf } from '../axes.ts';
-import type { OutputSpec } from '../device/device.ts';
-import type { ShapedInput } from '../op.ts';
+import type { OutputSpec, ShapedInput } from '../contracts/device.ts';
 
 /** One f32 result of a shape. */
 export function f32(shape: readonly number[]): OutputSpec {

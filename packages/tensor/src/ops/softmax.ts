@@ -1,4 +1,5 @@
-import { defineOp, type HostArray, run } from '../op.ts';
+import type { HostArray } from '../contracts/device.ts';
+import { defineOp, run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { f32, rowsOf } from './rows.ts';
 

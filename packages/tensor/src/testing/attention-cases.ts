@@ -1,4 +1,4 @@
-import type { Device } from '../device/device.ts';
+import type { Device } from '../contracts/device.ts';
 import {
   type AttentionExtra,
   type AttentionInputs,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Device } from '../device/device.ts';
+import type { Device } from '../contracts/device.ts';
 import { createReference } from '../device/reference.ts';
 import { scope } from '../scope.ts';
 import { assertClose } from './close.ts';

@@ -1,4 +1,4 @@
-import type { Device, DType } from '../device/device.ts';
+import type { Device, DType } from '../contracts/device.ts';
 import { run } from '../op.ts';
 import { add, geglu, gelu, multiply, relu, silu, swiglu } from '../ops/elementwise.ts';
 import { gather } from '../ops/gather.ts';
@@ -100,11 +100,13 @@ const rowwise: readonly OpCase[] = [1, 3, 63, 100, 1000].flatMap((E) => [
         layerNormOp,
         { x: seeded(d, [2, 5, E], 1), weight: seeded(d, [E], 2), bias: seeded(d, [E], 3) },
         { eps: 1e-5, statistics: true },
-      ),
+      ) as Tensor[],
     { atol: 1e-4 },
   ),
-  opCase('layerNorm', `width ${E}, no weight`, (d) =>
-    run(layerNormOp, { x: spread(d, [4, E], 1, 3) }, { eps: 0.1, statistics: false }),
+  opCase(
+    'layerNorm',
+    `width ${E}, no weight`,
+    (d) => run(layerNormOp, { x: spread(d, [4, E], 1, 3) }, { eps: 0.1, statistics: false }) as Tensor[],
   ),
   opCase('softmax', `width ${E}`, (d) => softmax(spread(d, [3, E], 1, 30)), { atol: 1e-6, rtol: 1e-4 }),
   opCase('logSoftmax', `width ${E}`, (d) => logSoftmax(spread(d, [1, E], 1, 30)), { atol: 1e-5 }),

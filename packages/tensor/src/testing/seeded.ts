@@ -1,5 +1,5 @@
 import { sizeOf } from '../axes.ts';
-import type { Device } from '../device/device.ts';
+import type { Device } from '../contracts/device.ts';
 import { type AnyAxes, type Tensor, tensor } from '../tensor.ts';
 
 /** Reproducible numbers in [−1, 1): the same on every platform (a 32-bit xorshift). */

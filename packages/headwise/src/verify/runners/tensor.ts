@@ -110,7 +110,7 @@ async function runLayerNorm({ inputs, attributes }: Parameters<Runner>[0], devic
     layerNormOp,
     { x: rows, weight: scale(inputs.W), bias: scale(inputs.B) },
     { eps: Number(attributes.epsilon ?? 1e-5), statistics: true },
-  );
+  ) as Tensor[];
   const moments = shape.map((size, i) => (i < axis ? size : 1));
   return {
     Y: await read(y!, shape),

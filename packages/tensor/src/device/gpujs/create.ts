@@ -1,5 +1,5 @@
+import type { Device } from '../../contracts/device.ts';
 import { DeviceError } from '../../errors.ts';
-import type { Device } from '../device.ts';
 import { GpujsDevice } from './device.ts';
 import type { Engine } from './engine.ts';
 import { GlEngine } from './gl-engine.ts';

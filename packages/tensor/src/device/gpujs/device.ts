@@ -1,6 +1,5 @@
+import type { Device, DeviceBuffer, DType, MemoryCounters, Op, OpCall } from '../../contracts/device.ts';
 import { DeviceError } from '../../errors.ts';
-import type { Op } from '../../op.ts';
-import type { Device, DeviceBuffer, DType, MemoryCounters, OpCall } from '../device.ts';
 import { checkWrite, MemoryLedger } from '../memory.ts';
 import { kernelFailed } from './compile.ts';
 import type { Engine, LaunchArgument, Store } from './engine.ts';

@@ -1,4 +1,4 @@
-import type { Op } from '../../op.ts';
+import type { Op } from '../../contracts/device.ts';
 import { attentionPlan } from './kernels/attention.kernel.ts';
 import { headLinearPlan, linearPlan, matmulPlan } from './kernels/contract.kernel.ts';
 import {

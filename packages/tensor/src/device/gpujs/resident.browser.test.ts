@@ -1,10 +1,10 @@
 import { afterEach, expect, it, vi } from 'vitest';
+import type { Device } from '../../contracts/device.ts';
 import { linear } from '../../ops/linear.ts';
 import { rmsNorm } from '../../ops/norm.ts';
 import { scope } from '../../scope.ts';
 import { zeros } from '../../tensor.ts';
 import { seeded } from '../../testing/seeded.ts';
-import type { Device } from '../device.ts';
 import { createDevice } from '../devices.ts';
 
 afterEach(() => {

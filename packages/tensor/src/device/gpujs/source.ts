@@ -1,5 +1,5 @@
 import type { Shaped } from '../../axes.ts';
-import type { OutputSpec } from '../device.ts';
+import type { OutputSpec } from '../../contracts/device.ts';
 import type { KernelPlan, PlanTarget } from './plan.ts';
 
 /** Makes the plan of one call of an operation. */

@@ -1,6 +1,6 @@
 import { sizeOf } from '../../../axes.ts';
+import type { OutputSpec } from '../../../contracts/device.ts';
 import type { AttentionParams } from '../../../ops/attention.ts';
-import type { OutputSpec } from '../../device.ts';
 import type { KernelPlan, PlanTarget } from '../plan.ts';
 import { extraName, extraSteps } from './attention-extras.kernel.ts';
 import { type AttentionShapes, chunksOf, layoutOf } from './attention-form.ts';

@@ -1,0 +1,194 @@
+import type { Shaped } from '../axes.ts';
+import type { KernelPlan, PlanTarget } from '../device/gpujs/plan.ts';
+import type { RowFormat } from './format.ts';
+
+/** `f32`: values. `i32`: ids and positions; exact up to 2^24 on every device (gpu.js carries them as floats). */
+export type DType = 'f32' | 'i32';
+
+/** The host array of a dtype. */
+export type HostData<T extends DType = DType> = T extends 'i32' ? Int32Array : Float32Array;
+
+/**
+ * Memory that a device owns. Opaque to everyone but its device: a gpu.js handle, an offset into a WASM heap, a
+ * Float64Array. A device whose handles arrive by promise hides that in here.
+ */
+export interface DeviceBuffer {
+  readonly dtype: DType;
+  /** Number of elements. */
+  readonly length: number;
+  /** What the device counts for it, where that is not 4 bytes an element. */
+  readonly bytes?: number;
+}
+
+/** A tensor as operations and devices see it; `Tensor` is the one there is. */
+export interface TensorHandle extends Shaped {
+  readonly device: Device;
+  readonly dtype: DType;
+  /** The buffer, for `op` to read as its argument `name`. @throws {DeviceError} if the tensor is disposed. */
+  use(op: string, name?: string): DeviceBuffer;
+  /** A tensor over another buffer of the same device, which it owns. */
+  over(buffer: DeviceBuffer, shape: readonly number[]): TensorHandle;
+  /** Another tensor over the same memory, which is freed with the last of the two. */
+  sharing(shape: readonly number[]): TensorHandle;
+  /** Copies the values to the host; resolves when everything the tensor depends on has been computed. */
+  data(): Promise<HostData>;
+  /** Frees the memory when this is the last tensor over it. */
+  dispose(): void;
+}
+
+/** Tensor arguments by name; an optional one may be absent or `undefined`. */
+export type OpInputs = { readonly [name: string]: TensorHandle | undefined };
+
+/** A tensor argument as host numbers, for the reference. */
+export interface HostArray extends Shaped {
+  readonly data: Float64Array | Int32Array;
+}
+
+/** A tensor argument as shape and dtype, for checking. */
+export interface ShapedInput extends Shaped {
+  readonly dtype: DType;
+  /** The numbers of an i32 argument, where the device has them on the host: what a plan may be made from. */
+  readonly known?: Int32Array | undefined;
+}
+
+/** One tensor argument of an operation, as the device sees it. */
+export interface Operand extends ShapedInput {
+  readonly buffer: DeviceBuffer;
+}
+
+/** Shape and dtype of one result of an operation. */
+export interface OutputSpec {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+/** Which numbers an argument holds; `any` for operations that move numbers and do not read them. */
+export type InputDType = DType | 'any';
+
+/**
+ * One operation: what it takes, what it returns and what it means. Its float64 reference is the specification. A
+ * device either knows the operation by its name, or runs what the operation brings along: a plan for gpu.js, or
+ * its composition from other operations.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: an operation of any inputs and parameters; `run` keeps the exact types
+export interface Op<Inputs extends OpInputs = any, Params extends object = any> {
+  readonly name: string;
+  /** The dtype of each argument that is not f32; `run` refuses another one by the argument's name. */
+  readonly dtypes?: { readonly [K in keyof Inputs]?: InputDType };
+  /**
+   * Shapes of the results from the shapes of the arguments.
+   * @throws {ShapeError} if the arguments disagree.
+   * @throws {ValueError} if a parameter is out of range.
+   */
+  readonly outputs: (
+    inputs: { readonly [K in keyof Inputs]: ShapedInput },
+    params: Params,
+  ) => readonly OutputSpec[];
+  /**
+   * Plain loops in float64, one array per result, in the order of `outputs`. Readable before fast. Of an operation
+   * that `stores`: the loops that change that argument's array.
+   */
+  readonly reference: (
+    inputs: { readonly [K in keyof Inputs]: HostArray },
+    params: Params,
+  ) => readonly Float64Array[];
+  /** How gpu.js computes it. The operations of this package have theirs in `device/gpujs/`. */
+  readonly gpujs?: (
+    inputs: { readonly [K in keyof Inputs]: ShapedInput },
+    params: Params,
+    outputs: readonly OutputSpec[],
+    target: PlanTarget,
+  ) => KernelPlan;
+  /**
+   * The same from other operations, in the order of `outputs`: what runs on a device that has no kernel of its own.
+   * Every operation it is made of is one that each device has.
+   */
+  readonly lower?: (inputs: Inputs, params: Params) => readonly TensorHandle[];
+  /** Computes nothing: its one result is this argument's memory under another shape. */
+  readonly shares?: keyof Inputs & string;
+  /** Changes this argument in place and returns nothing. */
+  readonly stores?: keyof Inputs & string;
+  /** Of an operation that stores: how a device's own `write` does it. */
+  readonly inMemory?: (
+    device: Device,
+    inputs: { readonly [K in keyof Inputs]: Operand },
+    params: Params,
+  ) => void;
+}
+
+/** One operation with its arguments, already validated. */
+export interface OpCall {
+  readonly op: Op;
+  /** By name; an optional input that was not given is absent. */
+  readonly inputs: Readonly<Record<string, Operand>>;
+  readonly params: object;
+  /** What the operation will return, in order. */
+  readonly outputs: readonly OutputSpec[];
+}
+
+/**
+ * What a device holds. Bytes are those of the declared dtype (4 an element), the same count on every device, and less
+ * for what is kept in fewer bits.
+ */
+export interface MemoryCounters {
+  readonly liveBytes: number;
+  readonly peakBytes: number;
+  readonly buffers: number;
+}
+
+/**
+ * Where operations run. Everything but `read` returns at once; the device keeps the order of calls, so that an
+ * operation sees every `write` before it and none after it.
+ */
+export interface Device {
+  /** As asked for: `reference`, `gpujs:webasm`, `wasm`. */
+  readonly name: string;
+  /** Arithmetic of the results: `f64` only for the oracle. */
+  readonly precision: 'f32' | 'f64';
+  /**
+   * The engine that executed the last operation, as the engine itself reports it (`webasm`, `webgpu`, …);
+   * `undefined` before the first. A device never falls back to another engine: it throws `DeviceError`.
+   */
+  readonly ran: string | undefined;
+  /** What stands behind the device: adapter, threads, versions, `emulated: "true"` for a GPU that is software. */
+  readonly details: Readonly<Record<string, string>>;
+
+  /** A buffer of zeros. */
+  allocate(length: number, dtype: DType): DeviceBuffer;
+  /**
+   * `rows · width` zeros of f32 whose rows are kept in fewer bits; `write` takes whole rows there. Absent where a device
+   * keeps 32 bits only; `zerosIn` calls it and says so.
+   */
+  allocateRows?(rows: number, width: number, format: RowFormat): DeviceBuffer;
+  /** A buffer with these values. The array may be changed by the caller afterwards. */
+  upload(data: Float32Array | Int32Array): DeviceBuffer;
+  /** Copies a buffer (or part of it) to the host. */
+  read(buffer: DeviceBuffer, start?: number, end?: number): Promise<Float32Array | Int32Array>;
+  /**
+   * Overwrites `length` elements of `target` from `offset` on, and touches nothing else: a cache appends one row
+   * without copying the rest. The source is host data or another buffer of this device, never `target` itself.
+   */
+  write(
+    target: DeviceBuffer,
+    offset: number,
+    source: Float32Array | Int32Array | DeviceBuffer,
+    sourceOffset?: number,
+    length?: number,
+  ): void;
+  /** Runs one operation into new buffers. When it fails, everything it had made is freed and nothing has changed. */
+  run(call: OpCall): readonly DeviceBuffer[];
+  /**
+   * Why the device has no kernel for an operation with these shapes and parameters; empty when it has. An operation
+   * that brings a composition (`lower`) runs all the same.
+   */
+  supports(op: Op, inputs: Readonly<Record<string, ShapedInput>>, params: object): readonly string[];
+  /** Gives a buffer back. Its tensor does this; a buffer is freed once. */
+  free(buffer: DeviceBuffer): void;
+  readonly memory: MemoryCounters;
+  /** Sets `peakBytes` to what is live now. */
+  resetPeak(): void;
+  /** Waits until everything asked for so far has been computed; for clocks. */
+  settled(): Promise<void>;
+  /** Frees everything. Every later call throws `DeviceError`. */
+  dispose(): void;
+}
