@@ -7,7 +7,7 @@ import {
 } from '../ops/attention.ts';
 import type { Modifier } from '../ops/modifier.ts';
 import { tensor } from '../tensor.ts';
-import type { OpCase } from './op-cases.ts';
+import type { OpCase } from './op-case.ts';
 import { seeded, seededValues } from './seeded.ts';
 
 interface Sizes {

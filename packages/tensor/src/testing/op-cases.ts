@@ -12,41 +12,12 @@ import { concat, slice } from '../ops/slices.ts';
 import { logSoftmax, softmax } from '../ops/softmax.ts';
 import { type Tensor, tensor } from '../tensor.ts';
 import { attentionCases } from './attention-cases.ts';
+import { type OpCase, opCase, spread } from './op-case.ts';
+import { primitiveCases } from './primitive-cases.ts';
 import { seeded, seededValues } from './seeded.ts';
-
-/** One call of one operation, to be compared with the reference. */
-export interface OpCase {
-  readonly op: string;
-  readonly name: string;
-  /** Makes the arguments on the device and calls the operation. */
-  readonly run: (device: Device) => readonly Tensor<string, DType>[];
-  /** |got − want| ≤ atol + rtol · |want|; default 1e-5 each. */
-  readonly atol?: number;
-  readonly rtol?: number;
-}
-
-function opCase(
-  op: string,
-  name: string,
-  work: (device: Device) => Tensor<string, DType> | readonly Tensor<string, DType>[],
-  tolerance: { readonly atol?: number; readonly rtol?: number } = {},
-): OpCase {
-  return { op, name, run: (device) => [work(device)].flat(), ...tolerance };
-}
 
 const ints = (length: number, below: number, seed: number): Int32Array =>
   Int32Array.from(seededValues(length, seed), (value) => Math.floor(((value + 1) / 2) * below));
-
-/** Values from −spread to spread. */
-const spread = (device: Device, shape: readonly number[], seed: number, by: number): Tensor =>
-  tensor(
-    device,
-    seededValues(
-      shape.reduce((size, axis) => size * axis, 1),
-      seed,
-    ).map((value) => value * by),
-    shape,
-  );
 
 const products: readonly OpCase[] = [
   ...(
@@ -214,5 +185,6 @@ export const opCases: readonly OpCase[] = [
   ...pointwise,
   ...saturation,
   ...moves,
+  ...primitiveCases,
   ...attentionCases,
 ];
