@@ -78,6 +78,8 @@ export function randomCase(seed: number, sizes: AttentionSizes = smallSizes(seed
     scale: 1 / Math.sqrt(D),
     causal,
     prefix: 0,
+    segment: 0,
+    anchors: false,
     offset,
     before: windowed ? randomInt(seed, 0, 40) : Infinity,
     after: windowed && chance(7, 2) ? randomInt(seed, 0, 20) : Infinity,
