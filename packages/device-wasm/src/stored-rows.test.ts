@@ -156,7 +156,16 @@ it.each(rowFormats)(
         const v = await stored(on, { shape: [1, Lk, H, D], data: seededValues(Lk * H * D, 3) }, format);
         const reference = createReference();
         const params = { ...randomCase(0).params, causal: true, offset: Lk - 1, before: Infinity };
-        const plain = { ...params, after: Infinity, sinkTokens: 0, softcap: 0, valid: Lk, Dv: D, extras: [] };
+        const plain = {
+          ...params,
+          prefix: 0,
+          after: Infinity,
+          sinkTokens: 0,
+          softcap: 0,
+          valid: Lk,
+          Dv: D,
+          extras: [],
+        };
         const q = tensor(on, query, [1, 1, H, D]);
         const [got] = run(attentionOp, { q, k: k.rows, v: v.rows } as never, plain);
         const [want] = run(
@@ -186,7 +195,15 @@ it.each(rowFormats)('a number that is not finite is not lost in %s', async (form
   const finite = [...rounded.data].flatMap((x, n) => (Number.isFinite(x) ? [n] : []));
   expect(finite).toEqual(expect.arrayContaining([0, 63, 3 * 64, 4 * 64 - 1]));
   const q = tensor(device, seededValues(64, 2), [1, 1, 1, 64]);
-  const params = { ...randomCase(0).params, causal: true, offset: 0, valid: 4, Dv: 64, extras: [] };
+  const params = {
+    ...randomCase(0).params,
+    causal: true,
+    prefix: 0,
+    offset: 0,
+    valid: 4,
+    Dv: 64,
+    extras: [],
+  };
   for (const [offset, whole] of [
     [0, true],
     [1, false],

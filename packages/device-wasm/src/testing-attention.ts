@@ -77,7 +77,7 @@ export function randomCase(seed: number, sizes: AttentionSizes = smallSizes(seed
   const params: AttentionParams = {
     scale: 1 / Math.sqrt(D),
     causal,
-    prefix: 0,
+    prefix: causal && chance(42, 3) ? randomInt(seed, 0, Lk + 2) : 0,
     offset,
     before: windowed ? randomInt(seed, 0, 40) : Infinity,
     after: windowed && chance(7, 2) ? randomInt(seed, 0, 20) : Infinity,

@@ -54,10 +54,9 @@ export function attentionReasons(params: Partial<AttentionParams>): readonly str
 function shapeOf({ inputs }: OpCall, params: AttentionParams): Shape {
   const [B, Lq, H, D] = inputs.q!.shape as [number, number, number, number];
   const [, Lk, Hkv, Dw] = inputs.v!.shape as [number, number, number, number];
-  const { causal, offset, valid, Dv, after } = params;
+  const { causal, prefix, offset, valid, Dv } = params;
   const inPlace = !inputs.queryPositions && !inputs.keyPositions;
-  const last = Math.max(0, offset + Lq + (causal ? 0 : Math.min(after, Lk)));
-  const n = inPlace && causal ? Math.min(valid, last) : valid;
+  const n = inPlace && causal ? Math.max(0, Math.min(valid, Math.max(offset + Lq, prefix))) : valid;
   return { B, Lq, H, D, Lk, Hkv, Dw, Dv, n };
 }
 
@@ -82,7 +81,7 @@ function commonArguments(
   return [
     kit.rows(inputs.q), k.address, v.address, out, lse,
     B, Lq, H, D, Lk, Hkv, Dw, Dv, n,
-    params.causal ? 1 : 0, bits(params.scale), params.offset,
+    params.causal ? 1 + Math.min(params.prefix, UNBOUNDED) : 0, bits(params.scale), params.offset,
     Math.min(params.before, UNBOUNDED), Math.min(params.after, UNBOUNDED), params.sinkTokens,
     bits(params.softcap), kit.rows(inputs.slopes),
     kit.rows(bias), bias && bias.shape[0] !== 1 ? biasHeads * Lq * Lk : 0, biasHeads === 1 ? 0 : Lq * Lk,
