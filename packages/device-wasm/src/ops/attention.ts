@@ -22,7 +22,7 @@ const FEW_QUERIES = 4;
 
 /** Fused softmax attention with every declared score part. */
 export function attention(kit: Kit, call: OpCall): readonly WasmBuffer[] {
-  const params = call.params as AttentionParams;
+  const params = atCursor(kit, call);
   const shape = shapeOf(call, params);
   const results = call.outputs.map((output) => kit.output(output));
   const extra = (name: AttentionExtra): number => results[1 + params.extras.indexOf(name)]?.address ?? 0;
@@ -41,6 +41,15 @@ export function attention(kit: Kit, call: OpCall): readonly WasmBuffer[] {
     kit.launch({ kernel: Kernel.scores, args, tasks, cost: tasks * Lk * D, scratch: widened(D) * 4 });
   }
   return results;
+}
+
+/** The parameters, `offset` and `valid` from the heap where they are an input. */
+function atCursor(kit: Kit, { inputs, params }: OpCall): AttentionParams {
+  const given = params as AttentionParams;
+  if (!inputs.cursor) return given;
+  const at = kit.rows(inputs.cursor) / 4;
+  const { i32 } = kit.engine.heap.views;
+  return { ...given, offset: i32[at]!, valid: Math.max(0, Math.min(i32[at + 1]!, inputs.k!.shape[1]!)) };
 }
 
 /** Why the device cannot run attention with these parameters. */

@@ -6,7 +6,7 @@ import {
   attentionWith,
 } from '../ops/attention.ts';
 import type { Modifier } from '../ops/modifier.ts';
-import { tensor } from '../tensor.ts';
+import { tensor, zeros } from '../tensor.ts';
 import type { OpCase } from './op-cases.ts';
 import { seeded, seededValues } from './seeded.ts';
 
@@ -187,6 +187,30 @@ const prefixes = [
   attentionCase('prefix, all extras', small, { causal: true, prefix: 4 }, undefined, everything),
 ];
 
+/** Offset and valid as an input: made, written over from the host, or from another buffer. */
+const cursor =
+  (offset: number, valid: number, how: 'host' | 'buffer' | 'part' = 'host'): Extend =>
+  (d) => {
+    const numbers = tensor<'2'>(d, Int32Array.of(offset, valid), [2]);
+    if (how === 'host') return { cursor: numbers };
+    const moved = zeros<'2', 'i32'>(d, [2], 'i32');
+    if (how === 'part') moved.write(1, Int32Array.of(3, valid), 1, 1);
+    moved.write(0, numbers, 0, how === 'part' ? 1 : 2);
+    return { cursor: moved };
+  };
+
+const cursors = [
+  ...(['host', 'buffer', 'part'] as const).map((how) =>
+    attentionCase(`cursor while decoding, ${how}`, decode, { causal: true }, cursor(32, 33, how)),
+  ),
+  attentionCase('cursor in a window', decode, { causal: true, window: [15, 0] }, cursor(70, 71)),
+  attentionCase('cursor in a chunk', { ...decode, Lq: 30 }, { causal: true, window: [9, 0] }, cursor(50, 80)),
+  attentionCase('cursor in many chunks', { ...square, B: 2 }, { causal: true, prefix: 3 }, cursor(1, 37)),
+  attentionCase('cursor beyond the keys', small, {}, cursor(2, 100), everything),
+  attentionCase('cursor before the keys', small, { causal: true }, cursor(-3, -1)),
+  attentionCase('cursor in place of other numbers', small, { causal: { offset: 1 }, valid: 2 }, cursor(3, 8)),
+];
+
 const features = [
   attentionCase('softcap', small, { softcap: 0.4 }),
   attentionCase(
@@ -318,6 +342,7 @@ export const attentionCases: readonly OpCase[] = [
   ...windows,
   ...windowsAhead,
   ...prefixes,
+  ...cursors,
   ...features,
   ...hiddenGarbage,
   seenInfinity,

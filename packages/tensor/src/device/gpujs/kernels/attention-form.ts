@@ -4,7 +4,7 @@ import type { Shapes } from '../source.ts';
 
 export type AttentionShapes = Shapes<
   'q' | 'k' | 'v',
-  'bias' | 'slopes' | 'sinks' | 'queryPositions' | 'keyPositions' | 'keyUntil'
+  'bias' | 'slopes' | 'sinks' | 'queryPositions' | 'keyPositions' | 'keyUntil' | 'cursor'
 >;
 
 /**
