@@ -9,6 +9,7 @@ import type {
   ShapedInput,
 } from '../../contracts/device.ts';
 import { DeviceError } from '../../errors.ts';
+import { slotRuns } from '../../ops/memory.ts';
 import { checkWrite, MemoryLedger } from '../memory.ts';
 import { kernelFailed } from './compile.ts';
 import type { Engine, LaunchArgument, Store } from './engine.ts';
@@ -23,7 +24,10 @@ interface GpujsBuffer extends DeviceBuffer {
 }
 
 /** Arguments whose numbers a plan is made from, by operation. */
-const numbersOf: Readonly<Record<string, string>> = { attention: 'cursor' };
+const numbersOf: Readonly<Record<string, string>> = { attention: 'cursor', storeRows: 'slots' };
+
+/** The operation that stores rows in place, which is no kernel but writes. */
+const STORE = 'storeRows';
 
 /** More array arguments than this, and a WebGPU kernel has more than its eight storage buffers. */
 const MOST_ARRAYS = 7;
@@ -113,13 +117,18 @@ export class GpujsDevice implements Device {
     const reasons = this.supports(op, inputs);
     if (reasons.length > 0)
       throw new DeviceError(this.name, `cannot run ${op.name}`, reasons, 'Choose another device.');
+    if (op.name === STORE) {
+      this.#storeRows(inputs);
+      return [];
+    }
     const plan = planOf(op)!(withNumbers(op, inputs), params, outputs, this.#engine.target);
     const results = this.#launch(plan, stores);
     return outputs.map((output, i) => this.#own(results[i]!, output.dtype));
   }
 
   supports(op: Op, inputs: Readonly<Record<string, ShapedInput>>): readonly string[] {
-    if (!planOf(op)) return [`the operation ${op.name} brings no gpu.js plan (its \`gpujs\`)`];
+    if (op.name !== STORE && !planOf(op))
+      return [`the operation ${op.name} brings no gpu.js plan (its \`gpujs\`)`];
     const name = numbersOf[op.name];
     const input = name === undefined ? undefined : inputs[name];
     if (!input || !('buffer' in input) || (input.buffer as GpujsBuffer).known) return [];
@@ -146,6 +155,21 @@ export class GpujsDevice implements Device {
     this.#ledger.clear();
     this.#engine.dispose();
     this.#onDispose();
+  }
+
+  #storeRows({ target, rows, slots }: OpCall['inputs']): void {
+    const [to, from] = [target!.buffer as GpujsBuffer, rows!.buffer as GpujsBuffer];
+    const B = target!.shape[0]!;
+    const S = target!.shape[1]!;
+    if (from.length === 0) return;
+    const width = from.length / (B * rows!.shape[1]!);
+    for (const run of slotRuns((slots!.buffer as GpujsBuffer).known!, 0, slots!.shape, B, S)) {
+      const at = run.to * width;
+      const start = run.from * width;
+      const length = run.count * width;
+      this.#engine.write(to.store, at, from.store, start, length);
+      follow(to, at, from, start, length);
+    }
   }
 
   /** Runs the steps of a plan; frees what is no result. */
