@@ -1,13 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { createPositions, createReference, type Modifier } from '@headwise/tensor';
+import { createPositions, createReference } from '@headwise/tensor';
 import { seeded } from '@headwise/tensor/testing';
 import { expect, expectTypeOf, it } from 'vitest';
 import { configure } from './configure.ts';
 import { type GoldenFile, goldenCases } from './conformance/golden.ts';
 import { plainStates } from './conformance/plain-states.ts';
-import { Probe } from './conformance/probe.ts';
 import type { AttentionVariant } from './contract.ts';
-import { parseModifier } from './modifiers/dialect.ts';
 import { type VariantName, type VariantOptions, variants } from './registry.ts';
 import { smallConfigurations } from './testing/configurations.ts';
 

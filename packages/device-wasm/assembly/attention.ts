@@ -8,7 +8,7 @@ import { splat, tanh } from './vector';
  * ```text
  * 0 q [B, Lq, H, D]   1 k [B, Lk, Hkv, D]   2 v [B, Lk, Hkv, Dw]   3 out [B, Lq, H, Dv]   4 lse [B, H, Lq] or 0
  * 5 B  6 Lq  7 H  8 D  9 Lk  10 Hkv  11 Dw  12 Dv  13 keys that may be seen, from the first
- * 14 causal  15 scale  16 offset  17 before  18 after  19 sinkTokens  20 softcap
+ * 14 causal: 0, or 1 + prefix  15 scale  16 offset  17 before  18 after  19 sinkTokens  20 softcap
  * 21 slopes or 0   22 bias or 0, 23 its floats from batch to batch, 24 from head to head   25 sinks or 0
  * 26 query positions or 0, 27 from batch to batch   28, 29 the same of keys   30, 31 the same of keyUntil
  * 32 format of keys   33 of values   34 bytes of one key of one head   35 of one value   36 some of them are not finite
@@ -64,6 +64,12 @@ export function writeOut(first: usize, stride: usize, tile: usize, width: i32, s
   return num(20) > 0 || ptr(21) !== 0 || ptr(22) !== 0;
 }
 
+/** Last position that causality lets a query see. */
+// @ts-ignore: decorator
+@inline export function lastSeen(q: i32): i32 {
+  return int(14) ? max(q, int(14) - 2) : i32.MAX_VALUE;
+}
+
 /** How a tile of keys is seen by some queries. */
 export const HIDDEN: i32 = 0;
 export const PARTLY: i32 = 1;
@@ -74,11 +80,11 @@ export const WHOLLY: i32 = 2;
  * do not exist (an empty slot, a number beyond the last key).
  */
 export function visibility(qLow: i32, qHigh: i32, kLow: i32, kHigh: i32, holes: bool): i32 {
-  const causal = int(14) !== 0, before = int(17), after = int(18), sinkTokens = int(19);
-  if (kLow > kHigh || (causal && kLow > qHigh)) return HIDDEN;
+  const before = int(17), after = int(18), sinkTokens = int(19);
+  if (kLow > kHigh || kLow > lastSeen(qHigh)) return HIDDEN;
   if (kLow >= sinkTokens && (qLow - kHigh > before || kLow - qHigh > after)) return HIDDEN;
   const inWindow = (qHigh - kLow <= before && kHigh - qLow <= after) || kHigh < sinkTokens;
-  if (holes || ptr(30) || ptr(22) || (causal && kHigh > qLow) || !inWindow) return PARTLY;
+  if (holes || ptr(30) || ptr(22) || kHigh > lastSeen(qLow) || !inWindow) return PARTLY;
   return WHOLLY;
 }
 
@@ -140,7 +146,7 @@ function biasOf(from: usize, left: i32): v128 {
 @inline function hidden(distance: v128, k: v128, q: v128, until: usize, l: i32): v128 {
   const zero = i32x4.splat(0);
   let mask = i32x4.lt_s(k, zero);
-  if (int(14)) mask = v128.or(mask, i32x4.lt_s(distance, zero));
+  if (int(14)) mask = v128.or(mask, i32x4.gt_s(k, i32x4.max_s(q, i32x4.splat(int(14) - 2))));
   const outside = v128.or(i32x4.gt_s(distance, i32x4.splat(int(17))), i32x4.lt_s(distance, i32x4.splat(-int(18))));
   mask = v128.or(mask, v128.and(outside, i32x4.ge_s(k, i32x4.splat(int(19)))));
   if (ptr(30)) mask = v128.or(mask, i32x4.gt_s(q, v128.load(at(until, l))));

@@ -165,7 +165,7 @@ export class WasmDevice implements Device {
       );
     const kit = new Kit(this.#engine);
     try {
-      const empty = outputs.every(({ shape }) => shape.includes(0));
+      const empty = outputs.length > 0 && outputs.every(({ shape }) => shape.includes(0));
       const results = empty ? outputs.map((output) => kit.output(output)) : runner(kit, call);
       this.#ran = this.#engine.simd === 'relaxed' ? 'relaxed-simd' : 'simd128';
       return results.map((buffer) => this.own(buffer));

@@ -17,6 +17,7 @@ type Geometry = Omit<Panels, 'format'>;
 export class Kit {
   readonly engine: Engine;
   #temporary: number[] | undefined;
+  #flag: number | undefined;
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -75,10 +76,15 @@ export class Kit {
     });
   }
 
+  /** A word for kernels that report something, of this operation. */
+  flag(): number {
+    return (this.#flag ??= this.temporary(4));
+  }
+
   /** Rounds rows of f32 at `source` into stored rows from `first` on. */
   storeRows(source: number, buffer: WasmBuffer, first: number, rows: number): void {
     const { width, format, bytes } = buffer.stored!;
-    const flag = this.temporary(4);
+    const flag = this.flag();
     this.engine.heap.views.i32[flag / 4] = 0;
     const each = rowsOfTask(width);
     this.launch({

@@ -89,7 +89,14 @@ export { checkIds, gather, gatherOp } from './ops/gather.ts';
 export { headLinear, headLinearOp } from './ops/head-linear.ts';
 export { linear, linearOp } from './ops/linear.ts';
 export { matmul, matmulOp } from './ops/matmul.ts';
-export { reshapeOp, storeRowsOp, type WriteParams, writeOp } from './ops/memory.ts';
+export {
+  reshapeOp,
+  type SlotRun,
+  slotRuns,
+  storeRowsOp,
+  type WriteParams,
+  writeOp,
+} from './ops/memory.ts';
 export { hostModifier, type Modifier } from './ops/modifier.ts';
 export { layerNorm, layerNormOp, rmsNorm, rmsNormOp } from './ops/norm.ts';
 export { permute, permuteOp } from './ops/permute.ts';

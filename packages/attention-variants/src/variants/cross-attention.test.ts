@@ -1,4 +1,4 @@
-import { createPositions, createReference, tensor } from '@headwise/tensor';
+import { createPositions, createReference } from '@headwise/tensor';
 import { seeded } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
 import golden from '../../golden/cross-attention.json' with { type: 'json' };

@@ -1,6 +1,7 @@
 import type { OpCall } from '@headwise/tensor';
 import type { WasmBuffer } from '../buffer.ts';
 import type { Kit } from '../kit.ts';
+import { storeRows } from '../stored-rows.ts';
 import { attention } from './attention.ts';
 import { concat, gather, slice } from './copies.ts';
 import { add, gated, gelu, multiply, relu, silu } from './elementwise.ts';
@@ -32,6 +33,7 @@ export const runners: Readonly<Record<string, Runner>> = {
   silu,
   slice,
   softmax,
+  storeRows,
   topK,
   unary,
   binary,

@@ -7,6 +7,7 @@ import { gather } from '../ops/gather.ts';
 import { linear } from '../ops/linear.ts';
 import { rmsNorm } from '../ops/norm.ts';
 import { argmax } from '../ops/rank.ts';
+import { storeRows } from '../ops/store-rows.ts';
 import { scope } from '../scope.ts';
 import { type Tensor, tensor, zeros } from '../tensor.ts';
 import { assertClose } from './close.ts';
@@ -230,6 +231,22 @@ const failures: readonly DeviceLaw[] = [
   }),
 ];
 
+const stores: readonly DeviceLaw[] = [
+  law('stores no rows that it refuses, and changes nothing', async (device) => {
+    using target = tensor(device, counting(12), [1, 4, 3]);
+    using two = seeded(device, [1, 2, 3], 1);
+    using slots = tensor(device, Int32Array.of(0, 1), [1, 2]);
+    using floats = tensor(device, [0, 1], [1, 2]);
+    using ids = tensor(device, new Int32Array(6), [1, 2, 3]);
+    using all = tensor(device, Int32Array.of(0, 1, 2, 3), [1, 4]);
+    expect(() => storeRows(target, two, floats as never)).toThrow(/storeRows: slots must be of dtype i32/);
+    expect(() => storeRows(target, ids as never, slots)).toThrow(/storeRows: rows must be of dtype f32/);
+    expect(() => storeRows(target, two, all)).toThrow(/rows must be \[B, L, ...row\] of a target/);
+    expect(() => storeRows(target, target, all)).toThrow(/target and rows share their memory/);
+    expect(await target.data()).toEqual(counting(12));
+  }),
+];
+
 /** NaN travels where float arithmetic lets it: into every row that sees it, and no other. */
 const nan = law('NaN in a seen key reaches the rows that see it, and no other', async (device) => {
   const values = seededValues(6 * 2 * 4, 2);
@@ -261,4 +278,11 @@ const nan = law('NaN in a seen key reaches the rows that see it, and no other', 
 });
 
 /** Checked by `checkDevice` on every device. */
-export const deviceLaws: readonly DeviceLaw[] = [...transfers, ...writes, ...memory, ...failures, nan];
+export const deviceLaws: readonly DeviceLaw[] = [
+  ...transfers,
+  ...writes,
+  ...memory,
+  ...failures,
+  ...stores,
+  nan,
+];

@@ -1,6 +1,7 @@
 import { sizeOf } from '../../../axes.ts';
 import type { OutputSpec } from '../../../contracts/device.ts';
 import type { AttentionParams } from '../../../ops/attention.ts';
+import { atCursor } from '../../../ops/attention-cursor.ts';
 import type { KernelPlan, PlanTarget } from '../plan.ts';
 import { extraName, extraSteps } from './attention-extras.kernel.ts';
 import { type AttentionShapes, chunksOf, layoutOf } from './attention-form.ts';
@@ -21,8 +22,9 @@ export function attentionPlan(
   outputs: readonly OutputSpec[],
   target: PlanTarget,
 ): KernelPlan {
-  const params = withSegments(given);
-  if (inputs.k.shape[1] === 0) return nothingToSee(params, outputs);
+  const Lk = inputs.k.shape[1]!;
+  const params = withSegments(atCursor(given, inputs.cursor?.known, Lk));
+  if (Lk === 0) return nothingToSee(params, outputs);
   const layout = layoutOf(inputs, params, target);
   const chunks = chunksOf(layout, params, target);
   const sinks = !!inputs.sinks;
