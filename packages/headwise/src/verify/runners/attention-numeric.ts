@@ -130,7 +130,7 @@ export async function runCrossAttention(testCase: VerifyCase, device: Device): P
   const { inputs } = testCase;
   const given = inputsOf(testCase, ...names);
   const [B, L, E] = given.x.shape as [number, number, number];
-  const [, Ls, Es] = given.memory.shape as [number, number, number];
+  const [, , Es] = given.memory.shape as [number, number, number];
   const H = Number(testCase.attributes.num_heads);
   const shape = { E, Es, H, D: given.wq.shape[0]! / H, Dv: given.wv.shape[0]! / H, layers: 1 };
   const options = crossAttention.defaults;
