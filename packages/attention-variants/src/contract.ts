@@ -32,6 +32,20 @@ export interface LayerShape {
   readonly layers: number;
   /** Width of the source in cross-attention. Default `E`. */
   readonly Es?: number | undefined;
+  /** Projections with a bias, `q.bias [out]` beside `q [out, in]`. Default none. */
+  readonly biases?: readonly string[] | undefined;
+  /**
+   * Norms of queries and keys before they are turned (QK-norm), with gains `qNorm`, `kNorm`: of each head `[D]` (Qwen 3,
+   * Gemma 3) or of all heads of a token `[H · D]` (OLMo 2). Softmax variants with q and k of their own have it.
+   * Henry et al. 2020, "Query-Key Normalization for Transformers"; here with RMSNorm. Default none.
+   */
+  readonly headNorm?: { readonly over: 'head' | 'token'; readonly eps: number } | undefined;
+  /**
+   * A gate on the output before its projection, `σ(gate · x)`: a number a head `gate [H, E]`, or one for each number
+   * `gate [H · Dv, E]`. Qiu et al. 2025, "Gated Attention for Large Language Models", section 2.2. Softmax variants
+   * have it. Default none.
+   */
+  readonly gate?: 'head' | 'number' | undefined;
 }
 
 /** `Lq` queries that end at length `Lk`, of one layer. */
@@ -189,6 +203,8 @@ export interface AttentionVariant<Name extends string = string, Options extends 
   readonly cost: (shape: LayerShape, options: Options, call: CostCall) => Cost;
   /** The declared parts of its score, for pictures and probes; absent where there are no scores. */
   readonly score?: (options: Options, layer: number) => ScoreParts;
+  /** Width of the part of a head that an encoding turns. Default the D of the shape. */
+  readonly turns?: (shape: LayerShape, options: Options) => number;
   /** The score form, for people who have queries, keys and values. Options left out have their default. */
   readonly attend: (call: AttendCall, options?: GivenOptions<Options>) => AttendResult;
   /** The layer form, for models: projections, encoding, state, attention, output projection. */

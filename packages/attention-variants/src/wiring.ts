@@ -1,16 +1,19 @@
 import {
   type AttentionExtra,
   attentionWith,
+  binary,
   type Device,
   linear,
   type Modifier,
   type Positions,
+  rmsNorm,
   type StateView,
   type Tensor,
   tensor,
+  unary,
   ValueError,
 } from '@headwise/tensor';
-import type { AttendCall, AttendResult, LayerCall, Placement, ScoreParts } from './contract.ts';
+import type { AttendCall, AttendResult, LayerCall, LayerShape, Placement, ScoreParts } from './contract.ts';
 
 /** What of a call the encoding needs. */
 type Encoded = Pick<LayerCall<unknown>, 'position' | 'positions'>;
@@ -20,6 +23,49 @@ type Weights = Readonly<Record<string, Tensor>>;
 /** `weights[name] · x`, with the bias `weights[name + '.bias']` where there is one: `[B, L, out]`. */
 export function project(x: Tensor, weights: Weights, name: string): Tensor {
   return linear(x, weights[name]!, { bias: weights[`${name}.bias`] });
+}
+
+/** Projections with the biases that the shape declares, each beside its projection. */
+export function withBiases(
+  { biases = [] }: LayerShape,
+  shapes: Readonly<Record<string, readonly number[]>>,
+): Record<string, readonly number[]> {
+  return Object.fromEntries(
+    Object.entries(shapes).flatMap(([name, shape]) =>
+      biases.includes(name) && shape.length === 2
+        ? [
+            [name, shape],
+            [`${name}.bias`, [shape[0]!]],
+          ]
+        : [[name, shape]],
+    ),
+  );
+}
+
+/**
+ * Queries or keys `[B, L, H, D]` through the norm that the shape declares for them, before they are turned.
+ *
+ * @param name of the gain: `qNorm`, `kNorm`
+ */
+export function normHeads(
+  { headNorm }: LayerShape,
+  x: Tensor<'B L H D'>,
+  weights: Weights,
+  name: 'qNorm' | 'kNorm',
+): Tensor<'B L H D'> {
+  if (!headNorm) return x;
+  const { over, eps } = headNorm;
+  if (over === 'head') return rmsNorm(x, weights[name], { eps });
+  const [B, L, H, D] = x.shape as [number, number, number, number];
+  return rmsNorm(x.reshape([B, L, H * D]), weights[name], { eps }).reshape([B, L, H, D]);
+}
+
+/** The output `[B, L, H, Dv]` times the gate that the shape declares, from what the layer was given. */
+export function gateHeads({ gate }: LayerShape, out: Tensor, x: Tensor, weights: Weights): Tensor {
+  if (!gate) return out;
+  const [B, L, H, Dv] = out.shape as [number, number, number, number];
+  const opened = unary(project(x, weights, 'gate'), 'sigmoid');
+  return binary(out, opened.reshape(gate === 'head' ? [B, L, H, 1] : [B, L, H, Dv]), 'multiply');
 }
 
 /** `[B, L, H · D]` → `[B, L, H, D]`: the same numbers. */

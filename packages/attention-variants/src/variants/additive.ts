@@ -12,6 +12,7 @@ import {
   rotate,
   softmaxAttention,
   splitHeads,
+  withBiases,
 } from '../wiring.ts';
 
 export interface AdditiveOptions {
@@ -54,8 +55,9 @@ export const additive: Additive = defineVariant({
     checkLayerShape('additive', shape);
   },
 
-  parameters({ E, H, D, Dv = D }) {
-    return { q: [H * D, E], k: [H * D, E], v: [H * Dv, E], score: [H, D], o: [E, H * Dv] };
+  parameters(shape) {
+    const { E, H, D, Dv = D } = shape;
+    return withBiases(shape, { q: [H * D, E], k: [H * D, E], v: [H * Dv, E], score: [H, D], o: [E, H * Dv] });
   },
 
   kv({ H, D, Dv = D }): LayerSpec {

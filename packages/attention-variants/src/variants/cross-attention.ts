@@ -15,7 +15,7 @@ import { checkGroups, checkLayerCall, checkLayerShape } from '../checks.ts';
 import { resolveOptions } from '../configure.ts';
 import { type AttentionVariant, defineVariant, type LayerCall, type LayerShape } from '../contract.ts';
 import { sumCost } from '../cost.ts';
-import { mergeHeads, project, softmaxAttention, splitHeads } from '../wiring.ts';
+import { mergeHeads, project, softmaxAttention, splitHeads, withBiases } from '../wiring.ts';
 
 type CrossAttention = AttentionVariant<'cross-attention', CrossAttentionOptions>;
 
@@ -57,7 +57,7 @@ export const crossAttention: CrossAttention = defineVariant({
 
   parameters(shape, options) {
     const { E, Es, H, Hkv, D, Dv } = sizesOf(shape, options);
-    return { q: [H * D, E], k: [Hkv * D, Es], v: [Hkv * Dv, Es], o: [E, H * Dv] };
+    return withBiases(shape, { q: [H * D, E], k: [Hkv * D, Es], v: [Hkv * Dv, Es], o: [E, H * Dv] });
   },
 
   kv(shape, options): LayerSpec {

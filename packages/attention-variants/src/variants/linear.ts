@@ -21,7 +21,7 @@ import {
 } from '../contract.ts';
 import { sumCost } from '../cost.ts';
 import { linearAttention } from '../ops/linear-attention.ts';
-import { mergeHeads, project, rotate, splitHeads } from '../wiring.ts';
+import { mergeHeads, project, rotate, splitHeads, withBiases } from '../wiring.ts';
 
 export interface LinearOptions {
   /** Key/value heads; `undefined` for as many as there are query heads. */
@@ -70,7 +70,7 @@ export const linear: Linear = defineVariant({
 
   parameters(shape, options) {
     const { E, H, Hkv, D, Dv } = sizesOf(shape, options);
-    return { q: [H * D, E], k: [Hkv * D, E], v: [Hkv * Dv, E], o: [E, H * Dv] };
+    return withBiases(shape, { q: [H * D, E], k: [Hkv * D, E], v: [Hkv * Dv, E], o: [E, H * Dv] });
   },
 
   kv(shape, options): LayerSpec {

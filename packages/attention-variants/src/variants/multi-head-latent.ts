@@ -32,6 +32,7 @@ import {
   rotate,
   softmaxAttention,
   splitHeads,
+  withBiases,
 } from '../wiring.ts';
 
 export interface LatentOptions {
@@ -109,14 +110,14 @@ export const multiHeadLatent: Latent = defineVariant({
     const { queryLatent: dq } = options;
     const query: Record<string, number[]> =
       dq === undefined ? { q: [H * (D + dR), E] } : { qDown: [dq, E], qNorm: [dq], qUp: [H * (D + dR), dq] };
-    return {
+    return withBiases(shape, {
       ...query,
       kvDown: [dc + dR, E],
       kvNorm: [dc],
       kUp: [H, D, dc],
       vUp: [H, Dv, dc],
       o: [E, H * Dv],
-    };
+    });
   },
 
   kv(shape, options): LayerSpec {
@@ -140,6 +141,7 @@ export const multiHeadLatent: Latent = defineVariant({
   },
 
   score: ({ scale }) => ({ causal: true, scale }),
+  turns: (shape, options) => sizesOf(shape, options).dR,
 
   /** Over unfolded queries, keys `[B, L, H, D + dR]` and values `[B, L, H, Dv]`: the naive form. */
   attend(call, given) {
