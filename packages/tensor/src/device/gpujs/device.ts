@@ -122,7 +122,7 @@ export class GpujsDevice implements Device {
       return [];
     }
     const plan = planOf(op)!(withNumbers(op, inputs), params, outputs, this.#engine.target);
-    const results = this.#launch(plan, stores);
+    const results = this.#launch(plan, stores, outputs.length);
     return outputs.map((output, i) => this.#own(results[i]!, output.dtype));
   }
 
@@ -173,7 +173,7 @@ export class GpujsDevice implements Device {
   }
 
   /** Runs the steps of a plan; frees what is no result. */
-  #launch(plan: KernelPlan, stores: Map<string, Store>): Store[] {
+  #launch(plan: KernelPlan, stores: Map<string, Store>, count: number): Store[] {
     const made = new Map<string, Store>();
     const remember = (name: string, store: Store): void => {
       // a step of the next chunk has the name of the last one
@@ -197,11 +197,18 @@ export class GpujsDevice implements Device {
         const result = this.#attempt(step, args, into);
         if (!part) remember(step.name, result);
       }
-      return plan.outputs.map((name) => {
-        const store = made.get(name)!;
-        made.delete(name);
-        return store;
-      });
+      const results = plan.outputs.map((name) => made.get(name));
+      const missing = plan.outputs.find((name, i) => !results[i] || plan.outputs.indexOf(name) !== i);
+      if (missing !== undefined || results.length !== count) {
+        throw new DeviceError(
+          this.name,
+          missing === undefined
+            ? `a plan returns ${results.length} results, and its operation declares ${count}`
+            : `a plan returns "${missing}", which no step makes or which is returned twice`,
+        );
+      }
+      for (const name of plan.outputs) made.delete(name);
+      return results as Store[];
     } finally {
       for (const store of made.values()) this.#engine.free(store);
     }
