@@ -114,7 +114,7 @@ function planRow(context: PlanContext, engine: Engine, kind: BenchCache, place: 
     prepare: async (tell) => {
       const { device } = engine;
       const before = device.memory.liveBytes;
-      const cache = create(kind, { device, spec, B, capacity: capacityOf(spec, length), layer: 0 });
+      const cache = create(kind, { device, spec, B, capacity: capacityOf(spec, length) });
       const allocatedBytes = device.memory.liveBytes - before;
       tell({
         kv: {
@@ -247,7 +247,7 @@ function planCheck(
             seed,
           ),
         ]);
-        const cache = create(kind, { device, spec, B, capacity: capacityOf(spec, 64), layer: 0 });
+        const cache = create(kind, { device, spec, B, capacity: capacityOf(spec, 64) });
         const got = await attendOver(device, cache, spec, seed);
         const { error, index, outside } = compare(got, want!, tolerance);
         const worst = { ...report, worst: error, worstAt: `[${index}]` };

@@ -57,7 +57,7 @@ export interface Cost {
 
 /** Which keys count, and where queries and keys stand: what a cache's view says beside its rows. */
 export type Placement = Partial<
-  Pick<StateView, 'valid' | 'offset' | 'keyPositions' | 'queryPositions' | 'keyUntil'>
+  Pick<StateView, 'valid' | 'offset' | 'cursor' | 'keyPositions' | 'queryPositions' | 'keyUntil'>
 >;
 
 /** Queries, keys and values that somebody already has. */
@@ -103,7 +103,9 @@ export interface LayerCall<Options> {
   /** By the names of `parameters`; a projection `q` also takes a bias `[out]` under `q.bias`. */
   readonly weights: Readonly<Record<string, Tensor>>;
   readonly state: LayerState;
-  /** Of the L tokens. */
+  /** The id that the state must have. Default `stateId(layer)`. */
+  readonly id?: string | undefined;
+  /** Of the L tokens; −1 for a token that is nobody, whose rows leave no trace. */
   readonly positions: Positions;
   /** Rotation or bias; one that is added to embeddings is the model's business. */
   readonly position?: PositionEncoding | undefined;
@@ -113,8 +115,8 @@ export interface LayerCall<Options> {
   readonly layer: number;
   /** `[B, Ls, Es]`: where keys and values come from in cross-attention; read by the first call of a state. */
   readonly source?: Tensor<'B Ls Es'> | undefined;
-  /** `[B | 1, Ls]` i32: −1 marks padding of the source. */
-  readonly sourcePositions?: Tensor<'B Ls', 'i32'> | undefined;
+  /** Of the source's tokens, `[B | 1, Ls]`: −1 marks padding. Default all of them, in order. */
+  readonly sourcePositions?: Positions | undefined;
   /** What to return beside y: pictures and probes ask for `weights`. */
   readonly extras?: readonly AttentionExtra[] | undefined;
 }
@@ -137,8 +139,12 @@ export interface ScoreParts {
   readonly causal: boolean;
   /** `[before, after]`: a key is seen when `−after ≤ q − k ≤ before`. */
   readonly window?: readonly [before: number, after: number] | undefined;
+  /** Keys at positions below this are seen whatever causality says. */
+  readonly prefix?: number | undefined;
   /** Keys at positions below this are seen whatever the window says. */
   readonly sinkTokens?: number | undefined;
+  /** Positions in segments of `length`: a key is seen from its own, and with `anchors` the last one from later ones. */
+  readonly segments?: { readonly length: number; readonly anchors: boolean } | undefined;
   /** `c · tanh(s / c)`, before everything else. */
   readonly softcap?: number | undefined;
   readonly modifiers?: readonly Modifier[] | undefined;

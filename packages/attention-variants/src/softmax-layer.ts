@@ -39,14 +39,14 @@ export function runLayer<Options extends object>(
   call: LayerCall<Options>,
   { H, Hkv, maps }: { readonly H: number; readonly Hkv: number; readonly maps: number },
 ): LayerResult {
-  const { x, weights, state, shape, options, layer, extras } = call;
+  const { x, weights, state, positions, shape, options, layer, extras } = call;
   const L = x.shape[1]!;
   const q = splitHeads(project(x, weights, 'q'), H);
   const append = (k: Tensor): StateView =>
-    state.append({
-      ...named(splitMaps(k, maps)),
-      v: splitHeads(project(x, weights, 'v'), Hkv / maps),
-    });
+    state.append(
+      { ...named(splitMaps(k, maps)), v: splitHeads(project(x, weights, 'v'), Hkv / maps) },
+      positions,
+    );
   const producer = spec.producer?.(shape, options, layer) ?? layer;
 
   let turned: Tensor;

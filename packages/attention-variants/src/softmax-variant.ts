@@ -1,5 +1,5 @@
 import type { AttentionExtra, LayerSpec, Tensor } from '@headwise/tensor';
-import { scope, sizeOf, ValueError } from '@headwise/tensor';
+import { scope, sizeOf, stateId, ValueError } from '@headwise/tensor';
 import { checkGroups, checkLayerCall, checkLayerShape } from './checks.ts';
 import { resolveOptions } from './configure.ts';
 import {
@@ -149,7 +149,7 @@ function kvOf<Options extends object>(
   const { Hkv, D, Dv, maps } = sizesOf(spec, shape, options);
   const cap = spec.cap?.(options) ?? Infinity;
   const producer = spec.producer?.(shape, options, layer) ?? layer;
-  if (producer !== layer) return { kind: 'shared', rows: {}, cap, constant: {}, producer };
+  if (producer !== layer) return { kind: 'shared', rows: {}, cap, constant: {}, producer: stateId(producer) };
   const keys = keyNames(maps).map((key) => [key, [Hkv / maps, D]]);
   const rows = { ...Object.fromEntries(keys), v: [Hkv / maps, maps * Dv] };
   const sinks = spec.sinkTokens?.(options) ?? 0;

@@ -63,10 +63,11 @@ export function rotateQueries(
 
 /** What a view says beside its rows, in the words of a call of attention. */
 export function placement(view: StateView): Placement {
-  const { valid, offset, keyPositions, queryPositions, keyUntil } = view;
+  const { valid, offset, cursor, keyPositions, queryPositions, keyUntil } = view;
   return {
     valid,
     offset,
+    ...(cursor && { cursor }),
     ...(keyPositions && { keyPositions }),
     ...(queryPositions && { queryPositions }),
     ...(keyUntil && { keyUntil }),
@@ -90,7 +91,7 @@ export function softmaxAttention(
   parts: ScoreParts,
   sinks?: Tensor<'H'>,
 ): AttendResult {
-  const { q, k, v, bias, slopes, keyPositions, keyUntil } = call;
+  const { q, k, v, bias, slopes, cursor, keyPositions, keyUntil } = call;
   checkModifiers(name, call.modifiers ?? []);
   const valid = call.valid ?? k.shape[1] ?? 0;
   const Lq = q.shape[1] ?? 0;
@@ -98,18 +99,21 @@ export function softmaxAttention(
   checkOffset(name, offset);
   // the operation reads the offset of a causal call only; others say their positions
   const queryPositions =
-    call.queryPositions ?? (parts.causal || offset === 0 ? undefined : range(q.device, offset, Lq));
-  const inputs = { q, k, v, bias, slopes, sinks, keyPositions, queryPositions, keyUntil };
+    call.queryPositions ?? (cursor || parts.causal || offset === 0 ? undefined : range(q.device, offset, Lq));
+  const inputs = { q, k, v, bias, slopes, sinks, keyPositions, queryPositions, keyUntil, cursor };
   const { out, ...extras } = attentionWith<AttentionExtra>(
     inputs,
     {
       scale: parts.scale,
-      causal: parts.causal && { offset },
+      // with a cursor the two numbers are in memory, and the call is the same from step to step
+      causal: parts.causal && (cursor ? true : { offset }),
+      prefix: parts.prefix,
       window: parts.window,
       sinkTokens: parts.sinkTokens,
+      segments: parts.segments,
       softcap: parts.softcap,
       modifiers: [...(parts.modifiers ?? []), ...(call.modifiers ?? [])],
-      valid,
+      valid: cursor ? undefined : valid,
     },
     call.extras ?? [],
   );

@@ -78,6 +78,8 @@ export function randomCase(seed: number, sizes: AttentionSizes = smallSizes(seed
     scale: 1 / Math.sqrt(D),
     causal,
     prefix: causal && chance(42, 3) ? randomInt(seed, 0, Lk + 2) : 0,
+    segment: chance(43, 3) ? randomInt(seed + 1, 1, Lk + 2) : 0,
+    anchors: chance(44, 2),
     offset,
     before: windowed ? randomInt(seed, 0, 40) : Infinity,
     after: windowed && chance(7, 2) ? randomInt(seed, 0, 20) : Infinity,

@@ -1,6 +1,15 @@
-import { type Device, type LayerSpec, type StateView, ValueError } from '@headwise/tensor';
+import {
+  type Device,
+  type LayerSpec,
+  type Positions,
+  type StateView,
+  stateId,
+  type Tokens,
+  ValueError,
+} from '@headwise/tensor';
 import {
   checkAlive,
+  checkColumns,
   checkCount,
   checkCrop,
   checkFormat,
@@ -12,6 +21,7 @@ import {
 } from './checks.ts';
 import type { Cache, CacheBytes, CacheOptions } from './contract.ts';
 import { describe, loadOne, type Persistent, type Snapshot, saveOne } from './format/snapshot.ts';
+import { placeTokens } from './tokens.ts';
 
 /**
  * What all caches of rows do alike: check the call, refuse it before anything is touched, and pass on what is
@@ -21,7 +31,7 @@ export abstract class BaseCache implements Cache, Persistent {
   abstract readonly kind: string;
   readonly device: Device;
   readonly spec: LayerSpec;
-  readonly layer: number;
+  readonly id: string;
   readonly B: number;
   readonly capacity: number;
   /** Length after which tokens are refused. */
@@ -47,7 +57,7 @@ export abstract class BaseCache implements Cache, Persistent {
     if (options.limit !== undefined && options.limit !== Infinity) checkCount(kind, 'limit', options.limit);
     this.device = options.device;
     this.spec = options.spec;
-    this.layer = options.layer ?? 0;
+    this.id = options.id ?? stateId(0);
     this.B = options.B;
     this.capacity = options.capacity;
     this.limit = options.limit ?? Infinity;
@@ -59,16 +69,27 @@ export abstract class BaseCache implements Cache, Persistent {
 
   abstract get held(): number;
 
-  append(rows: Rows): StateView {
-    this.check('append');
-    const L = checkRows(`${this.kind}.append`, this, rows);
-    checkRoom(`${this.kind}.append`, L, this.seen, this.limit);
+  get lengths(): readonly number[] {
+    return Array.from({ length: this.B }, () => this.length);
+  }
+
+  check(tokens: Tokens): void {
+    this.checkAlive('check');
+    this.#place(`${this.kind}.append`, tokens);
+  }
+
+  append(rows: Rows, at?: Positions): StateView {
+    this.checkAlive('append');
+    const op = `${this.kind}.append`;
+    const L = checkRows(op, this, rows);
+    if (at) checkColumns(op, at, L);
+    this.#place(op, at ?? L);
     this.put(rows, L);
     return this.current;
   }
 
   view(): StateView {
-    this.check('view');
+    this.checkAlive('view');
     return this.current;
   }
 
@@ -76,7 +97,7 @@ export abstract class BaseCache implements Cache, Persistent {
     return {};
   }
 
-  advance(_constants: Rows, _tokens: number): void {
+  advance(_constants: Rows, _tokens: Tokens): void {
     throw new ValueError(
       `${this.kind}.advance`,
       'the state',
@@ -91,29 +112,29 @@ export abstract class BaseCache implements Cache, Persistent {
   }
 
   checkCrop(length: number): void {
-    this.check('crop');
+    this.checkAlive('crop');
     checkCrop(`${this.kind}.crop`, length, this.seen);
     this.checkCut(length);
   }
 
   reorder(order: readonly number[]): void {
-    this.check('reorder');
+    this.checkAlive('reorder');
     checkOrder(`${this.kind}.reorder`, order, this.B);
     this.permute(order);
   }
 
   clone(): Cache {
-    this.check('clone');
+    this.checkAlive('clone');
     return this.copy();
   }
 
   reset(): void {
-    this.check('reset');
+    this.checkAlive('reset');
     this.cut(0);
   }
 
   bytes(): CacheBytes {
-    this.check('bytes');
+    this.checkAlive('bytes');
     return this.measure();
   }
 
@@ -126,13 +147,13 @@ export abstract class BaseCache implements Cache, Persistent {
   }
 
   async snapshot(): Promise<Snapshot> {
-    this.check('save');
+    this.checkAlive('save');
     const head = describe(this);
     return { ...head, ...(await this.content()) };
   }
 
   restore(snapshot: Snapshot): () => void {
-    this.check('load');
+    this.checkAlive('load');
     return this.take(snapshot);
   }
 
@@ -143,11 +164,20 @@ export abstract class BaseCache implements Cache, Persistent {
   }
 
   /** @throws {DeviceError} when the cache is disposed. */
-  protected check(what: string): void {
+  protected checkAlive(what: string): void {
     checkAlive(`${this.kind}.${what}`, this.device, this.#disposed);
   }
 
-  /** Writes L checked tokens and sets `seen` and `current`; refuses, before it writes, what does not fit. */
+  #place(op: string, tokens: Tokens): void {
+    const { L, even } = placeTokens(op, tokens, this.lengths);
+    if (!even) throw new ValueError(op, 'at', 'must give every sequence as many tokens', 'different counts');
+    checkRoom(op, L, this.length, this.limit);
+    this.checkPut(L);
+  }
+
+  /** Throws where L more tokens cannot be written. */
+  protected checkPut(_L: number): void {}
+  /** Writes L tokens that `checkPut` has passed, and sets `seen` and `current`. */
   protected abstract put(rows: Rows, L: number): void;
   /** Goes back to `length`, 0 … `seen`. */
   protected abstract cut(length: number): void;

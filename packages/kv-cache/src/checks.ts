@@ -3,6 +3,7 @@ import {
   type Device,
   DeviceError,
   type LayerSpec,
+  type Positions,
   rowFormats,
   Tensor,
   ValueError,
@@ -111,6 +112,12 @@ export function checkRows(op: string, owner: Owner, rows: Rows): number {
     return [name, [tensor, wanted.join(' ')]] as const;
   });
   return (bindAxes(op, Object.fromEntries(bound)) as { readonly L: number }).L;
+}
+
+/** @throws {ValueError} unless there is a position for each of the L columns of the rows. */
+export function checkColumns(op: string, at: Positions, L: number): void {
+  if (at.shape?.[1] === L) return;
+  throw new ValueError(op, 'at', `must have ${L} columns, one a row of a sequence`, `${at.shape?.[1]}`);
 }
 
 /** @throws {ValueError} if L more tokens do not fit. */

@@ -63,8 +63,8 @@ export interface CacheOptions {
   readonly B: number;
   /** Most tokens held at once. A window needs no more than its own. */
   readonly capacity: number;
-  /** Which layer of the model. Default 0. */
-  readonly layer?: number | undefined;
+  /** Which state of the model: `stateId(layer, part)`. Default `"0.self"`. */
+  readonly id?: string | undefined;
   /** Length after which tokens are refused even where there is room. Default none. */
   readonly limit?: number | undefined;
   /**

@@ -33,6 +33,7 @@ export {
   type RowsConfig,
   specsOf,
 } from './layer-plan.ts';
+export type { NamedSpec, Specs } from './named-specs.ts';
 export { packingBound } from './packing/layout.ts';
 export { BlockTables, type BlockTablesRecord, type Span } from './paging/block-tables.ts';
 export { createPagedPool, type PagedPool, type PagedPoolOptions } from './paging/pool.ts';

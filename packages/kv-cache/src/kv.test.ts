@@ -97,7 +97,7 @@ it('packed rows carry a scale and a minimum a head and token, or a channel and g
 
 const specs: readonly LayerSpec[] = [
   { kind: 'full', rows: { k: [2, 4], v: [2, 6] }, cap: Infinity, constant: {} },
-  { kind: 'shared', rows: {}, cap: Infinity, constant: {}, producer: 0 },
+  { kind: 'shared', rows: {}, cap: Infinity, constant: {}, producer: '0.self' },
   { kind: 'window', rows: { k: [1, 8], v: [1, 8] }, cap: 5, constant: {} },
   { kind: 'latent', rows: { latent: [7] }, cap: Infinity, constant: {} },
   { kind: 'recurrent', rows: {}, cap: Infinity, constant: { S: [2, 4, 4], z: [2, 4] } },
@@ -120,12 +120,13 @@ it('a layer that shares costs nothing and says whom it reads', () => {
   expect(constantElements).toBe(40);
   expect(layers[1]).toEqual({
     layer: 1,
+    id: '1.self',
     kind: 'shared',
     rows: {},
     elementsPerToken: 0,
     constantElements: 0,
     cap: Infinity,
-    producer: 0,
+    producer: '0.self',
   });
   expect(kv(specs).layerBytes({ tokens: 10 })).toEqual([800, 0, 320, 280, 160]);
 });
@@ -147,11 +148,11 @@ it.each([
   ],
   [
     () => kv([specs[1]!, specs[0]!]),
-    'kv: producer of layer 0 must be an earlier layer with a state of its own, got 0',
+    'kv: producer of 0.self must be the id of an earlier state that keeps something itself, got "0.self"',
   ],
   [
     () => kv([specs[0]!, { ...specs[2]!, cap: 0 }]),
-    'kv: cap of layer 1 must be a whole number ≥ 1 or Infinity, got 0',
+    'kv: cap of 1.self must be a whole number ≥ 1 or Infinity, got 0',
   ],
 ])('refuses what cannot be (%#)', (act, message) => {
   expect(act).toThrow(message);
@@ -161,6 +162,6 @@ it('gives the specs of a config, the short group of a factor first', () => {
   expect(specsOf({ layers: 3, Hkv: 1, D: 2, share: 2 }).map(({ producer }) => producer)).toEqual([
     undefined,
     undefined,
-    1,
+    '1.self',
   ]);
 });

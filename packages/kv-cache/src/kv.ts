@@ -2,10 +2,14 @@ import { type LayerSpec, sizeOf, ValueError } from '@headwise/tensor';
 import { checkCount } from './checks.ts';
 import { bytesOfConstant, bytesOfRows, bytesPerToken, type StorageType } from './dtype.ts';
 import { type KvConfig, specsOf } from './layer-plan.ts';
+import { type NamedSpec, nameSpecs, type Specs } from './named-specs.ts';
 
-/** What one layer keeps. */
+/** What one state keeps. */
 export interface LayerFootprint {
+  /** The layer that keeps it. */
   readonly layer: number;
+  /** `stateId(layer, part)`. */
+  readonly id: string;
   readonly kind: LayerSpec['kind'];
   /** Numbers a token adds, per sequence: `{ k: 512, v: 512 }`. Empty for a layer that shares. */
   readonly rows: Readonly<Record<string, number>>;
@@ -15,8 +19,8 @@ export interface LayerFootprint {
   readonly constantElements: number;
   /** Most tokens kept; Infinity for all. */
   readonly cap: number;
-  /** The layer whose state this one reads, where it stores nothing. */
-  readonly producer?: number;
+  /** The id of the state that this one reads, where it stores nothing. */
+  readonly producer?: string;
 }
 
 /** A point at which memory is asked for. */
@@ -65,59 +69,59 @@ export interface KvFootprint {
  * kv({ layers: 32, Hkv: 8, D: 128 }).bytesPerToken('f16'); // 131072: Llama 3 8B
  * kv(specs).bytes({ tokens: 4096, B: 2 });
  *
- * @param model the specs of a model's layers, as its variant's `kv` gives them, or plain numbers
- * @throws {ValueError} for a size that is not a whole number ≥ 1, or a layer that reads one without a state.
+ * @param model the specs of a model's layers, as its variants' `kv` gives them, in a list or by id, or plain numbers
+ * @throws {ValueError} for a size that is not a whole number ≥ 1, or a state that reads one that keeps nothing.
  */
-export function kv(model: readonly LayerSpec[] | KvConfig): KvFootprint {
+export function kv(model: Specs | KvConfig): KvFootprint {
   if (typeof model !== 'object' || model === null) {
     throw new ValueError('kv', 'model', 'must be the specs of layers, or plain numbers', model);
   }
-  const specs = isSpecs(model) ? model : specsOf(model);
-  const layers = specs.map((spec, layer) => footprint(specs, spec, layer));
-  const sum = (of: (layer: number) => number): number =>
-    layers.reduce((total, { layer }) => total + of(layer), 0);
-  const own = (layer: number): (readonly number[])[] =>
-    specs[layer]!.kind === 'shared' ? [] : Object.values(specs[layer]!.rows);
+  const specs = nameSpecs('kv', 'model', isConfig(model) ? specsOf(model) : model);
+  const layers = specs.map((named) => footprint(named, specs));
+  const own = ({ spec }: NamedSpec): (readonly number[])[] =>
+    spec.kind === 'shared' ? [] : Object.values(spec.rows);
 
   const layerBytes = ({ tokens, B = 1, dtype = 'f32' }: KvPoint): number[] => {
     checkPoint(tokens, B);
-    return layers.map(({ layer, cap, constantElements }) => {
+    return layers.map(({ cap, constantElements }, i) => {
       const kept = Math.min(tokens, cap);
-      const rows = own(layer).reduce((total, row) => total + bytesOfRows(row, kept, dtype), 0);
+      const rows = sum(own(specs[i]!), (row) => bytesOfRows(row, kept, dtype));
       return B * (rows + constantElements * bytesOfConstant(dtype));
     });
   };
   return {
     layers,
     storing: layers.filter(({ kind }) => kind !== 'shared').length,
-    elementsPerToken: sum((layer) => layers[layer]!.elementsPerToken),
-    constantElements: sum((layer) => layers[layer]!.constantElements),
-    bytesPerToken: (dtype = 'f32') =>
-      sum((layer) => own(layer).reduce((total, row) => total + bytesPerToken(row, dtype), 0)),
+    elementsPerToken: sum(layers, ({ elementsPerToken }) => elementsPerToken),
+    constantElements: sum(layers, ({ constantElements }) => constantElements),
+    bytesPerToken: (dtype = 'f32') => sum(specs.flatMap(own), (row) => bytesPerToken(row, dtype)),
     elements({ tokens, B = 1 }) {
       checkPoint(tokens, B);
-      return layers.reduce(
-        (total, { elementsPerToken, constantElements, cap }) =>
-          total + B * (elementsPerToken * Math.min(tokens, cap) + constantElements),
-        0,
+      return sum(
+        layers,
+        ({ elementsPerToken, constantElements, cap }) =>
+          B * (elementsPerToken * Math.min(tokens, cap) + constantElements),
       );
     },
     layerBytes,
-    bytes: (point) => layerBytes(point).reduce((total, bytes) => total + bytes, 0),
+    bytes: (point) => sum(layerBytes(point), (bytes) => bytes),
     deviceBytes({ capacity, B = 1, slack = 0 }) {
       checkPoint(capacity, B);
-      return specs.reduce((total, spec, layer) => {
-        const { elementsPerToken, constantElements } = layers[layer]!;
-        const forgets = spec.kind === 'window' && spec.cap + slack <= capacity;
-        const slots = forgets ? spec.cap + slack : capacity;
-        return total + 4 * (B * (elementsPerToken * slots + constantElements) + (forgets ? slots : 0));
-      }, 0);
+      return sum(layers, ({ kind, cap, elementsPerToken, constantElements }) => {
+        const forgets = kind === 'window' && cap + slack <= capacity;
+        const slots = forgets ? cap + slack : capacity;
+        return 4 * (B * (elementsPerToken * slots + constantElements) + (forgets ? slots : 0));
+      });
     },
   };
 }
 
-function isSpecs(model: readonly LayerSpec[] | KvConfig): model is readonly LayerSpec[] {
-  return Array.isArray(model);
+function isConfig(model: Specs | KvConfig): model is KvConfig {
+  return typeof (model as KvConfig).layers === 'number';
+}
+
+function sum<T>(list: readonly T[], of: (one: T) => number): number {
+  return list.reduce((total, one) => total + of(one), 0);
 }
 
 function checkPoint(tokens: number, B: number): void {
@@ -125,60 +129,42 @@ function checkPoint(tokens: number, B: number): void {
   checkCount('kv', 'B', B);
 }
 
-function footprint(specs: readonly LayerSpec[], spec: LayerSpec, layer: number): LayerFootprint {
-  const { kind, cap } = spec;
+function footprint({ id, layer, spec }: NamedSpec, specs: readonly NamedSpec[]): LayerFootprint {
+  const { kind, cap, producer } = spec;
   if (kind === 'shared') {
-    const producer = checkProducer('kv', specs, layer);
+    const read = specs.find((other) => other.id === producer)!;
     return {
       layer,
+      id,
       kind,
       rows: {},
       elementsPerToken: 0,
       constantElements: 0,
-      cap: specs[producer]!.cap,
-      producer,
+      cap: read.spec.cap,
+      ...(producer !== undefined && { producer }),
     };
   }
   // a state of constant size keeps no tokens, so nothing is read of its cap
   if (kind !== 'recurrent' && !(cap === Infinity || (Number.isInteger(cap) && cap >= 1))) {
-    throw new ValueError('kv', `cap of layer ${layer}`, 'must be a whole number ≥ 1 or Infinity', cap);
+    throw new ValueError('kv', `cap of ${id}`, 'must be a whole number ≥ 1 or Infinity', cap);
   }
-  const rows = sizes(spec.rows, layer);
+  const rows = sizes(spec.rows, id);
   return {
     layer,
+    id,
     kind,
     rows,
     cap,
-    elementsPerToken: total(rows),
-    constantElements: total(sizes(spec.constant, layer)),
+    elementsPerToken: sum(Object.values(rows), (count) => count),
+    constantElements: sum(Object.values(sizes(spec.constant, id)), (count) => count),
   };
 }
 
-function sizes(shapes: Readonly<Record<string, readonly number[]>>, layer: number): Record<string, number> {
+function sizes(shapes: Readonly<Record<string, readonly number[]>>, id: string): Record<string, number> {
   return Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => {
-      for (const size of shape) checkCount('kv', `size of ${name} in layer ${layer}`, size);
+      for (const size of shape) checkCount('kv', `size of ${name} in ${id}`, size);
       return [name, sizeOf(shape)];
     }),
-  );
-}
-
-function total(counts: Readonly<Record<string, number>>): number {
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
-}
-
-/**
- * The layer that a shared one reads.
- * @throws {ValueError} unless it is an earlier layer that keeps a state of its own.
- */
-export function checkProducer(op: string, specs: readonly LayerSpec[], layer: number): number {
-  const { producer } = specs[layer]!;
-  const read = producer === undefined ? undefined : specs[producer];
-  if (producer !== undefined && producer < layer && read && read.kind !== 'shared') return producer;
-  throw new ValueError(
-    op,
-    `producer of layer ${layer}`,
-    'must be an earlier layer with a state of its own',
-    read && producer !== undefined && producer < layer ? `layer ${producer}, which shares itself` : producer,
   );
 }

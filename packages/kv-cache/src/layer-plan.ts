@@ -1,4 +1,4 @@
-import { type LayerSpec, ValueError } from '@headwise/tensor';
+import { type LayerSpec, stateId, ValueError } from '@headwise/tensor';
 import { checkCount } from './checks.ts';
 
 /** A model's caches in plain numbers, for estimates; a model itself has the specs of its variant. */
@@ -46,7 +46,7 @@ export function specsOf(config: KvConfig): readonly LayerSpec[] {
   return Array.from({ length: config.layers }, (_, layer) => {
     const producer = producerOf(config, layer);
     if (producer === layer) return ownSpec(config, layer);
-    return { kind: 'shared', rows: {}, cap: Infinity, constant: {}, producer };
+    return { kind: 'shared', rows: {}, cap: Infinity, constant: {}, producer: stateId(producer) };
   });
 }
 

@@ -13,14 +13,14 @@ it('names every cache of the package by its own name', () => {
 
 it.each(Object.entries(caches))('%s explains itself when something is missing', (name, { create, holds }) => {
   const make = create as (options: unknown) => unknown;
-  const spec = { ...plainSpec, kind: holds[0], cap: 4, constant: { S: [2] }, producer: 0 };
+  const spec = { ...plainSpec, kind: holds[0], cap: 4, constant: { S: [2] }, producer: '0.self' };
   const device = createReference();
   expect(() => make({ device, B: 1, capacity: 4, isAnchor: () => false })).toThrow(
     `${name === 'latent' ? 'latent' : name}: spec`,
   );
   expect(() => make({ spec, B: 1, capacity: 4, isAnchor: () => false })).toThrow(
     name === 'shared'
-      ? 'shared: producer must be the state of layer 0, got undefined'
+      ? 'shared: producer must be the state 0.self, got undefined'
       : /: device must be a device/,
   );
 });
@@ -28,7 +28,7 @@ it.each(Object.entries(caches))('%s explains itself when something is missing', 
 it('refuses what is no list of layers', () => {
   const options = { device: createReference(), B: 1, capacity: 4 };
   expect(() => createStates(plainSpec as never, options)).toThrow(
-    'createStates: specs must be a list, one spec a layer, got [object Object]',
+    'createStates: specs must be a list, one spec a layer, or specs by id, got [object Object]',
   );
   expect(() => kv(undefined as never)).toThrow(
     'kv: model must be the specs of layers, or plain numbers, got undefined',

@@ -17,7 +17,7 @@ import {
 const kv2 = { k: [1, 2], v: [1, 2] };
 const specs: readonly LayerSpec[] = [
   { kind: 'full', rows: kv2, cap: Infinity, constant: {} },
-  { kind: 'shared', rows: {}, cap: Infinity, constant: {}, producer: 0 },
+  { kind: 'shared', rows: {}, cap: Infinity, constant: {}, producer: '0.self' },
   { kind: 'window', rows: kv2, cap: 4, constant: {} },
   { kind: 'latent', rows: { latent: [3] }, cap: Infinity, constant: {} },
   { kind: 'window', rows: kv2, cap: 64, constant: {} },
@@ -52,14 +52,14 @@ function deviceOf(state: Cache) {
 it('makes each layer by its kind', () => {
   const device = createReference();
   const states = createStates(withRecurrence, { device, B: 2, capacity: 16 });
-  const made = states.map(({ kind, capacity, layer }) => [layer, kind, capacity]);
+  const made = states.map(({ id, kind, capacity }) => [id, kind, capacity]);
   expect(made).toEqual([
-    [0, 'contiguous', 16],
-    [1, 'shared', 16],
-    [2, 'ring', 4],
-    [3, 'contiguous', 16],
-    [4, 'contiguous', 16], // a window longer than the sequence forgets nothing
-    [5, 'recurrent', 16],
+    ['0.self', 'contiguous', 16],
+    ['1.self', 'shared', 16],
+    ['2.self', 'ring', 4],
+    ['3.self', 'contiguous', 16],
+    ['4.self', 'contiguous', 16], // a window longer than the sequence forgets nothing
+    ['5.self', 'recurrent', 16],
   ]);
   disposeStates(states);
   expect(device.memory.buffers).toBe(0);
@@ -147,7 +147,7 @@ it('saves all layers to one file, and loads all or none', async () => {
     },
   );
   expect(() => loadStates(others, file)).toThrow(
-    'cache file: what a token adds of layer 5: the file has recurrent, S [2, 2], this cache has recurrent, S [3]',
+    'cache file: what a token adds of state 5.self: the file has recurrent, S [2, 2], this cache has recurrent, S [3]',
   );
   expect(others.map(({ length }) => length)).toEqual([0, 0, 0, 0, 0, 0]);
   const fewer = createStates(specs, { device: createReference(), B: 2, capacity: 16 });
@@ -176,9 +176,9 @@ it.each([
 
 it('refuses a layer that reads one after it, and frees what it had made', () => {
   const device = createReference();
-  const later: LayerSpec = { ...specs[1]!, producer: 2 };
+  const later: LayerSpec = { ...specs[1]!, producer: '2.self' };
   expect(() => createStates([specs[0]!, later, specs[2]!], { device, B: 1, capacity: 4 })).toThrow(
-    'createStates: producer of layer 1 must be an earlier layer with a state of its own, got 2',
+    'createStates: producer of 1.self must be the id of an earlier state that keeps something itself, got "2.self"',
   );
   const empty: LayerSpec = { ...specs[0]!, rows: {} };
   expect(() => createStates([specs[0]!, empty], { device, B: 1, capacity: 4 })).toThrow(
@@ -193,7 +193,7 @@ it('a shared state refuses what is done to its producer', async () => {
     Cache,
   ];
   const refusal = (what: string) =>
-    `shared.${what}: layer 1 keeps nothing of its own; ${what} layer 0, which it reads, got "a shared state"`;
+    `shared.${what}: state 1.self keeps nothing of its own; ${what} state 0.self, which it reads, got "a shared state"`;
   expect(() => shared.append({})).toThrow(refusal('append'));
   expect(() => shared.advance({}, 1)).toThrow(refusal('advance'));
   expect(() => shared.crop(0)).toThrow(refusal('crop'));

@@ -9,7 +9,7 @@ import type { Cache, CacheBytes, CacheFormat, CacheOptions } from './contract.ts
 import { CacheFileError } from './format/errors.ts';
 import { decodeCaches, encodeCaches } from './format/format.ts';
 import { checkSnapshot, type Persistent } from './format/snapshot.ts';
-import { checkProducer } from './kv.ts';
+import { nameSpecs, type Specs } from './named-specs.ts';
 
 /** How the states of a model are made. */
 export interface StatesOptions {
@@ -33,7 +33,9 @@ export interface StatesOptions {
 }
 
 /**
- * The states of a model's layers, each by its own kind: the list that a model hands to its layers.
+ * The states of a model's layers, each by its own kind: the list that a model hands to its layers, in the order of
+ * the specs. A list of specs gives each layer one state, with the ids `stateId(0)`, `stateId(1)`, …; specs by id give
+ * a layer as many as it needs (`{ '0.self': …, '0.cross': … }`).
  *
  * They refuse together: where one layer could hold no more than `capacity` tokens, every layer refuses the token
  * after it, so that the first layer of a step refuses and nothing has changed. Where every layer is a window or
@@ -42,33 +44,31 @@ export interface StatesOptions {
  * @example
  * const states = createStates(specs, { device, B: 1, capacity: 4096 });
  *
- * @throws {ValueError} for sizes that are not whole numbers ≥ 1, or a layer that shares with none before it.
+ * @throws {ValueError} for sizes that are not whole numbers ≥ 1, or a state that shares with none before it.
  */
-export function createStates(specs: readonly LayerSpec[], options: StatesOptions): Cache[] {
+export function createStates(specs: Specs, options: StatesOptions): Cache[] {
   const { device, B, capacity, slack = 0, create = {}, format } = options;
   checkCount('createStates', 'B', B);
   checkCount('createStates', 'capacity', capacity);
   checkCount('createStates', 'slack', slack, 0);
-  checkList(specs);
-  specs.forEach((spec, layer) => {
-    if (spec.kind === 'shared') checkProducer('createStates', specs, layer);
-  });
+  const named = nameSpecs('createStates', 'specs', specs);
   const forgets = ({ kind, cap }: LayerSpec): boolean => kind === 'window' && cap + slack <= capacity;
-  const fills = specs.some((spec) => !['recurrent', 'shared'].includes(spec.kind) && !forgets(spec));
+  const fills = named.some(({ spec }) => !['recurrent', 'shared'].includes(spec.kind) && !forgets(spec));
   const limit = fills ? capacity : undefined;
 
   const states: Cache[] = [];
   try {
-    specs.forEach((spec, layer) => {
+    for (const { spec, id } of named) {
       if (spec.kind === 'shared') {
-        states.push(createShared({ spec, layer, producer: states[spec.producer!]! }));
-        return;
+        const producer = states.find((state) => state.id === spec.producer)!;
+        states.push(createShared({ spec, id, producer }));
+        continue;
       }
       const room = forgets(spec) ? spec.cap + slack : capacity;
       const make = create[spec.kind] ?? defaultFor(spec, forgets(spec));
       const bits = spec.kind === 'recurrent' ? undefined : formatFor(spec, format);
-      states.push(make({ device, spec, B, layer, limit, capacity: room, format: bits }));
-    });
+      states.push(make({ device, spec, B, id, limit, capacity: room, format: bits }));
+    }
   } catch (error) {
     disposeStates(states);
     throw error;
@@ -81,11 +81,6 @@ function formatFor({ rows }: LayerSpec, format: CacheFormat | undefined): CacheF
   if (typeof format !== 'object' || format === null) return format;
   const own = Object.entries(format).filter(([name]) => name in rows);
   return own.length > 0 ? Object.fromEntries(own) : undefined;
-}
-
-function checkList(specs: unknown): void {
-  if (Array.isArray(specs)) return;
-  throw new ValueError('createStates', 'specs', 'must be a list, one spec a layer', specs);
 }
 
 function defaultFor({ kind }: LayerSpec, forgets: boolean): (options: CacheOptions) => Cache {
@@ -110,9 +105,9 @@ export function reorderStates(states: readonly Cache[], order: readonly number[]
 export function cloneStates(states: readonly Cache[]): Cache[] {
   const clones: Cache[] = [];
   for (const state of states) {
-    const { spec, layer } = state;
-    const producer = clones.find((clone) => clone.layer === spec.producer);
-    clones.push(spec.kind === 'shared' ? createShared({ spec, layer, producer: producer! }) : state.clone());
+    const { spec, id } = state;
+    const producer = clones.find((clone) => clone.id === spec.producer);
+    clones.push(spec.kind === 'shared' ? createShared({ spec, id, producer: producer! }) : state.clone());
   }
   return clones;
 }
@@ -170,7 +165,7 @@ function persistent(state: Cache): Cache & Persistent {
   if ('snapshot' in state && 'restore' in state) return state as Cache & Persistent;
   throw new ValueError(
     'saveStates',
-    `layer ${state.layer}`,
+    `state ${state.id}`,
     'must be a cache with snapshot and restore',
     state.kind,
   );

@@ -98,7 +98,7 @@ function commonArguments(
     kit.rows(queryPositions), perBatch(queryPositions),
     kit.rows(keyPositions), perBatch(keyPositions),
     kit.rows(keyUntil), perBatch(keyUntil),
-    k.format, v.format, k.bytes, v.bytes, k.odd || v.odd ? 1 : 0,
+    k.format, v.format, k.bytes, v.bytes, (k.odd || v.odd ? 1 : 0) + (params.anchors ? 2 : 0) + 4 * Math.min(params.segment, UNBOUNDED / 4),
   ];
 }
 

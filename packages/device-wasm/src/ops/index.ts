@@ -6,6 +6,7 @@ import { attention } from './attention.ts';
 import { concat, gather, slice } from './copies.ts';
 import { add, gated, gelu, multiply, relu, silu } from './elementwise.ts';
 import { headLinear, linear, matmul } from './matrix.ts';
+import { binary, cast, permute, reduce, scatterAdd, unary, where } from './primitives.ts';
 import { argmax, layerNorm, logSoftmax, rmsNorm, rotary, softmax, topK } from './rowwise.ts';
 
 /** How the device runs one operation. */
@@ -34,4 +35,11 @@ export const runners: Readonly<Record<string, Runner>> = {
   softmax,
   storeRows,
   topK,
+  unary,
+  binary,
+  where,
+  permute,
+  reduce,
+  cast,
+  scatterAdd,
 };

@@ -85,16 +85,18 @@ class AnchorEvictingCache extends BaseCache {
     return Math.max(...this.#slots.map(({ living }) => living));
   }
 
-  protected put(rows: Rows, L: number): void {
-    const start = this.seen;
-    const flags = this.#slots.map((_, b) =>
-      Array.from({ length: L }, (_, i) => this.#options.isAnchor(b, start + i) === true),
-    );
+  protected override checkPut(L: number): void {
+    const flags = this.#flags(L);
     const most = Math.max(...this.#slots.map((slots, b) => slots.livingAfter(flags[b]!)));
     if (most > this.capacity) {
       const rule = `must leave at most ${this.capacity} anchors and tokens of the open segment, it would leave ${most} (crop or reset the cache, or create it larger)`;
       throw new ValueError('anchor-evicting.append', 'L', rule, L);
     }
+  }
+
+  protected put(rows: Rows, L: number): void {
+    const start = this.seen;
+    const flags = this.#flags(L);
     const inPlace = this.#slots.every((slots) => slots.hasRoom(L));
     const chunk = inPlace ? undefined : this.#copyChunk(rows, L, flags);
     this.#slots.forEach((slots, b) => {
@@ -186,6 +188,13 @@ class AnchorEvictingCache extends BaseCache {
     this.#keyPositions.dispose();
     this.#keyUntil.dispose();
     this.#dropChunk();
+  }
+
+  /** Whether each of the next L tokens of each sequence ends a segment. */
+  #flags(L: number): boolean[][] {
+    return this.#slots.map((_, b) =>
+      Array.from({ length: L }, (_, i) => this.#options.isAnchor(b, this.seen + i) === true),
+    );
   }
 
   /** What lives and the new tokens, before the ones that this append closes are let go. */

@@ -72,8 +72,11 @@ class ContiguousCache extends BaseCache {
     this.#pad(this.#options.padding ?? []);
   }
 
-  protected put(rows: Rows, L: number): void {
+  protected override checkPut(L: number): void {
     checkRoom('contiguous.append', L, this.seen, this.capacity);
+  }
+
+  protected put(rows: Rows, L: number): void {
     this.#store.copy(rows, { from: 0, to: this.seen, count: L });
     this.#moveTo(this.seen + L, this.seen);
   }

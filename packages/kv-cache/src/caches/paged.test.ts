@@ -103,7 +103,7 @@ it('the blocks of a file are those of its tables, a shared one once', async () =
   expect(() => coarser.load(file)).toThrow('cache file: blocks of 4 tokens, this cache has blocks of 8');
   const small = createPaged({ ...options, blocks: 3 });
   expect(() => small.load(file)).toThrow(
-    'cache file: it holds 16 tokens of layer 0, this cache has room for 12',
+    'cache file: it holds 16 tokens of state 0.self, this cache has room for 12',
   );
 });
 

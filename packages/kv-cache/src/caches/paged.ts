@@ -114,12 +114,12 @@ class PagedSequences extends BaseCache implements PagedCache {
   }
 
   override view(): StateView {
-    this.check('view');
+    this.checkAlive('view');
     return this.#look();
   }
 
   publish(tokens: readonly ArrayLike<number>[]): void {
-    this.check('publish');
+    this.checkAlive('publish');
     this.#checkTokens('publish', tokens);
     this.#ids.forEach((id, b) => {
       this.pool.tables.publish(id, tokens[b]!);
@@ -127,7 +127,7 @@ class PagedSequences extends BaseCache implements PagedCache {
   }
 
   adopt(tokens: readonly ArrayLike<number>[]): number {
-    this.check('adopt');
+    this.checkAlive('adopt');
     this.#checkTokens('adopt', tokens);
     if (this.seen > 0)
       throw new ValueError('paged.adopt', 'the cache', 'must be empty (reset it)', `${this.seen} tokens`);
@@ -139,10 +139,14 @@ class PagedSequences extends BaseCache implements PagedCache {
     return this.seen;
   }
 
-  protected put(rows: Rows, L: number): void {
+  protected override checkPut(L: number): void {
     checkRoom('paged.append', L, this.seen, this.capacity);
     const { tables } = this.pool;
     tables.checkRoom(this.#ids.reduce((sum, id) => sum + tables.needs(id, L), 0));
+  }
+
+  protected put(rows: Rows, L: number): void {
+    const { tables } = this.pool;
     this.#ids.forEach((id, b) => {
       this.pool.write(rows, b, tables.append(id, L));
     });

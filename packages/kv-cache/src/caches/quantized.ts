@@ -119,12 +119,15 @@ class QuantizedCache extends BaseCache {
   }
 
   override view(): StateView {
-    this.check('view');
+    this.checkAlive('view');
     return this.#look();
   }
 
-  protected put(rows: Rows, L: number): void {
+  protected override checkPut(L: number): void {
     checkRoom('quantized.append', L, this.seen, this.capacity);
+  }
+
+  protected put(rows: Rows, L: number): void {
     const view = this.#workspace.isOwner(this) ? this.#claim().store : undefined;
     view?.copy(rows, { from: 0, to: this.seen, count: L });
     this.#offset = this.seen;

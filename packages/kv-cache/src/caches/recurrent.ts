@@ -1,8 +1,18 @@
-import { DeviceError, keep, ShapeError, sizeOf, Tensor, ValueError, zeros } from '@headwise/tensor';
+import {
+  DeviceError,
+  keep,
+  ShapeError,
+  sizeOf,
+  Tensor,
+  type Tokens,
+  ValueError,
+  zeros,
+} from '@headwise/tensor';
 import { BaseCache } from '../base.ts';
-import { checkCount, checkRoom, type Rows } from '../checks.ts';
+import { checkRoom, type Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
 import { checkFits, floats, type Snapshot, sectionsOf } from '../format/snapshot.ts';
+import { type Placement, placeTokens } from '../tokens.ts';
 
 /**
  * A state of constant size: linear attention folds every token into it, and it never grows.
@@ -59,19 +69,23 @@ class RecurrentCache extends BaseCache {
   }
 
   override constants(): Rows {
-    this.check('constants');
+    this.checkAlive('constants');
     return this.#constants;
   }
 
-  override advance(constants: Rows, tokens: number): void {
-    this.check('advance');
-    checkCount('recurrent.advance', 'tokens', tokens, 0);
-    checkRoom('recurrent.advance', tokens, this.seen, this.limit);
+  override check(tokens: Tokens): void {
+    this.checkAlive('check');
+    this.#place(tokens);
+  }
+
+  override advance(constants: Rows, tokens: Tokens): void {
+    this.checkAlive('advance');
+    const { L } = this.#place(tokens);
     for (const [name, old] of Object.entries(this.#constants)) this.#checkOne(name, constants[name], old);
     this.#replace(
       Object.fromEntries(Object.keys(this.#constants).map((name) => [name, keep(constants[name]!)])),
     );
-    this.#moveTo(this.seen + tokens, this.seen);
+    this.#moveTo(this.seen + L, this.seen);
   }
 
   protected put(): never {
@@ -141,6 +155,16 @@ class RecurrentCache extends BaseCache {
 
   protected free(): void {
     for (const tensor of Object.values(this.#constants)) tensor.dispose();
+  }
+
+  #place(tokens: Tokens): Placement {
+    const placed = placeTokens('recurrent.advance', tokens, this.lengths);
+    if (!placed.even) {
+      const rule = 'must give every sequence as many tokens';
+      throw new ValueError('recurrent.advance', 'tokens', rule, 'different counts');
+    }
+    checkRoom('recurrent.advance', placed.L, this.seen, this.limit);
+    return placed;
   }
 
   #zeros(): Record<string, Tensor> {

@@ -28,26 +28,27 @@ export const shared = defineCache({
 /** What a shared state is made from. */
 export interface SharedOptions {
   readonly spec: LayerSpec;
-  readonly layer: number;
+  /** Which state of the model: `stateId(layer, part)`. */
+  readonly id: string;
   /** The state it reads. */
   readonly producer: Cache;
 }
 
-/** @throws {ValueError} unless the layer is `shared` and its producer an earlier layer that is not. */
-export function createShared({ spec, layer, producer }: SharedOptions): Cache {
+/** @throws {ValueError} unless the layer is `shared` and its producer is the one it names, which is not. */
+export function createShared({ spec, id, producer }: SharedOptions): Cache {
   checkSpecKind(spec);
   if (producer === undefined) {
-    throw new ValueError('shared', 'producer', `must be the state of layer ${spec.producer}`, producer);
+    throw new ValueError('shared', 'producer', `must be the state ${spec.producer}`, producer);
   }
-  if (producer.spec.kind === 'shared' || producer.layer >= layer || spec.producer !== producer.layer) {
+  if (producer.spec.kind === 'shared' || producer.id === id || spec.producer !== producer.id) {
     throw new ValueError(
       'shared',
       'producer',
-      `must be the state of layer ${spec.producer}, before layer ${layer}, which keeps rows of its own`,
-      `layer ${producer.layer} (${producer.spec.kind})`,
+      `must be the state ${spec.producer}, which keeps something itself`,
+      `${producer.id} (${producer.spec.kind})`,
     );
   }
-  return new SharedCache(spec, layer, producer);
+  return new SharedCache(spec, id, producer);
 }
 
 function checkSpecKind(spec: LayerSpec): void {
@@ -58,12 +59,12 @@ function checkSpecKind(spec: LayerSpec): void {
 class SharedCache implements Cache {
   readonly kind = 'shared';
   readonly spec: LayerSpec;
-  readonly layer: number;
+  readonly id: string;
   readonly #producer: Cache;
 
-  constructor(spec: LayerSpec, layer: number, producer: Cache) {
+  constructor(spec: LayerSpec, id: string, producer: Cache) {
     this.spec = spec;
-    this.layer = layer;
+    this.id = id;
     this.#producer = producer;
   }
 
@@ -79,9 +80,15 @@ class SharedCache implements Cache {
     return this.#producer.length;
   }
 
+  get lengths(): readonly number[] {
+    return this.#producer.lengths;
+  }
+
   get held(): number {
     return this.#producer.held;
   }
+
+  check(): void {}
 
   view(): StateView {
     return this.#producer.view();
@@ -136,8 +143,8 @@ class SharedCache implements Cache {
   #refusal(what: string): ValueError {
     return new ValueError(
       `shared.${what}`,
-      `layer ${this.layer}`,
-      `keeps nothing of its own; ${what} layer ${this.#producer.layer}, which it reads`,
+      `state ${this.id}`,
+      `keeps nothing of its own; ${what} state ${this.#producer.id}, which it reads`,
       'a shared state',
     );
   }

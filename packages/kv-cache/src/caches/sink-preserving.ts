@@ -184,7 +184,7 @@ class SinkPreservingCache extends BaseCache {
   #positionsAt(host: Int32Array): Positions & { readonly tensor: IndexTensor } {
     const shape = [1, host.length] as const;
     const end = host.reduce((most, position) => Math.max(most, position + 1), 0);
-    return { host, shape, end, tensor: tensor(this.device, host, shape) };
+    return { host, shape, end, ends: [end], tensor: tensor(this.device, host, shape) };
   }
 
   #own<T extends Tensor<string, 'i32'> | Tensor>(made: T): T {

@@ -12,12 +12,13 @@ function withFault(
   create = createContiguous,
 ) {
   const wrap = (inner: Cache, options: CacheOptions): Cache => {
-    const names = ['kind', 'spec', 'layer', 'B', 'capacity', 'length', 'held'] as const;
+    const names = ['kind', 'spec', 'id', 'B', 'capacity', 'length', 'lengths', 'held'] as const;
     const cache = Object.defineProperties(
       {},
       Object.fromEntries(names.map((name) => [name, { get: () => inner[name], configurable: true }])),
     );
     Object.assign(cache, {
+      check: inner.check.bind(inner),
       append: inner.append.bind(inner),
       view: inner.view.bind(inner),
       constants: inner.constants.bind(inner),

@@ -97,25 +97,25 @@ it.each([
     'more tokens than there is room for',
     () => createContiguous({ ...options, capacity: 4 }),
     () => filled(5).save(),
-    'cache file: it holds 5 tokens of layer 0, this cache has room for 4',
+    'cache file: it holds 5 tokens of state 0.self, this cache has room for 4',
   ],
   [
     "another model's shapes",
     () => createContiguous({ ...options, spec: { ...plainSpec, rows: { k: [2, 4], v: [2, 8] } } }),
     () => filled(5).save(),
-    'cache file: what a token adds of layer 0: the file has full, k [2, 4], v [2, 4], this cache has full, k [2, 4], v [2, 8]',
+    'cache file: what a token adds of state 0.self: the file has full, k [2, 4], v [2, 4], this cache has full, k [2, 4], v [2, 8]',
   ],
   [
     'another batch',
     () => createContiguous({ ...options, B: 2 }),
     () => filled(5).save(),
-    'cache file: sequences of layer 0: the file has 1, this cache has 2',
+    'cache file: sequences of state 0.self: the file has 1, this cache has 2',
   ],
   [
     'another kind',
     () => createRing({ ...options, spec: { ...plainSpec, kind: 'window', cap: 4 } }),
     () => filled(5).save(),
-    'cache file: kind of layer 0: the file has contiguous, this cache has ring',
+    'cache file: kind of state 0.self: the file has contiguous, this cache has ring',
   ],
   [
     'another version',
@@ -169,5 +169,5 @@ it('says what is wrong with a header that contradicts its file', async () => {
     'cache file: section v must hold 40 float32 numbers, it has none',
   );
   const none = encodeCaches([{ ...layer!, length: -1 }]);
-  expect(() => createContiguous(options).load(none)).toThrow('it holds -1 tokens of layer 0');
+  expect(() => createContiguous(options).load(none)).toThrow('it holds -1 tokens of state 0.self');
 });

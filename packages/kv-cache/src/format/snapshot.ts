@@ -12,7 +12,7 @@ export type SpecRecord = Omit<LayerSpec, 'cap'> & { readonly cap: number | null 
 export interface Snapshot {
   /** Kind of the cache that wrote it. */
   readonly kind: string;
-  readonly layer: number;
+  readonly id: string;
   readonly spec: SpecRecord;
   readonly B: number;
   readonly length: number;
@@ -33,7 +33,7 @@ export type LayerHeader = Omit<Snapshot, 'sections'> & {
 /** What a cache must be able to do so that its `save` and `load` are these two functions. */
 export interface Persistent {
   readonly kind: string;
-  readonly layer: number;
+  readonly id: string;
   readonly spec: LayerSpec;
   readonly B: number;
   /** Reads everything; all reads are asked for before the first is awaited. */
@@ -50,8 +50,8 @@ export interface Persistent {
 export function describe(
   cache: Persistent & { readonly length: number },
 ): Omit<Snapshot, 'state' | 'sections'> {
-  const { kind, layer, spec, B, length } = cache;
-  return { kind, layer, B, length, spec: { ...spec, cap: Number.isFinite(spec.cap) ? spec.cap : null } };
+  const { kind, id, spec, B, length } = cache;
+  return { kind, id, B, length, spec: { ...spec, cap: Number.isFinite(spec.cap) ? spec.cap : null } };
 }
 
 /** `save` of one cache. */
@@ -77,7 +77,7 @@ export function checkSnapshot(cache: Persistent, snapshot: Snapshot): void {
   const refuse = (what: string, theirs: unknown, ours: unknown): never => {
     throw new CacheFileError(
       'mismatch',
-      `${what} of layer ${cache.layer}: the file has ${theirs}, this cache has ${ours}`,
+      `${what} of state ${cache.id}: the file has ${theirs}, this cache has ${ours}`,
     );
   };
   if (snapshot.kind !== cache.kind) refuse('kind', snapshot.kind, cache.kind);
@@ -122,10 +122,10 @@ export function sectionsOf(rows: Readonly<Record<string, SectionData>>): Snapsho
 }
 
 /** @throws {CacheFileError} if the tokens of a snapshot are more than the cache takes. */
-export function checkFits(cache: { readonly layer: number }, tokens: number, capacity: number): void {
+export function checkFits(cache: { readonly id: string }, tokens: number, capacity: number): void {
   if (Number.isInteger(tokens) && tokens >= 0 && tokens <= capacity) return;
   throw new CacheFileError(
     'mismatch',
-    `it holds ${tokens} tokens of layer ${cache.layer}, this cache has room for ${capacity}`,
+    `it holds ${tokens} tokens of state ${cache.id}, this cache has room for ${capacity}`,
   );
 }

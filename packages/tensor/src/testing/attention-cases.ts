@@ -7,7 +7,7 @@ import {
 } from '../ops/attention.ts';
 import type { Modifier } from '../ops/modifier.ts';
 import { tensor, zeros } from '../tensor.ts';
-import type { OpCase } from './op-cases.ts';
+import type { OpCase } from './op-case.ts';
 import { seeded, seededValues } from './seeded.ts';
 
 interface Sizes {
@@ -149,6 +149,28 @@ const placed: Extend = (d, s) => ({
     [-1, 7, -1, 1, 2, 3, 4, 5, 6],
   ]),
 });
+
+const segmented = [1, 7, 64].flatMap((length) =>
+  [false, true].flatMap((anchors) => {
+    const segments = { length, anchors };
+    const name = `segments of ${length}${anchors ? ', anchors' : ''}`;
+    return [
+      ...sizes.map((size) => attentionCase(name, size, { causal: true, segments })),
+      attentionCase(`${name}, square`, square, { causal: true, segments }),
+      attentionCase(`${name}, in both directions`, small, { segments }),
+      attentionCase(`${name} and a window`, square, { causal: true, segments, window: [4, 0] }),
+      attentionCase(`${name}, a prefix, sink tokens`, square, {
+        causal: true,
+        segments,
+        prefix: 9,
+        window: [11, 0],
+        sinkTokens: 2,
+      }),
+      attentionCase(`${name} in a chunk`, { ...square, Lq: 9 }, { causal: { offset: 20 }, segments }),
+      attentionCase(`${name} while decoding`, decode, { causal: { offset: 46 }, segments, valid: 47 }),
+    ];
+  }),
+);
 
 const prefixes = [
   ...sizes.map((size) => attentionCase('prefix 5', size, { causal: true, prefix: 5 })),
@@ -342,6 +364,7 @@ export const attentionCases: readonly OpCase[] = [
   ...windows,
   ...windowsAhead,
   ...prefixes,
+  ...segmented,
   ...cursors,
   ...features,
   ...hiddenGarbage,

@@ -13,41 +13,12 @@ import { logSoftmax, softmax } from '../ops/softmax.ts';
 import { storeRows } from '../ops/store-rows.ts';
 import { type Tensor, tensor, zeros } from '../tensor.ts';
 import { attentionCases } from './attention-cases.ts';
+import { type OpCase, opCase, spread } from './op-case.ts';
+import { primitiveCases } from './primitive-cases.ts';
 import { seeded, seededValues } from './seeded.ts';
-
-/** One call of one operation, to be compared with the reference. */
-export interface OpCase {
-  readonly op: string;
-  readonly name: string;
-  /** Makes the arguments on the device and calls the operation. */
-  readonly run: (device: Device) => readonly Tensor<string, DType>[];
-  /** |got − want| ≤ atol + rtol · |want|; default 1e-5 each. */
-  readonly atol?: number;
-  readonly rtol?: number;
-}
-
-function opCase(
-  op: string,
-  name: string,
-  work: (device: Device) => Tensor<string, DType> | readonly Tensor<string, DType>[],
-  tolerance: { readonly atol?: number; readonly rtol?: number } = {},
-): OpCase {
-  return { op, name, run: (device) => [work(device)].flat(), ...tolerance };
-}
 
 const ints = (length: number, below: number, seed: number): Int32Array =>
   Int32Array.from(seededValues(length, seed), (value) => Math.floor(((value + 1) / 2) * below));
-
-/** Values from −spread to spread. */
-const spread = (device: Device, shape: readonly number[], seed: number, by: number): Tensor =>
-  tensor(
-    device,
-    seededValues(
-      shape.reduce((size, axis) => size * axis, 1),
-      seed,
-    ).map((value) => value * by),
-    shape,
-  );
 
 const products: readonly OpCase[] = [
   ...(
@@ -269,6 +240,7 @@ export const opCases: readonly OpCase[] = [
   ...pointwise,
   ...saturation,
   ...moves,
+  ...primitiveCases,
   ...stores,
   ...attentionCases,
 ];

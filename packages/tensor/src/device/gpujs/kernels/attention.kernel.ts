@@ -23,7 +23,7 @@ export function attentionPlan(
   target: PlanTarget,
 ): KernelPlan {
   const Lk = inputs.k.shape[1]!;
-  const params = atCursor(given, inputs.cursor?.known, Lk);
+  const params = withSegments(atCursor(given, inputs.cursor?.known, Lk));
   if (Lk === 0) return nothingToSee(params, outputs);
   const layout = layoutOf(inputs, params, target);
   const chunks = chunksOf(layout, params, target);
@@ -38,6 +38,21 @@ export function attentionPlan(
     ...extraSteps(layout, chunk, params, target),
   ]);
   return { steps, outputs: [chunks.length > 1 ? 'y' : 'out', ...params.extras.map(extraName)] };
+}
+
+// half a position is added because a GPU's division is not exact: ⌊6 / 3⌋ may be 1
+const inSegment = `function (b, h, q, k) {
+  const segment = Math.floor((k + 0.5) / length);
+  const last = segment * length + length - 1;
+  return Math.floor((q + 0.5) / length) === segment || (anchors > 0 && k === last) ? 1 : 0;
+}`;
+
+/** Segments are one more mask to these kernels, before those of the caller. */
+function withSegments(params: AttentionParams): AttentionParams {
+  const { segment, anchors, modifiers } = params;
+  if (segment === 0) return params;
+  const constants = { length: segment, anchors: anchors ? 1 : 0 };
+  return { ...params, modifiers: [{ kind: 'mask', source: inSegment, constants }, ...modifiers] };
 }
 
 /** No keys: zeros, and a log-sum-exp of −∞. */
