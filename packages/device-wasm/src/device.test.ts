@@ -7,6 +7,8 @@ import {
   defineOp,
   linear,
   matmul,
+  permute,
+  permuteOp,
   relu,
   rmsNorm,
   scope,
@@ -212,6 +214,17 @@ it('refuses what it has no kernel for, with the reason', async () => {
   expect(device.supports(attentionOp, {}, { modifiers })[0]).toContain('a mask modifier is user code');
   const q = seeded<'B Lq H D'>(device, [1, 2, 1, 4], 1);
   expect(() => attention({ q, k: q as never, v: q as never }, { modifiers })).toThrow('cannot run attention');
+});
+
+it('says when there are more axes than a kernel takes', async () => {
+  const device = await create();
+  const x = zeros(device, [1, 1, 1, 2, 1, 1, 1]);
+  const axes = [6, 5, 4, 3, 2, 1, 0];
+  expect(device.supports(permuteOp, { x }, { axes })).toEqual([
+    'x has 7 axes, and the kernel takes 6: reshape it to fewer',
+  ]);
+  expect(() => permute(x, axes)).toThrow('cannot run permute');
+  expect(device.memory.buffers).toBe(1);
 });
 
 it('refuses buffers of others, freed buffers, and calls after dispose', async () => {

@@ -18,6 +18,7 @@ import { Kit } from './kit.ts';
 import type { Simd } from './module.ts';
 import { attentionReasons } from './ops/attention.ts';
 import { runners } from './ops/index.ts';
+import { stridedReasons } from './ops/primitives.ts';
 import { writeRows } from './stored-rows.ts';
 
 /** Options of `createWasm`. */
@@ -43,6 +44,8 @@ export async function createWasm(options: WasmOptions = {}): Promise<WasmDevice>
 export async function createWasmWith(options: EngineOptions): Promise<WasmDevice> {
   return new WasmDevice(await Engine.create(options));
 }
+
+const stridedOps: ReadonlySet<string> = new Set(['binary', 'where', 'permute', 'cast']);
 
 /** A heap in WebAssembly memory and the kernels over it. */
 export class WasmDevice implements Device {
@@ -141,14 +144,10 @@ export class WasmDevice implements Device {
     const { op, inputs, outputs } = call;
     this.#check(op.name);
     for (const name in inputs) this.#held(inputs[name]!.buffer, op.name);
-    const runner = runners[op.name];
-    if (!runner)
-      throw new DeviceError(
-        this.name,
-        `cannot run ${op.name}`,
-        this.supports(op, inputs, call.params),
-        'Choose another device.',
-      );
+    const reasons = this.supports(op, inputs, call.params);
+    if (reasons.length > 0)
+      throw new DeviceError(this.name, `cannot run ${op.name}`, reasons, 'Choose another device.');
+    const runner = runners[op.name]!;
     const kit = new Kit(this.#engine);
     const { scratch } = this.#engine;
     let failed = true;
@@ -164,8 +163,9 @@ export class WasmDevice implements Device {
     }
   }
 
-  supports(op: Op, _inputs: Readonly<Record<string, ShapedInput>>, params: object): readonly string[] {
+  supports(op: Op, inputs: Readonly<Record<string, ShapedInput>>, params: object): readonly string[] {
     if (op.name === 'attention') return attentionReasons(params);
+    if (stridedOps.has(op.name)) return stridedReasons(inputs);
     if (Object.hasOwn(runners, op.name)) return [];
     return [`${op.name} is not one of the operations this device has kernels for`];
   }

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { sizeOf } from '../axes.ts';
-import type { Device } from '../contracts/device.ts';
+import type { Device, DType } from '../contracts/device.ts';
+import { ValueError } from '../errors.ts';
 import { defineOp, run, watch } from '../op.ts';
 import { attention } from '../ops/attention.ts';
 import { add } from '../ops/elementwise.ts';
@@ -8,8 +9,9 @@ import { gather } from '../ops/gather.ts';
 import { linear } from '../ops/linear.ts';
 import { storeRows } from '../ops/store-rows.ts';
 import { scope } from '../scope.ts';
-import { type Tensor, tensor } from '../tensor.ts';
+import { type Tensor, tensor, zeros } from '../tensor.ts';
 import { counting, type DeviceLaw, law } from './device-law.ts';
+import { type OpSample, opSamples } from './op-samples.ts';
 import { seeded } from './seeded.ts';
 
 /** What a device holds, but for the peak. */
@@ -53,6 +55,24 @@ function refusals(device: Device, made: Tensor[]): readonly (() => unknown)[] {
   ];
 }
 
+/** The arguments of a sample as zeros, the one called `odd` in the other dtype. */
+function made(device: Device, { inputs }: OpSample, odd: string): Record<string, Tensor<string, DType>> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { shape, dtype }]) => {
+      const other = dtype === 'f32' ? 'i32' : 'f32';
+      return [name, zeros(device, shape, name === odd ? other : dtype)];
+    }),
+  );
+}
+
+function caught(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    return error;
+  }
+}
+
 /** Checked by `checkDevice`: a call that is refused or fails leaves nothing behind and changes nothing. */
 export const failureLaws: readonly DeviceLaw[] = [
   law('holds after 1,000 refused calls what it held before', async (device) => {
@@ -90,6 +110,24 @@ export const failureLaws: readonly DeviceLaw[] = [
     expect(() => watch(look, () => add(x, x))).toThrow('seen');
     expect(held(device)).toEqual(before);
   }),
+  ...opSamples.map((sample) =>
+    law(`${sample.op.name} takes no argument of another dtype, and names it`, async (device) => {
+      for (const name of Object.keys(sample.inputs)) {
+        const { dtypes = {} } = sample.op;
+        const inputs = scope(() => made(device, sample, name));
+        if (dtypes[name] === 'any') {
+          // one of several such arguments: they are to be of one dtype
+          if (Object.values(dtypes).filter((dtype) => dtype === 'any').length > 1)
+            expect(() => run(sample.op, inputs, sample.params)).toThrow(ValueError);
+        } else {
+          const refused = caught(() => run(sample.op, inputs, sample.params));
+          expect(refused).toMatchObject({ op: sample.op.name, argument: name });
+          expect((refused as Error).message).toContain(`must be of dtype ${dtypes[name] ?? 'f32'}`);
+        }
+        for (const tensor of Object.values(inputs)) tensor.dispose();
+      }
+    }),
+  ),
   law('stores no rows that it refuses, and changes nothing', async (device) => {
     using target = tensor(device, counting(12), [1, 4, 3]);
     using two = seeded(device, [1, 2, 3], 1);

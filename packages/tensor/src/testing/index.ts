@@ -5,4 +5,5 @@ export { deviceLaws } from './device-laws.ts';
 export { withoutKernels } from './lowered.ts';
 export type { OpCase } from './op-case.ts';
 export { opCases } from './op-cases.ts';
+export { type OpSample, opSamples } from './op-samples.ts';
 export { seeded, seededValues } from './seeded.ts';

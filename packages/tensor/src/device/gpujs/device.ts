@@ -129,6 +129,8 @@ export class GpujsDevice implements Device {
   supports(op: Op, inputs: Readonly<Record<string, ShapedInput>>): readonly string[] {
     if (op.name !== STORE && !planOf(op))
       return [`the operation ${op.name} brings no gpu.js plan (its \`gpujs\`)`];
+    const long = tooLong(inputs);
+    if (long.length > 0) return long;
     const name = numbersOf[op.name];
     const input = name === undefined ? undefined : inputs[name];
     if (!input || !('buffer' in input) || (input.buffer as GpujsBuffer).known) return [];
@@ -242,6 +244,22 @@ function resolve(argument: KernelArgument, stores: ReadonlyMap<string, Store>): 
     return { store: stores.get(array)!, size: size.map((axis) => axis ?? 1), ...range };
   }
   return argument;
+}
+
+/** A kernel counts along an axis in float32. */
+const LONGEST_AXIS = 2 ** 24;
+
+function tooLong(inputs: Readonly<Record<string, ShapedInput>>): readonly string[] {
+  const reasons: string[] = [];
+  for (const name in inputs) {
+    for (const size of inputs[name]!.shape) {
+      if (size > LONGEST_AXIS)
+        reasons.push(
+          `${name} has an axis of ${size}, and gpu.js counts to ${LONGEST_AXIS}: cut it into two axes`,
+        );
+    }
+  }
+  return reasons;
 }
 
 /** The inputs of a plan, of which one may be needed on the host. */
