@@ -79,7 +79,12 @@ export function run<Inputs extends OpInputs, Params extends object>(
     throw new DeviceError(device.name, `cannot run ${op.name}`, reasons, 'Choose another device.');
   }
   const results = execute(op, inputs, operands, params, outputs, first);
-  for (const watcher of watchers) watcher({ op, inputs, params, results });
+  try {
+    for (const watcher of watchers) watcher({ op, inputs, params, results });
+  } catch (error) {
+    for (const result of results) result.dispose();
+    throw error;
+  }
   return results;
 }
 

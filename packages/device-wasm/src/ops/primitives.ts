@@ -1,9 +1,9 @@
 import {
   type BinaryKind,
-  DeviceError,
   type OpCall,
   type Operand,
   type ReduceKind,
+  type ShapedInput,
   sizeOf,
   stridesOf,
   type UnaryKind,
@@ -83,15 +83,22 @@ export function cast(kit: Kit, call: OpCall): readonly WasmBuffer[] {
   return strided(kit, call, kind, [[x, stridesOf(x.shape, x.shape)]]);
 }
 
+/** Why a kernel that finds numbers by strides cannot run with these arguments. */
+export function stridedReasons(inputs: Readonly<Record<string, ShapedInput>>): readonly string[] {
+  return Object.entries(inputs).flatMap(([name, { shape }]) =>
+    shape.length > AXES
+      ? [`${name} has ${shape.length} axes, and the kernel takes ${AXES}: reshape it to fewer`]
+      : [],
+  );
+}
+
 function strided(
   kit: Kit,
-  { op, outputs }: OpCall,
+  { outputs }: OpCall,
   kind: Strided,
   operands: readonly (readonly [Operand, readonly number[]])[],
 ): readonly WasmBuffer[] {
   const { shape } = outputs[0]!;
-  if (shape.length > AXES)
-    throw new DeviceError('wasm', `cannot run ${op.name} over ${shape.length} axes`, [`it takes ${AXES}`]);
   const y = kit.output(outputs[0]!);
   const width = shape.at(-1) ?? 1;
   const rows = sizeOf(shape) / Math.max(1, width);

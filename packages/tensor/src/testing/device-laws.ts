@@ -7,22 +7,12 @@ import { gather } from '../ops/gather.ts';
 import { linear } from '../ops/linear.ts';
 import { rmsNorm } from '../ops/norm.ts';
 import { argmax } from '../ops/rank.ts';
-import { storeRows } from '../ops/store-rows.ts';
 import { scope } from '../scope.ts';
 import { type Tensor, tensor, zeros } from '../tensor.ts';
 import { assertClose } from './close.ts';
+import { counting, type DeviceLaw, law } from './device-law.ts';
+import { failureLaws } from './failure-laws.ts';
 import { seeded, seededValues } from './seeded.ts';
-
-/** What a device promises beside the results of operations. */
-export interface DeviceLaw {
-  readonly name: string;
-  readonly check: (device: Device) => Promise<void>;
-}
-
-const law = (name: string, check: DeviceLaw['check']): DeviceLaw => ({ name, check });
-
-const counting = (length: number, from = 0): Float32Array =>
-  Float32Array.from({ length }, (_, i) => from + i);
 
 const transfers: readonly DeviceLaw[] = [
   law('upload copies: the array may be changed afterwards', async (device) => {
@@ -231,22 +221,6 @@ const failures: readonly DeviceLaw[] = [
   }),
 ];
 
-const stores: readonly DeviceLaw[] = [
-  law('stores no rows that it refuses, and changes nothing', async (device) => {
-    using target = tensor(device, counting(12), [1, 4, 3]);
-    using two = seeded(device, [1, 2, 3], 1);
-    using slots = tensor(device, Int32Array.of(0, 1), [1, 2]);
-    using floats = tensor(device, [0, 1], [1, 2]);
-    using ids = tensor(device, new Int32Array(6), [1, 2, 3]);
-    using all = tensor(device, Int32Array.of(0, 1, 2, 3), [1, 4]);
-    expect(() => storeRows(target, two, floats as never)).toThrow(/storeRows: slots must be of dtype i32/);
-    expect(() => storeRows(target, ids as never, slots)).toThrow(/storeRows: rows must be of dtype f32/);
-    expect(() => storeRows(target, two, all)).toThrow(/rows must be \[B, L, ...row\] of a target/);
-    expect(() => storeRows(target, target, all)).toThrow(/target and rows share their memory/);
-    expect(await target.data()).toEqual(counting(12));
-  }),
-];
-
 /** NaN travels where float arithmetic lets it: into every row that sees it, and no other. */
 const nan = law('NaN in a seen key reaches the rows that see it, and no other', async (device) => {
   const values = seededValues(6 * 2 * 4, 2);
@@ -283,6 +257,6 @@ export const deviceLaws: readonly DeviceLaw[] = [
   ...writes,
   ...memory,
   ...failures,
-  ...stores,
+  ...failureLaws,
   nan,
 ];

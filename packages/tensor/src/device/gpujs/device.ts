@@ -122,13 +122,15 @@ export class GpujsDevice implements Device {
       return [];
     }
     const plan = planOf(op)!(withNumbers(op, inputs), params, outputs, this.#engine.target);
-    const results = this.#launch(plan, stores);
+    const results = this.#launch(plan, stores, outputs.length);
     return outputs.map((output, i) => this.#own(results[i]!, output.dtype));
   }
 
   supports(op: Op, inputs: Readonly<Record<string, ShapedInput>>): readonly string[] {
     if (op.name !== STORE && !planOf(op))
       return [`the operation ${op.name} brings no gpu.js plan (its \`gpujs\`)`];
+    const long = tooLong(inputs);
+    if (long.length > 0) return long;
     const name = numbersOf[op.name];
     const input = name === undefined ? undefined : inputs[name];
     if (!input || !('buffer' in input) || (input.buffer as GpujsBuffer).known) return [];
@@ -173,7 +175,7 @@ export class GpujsDevice implements Device {
   }
 
   /** Runs the steps of a plan; frees what is no result. */
-  #launch(plan: KernelPlan, stores: Map<string, Store>): Store[] {
+  #launch(plan: KernelPlan, stores: Map<string, Store>, count: number): Store[] {
     const made = new Map<string, Store>();
     const remember = (name: string, store: Store): void => {
       // a step of the next chunk has the name of the last one
@@ -197,11 +199,18 @@ export class GpujsDevice implements Device {
         const result = this.#attempt(step, args, into);
         if (!part) remember(step.name, result);
       }
-      return plan.outputs.map((name) => {
-        const store = made.get(name)!;
-        made.delete(name);
-        return store;
-      });
+      const results = plan.outputs.map((name) => made.get(name));
+      const missing = plan.outputs.find((name, i) => !results[i] || plan.outputs.indexOf(name) !== i);
+      if (missing !== undefined || results.length !== count) {
+        throw new DeviceError(
+          this.name,
+          missing === undefined
+            ? `a plan returns ${results.length} results, and its operation declares ${count}`
+            : `a plan returns "${missing}", which no step makes or which is returned twice`,
+        );
+      }
+      for (const name of plan.outputs) made.delete(name);
+      return results as Store[];
     } finally {
       for (const store of made.values()) this.#engine.free(store);
     }
@@ -235,6 +244,22 @@ function resolve(argument: KernelArgument, stores: ReadonlyMap<string, Store>): 
     return { store: stores.get(array)!, size: size.map((axis) => axis ?? 1), ...range };
   }
   return argument;
+}
+
+/** A kernel counts along an axis in float32. */
+const LONGEST_AXIS = 2 ** 24;
+
+function tooLong(inputs: Readonly<Record<string, ShapedInput>>): readonly string[] {
+  const reasons: string[] = [];
+  for (const name in inputs) {
+    for (const size of inputs[name]!.shape) {
+      if (size > LONGEST_AXIS)
+        reasons.push(
+          `${name} has an axis of ${size}, and gpu.js counts to ${LONGEST_AXIS}: cut it into two axes`,
+        );
+    }
+  }
+  return reasons;
 }
 
 /** The inputs of a plan, of which one may be needed on the host. */

@@ -1,6 +1,7 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { defineOp, run } from '../../op.ts';
 import { attention, attentionOp } from '../../ops/attention.ts';
+import { reluOp } from '../../ops/elementwise.ts';
 import { argmax } from '../../ops/rank.ts';
 import type { Tensor } from '../../tensor.ts';
 import { tensor, zeros } from '../../tensor.ts';
@@ -102,6 +103,18 @@ it('refuses a cursor whose numbers only the device has', async () => {
   whole.write(0, computed);
   whole.write(0, Int32Array.of(0, 1));
   expect(await attention({ ...inputs, cursor: whole }).data()).toEqual(new Float32Array(2));
+});
+
+it('says which axis is longer than gpu.js counts', async () => {
+  const device = await createDevice('gpujs:cpu');
+  const [x, long] = [
+    [3, 2 ** 24],
+    [3, 2 ** 24 + 1],
+  ].map((shape) => ({ shape, dtype: 'f32' }) as const);
+  expect(device.supports(reluOp, { x: x! }, {})).toEqual([]);
+  expect(device.supports(reluOp, { x: long! }, {})).toEqual([
+    'x has an axis of 16777217, and gpu.js counts to 16777216: cut it into two axes',
+  ]);
 });
 
 it('refuses everything on a disposed device', async () => {
