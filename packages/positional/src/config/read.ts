@@ -42,54 +42,89 @@ export class Fields {
     this.path = path;
   }
 
+  /** What the file says, `null` included. */
+  get(key: string): unknown {
+    return entryOf(this.values, key);
+  }
+
   has(key: string): boolean {
-    return this.values[key] !== undefined && this.values[key] !== null;
+    return (this.get(key) ?? undefined) !== undefined;
   }
 
   /** The first of these fields that is there. @throws {ValueError} if it is not a finite number. */
   number(...keys: readonly string[]): number | undefined {
-    return this.#first(keys, 'must be a finite number', (value) => Number.isFinite(value)) as
-      | number
-      | undefined;
+    return this.#first(keys, 'must be a finite number', Number.isFinite) as number | undefined;
+  }
+
+  /** @throws {ValueError} if it is not a finite number > 0. */
+  positive(...keys: readonly string[]): number | undefined {
+    const fits = (value: unknown): boolean => Number.isFinite(value) && (value as number) > 0;
+    return this.#first(keys, 'must be a finite number > 0', fits) as number | undefined;
   }
 
   /** @throws {ValueError} if it is not a whole number ≥ 1. */
   count(...keys: readonly string[]): number | undefined {
-    const whole = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 1;
+    const whole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 1;
     return this.#first(keys, 'must be a whole number ≥ 1', whole) as number | undefined;
   }
 
+  /** @throws {ValueError} if it is not a string. */
   text(...keys: readonly string[]): string | undefined {
     return this.#first(keys, 'must be a string', (value) => typeof value === 'string') as string | undefined;
   }
 
+  /** @throws {ValueError} if it is not a boolean. */
   flag(...keys: readonly string[]): boolean | undefined {
     return this.#first(keys, 'must be true or false', (value) => typeof value === 'boolean') as
       | boolean
       | undefined;
   }
 
+  /** @throws {ValueError} with the rule if it is not a list, or one of its values does not fit. */
   list(key: string, rule: string, each: (value: unknown) => boolean): readonly unknown[] | undefined {
     const fits = (value: unknown): boolean => Array.isArray(value) && value.every(each);
     return this.#first([key], rule, fits) as readonly unknown[] | undefined;
   }
 
-  numbers(key: string): readonly number[] | undefined {
-    return this.list(key, 'must be a list of numbers', (value) => Number.isFinite(value)) as
-      | readonly number[]
+  /** @throws {ValueError} if it is not a list of finite numbers > 0. */
+  positives(key: string): readonly number[] | undefined {
+    const fits = (value: unknown): boolean => Number.isFinite(value) && (value as number) > 0;
+    return this.list(key, 'must be a list of numbers > 0', fits) as readonly number[] | undefined;
+  }
+
+  /** @throws {ValueError} if it is not a list of strings. */
+  names(key: string): readonly string[] | undefined {
+    return this.list(key, 'must be a list of names', (value) => typeof value === 'string') as
+      | readonly string[]
       | undefined;
+  }
+
+  /** @throws {ValueError} if it is not a dictionary. */
+  dictionary(key: string): Fields | undefined {
+    const value = this.#first([key], 'must be a dictionary or null', isDictionary);
+    return value === undefined ? undefined : new Fields(value as HuggingFaceConfig, `${this.path}.${key}`);
+  }
+
+  /** @throws {ValueError} if the field is there and null, where that is no way to leave it out. */
+  notNull(key: string, cure: string): void {
+    if (this.get(key) === null) this.refuse(key, `must not be null: ${cure}`, null);
   }
 
   /** @throws {ValueError} saying that the field is missing, and what it is for. */
   missing(key: string, why: string): never {
-    throw new ValueError(OP, `${this.path}.${key}`, `is missing: ${why}`, 'no such field');
+    this.refuse(key, `is missing: ${why}`, 'no such field');
+  }
+
+  /** @throws {ValueError} always. */
+  refuse(key: string, rule: string, got: unknown = this.get(key)): never {
+    throw new ValueError(OP, `${this.path}.${key}`, rule, got);
   }
 
   #first(keys: readonly string[], rule: string, fits: (value: unknown) => boolean): unknown {
     const key = keys.find((name) => this.has(name));
     if (key === undefined) return undefined;
-    const value = this.values[key];
-    if (!fits(value)) throw new ValueError(OP, `${this.path}.${key}`, rule, value);
+    const value = this.get(key);
+    if (!fits(value)) this.refuse(key, rule, value);
     return value;
   }
 }
