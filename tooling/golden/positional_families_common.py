@@ -215,6 +215,6 @@ def describe_kind(rotary, config, kind, D, length):
     f, attention, _ = spectrum(rotary, config, kind)
     one = {"D": D, "f": f.double().tolist(), "attention": attention, "layout": layout_of(rotary, config, kind)}
     if length is not None:
-        grown = spectrum_at(rotary, config, kind, length)
+        grown = spectrum_at(copy.deepcopy(rotary), config, kind, length)
         one["length"], one["grown"], one["grownAttention"] = length, grown[0].double().tolist(), grown[1]
     return one

@@ -7,8 +7,10 @@ import { otherRotations } from './rotary-families.ts';
 
 interface Kind {
   readonly D: number;
-  readonly pairs: number;
-  readonly layout: string;
+  /** Where it is not half of D. */
+  readonly pairs?: number;
+  /** Where it is not half-split. */
+  readonly layout?: string;
   /** The second frequency, the middle one, the last, and the sum of the logarithms of those that turn. */
   readonly f: readonly number[];
   readonly attention?: number;
@@ -24,6 +26,9 @@ const refused: Readonly<Record<string, string>> = {
   'qwen3_omni_moe_text, default': 'even number',
   // said, and never read
   'minimax_m3_vl_text, default': 'config.rotary_dim is not read by transformers 5',
+  // 64 of a head of 16: transformers fails at the first token
+  'gptj, silent': 'config.rotary_dim must be an even number of the 16',
+  'codegen, silent': 'config.rotary_dim must be an even number of the 16',
   // learned positions, whose table no configuration holds
   'esm, default': 'options.table is missing',
   'esm, silent': 'options.table is missing',
@@ -57,7 +62,7 @@ function mustBeNear(got: readonly number[], want: readonly number[], what: strin
 
 function mustTurn(encoding: RotaryEncoding, want: Kind): void {
   const { R, inverseFrequencies, attentionFactor } = encoding.spectrum(want.D);
-  expect([R / 2, encoding.layout]).toEqual([want.pairs, want.layout]);
+  expect([R / 2, encoding.layout]).toEqual([want.pairs ?? want.D / 2, want.layout ?? 'half']);
   mustBeNear(summary(inverseFrequencies), want.f, 'frequency');
   expect(attentionFactor).toBeCloseTo(want.attention ?? 1, 5);
   if (!want.grown) return;
@@ -81,11 +86,12 @@ describe(`layer by layer as ${golden.source} has them`, () => {
     }
     const layers = layersFromConfig(config);
     const kinds: readonly Kind[] = one.kinds;
-    expect(layers.map(({ kind }) => (kind === 'none' ? '-' : '0')).join('')).toBe(
-      one.layers.replaceAll(/\d/g, '0'),
-    );
+    const want = typeof one.layers === 'number' ? '0'.repeat(one.layers) : one.layers;
+    const turning = layers.map(({ kind }) => (kind === 'none' ? '-' : '0')).join('');
+    // transformers counts every pass of this one's layers as a layer
+    if (name !== 'hrm_text, silent') expect(turning).toBe(want.replaceAll(/\d/g, '0'));
     layers.forEach((encoding, layer) => {
-      if (encoding.kind === 'rotation') mustTurn(encoding, kinds[Number(one.layers[layer])]!);
+      if (encoding.kind === 'rotation') mustTurn(encoding, kinds[Number(want[layer])]!);
     });
     // layers that transformers turns alike share the encoding, and with it its tables
     const shared = new Set(layers.filter(({ kind }) => kind === 'rotation'));

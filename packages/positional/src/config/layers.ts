@@ -60,7 +60,8 @@ function unturned(config: Fields, family: RotaryFamily): readonly RotaryLayer[] 
 function typesOf(config: Fields, family: RotaryFamily): readonly string[] {
   const key = config.has('layer_types') ? 'layer_types' : 'layers_block_type';
   const given = config.names(key) ?? attentionLayers(config);
-  const layers = layerCount(config) ?? given?.length;
+  const count = layerCount(config);
+  const layers = count === undefined ? given?.length : count * (family.attentions ?? 1);
   if (given && layers !== given.length) {
     const rule = `must have one name for each of the ${layers} layers`;
     config.refuse(key, rule, `${given.length} names`);

@@ -246,8 +246,10 @@ function widthOf(config: Fields, family: RotaryFamily, D: number, fraction: numb
     return { fraction };
   }
   const width = config.count('rotary_dim') ?? (family.rotaryDim === 'read' ? D : family.rotaryDim!);
-  if (width % 2 !== 0 || width > D)
-    config.refuse('rotary_dim', `must be an even number of the ${D} numbers of a head`, width);
+  if (width % 2 !== 0 || width > D) {
+    const rule = `must be an even number of the ${D} numbers of a head (${width} where the file says none)`;
+    config.refuse('rotary_dim', rule, config.get('rotary_dim') ?? 'no such field');
+  }
   return { width };
 }
 

@@ -59,6 +59,8 @@ export interface RotaryFamily {
   readonly layout?: RotaryLayout;
   /** Layer types where the file names none. */
   readonly layers?: LayerPattern;
+  /** Attentions a layer, each of which counts as a layer here. Default 1. */
+  readonly attentions?: number;
   /** The last layer is full whatever the file says. */
   readonly endsFull?: true;
   /** Default: every layer with attention. */
@@ -362,7 +364,7 @@ export const rotaryFamilies: Readonly<Record<string, RotaryFamily>> = {
   llama: plain,
   llama4,
   llama4_text: llama4,
-  longcat_flash: { ...latent, base: 10_000_000 },
+  longcat_flash: { ...latent, base: 10_000_000, attentions: 2 },
   mellum: {
     byType: 'none',
     baseField: {},
@@ -477,7 +479,11 @@ export const rotaryFamilies: Readonly<Record<string, RotaryFamily>> = {
   qwen3_vl_moe_text: { base: 500_000, axes: true }, // 5,000,000 before 5.0
   qwen3_vl_text: { base: 500_000, head: 128, axes: true }, // 5,000,000 before 5.0
   qwen4_exp_text: { ...qwen35, fraction: 1 },
-  recurrent_gemma: { fraction: 0.5, plain: true },
+  recurrent_gemma: {
+    fraction: 0.5,
+    plain: true,
+    layers: cycle('recurrent', 'recurrent', 'full_attention'),
+  },
   sarvam_mla: latent,
   sarvam_moe: { base: 8_000_000, fraction: 1, head: 64 },
   seed_oss: whole128,
