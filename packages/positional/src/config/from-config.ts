@@ -14,7 +14,15 @@ import {
   sinusoidalFamilies,
 } from './families.ts';
 import { layerCount, rotaryLayers } from './layers.ts';
-import { type ConfigOptions, entryOf, Fields, type HuggingFaceConfig, isDictionary, OP } from './read.ts';
+import {
+  type ConfigOptions,
+  entryOf,
+  Fields,
+  type HuggingFaceConfig,
+  isDictionary,
+  OP,
+  shown,
+} from './read.ts';
 import { ropeEncoding } from './rope.ts';
 import { ropePlan } from './rope-fields.ts';
 import { otherRotations, type RotaryFamily, rotaryFamilies } from './rotary-families.ts';
@@ -39,17 +47,18 @@ export type ConfigEncoding = RotaryEncoding | ScoreBias | TableEncoding | NoEnco
 export function fromConfig(config: HuggingFaceConfig, options: ConfigOptions = {}): ConfigEncoding {
   const layers = layersOf(textConfig(config), options);
   const types = [...new Set(layers.map(({ type }) => type))];
+  const names = types.slice(0, 8).map((type) => shown(type, 60));
   const { layerType } = options;
   if (layerType !== undefined && !types.includes(layerType)) {
-    const rule = `must be one of ${types.join(', ')}, the layers of this model`;
+    const rule = `must be one of ${names.join(', ')}, the layers of this model`;
     throw new ValueError(OP, 'layerType', rule, layerType);
   }
   const chosen = layers.filter(({ type }) => layerType === undefined || type === layerType);
   const distinct = new Set(chosen.map(({ encoding }) => encoding));
   if (distinct.size > 1) {
-    const rule = `have ${distinct.size} encodings (types: ${types.join(', ')}); name a layerType, or use layersFromConfig`;
-    const names = [...distinct].map(({ name }) => name).join(', ');
-    throw new ValueError(OP, 'the layers of this model', rule, names);
+    const rule = `have ${distinct.size} encodings (types: ${names.join(', ')}); name a layerType, or use layersFromConfig`;
+    const made = [...distinct].map(({ name }) => name).join(', ');
+    throw new ValueError(OP, 'the layers of this model', rule, shown(made));
   }
   return chosen[0]!.encoding;
 }
@@ -188,7 +197,7 @@ function learnedOffset(config: Fields): number {
 
 function tableOf(config: Fields, table: Tensor | undefined, what: string): Tensor {
   if (table) return table;
-  const rule = `is missing: the positions of ${config.text('model_type') ?? 'this model'} are trained; give ${what}`;
+  const rule = `is missing: the positions of ${shown(config.text('model_type') ?? 'this model')} are trained; give ${what}`;
   throw new ValueError(OP, 'options.table', rule, 'no table');
 }
 

@@ -1,18 +1,41 @@
-import { ValueError } from '@headwise/tensor';
-import { type Fields, OP } from './read.ts';
+import { entryOf, type Fields } from './read.ts';
 import type { RotaryFamily } from './rotary-families.ts';
 
 /** Layers that have no attention, and so no positions. */
 const withoutAttention: ReadonlySet<string> = new Set([
   'linear_attention',
   'conv',
-  'mamba',
   'recurrent',
   'mlp',
+  'moe',
+  'dense',
+  'sparse',
 ]);
 
-/** What transformers 4 called them. */
-const oldNames: Readonly<Record<string, string>> = { attention: 'full_attention', mamba: 'linear_attention' };
+/** What earlier versions and other libraries call them. */
+const oldNames: Readonly<Record<string, string>> = {
+  attention: 'full_attention',
+  mamba: 'linear_attention',
+  deepseek_sparse_attention: 'indexed_attention',
+  qwen_sparse_attention: 'indexed_attention',
+};
+
+/** Every name that `layer_types` may hold in transformers 5.24.0; another may stand for layers without positions. */
+export const layerTypes: ReadonlySet<string> = new Set([
+  'full_attention',
+  'sliding_attention',
+  'chunked_attention',
+  'window_attention',
+  'indexed_attention',
+  'reference_sliding_attention',
+  'compressed_sparse_attention',
+  'heavily_compressed_attention',
+  'minimax_m3_sparse',
+  'hybrid',
+  'hybrid_sliding',
+  ...withoutAttention,
+  ...Object.keys(oldNames),
+]);
 
 /** More layers than any model has; a file that says more is broken, and a list of them would fill the memory. */
 const MOST_LAYERS = 10_000;
@@ -60,13 +83,16 @@ function unturned(config: Fields, family: RotaryFamily): readonly RotaryLayer[] 
 function typesOf(config: Fields, family: RotaryFamily): readonly string[] {
   const key = config.has('layer_types') ? 'layer_types' : 'layers_block_type';
   const given = config.names(key) ?? attentionLayers(config);
+  const strange = given?.find((type) => !layerTypes.has(type));
+  if (strange !== undefined)
+    config.refuse(key, `has a name that is not known; known: ${[...layerTypes].join(', ')}`, strange);
   const count = layerCount(config);
   const layers = count === undefined ? given?.length : count * (family.attentions ?? 1);
   if (given && layers !== given.length) {
     const rule = `must have one name for each of the ${layers} layers`;
     config.refuse(key, rule, `${given.length} names`);
   }
-  const types = given?.map((type) => oldNames[type] ?? type) ?? patternOf(config, family, layers);
+  const types = given?.map((type) => entryOf(oldNames, type) ?? type) ?? patternOf(config, family, layers);
   return family.endsFull ? [...types.slice(0, -1), 'full_attention'] : types;
 }
 
@@ -148,6 +174,11 @@ function marksOf(config: Fields, family: RotaryFamily, layers: number): Turning 
   }
   if (marks.length > 0) return (layer) => marks[layer] === 1;
   const every = config.count('no_rope_layer_interval') ?? 4;
+  if (family.turns !== 'marks' && config.has('no_rope_layer_interval') && every <= layers)
+    config.refuse(
+      'no_rope_layer_interval',
+      `is not read: ${String(config.values.model_type)} turns all layers`,
+    );
   return (layer) => (layer + 1) % every !== 0;
 }
 
@@ -172,12 +203,9 @@ function basesOf(config: Fields, types: readonly string[]): Turning {
   const bases = config.list('layer_rope_theta', 'must be a list of numbers ≥ 0', fits);
   const muse = String(config.values.model_type).startsWith('muse');
   if (!bases) return (layer) => !muse || types[layer] !== 'full_attention';
-  if (bases.length !== types.length)
-    throw new ValueError(
-      OP,
-      `${config.path}.layer_rope_theta`,
-      `must have one base for each of the ${types.length} layers`,
-      `${bases.length} bases`,
-    );
+  if (bases.length !== types.length) {
+    const rule = `must have one base for each of the ${types.length} layers`;
+    config.refuse('layer_rope_theta', rule, `${bases.length} bases`);
+  }
   return (layer) => (bases[layer] === 0 ? false : (bases[layer] as number));
 }

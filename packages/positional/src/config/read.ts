@@ -31,6 +31,21 @@ export function entryOf<Entry>(
   return name !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
+/** Control characters and those that turn the direction of a line. */
+const unprintable = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** A name or value of a file as an error may show it: one line, printable, of bounded length. */
+export function shown(text: string, most = 200): string {
+  const cut = text.length > most ? `${text.slice(0, most)}… (${text.length} characters)` : text;
+  return cut.replaceAll(unprintable, (mark) => `\\u${mark.codePointAt(0)!.toString(16).padStart(4, '0')}`);
+}
+
+function shownValue(value: unknown): unknown {
+  if (typeof value === 'string') return shown(value);
+  if (Array.isArray(value)) return value.length > 16 ? `${value.length} values` : value.map(shownValue);
+  return value;
+}
+
 /** Fields of one dictionary of a configuration, checked as they are read. `null` counts as absent. */
 export class Fields {
   readonly values: HuggingFaceConfig;
@@ -102,7 +117,9 @@ export class Fields {
   /** @throws {ValueError} if it is not a dictionary. */
   dictionary(key: string): Fields | undefined {
     const value = this.#first([key], 'must be a dictionary or null', isDictionary);
-    return value === undefined ? undefined : new Fields(value as HuggingFaceConfig, `${this.path}.${key}`);
+    return value === undefined
+      ? undefined
+      : new Fields(value as HuggingFaceConfig, `${this.path}.${shown(key, 60)}`);
   }
 
   /** @throws {ValueError} if the field is there and null, where that is no way to leave it out. */
@@ -117,7 +134,7 @@ export class Fields {
 
   /** @throws {ValueError} always. */
   refuse(key: string, rule: string, got: unknown = this.get(key)): never {
-    throw new ValueError(OP, `${this.path}.${key}`, rule, got);
+    throw new ValueError(OP, `${this.path}.${shown(key, 60)}`, rule, shownValue(got));
   }
 
   #first(keys: readonly string[], rule: string, fits: (value: unknown) => boolean): unknown {

@@ -1,6 +1,6 @@
 import type { RotationOptions } from '../rotation.ts';
-import type { RotaryLayer } from './layers.ts';
-import { entryOf, Fields, type HuggingFaceConfig, isDictionary } from './read.ts';
+import { layerTypes, type RotaryLayer } from './layers.ts';
+import { entryOf, Fields, type HuggingFaceConfig, isDictionary, shown } from './read.ts';
 import type { RotaryFamily } from './rotary-families.ts';
 
 /** All that a file says of the rotation of one layer. */
@@ -59,7 +59,8 @@ function scalingOf(config: Fields, family: RotaryFamily, type: string): Found | 
   if (!given) return assumed(config, family, type);
   if (!family.byType) return { scaling: given, nested: false, assumed: false };
   const entries = Object.keys(given.values).filter((key) => isDictionary(given.values[key]));
-  if (entries.length > 0 || given.get(type) === null) return entryFor(given, family, type, entries);
+  const none = Object.keys(given.values).filter((key) => layerTypes.has(key) && given.get(key) === null);
+  if (entries.length + none.length > 0) return entryFor(given, family, type, entries);
   if (Object.keys(given.values).length === 0) return assumed(config, family, type);
   const old = given.path.endsWith('rope_scaling');
   if (!old || family.byType === 'none') {
@@ -79,15 +80,15 @@ function entryFor(
   const own = all.get(type);
   if (own === null) return undefined;
   if (own === undefined && family.byType !== 'none')
-    return { scaling: new Fields({}, `${all.path}.${type}`), nested: true, assumed: false };
+    return { scaling: new Fields({}, `${all.path}.${shown(type, 60)}`), nested: true, assumed: false };
   if (!isDictionary(own))
-    all.refuse(type, `is missing: the file has ${entries.join(', ')}`, own ?? 'no such field');
+    all.refuse(type, `is missing: the file has ${shown(entries.join(', '))}`, own ?? 'no such field');
   return { scaling: nestedFields(all, type, own), nested: true, assumed: false };
 }
 
 /** transformers reads `truncate` beside the dictionaries of the layer types, not inside. */
 function nestedFields(all: Fields, type: string, own: HuggingFaceConfig): Fields {
-  const inner = new Fields(own, `${all.path}.${type}`);
+  const inner = new Fields(own, `${all.path}.${shown(type, 60)}`);
   const outer = all.flag('truncate') ?? true;
   if ((inner.flag('truncate') ?? outer) !== outer) {
     const rule = `is read from ${all.path}, beside the layer types; move it there`;
@@ -104,8 +105,9 @@ function assumed(config: Fields, family: RotaryFamily, type: string): Found | un
   if (!family.byType) return { scaling: new Fields(parameters, path), nested: false, assumed: true };
   const own = entryOf(parameters, type);
   if (own === null) return undefined;
-  if (!isDictionary(own)) config.missing('rope_parameters', `the family has no default for ${type} layers`);
-  return { scaling: new Fields(own, `${path}.${type}`), nested: true, assumed: true };
+  if (!isDictionary(own))
+    config.missing('rope_parameters', `the family has no default for ${shown(type, 60)} layers`);
+  return { scaling: new Fields(own, `${path}.${shown(type, 60)}`), nested: true, assumed: true };
 }
 
 /** @throws {ValueError} if neither it nor what it follows from is there. */
@@ -230,6 +232,7 @@ function shareOf(config: Fields, { scaling, assumed }: Found, family: RotaryFami
   if (family.fraction === undefined && R !== D)
     at.refuse(key, `must be 1 or left out: ${String(config.values.model_type)} turns whole heads`);
   refuseStrayWidth(config, R);
+  if (at === config) refuseStrayShares(config, key, share);
   mustPair(at, key, D, R, fraction);
   return { fraction: share };
 }
@@ -259,6 +262,16 @@ function refuseStrayWidth(config: Fields, R: number): void {
   if (width === undefined || width === R) return;
   const rule = `is not read by transformers 5, where ${R} numbers of a head turn; say partial_rotary_factor`;
   config.refuse('rotary_dim', rule);
+}
+
+/** Nor another share by the name that other families have for it. */
+function refuseStrayShares(config: Fields, read: string, share: number): void {
+  for (const key of ['partial_rotary_factor', 'rotary_pct']) {
+    const other = key === read ? undefined : config.number(key);
+    if (other === undefined || other === share) continue;
+    const rule = `is not read in ${String(config.values.model_type)}, where ${share} of a head turns; call it ${read}`;
+    config.refuse(key, rule);
+  }
 }
 
 function mustPair(at: Fields, key: string, D: number, R: number, fraction: number | undefined): void {

@@ -27,7 +27,7 @@ const scalings: Readonly<Record<string, Scaling>> = {
 };
 
 /** Spellings of the past. */
-const aliases: Readonly<Record<string, string>> = { su: 'longrope', 'dynamic-ntk': 'dynamic' };
+const aliases = { su: 'longrope', 'dynamic-ntk': 'dynamic' };
 
 /** Fields whose meaning is known; another would change the angles without our knowing how. */
 const knownFields: readonly string[] = [
@@ -96,8 +96,8 @@ function typeOf(scaling: Fields, family: RotaryFamily): string {
   scaling.notNull('rope_type', 'name the type of scaling, or "default"');
   const [now, before] = [scaling.text('rope_type'), scaling.text('type')];
   // M-RoPE turns text as the plain rotation does, and transformers calls it that since 4.45
-  const plain = (type: string | undefined): string | undefined =>
-    family.axes && type === 'mrope' ? 'default' : type;
+  const meaning = { ...aliases, ...(family.axes ? { mrope: 'default' } : {}), ...family.scalingNames };
+  const plain = (type: string | undefined): string | undefined => entryOf(meaning, type) ?? type;
   if (now !== undefined && before !== undefined && plain(now) !== plain(before))
     scaling.refuse('rope_type', `says "${now}" and type "${before}"; leave one`, 'two types');
   const type = plain(now ?? before);
@@ -106,7 +106,7 @@ function typeOf(scaling: Fields, family: RotaryFamily): string {
     return 'default';
   }
   // Phi-3 as first published calls its lists of factors by the names of others
-  return type === 'yarn' && scaling.has('short_factor') ? 'longrope' : (entryOf(aliases, type) ?? type);
+  return type === 'yarn' && scaling.has('short_factor') ? 'longrope' : type;
 }
 
 function factorOf(scaling: Fields): number {

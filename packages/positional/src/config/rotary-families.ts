@@ -76,6 +76,8 @@ export interface RotaryFamily {
   readonly axes?: true;
   /** Rotates only where `position_embedding_type` says so. */
   readonly said?: true;
+  /** What a `rope_type` means here, where it is not what it says. */
+  readonly scalingNames?: Readonly<Record<string, string>>;
   /** No scaling is read. */
   readonly plain?: true;
   /** Fields of `rope_parameters` that do not turn, or are this family's own. */
@@ -88,6 +90,7 @@ const latent: RotaryFamily = { latent: 64, layout: 'interleaved' };
 const whole128: RotaryFamily = { head: 128 };
 const base500k: RotaryFamily = { base: 500_000 };
 const axes1m: RotaryFamily = { base: 1_000_000, axes: true };
+const phi3: RotaryFamily = { fraction: 1, scalingNames: { yarn: 'longrope' } };
 
 const gemma3: RotaryFamily = {
   base: { full_attention: 1_000_000, sliding_attention: 10_000 },
@@ -164,7 +167,8 @@ const muse: RotaryFamily = { turns: 'bases', layers: fullFromTheEnd(4) };
 
 /**
  * Families with rotary positions, by `model_type`. Defaults are those of Hugging Face transformers 5.24.0, compared
- * with its own rotary modules (`golden/families.json`). Another value before 5.0 stands beside the family.
+ * with its own rotary modules (`golden/families.json`). Another value before 5.0 stands beside the family. The file is
+ * long since it is one table.
  */
 export const rotaryFamilies: Readonly<Record<string, RotaryFamily>> = {
   afmoe: { head: 128, turns: 'sliding', layers: lastFull(4, 'global_attn_every_n_layers') },
@@ -314,7 +318,7 @@ export const rotaryFamilies: Readonly<Record<string, RotaryFamily>> = {
   hrm_text: whole128,
   hunyuan_v1_dense: hunyuan,
   hunyuan_v1_moe: hunyuan,
-  hunyuan_vl_text: { ...hunyuan, axes: true },
+  hunyuan_vl_text: { ...hunyuan, axes: true, scalingNames: { xdrope: 'dynamic' } },
   hy_v3: { base: 11_158_840, head: 128 },
   hy_v4: { latent: 64 },
   hy_v4_vl_text: { ...latent, axes: true },
@@ -448,8 +452,8 @@ export const rotaryFamilies: Readonly<Record<string, RotaryFamily>> = {
   pe_video_encoder: { base: 20_000, head: 128, layout: 'interleaved' },
   persimmon: { fraction: 0.5 }, // base 25,000 before 5.0
   phi: { fraction: 0.5 },
-  phi3: { fraction: 1 },
-  phi4_multimodal: { fraction: 1 },
+  phi3,
+  phi4_multimodal: phi3,
   phimoe: { base: 1_000_000, ownFields: ['short_mscale', 'long_mscale'] },
   pocket_tts: plain,
   pocket_tts_audio_tokenizer: plain,
@@ -484,7 +488,7 @@ export const rotaryFamilies: Readonly<Record<string, RotaryFamily>> = {
     plain: true,
     layers: cycle('recurrent', 'recurrent', 'full_attention'),
   },
-  sarvam_mla: latent,
+  sarvam_mla: { ...latent, scalingNames: { deepseek_yarn: 'yarn' } },
   sarvam_moe: { base: 8_000_000, fraction: 1, head: 64 },
   seed_oss: whole128,
   smollm3: { base: 2_000_000, turns: 'marks' },
