@@ -7,7 +7,7 @@ import { ntkAware } from '../encodings/ntk-aware.ts';
 import { proportional } from '../encodings/proportional.ts';
 import { rotary } from '../encodings/rotary.ts';
 import { yarn } from '../encodings/yarn.ts';
-import { entryOf, type Fields } from './read.ts';
+import { entryOf, type Fields, shown } from './read.ts';
 import type { RopePlan } from './rope-fields.ts';
 import type { RotaryFamily } from './rotary-families.ts';
 
@@ -99,7 +99,7 @@ function typeOf(scaling: Fields, family: RotaryFamily): string {
   const meaning = { ...aliases, ...(family.axes ? { mrope: 'default' } : {}), ...family.scalingNames };
   const plain = (type: string | undefined): string | undefined => entryOf(meaning, type) ?? type;
   if (now !== undefined && before !== undefined && plain(now) !== plain(before))
-    scaling.refuse('rope_type', `says "${now}" and type "${before}"; leave one`, 'two types');
+    scaling.refuse('rope_type', `says "${shown(now)}" and type "${shown(before)}"; leave one`, 'two types');
   const type = plain(now ?? before);
   if (type === undefined) {
     if (scaling.has('factor')) scaling.missing('rope_type', 'a factor alone does not say how to scale');
