@@ -36,6 +36,20 @@ export interface Sample {
 export const CONFIDENCE = 0.95;
 
 /**
+ * The confidence that each of `count` intervals needs so that all of them are right at once with `confidence`
+ * (Bonferroni: the chances of missing add up at most; nothing is assumed about how the ratios hang together).
+ */
+export function simultaneousConfidence(count: number, confidence = CONFIDENCE): number {
+  return 1 - (1 - confidence) / Math.max(1, count);
+}
+
+/** The fewest samples whose median has an interval of this confidence: from smallest to largest, 1 − 2·(½)ⁿ. */
+export function fewestSamples(confidence = CONFIDENCE): number {
+  // what rounding leaves of a whole power of two does not count
+  return Math.max(1, Math.ceil(1 - Math.log2(1 - confidence) - 1e-9));
+}
+
+/**
  * The p-quantile, linear between order statistics (type 7 of Hyndman and Fan 1996, as in NumPy and R).
  *
  * @throws {RangeError} for no values.
@@ -102,8 +116,8 @@ export function relativeHalfWidth({ low, high, median }: Estimate): number {
 }
 
 /** Whether an interval of full coverage leaves out 1: the two are told apart. Too few samples tell nothing apart. */
-export function differs({ low, high, coverage }: Interval): boolean {
-  return coverage >= CONFIDENCE && (low > 1 || high < 1);
+export function differs({ low, high, coverage }: Interval, confidence = CONFIDENCE): boolean {
+  return coverage >= confidence && (low > 1 || high < 1);
 }
 
 /** The largest rank k whose interval [x_k, x_(n+1−k)] still covers the median with the confidence, at least 1. */

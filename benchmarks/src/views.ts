@@ -1,5 +1,5 @@
 import type { Results, Row, VariantFacts } from './results.ts';
-import { type Estimate, pairedRatio } from './statistics.ts';
+import { CONFIDENCE, type Estimate, pairedRatio } from './statistics.ts';
 
 /** A timed row: the only kind that tables and charts of time show as a number. */
 export type TimedRow = Row & { readonly summary: NonNullable<Row['summary']> };
@@ -14,16 +14,20 @@ export function baselineOf(results: Pick<Results, 'rows'>, row: Row): Row | unde
 }
 
 /** `row / baseline` from paired samples of this run; `undefined` for the baseline and where one has no time. */
-export function ratioToBaseline(results: Pick<Results, 'rows'>, row: Row): Estimate | undefined {
+export function ratioToBaseline(
+  results: Pick<Results, 'rows'>,
+  row: Row,
+  confidence = CONFIDENCE,
+): Estimate | undefined {
   const baseline = baselineOf(results, row);
   if (!baseline || !isTimed(row) || !isTimed(baseline)) return undefined;
-  return pairedRatio(row.samples, baseline.samples);
+  return pairedRatio(row.samples, baseline.samples, confidence);
 }
 
 /** Rows of a suite, controls left out, in the order of the run. */
 export function rowsOf(
   results: Pick<Results, 'rows'>,
-  wanted: Partial<Pick<Row, 'suite' | 'device' | 'phase' | 'comparison' | 'subject'>>,
+  wanted: Partial<Pick<Row, 'suite' | 'device' | 'phase' | 'comparison' | 'subject' | 'batch'>>,
 ): Row[] {
   const fields = Object.entries(wanted);
   return results.rows.filter(

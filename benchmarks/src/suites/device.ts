@@ -16,7 +16,7 @@ import type { Engine } from '../engines.ts';
 import { messageOf } from '../errors.ts';
 import { randomValues } from '../random.ts';
 import type { CheckReport, Work } from '../results.ts';
-import type { CheckPlan, GroupPlan, PlanContext, RowPlan } from './suite.ts';
+import { type CheckPlan, controlOf, type GroupPlan, type PlanContext, type RowPlan } from './suite.ts';
 import { timedOn } from './timed.ts';
 
 type Inputs = Readonly<Record<string, Tensor>>;
@@ -95,11 +95,8 @@ export function planDevice(context: PlanContext): GroupPlan[] {
   if (!base) return [];
   return operations.map((operation) => {
     const group = `device/${operation.name.replace(/[^a-z0-9]+/gi, '-')}`;
-    return {
-      id: group,
-      label: operation.name,
-      rows: engines.map((engine) => planRow(context, engine, operation, group, base)),
-    };
+    const rows = engines.map((engine) => planRow(context, engine, operation, group, base));
+    return { id: group, label: operation.name, rows: [...rows, controlOf(rows[engines.indexOf(base)]!)] };
   });
 }
 

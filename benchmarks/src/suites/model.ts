@@ -23,6 +23,7 @@ import type { Subject } from '../subjects.ts';
 import { deviceLabel } from '../views.ts';
 import {
   type CheckPlan,
+  controlOf,
   type GroupPlan,
   givenOptions,
   type PlanContext,
@@ -49,11 +50,12 @@ export function planModel(context: PlanContext): GroupPlan[] {
       const { prompt } = context.profile.model;
       const id = `model/${engine.name}/${comparison}/${phase.replace(' ', '-')}/${prompt}/b1`;
       const label = `decoder, ${phase}, ${comparison.replace('-', ' ')}, on ${deviceLabel({ device: engine.name, emulated: engine.emulated })}`;
-      return {
-        id,
-        label,
-        rows: context.subjects.map((subject) => planRow(context, engine, subject, comparison, phase, id)),
-      };
+      const rows = context.subjects.map((subject) =>
+        planRow(context, engine, subject, comparison, phase, id),
+      );
+      const baseline = context.subjects.findIndex(({ facts }) => facts.baseline);
+      if (baseline >= 0) rows.push(controlOf(rows[baseline]!));
+      return { id, label, rows };
     }),
   );
 }
