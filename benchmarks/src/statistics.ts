@@ -100,14 +100,38 @@ export function pairedRatio(
  */
 export function unpairedRatio(a: readonly number[], b: readonly number[], confidence = CONFIDENCE): Estimate {
   const each = Math.sqrt(confidence);
-  const [top, bottom] = [medianEstimate(a, each), medianEstimate(b, each)];
+  return quotient(medianEstimate(a, each), medianEstimate(b, each), confidence);
+}
+
+function quotient(top: Estimate, bottom: Estimate, confidence: number): Estimate {
+  const each = Math.sqrt(confidence);
+  const covered = Math.min(top.coverage, bottom.coverage) >= each;
+  const coverage = top.coverage * bottom.coverage;
   return {
     median: top.median / bottom.median,
     low: top.low / bottom.high,
     high: top.high / bottom.low,
-    coverage: top.coverage * bottom.coverage,
+    // the product of two square roots may end a rounding below
+    coverage: covered ? Math.max(confidence, coverage) : coverage,
     n: Math.min(top.n, bottom.n),
   };
+}
+
+/**
+ * A ratio of one run ÷ the same ratio of another. Each is an estimate by rounds of its own run; the interval joins the
+ * ends of two intervals of √confidence each, so it covers at least `confidence`.
+ *
+ * @param a the estimate of one run with an interval of the confidence asked for; `b` of the other.
+ * @returns `undefined` when one of them has none.
+ */
+export function ratioOfRatios(
+  a: (confidence: number) => Estimate | undefined,
+  b: (confidence: number) => Estimate | undefined,
+  confidence = CONFIDENCE,
+): Estimate | undefined {
+  const each = Math.sqrt(confidence);
+  const [top, bottom] = [a(each), b(each)];
+  return top && bottom && quotient(top, bottom, confidence);
 }
 
 /** Half the width of the interval, relative to the median: what sampling tries to bring below a bound. */

@@ -71,6 +71,19 @@ export function deviceLabel({
   return emulated ? `${device} (emulated GPU)` : device;
 }
 
+/** Where rows of attention can stand in one picture: on one device, with one number of sequences. */
+export type Place = Pick<Row, 'device' | 'batch'>;
+
+/** `gpujs:webasm × 4 sequences`: a picture or a table of several sequences says so. */
+export function placeLabel(row: Pick<Row, 'device' | 'emulated' | 'batch'>): string {
+  return `${deviceLabel(row)}${row.batch > 1 ? ` × ${row.batch} sequences` : ''}`;
+}
+
+/** `gpujs-webasm-b4`: for names of files. */
+export function placeId({ device, batch }: Place): string {
+  return `${device.replace(/[^a-z0-9]+/gi, '-')}${batch > 1 ? `-b${batch}` : ''}`;
+}
+
 /** Share of what the engine's own limits allow for the row's useful work, 0 … 1 (the roofline of the machine). */
 export function shareOfLimit(results: Pick<Results, 'devices'>, row: Row): number | undefined {
   const limits = results.devices.find(({ name }) => name === row.device)?.limits;

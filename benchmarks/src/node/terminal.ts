@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { Comparison } from '../compare.ts';
+import type { Change, Comparison } from '../compare.ts';
 import { formatEstimate, formatInterval, formatMs, formatPercent, formatRatio } from '../format.ts';
 import { type ReportTable, reportTables } from '../report/tables.ts';
 import type { Results, Row } from '../results.ts';
@@ -102,20 +102,24 @@ function problems(results: Results): string {
 /** What changed against another run. */
 export function changesTable(
   results: Results,
-  { changes, unmatched, warnings, agreement }: Comparison,
+  { changes, compared, unmatched, warnings, agreement }: Comparison,
   width: number,
 ): string {
   const words = { faster: '▼ faster', slower: '▲ slower', undecided: '○ not told apart' };
-  const sorted = [...changes].sort((a, b) => b.ratio.median - a.ratio.median);
+  // a baseline has nothing to be judged by: its time is shown, below the others
+  const rank = ({ relative }: Change): number => relative?.median ?? 0;
   const table = draw(
     {
-      title: 'this run ÷ the other',
-      head: ['row', 'ratio', 'verdict'],
-      rows: sorted.map(({ row, ratio, verdict, fails }) => [
-        rowLabel(results, row),
-        formatEstimate(ratio),
-        `${words[verdict]}${fails ? ', beyond the bound' : ''}`,
-      ]),
+      title: `this run ÷ the other: ${compared} ratios to the baseline, whose intervals are all right at once with 95 %`,
+      head: ['row', 'ratio to the baseline', 'verdict', 'time'],
+      rows: [...changes]
+        .sort((a, b) => rank(b) - rank(a))
+        .map(({ row, relative, time, verdict, fails }) => [
+          rowLabel(results, row),
+          relative ? formatEstimate(relative) : '',
+          relative ? `${words[verdict]}${fails ? ', beyond the bound' : ''}` : 'no baseline of its own',
+          formatRatio(time.median),
+        ]),
     },
     width,
   );
