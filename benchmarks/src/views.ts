@@ -84,6 +84,27 @@ export function placeId({ device, batch }: Place): string {
   return `${device.replace(/[^a-z0-9]+/gi, '-')}${batch > 1 ? `-b${batch}` : ''}`;
 }
 
+/** `E=128 H=8 D=16 layers=2`: what was computed, in the letters of the project. */
+export function sizesLabel({ shape }: Pick<Row, 'shape'>): string {
+  return Object.entries(shape)
+    .map(([letter, size]) => `${letter}=${size}`)
+    .join(' ');
+}
+
+/** `SWA window 128; sink-tokens sinks 4, window 128`: options that are counts, of tokens mostly, by variant. */
+export function countsLabel(results: Pick<Results, 'variants'>, rows: readonly Row[]): string {
+  return distinct(rows, ({ subject }) => subject)
+    .flatMap((subject) => {
+      const { options } = rows.find((row) => row.subject === subject)!;
+      const counts = Object.entries(options).filter(
+        ([, value]) => Number.isInteger(value) && Number(value) > 1,
+      );
+      const words = counts.map((pair) => pair.join(' ')).join(', ');
+      return words === '' ? [] : [`${subjectLabel(results, subject)} ${words}`];
+    })
+    .join('; ');
+}
+
 /** Share of what the engine's own limits allow for the row's useful work, 0 … 1 (the roofline of the machine). */
 export function shareOfLimit(results: Pick<Results, 'devices'>, row: Row): number | undefined {
   const limits = results.devices.find(({ name }) => name === row.device)?.limits;

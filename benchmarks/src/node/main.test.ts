@@ -88,8 +88,8 @@ export default softmaxVariant({
   });
 
   it('reports an earlier run, and exits 1 when it is slower than another by more than the bound', async () => {
-    const slow = save('slow.json', sampleResults({ seed: 1, worse: { grouped: 1.5 } }));
-    const fast = save('fast.json', sampleResults({ seed: 2 }));
+    const slow = save('slow.json', sampleResults({ seed: 1, worse: { grouped: 1.5 }, rounds: 20 }));
+    const fast = save('fast.json', sampleResults({ seed: 2, rounds: 20 }));
     const out = join(root, 'compared');
     const worse = await bench(`--from ${slow} --compare ${fast} --out ${out}`);
     expect(worse.status).toBe(1);

@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts';
 import { type Comparison, compareResults } from '../compare.ts';
 import { builtInDevices, checkDeviceNames, type DeviceSource } from '../engines.ts';
 import { messageOf, UsageError } from '../errors.ts';
-import { findingsOf } from '../findings.ts';
+import { findingsNote, findingsOf } from '../findings.ts';
 import { replaceMarked, resultsMarkdown } from '../report/markdown.ts';
 import { reportFiles } from '../report/report.ts';
 import type { Results } from '../results.ts';
@@ -37,6 +37,10 @@ export interface Surroundings {
 }
 
 const DEVICES = ['gpujs:webasm', 'gpujs:cpu'] as const;
+/** `npm start` has just told a story on another device. */
+const WHY_THESE = `Compared on ${DEVICES.join(' and ')}: gpu.js computes every variant by kernels made in one way, so a ratio is the
+variant's doing. A story is told on wasm where it can be: it is the fastest here, by kernels written by hand for the
+common forms of attention. The same comparison on it: --devices wasm`;
 const BROWSER_DEVICES = ['gpujs:webgpu', 'gpujs:webgl2', 'gpujs:webasm'] as const;
 
 /**
@@ -75,6 +79,7 @@ async function perform(options: CliOptions, streams: Streams, surroundings: Surr
   writeFiles(folder, reportFiles(results, comparison));
   const width = streams.out.columns ?? 120;
   const say = (text: string): void => void streams.out.write(`${text}\n`);
+  if (!earlier && !options.devices && !options.browser) say(`${WHY_THESE}\n`);
   say(terminalTables(results, width));
   if (comparison) say(`\n${changesTable(results, comparison, width)}`);
   if (document !== undefined) {
@@ -91,6 +96,7 @@ function closing(results: Results, folder: string): string {
   return [
     ...(results.partial ? ['Interrupted: what was measured until then is saved.', ''] : []),
     ...three.map((finding, i) => `${i + 1}. ${finding}`),
+    ...(three.length > 0 ? [findingsNote(results)] : []),
     '',
     `Report:  ${report}`,
     `Samples: ${join(folder, 'results.json')}`,

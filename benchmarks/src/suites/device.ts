@@ -28,6 +28,8 @@ interface Operation {
   readonly run: (inputs: Inputs) => Tensor;
   /** Multiply and add counted as two. */
   readonly flops: number;
+  /** Sizes that the name does not say. */
+  readonly shape?: Readonly<Record<string, number>>;
 }
 
 const HEADS = 8;
@@ -78,12 +80,14 @@ const operations: readonly Operation[] = [
     inputs: { q: [1, 128, HEADS, WIDTH], k: [1, 128, HEADS, WIDTH], v: [1, 128, HEADS, WIDTH] },
     run: ({ q, k, v }) => attention({ q: q!, k: k!, v: v! }, { causal: true }),
     flops: 4 * HEADS * WIDTH * pairs(128),
+    shape: { H: HEADS, D: WIDTH },
   },
   {
     name: 'attention, decode at 1024',
     inputs: { q: [1, 1, HEADS, WIDTH], k: [1, 1024, HEADS, WIDTH], v: [1, 1024, HEADS, WIDTH] },
     run: ({ q, k, v }) => attention({ q: q!, k: k!, v: v! }, { causal: { offset: 1023 } }),
     flops: 4 * HEADS * WIDTH * 1024,
+    shape: { H: HEADS, D: WIDTH },
   },
 ];
 
@@ -120,7 +124,7 @@ function planRow(
       phase: 'run',
       context: 0,
       batch: 1,
-      shape: {},
+      shape: operation.shape ?? {},
       options: {},
       group,
       ...(engine !== base && { baseline: `${group}/${base.name}` }),
