@@ -15,7 +15,7 @@ const root = mkdtempSync(join(tmpdir(), 'bench-main-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const [first, second] = Object.keys(variants) as [string, string];
-const tiny = `--suites attention --variants ${first},${second} --context 6 --heads 2 --head-width 4 --budget 30 --devices gpujs:cpu`;
+const tiny = `--suites attention --variants ${first},${second} --context 6 --heads 2 --head-width 4 --budget 3 --devices gpujs:cpu`;
 
 /** The command on real devices, with a clock that their work moves on: the same on every machine. */
 async function bench(
@@ -49,12 +49,21 @@ describe('bench', () => {
     expect(out).toContain('prefill on gpujs:cpu: ms per layer, ratio to MHA');
     expect(out).toMatch(/^1\. Memory at 6 tokens: .*\n2\. .*\n3\. /m);
     expect(out).toContain(`/run/report.html`);
-    expect(err).toMatch(/checking · then 30 s of timing · .*\n.*timing · 30 s left/s);
+    expect(err).toMatch(/checking · then 3 s of timing · .*\n.*timing · 3 s left/s);
     const results = parseResults(readFileSync(join(folder, 'results.json'), 'utf8'), 'results.json');
     expect(results.rows.every((row) => row.status === 'ok' && row.engine === 'cpu')).toBe(true);
     expect(results.machine.commit ?? '0'.repeat(40)).toHaveLength(40);
     expect(readFileSync(join(folder, 'report.html'), 'utf8')).toMatch(/^<!doctype html>/);
     expect(readdirSync(join(folder, 'charts'))).toContain('kv-bytes.svg');
+  });
+
+  it('says why it compares on other devices than a story is told on, unless they were asked for', async () => {
+    const { out } = await bench(`${tiny.replace('--devices gpujs:cpu', '')} --out ${join(root, 'why')}`);
+    expect(out).toMatch(
+      /^Compared on gpujs:webasm and gpujs:cpu: gpu\.js computes every variant .*--devices wasm\n/s,
+    );
+    expect(out).toContain('prefill on gpujs:webasm: ms per layer, ratio to MHA; E=8 H=2 D=4 layers=2');
+    expect((await bench(`${tiny} --out ${join(root, 'asked')}`)).out).not.toContain('Compared on');
   });
 
   it.each([
@@ -65,7 +74,7 @@ describe('bench', () => {
     ],
     ['memory', /As published: KV memory of one sequence at 16 bit\n.*│ Llama-3-8B +│ 131,072/s],
   ])('shows a table of the suite %s when it runs alone', async (suite, table) => {
-    const line = `--profile ci --suites ${suite} --variants ${first},${second} --devices gpujs:cpu,wasm --budget 30`;
+    const line = `--profile ci --suites ${suite} --variants ${first},${second} --devices gpujs:cpu,wasm --budget 8`;
     const { status, out } = await bench(`${line} --out ${join(root, suite)}`);
     expect(status).toBe(0);
     expect(out).toMatch(table);

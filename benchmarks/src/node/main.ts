@@ -39,7 +39,7 @@ export interface Surroundings {
 const DEVICES = ['gpujs:webasm', 'gpujs:cpu'] as const;
 /** `npm start` has just told a story on another device. */
 const WHY_THESE = `Compared on ${DEVICES.join(' and ')}: gpu.js computes every variant by kernels made in one way, so a ratio is the
-variant's doing. A story is told on wasm where it can be: it is the fastest here, by kernels written by hand for the
+variant's doing. \`npm start\` tells its story on wasm where it can: the fastest device, by kernels written by hand for the
 common forms of attention. The same comparison on it: --devices wasm`;
 const BROWSER_DEVICES = ['gpujs:webgpu', 'gpujs:webgl2', 'gpujs:webasm'] as const;
 
