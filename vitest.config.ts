@@ -23,7 +23,7 @@ const softwareGpu = [
   '--use-webgpu-adapter=swiftshader',
 ];
 
-const sourceFirst = {
+export const sourceFirst = {
   resolve: { conditions: ['@headwise/source'] },
   ssr: { resolve: { conditions: ['@headwise/source'] } },
 };
