@@ -78,7 +78,7 @@ it('lets the process end by itself', () => {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ['--import', 'tsx', '--conditions=@headwise/source', '--input-type=module', '--eval', script],
-    { cwd: fileURLToPath(new URL('..', import.meta.url)), encoding: 'utf8', timeout: 30_000 },
+    { cwd: fileURLToPath(new URL('..', import.meta.url)), encoding: 'utf8', timeout: 600_000 },
   );
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '800\n', stderr: '' });
 });
