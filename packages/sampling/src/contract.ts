@@ -101,7 +101,7 @@ export function defineRule<const Name extends string, Defaults extends object, B
     create(options = {}) {
       const merged = { ...description.defaults };
       for (const [key, value] of Object.entries(options)) {
-        if (!(key in merged)) {
+        if (!Object.hasOwn(merged, key)) {
           const known = Object.keys(merged).join(', ') || 'none';
           throw new SamplingError(
             description.name,

@@ -78,5 +78,6 @@ export { argmax, argmaxOp, topK, topKOp } from './ops/rank.ts';
 export { type RotaryLayout, rotary, rotaryOp } from './ops/rotary.ts';
 export { concat, concatOp, slice, sliceOp } from './ops/slices.ts';
 export { logSoftmax, logSoftmaxOp, softmax, softmaxOp } from './ops/softmax.ts';
+export { messageOf, oneLine, printable } from './printable.ts';
 export { keep, scope } from './scope.ts';
 export { type AnyAxes, Tensor, tensor, zeros } from './tensor.ts';

@@ -1,3 +1,4 @@
+import { rulesOf } from '../chain.ts';
 import { describeRule } from '../contract.ts';
 import { SamplingError } from '../errors.ts';
 import { readStep } from '../generate/check.ts';
@@ -20,8 +21,7 @@ import type { Drafter, Proposed } from './contract.ts';
  * {@link https://arxiv.org/abs/2211.17192}
  */
 export function draftModel(step: Step, sampler: Sampler): Drafter {
-  const { filters, choice } = sampler.chain;
-  for (const rule of [...filters, choice]) {
+  for (const rule of rulesOf(sampler.chain)) {
     if (rule.start || rule.accept) {
       throw new SamplingError(
         'draft-model',
