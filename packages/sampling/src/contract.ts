@@ -52,13 +52,13 @@ export interface Choice<State = unknown> extends Rule<State> {
   distribution?(candidates: Candidates): void;
 }
 
-/** Gives a hand-written filter its types; does nothing at run time. */
+/** Gives a hand-written filter its types; does nothing at run time. Never throws. */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineFilter<State>(filter: Omit<Filter<State>, 'kind'>): Filter {
   return { kind: 'filter', ...filter };
 }
 
-/** Gives a hand-written choice its types; does nothing at run time. */
+/** Gives a hand-written choice its types; does nothing at run time. Never throws. */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineChoice<State>(choice: Omit<Choice<State>, 'kind'>): Choice {
   return { kind: 'choice', ...choice };

@@ -34,7 +34,8 @@ it.each([
 });
 
 it('cuts ties where it is told to: until the sum exceeds the mass, lower ids first', () => {
-  const cut = (mass: number, more = {}) => applyFilters(typical(mass, { ties: 'cut', ...more }), [1, 1, 1, 1]).ids;
+  const cut = (mass: number, more = {}) =>
+    applyFilters(typical(mass, { ties: 'cut', ...more }), [1, 1, 1, 1]).ids;
   expect(applyFilters(typical(0.3), [1, 1, 1, 1]).ids).toEqual([0, 1, 2, 3]);
   expect(cut(0.3)).toEqual([0, 1]);
   expect(cut(0.5)).toEqual([0, 1, 2]);

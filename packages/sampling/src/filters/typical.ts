@@ -44,7 +44,9 @@ export function typical(mass: number, options: TypicalOptions = {}): Filter {
       const massive = crossing(closeness, weights, size, mass * total, ties === 'cut', order);
       const last = later(closeness, massive, kthClosest(closeness, size, minimum, order));
       const edge = closeness[last]!;
-      candidates.retain((i) => closeness[i]! > edge || (closeness[i] === edge && (ties === 'keep' || i <= last)));
+      candidates.retain(
+        (i) => closeness[i]! > edge || (closeness[i] === edge && (ties === 'keep' || i <= last)),
+      );
     },
   });
 }

@@ -89,7 +89,8 @@ function withoutConstraint(settings: LlamaCppSettings): Chain {
     if (T <= 0) return chain(...bias, greedy());
     return chain(...bias, temperature(T), mirostat === 1 ? mirostat1({ tau, eta }) : mirostat2({ tau, eta }));
   }
-  if (mirostat !== 0) throw new SamplingError('llama-cpp', `mirostat must be 0, 1 or 2, got ${show(mirostat)}`);
+  if (mirostat !== 0)
+    throw new SamplingError('llama-cpp', `mirostat must be 0, 1 or 2, got ${show(mirostat)}`);
   const before = [...bias, ...penalties(settings), ...cutoffs(settings)];
   const { dynatempRange: range = 0, dynatempExponent: exponent = 1 } = settings;
   // not above 0 rather than at most 0, here and below, so that the rules refuse what is no number

@@ -19,6 +19,9 @@ import type { Drafter, Proposed } from './contract.ts';
  *
  * @see Leviathan, Kalman and Matias 2023, "Fast Inference from Transformers via Speculative Decoding",
  * {@link https://arxiv.org/abs/2211.17192}
+ *
+ * @throws {SamplingError} if a rule of the chain remembers tokens; `propose`, if the step returns no logits, or as
+ * {@link Sampler.distribution} does. What the step throws comes out of `propose`.
  */
 export function draftModel(step: Step, sampler: Sampler): Drafter {
   for (const rule of rulesOf(sampler.chain)) {
