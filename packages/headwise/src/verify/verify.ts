@@ -1,4 +1,4 @@
-import { type Device, DeviceError } from '@headwise/tensor';
+import { type Device, DeviceError, oneLine } from '@headwise/tensor';
 import { shownMessage } from '../output.ts';
 import { compareOutputs } from './compare.ts';
 import { type Got, InPart, type Runner, Skip, type VerifyCase } from './contract.ts';
@@ -27,7 +27,7 @@ export async function verifyCase(testCase: VerifyCase, device: Device): Promise<
   const report = { file, case: name, op };
   const runners = runnersFor(op);
   if (runners.length === 0)
-    return { ...report, status: 'skip', reason: shownMessage(`no runner for the operator ${op}`) };
+    return { ...report, status: 'skip', reason: oneLine(`no runner for the operator ${op}`) };
   const ways: Way[] = [];
   for (const runner of runners) {
     const way = await runOne(runner, testCase, device);
@@ -48,7 +48,7 @@ export async function verifyCase(testCase: VerifyCase, device: Device): Promise<
     ...report,
     status: 'pass',
     ...largestError,
-    ...(left.length > 0 && { notCompared: shownMessage([...new Set(left)].join('; ')) }),
+    ...(left.length > 0 && { notCompared: oneLine([...new Set(left)].join('; ')) }),
   };
 }
 
@@ -65,16 +65,16 @@ async function runOne(runner: Runner<Got | InPart>, testCase: VerifyCase, device
     const result = await runner(testCase, device);
     const [got, without] = result instanceof InPart ? [result.got, result.without] : [result, []];
     const { largest, problem } = compareOutputs(testCase, got, without);
-    if (problem !== undefined) return { status: 'fail', reason: shownMessage(problem), largest };
+    if (problem !== undefined) return { status: 'fail', reason: oneLine(problem), largest };
     const notCompared =
       result instanceof InPart ? { notCompared: `${without.join(', ')}: ${result.because}` } : {};
     return { status: 'pass', largest, ...notCompared };
   } catch (error) {
     const reason = shownMessage(error instanceof Error ? error.message : String(error));
-    if (error instanceof Skip) return { status: 'skip', reason };
+    if (error instanceof Skip) return { status: 'skip', reason: oneLine(error.message) };
     // what a device says it does not support is out of its scope, and said; anything else is a failure
     if (DeviceError.isInstance(error) && error.message.startsWith(`${device.name}: cannot run`))
-      return { status: 'skip', reason: shownMessage(`not supported: ${error.reasons.join('; ')}`) };
+      return { status: 'skip', reason: oneLine(`not supported: ${error.reasons.join('; ')}`) };
     return { status: 'fail', reason };
   }
 }
