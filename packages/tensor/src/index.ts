@@ -108,6 +108,7 @@ export { concat, concatOp, slice, sliceOp } from './ops/slices.ts';
 export { logSoftmax, logSoftmaxOp, softmax, softmaxOp } from './ops/softmax.ts';
 export { storeRows } from './ops/store-rows.ts';
 export { type UnaryKind, unary, unaryOp } from './ops/unary.ts';
+export { messageOf, oneLine, printable } from './printable.ts';
 export { keep, scope } from './scope.ts';
 export { createThrough, type ThroughOptions } from './states/through.ts';
 export { type AnyAxes, Tensor, tensor, zeros } from './tensor.ts';
