@@ -1,5 +1,5 @@
 import { finishScores, HIDDEN, isScored, keyPosition, LOG2E, PARTLY, queryPosition, queryScale, readKeys, visibility } from './attention';
-import { at, int, ptr } from './job';
+import { at, giveSign, int, ptr } from './job';
 import { Tile } from './kernel-list';
 import { multiplyTile, ROWS, tileStrided } from './micro';
 import { exp2Down, hasNaN, largestScore, madd, splat, weigh, weighSeen } from './vector';
@@ -41,7 +41,10 @@ export function prefillTask(task: i32, scratch: usize): void {
     store<f32>(at(maxima, row), sink);
     store<f32>(at(totals, row), sink === -Infinity ? 0 : 1);
   }
-  for (let tile = 0; tile < int(40); tile++) tileOfKeys(b, h, first, rows, tile, scratch);
+  for (let tile = 0; tile < int(40); tile++) {
+    giveSign();
+    tileOfKeys(b, h, first, rows, tile, scratch);
+  }
   writeRows(b, h, first, rows, sums, width, maxima, totals);
 }
 

@@ -41,6 +41,7 @@ export class Kit {
 
   /** Frees what `temporary` gave. */
   end(): void {
+    if (this.engine.lost) return;
     for (const address of this.#temporary ?? []) this.engine.heap.free(address);
     this.#temporary = undefined;
   }
