@@ -134,8 +134,7 @@ export class WasmDevice implements Device {
         kit.end();
       }
     }
-    if (to.panels) kit.unpack(to);
-    to.constant = false;
+    kit.rowsOnly(to);
     const at = to.address / 4 + offset;
     if (ArrayBuffer.isView(source)) {
       const view = to.dtype === 'i32' ? this.#engine.heap.views.i32 : this.#engine.heap.views.f32;
@@ -143,8 +142,7 @@ export class WasmDevice implements Device {
       return;
     }
     const from = this.#held(source, 'write');
-    if (from.panels) kit.unpack(from);
-    const first = from.address / 4 + sourceOffset;
+    const first = kit.rowsOf(from) / 4 + sourceOffset;
     const { i32 } = this.#engine.heap.views;
     if (from.dtype === to.dtype) i32.copyWithin(at, first, first + length);
     else this.#convert(from, to, first, at, length);
@@ -180,6 +178,7 @@ export class WasmDevice implements Device {
     this.#live.delete(held);
     this.#liveBytes -= held.counted;
     this.#engine.heap.free(held.address);
+    for (const { address } of held.packs ?? []) this.#engine.heap.free(address);
   }
 
   async settled(): Promise<void> {}
