@@ -5,6 +5,8 @@ import {
   attentionOp,
   createReference,
   defineOp,
+  gather,
+  headLinear,
   linear,
   matmul,
   permute,
@@ -12,11 +14,14 @@ import {
   relu,
   rmsNorm,
   scope,
+  slice,
+  type Tensor,
   tensor,
   zeros,
 } from '@headwise/tensor';
 import { assertClose, seeded, seededValues } from '@headwise/tensor/testing';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
+import { Kernel } from '../assembly/kernel-list.ts';
 import { createWasmWith, type WasmDevice } from './device.ts';
 import type { EngineOptions } from './engine.ts';
 import { packWeights } from './weights.ts';
@@ -178,6 +183,69 @@ it('reads and writes a weight that was rearranged as if it was not', async () =>
   expect((await linear(x, weight).data())[0]).toBe(0);
   expect((await weight.data()).subarray(5)).toEqual(values.subarray(5));
   assertClose((await linear(x, weight).data()).subarray(1), first.subarray(1), { atol: 1e-6 });
+});
+
+/** Kernels that run while something is done. */
+function kernelsOf(device: WasmDevice, work: () => void): string[] {
+  const launch = vi.spyOn(device.engine, 'launch');
+  work();
+  const kernels = launch.mock.calls.map(([{ kernel }]) => Kernel[kernel]!);
+  launch.mockRestore();
+  return kernels;
+}
+
+// the up-projections of latent attention: naive in prefill, absorbed in every step of decoding
+it.each([
+  [4, 8, 24],
+  [3, 5, 7],
+])('packs a weight once for each way it is used, rows included (%i heads, %i → %i)', async (H, D, dc) => {
+  const [device, reference] = [await create(), createReference()];
+  const values = seededValues(H * D * dc, 1);
+  const results = [device, reference].map((on) => {
+    const up = tensor<'H O I'>(on, values, [H, D, dc]);
+    const c = seeded<'N I'>(on, [3, dc], 2);
+    const q = seeded<'N H I'>(on, [1, H, D], 3);
+    const out = seeded<'N H I'>(on, [1, H, dc], 4);
+    const ids = tensor<'N'>(on, Int32Array.of(1, 0), [2]);
+    const rows = up.reshape<'O I'>([H * D, dc]);
+    return () => [
+      linear(c, rows),
+      headLinear(q, up, { transposed: true }),
+      headLinear(out, up),
+      gather(rows, ids),
+      slice(up, 1, 2),
+    ];
+  });
+  const [onDevice, onReference] = results as [() => Tensor[], () => Tensor[]];
+  const before = device.engine.heap.used;
+  expect(kernelsOf(device, () => scope(() => void onDevice()))).toContain('panelPack');
+  const held = device.engine.heap.used;
+  for (let step = 0; step < 3; step++) {
+    const again = kernelsOf(device, () => scope(() => void onDevice()));
+    expect(again.filter((kernel) => kernel.startsWith('panel'))).toEqual([]);
+    expect(device.engine.heap.used).toBe(held);
+  }
+  const [got, want] = [onDevice(), onReference()];
+  for (const [n, each] of got.entries()) assertClose(await each.data(), await want[n]!.data());
+  expect(held).toBeGreaterThan(before);
+});
+
+it('frees every form of a weight, and forgets them all when it is written', async () => {
+  const device = await create();
+  scope(() => void linear(seeded(device, [1, 6], 2), seeded(device, [6, 6], 1)));
+  const empty = device.engine.heap.used; // what threads work with
+  const weight = seeded<'N I'>(device, [6, 6], 1);
+  const x = seeded<'N I'>(device, [1, 6], 2);
+  const both = () =>
+    scope(() => [linear(x, weight as never), linear(x, weight as never, { transposed: true }), relu(weight)]);
+  for (const made of both()) made.dispose();
+  weight.write(0, new Float32Array(36).fill(1));
+  const sum = (await x.data()).reduce((a, b) => a + b);
+  const [a, b, c] = both();
+  for (const made of [a!, b!]) assertClose(await made.data(), Array(6).fill(sum), { atol: 1e-6 });
+  expect(await c!.data()).toEqual(new Float32Array(36).fill(1));
+  for (const made of [weight, x, a!, b!, c!]) made.dispose();
+  expect(device.engine.heap.used).toBe(empty);
 });
 
 it('takes one tensor as weight and as what it is multiplied with', async () => {

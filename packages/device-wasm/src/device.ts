@@ -175,6 +175,7 @@ export class WasmDevice implements Device {
     const held = buffer as WasmBuffer;
     this.#ledger.remove(held);
     this.#engine.heap.free(held.address);
+    for (const { address } of held.packs ?? []) this.#engine.heap.free(address);
   }
 
   async settled(): Promise<void> {}
@@ -204,16 +205,15 @@ export class WasmDevice implements Device {
     start: number,
     length: number,
   ): void {
-    if (to.panels) kit.unpack(to);
-    if (!ArrayBuffer.isView(from) && from.panels) kit.unpack(from);
-    to.constant = false;
+    kit.rowsOnly(to);
     const at = to.address / 4 + offset;
-    const { f32, i32 } = this.#engine.heap.views;
     if (ArrayBuffer.isView(from)) {
+      const { f32, i32 } = this.#engine.heap.views;
       (to.dtype === 'i32' ? i32 : f32).set(from.subarray(start, start + length), at);
       return;
     }
-    const first = from.address / 4 + start;
+    const first = kit.rowsOf(from) / 4 + start;
+    const { i32 } = this.#engine.heap.views;
     if (from.dtype === to.dtype) i32.copyWithin(at, first, first + length);
     else this.#convert(from, to, first, at, length);
   }

@@ -37,8 +37,7 @@ export function writeRows(
     kit.storeRows(from, to, offset / to.stored.width, length / to.stored.width);
     return;
   }
-  if (to.panels) kit.unpack(to);
-  to.constant = false;
+  kit.rowsOnly(to);
   const { f32, i32 } = heap.views;
   (to.dtype === 'i32' ? i32 : f32).set(f32.subarray(from / 4, from / 4 + length), to.address / 4 + offset);
 }
@@ -64,8 +63,7 @@ export function storeRows(kit: Kit, { inputs }: OpCall): readonly WasmBuffer[] {
       kit.storeRows(source + run.from * width * 4, to, run.to * perRow, run.count * perRow);
     return [];
   }
-  if (to.panels) kit.unpack(to);
-  to.constant = false;
+  kit.rowsOnly(to);
   to.odd ||= from.odd;
   const bytes = to.stored ? (width / to.stored.width) * to.stored.bytes : width * 4;
   const source = to.stored ? from.address : kit.rows(inputs.rows);
@@ -88,10 +86,9 @@ function f32At(kit: Kit, source: WasmBuffer, first: number, length: number): num
     kit.loadRows(source, row, rows, target);
     return target + (first - row * width) * 4;
   }
-  if (source.panels) kit.unpack(source);
-  if (source.dtype === 'f32') return source.address + first * 4;
+  const start = kit.rowsOf(source) / 4 + first;
+  if (source.dtype === 'f32') return start * 4;
   const target = kit.temporary(length * 4);
-  const start = source.address / 4 + first;
   heap.views.f32.set(heap.views.i32.subarray(start, start + length), target / 4);
   return target;
 }
