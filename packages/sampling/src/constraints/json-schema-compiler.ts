@@ -1,13 +1,4 @@
-import {
-  type Expression,
-  empty,
-  literal,
-  oneOf,
-  optional,
-  repeat,
-  sequence,
-  set,
-} from './expression.ts';
+import { type Expression, empty, literal, oneOf, optional, repeat, sequence, set } from './expression.ts';
 import { jsonNumber } from './json-number.ts';
 import { jsonString, jsonStringOf, jsonStringOfLength } from './json-text.ts';
 import { RuleBook } from './rule-book.ts';

@@ -96,10 +96,11 @@ export class SchemaNodes {
 
   constructor(schema: JsonSchema, options: SchemaNodesOptions) {
     this.#options = options;
-    this.#conjunctions = new Conjunctions(new SchemaDocument(schema), ({ places, path }) => {
+    this.#conjunctions = new Conjunctions(new SchemaDocument(schema), ({ places, path }, beside) => {
       places.forEach((a, i) => {
         for (const b of places.slice(i + 1)) {
-          if (!this.#conjunctions.areApart(a, b)) this.#exclusive.push({ node: this.#node([a, b]), path });
+          if (!this.#conjunctions.areApart(a, b, beside))
+            this.#exclusive.push({ node: this.#node([a, b, beside]), path });
         }
       });
     });
