@@ -10,9 +10,9 @@ import {
   longest,
   type ObjectShape,
   type SchemaNode,
-  SchemaNodes,
   type Shape,
-} from './schema-nodes.ts';
+} from './schema-node.ts';
+import { SchemaNodes } from './schema-nodes.ts';
 import type { StringShape } from './schema-shapes.ts';
 import { type TextAutomaton, wordsAutomaton } from './text-automaton.ts';
 
