@@ -122,7 +122,8 @@ function multiply(kit: Kit, product: Product): void {
     tasks: G * rowTasks * panelTasks,
     cost: M === 1 ? (G * O * K) / 12 : (G * M * O * K) / 20,
     scratch:
-      (Tile.rows * Tile.depth + MOST_PANELS * Tile.depth * 8 + 48) * 4 + (M === 1 ? 32 + Math.ceil(K / 32) * PREPARED : 0),
+      (Tile.rows * Tile.depth + MOST_PANELS * Tile.depth * 8 + 48) * 4 +
+      (M === 1 ? 32 + Math.ceil(K / 32) * PREPARED : 0),
   });
 }
 
