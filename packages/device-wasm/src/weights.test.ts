@@ -170,7 +170,9 @@ it('refuses blocks whose spread is too large for the scale of Q4_1', () => {
     Float32Array.from({ length: 32 }, (_, n) => (n === 3 ? 1e6 : 0)),
     [1, 32],
   );
-  expect(() => packWeights(wide, 'Q4_1')).toThrowErrorMatchingInlineSnapshot(`[ValueError: packWeights: weight[3] cannot be stored as Q4_1, which holds blocks whose least number is within ±65504 and whose largest is at most 982,000 above it, got 1000000]`);
+  expect(() => packWeights(wide, 'Q4_1')).toThrowErrorMatchingInlineSnapshot(
+    `[ValueError: packWeights: weight[3] cannot be stored as Q4_1, which holds blocks whose least number is within ±65504 and whose largest is at most 982,000 above it, got 1000000]`,
+  );
   wide.dispose();
 });
 
@@ -183,7 +185,9 @@ it('refuses files whose numbers or scales are not finite', () => {
     bytes[at + 1] = bits >> 8;
     return uploadWeights(device, bytes, format, [1, 32]);
   };
-  expect(upload('f16', 6, 0x7c00)).toThrowErrorMatchingInlineSnapshot(`[ValueError: uploadWeights: bytes must hold finite numbers; number 3 is NaN or infinite, got "0x7c00"]`);
+  expect(upload('f16', 6, 0x7c00)).toThrowErrorMatchingInlineSnapshot(
+    `[ValueError: uploadWeights: bytes must hold finite numbers; number 3 is NaN or infinite, got "0x7c00"]`,
+  );
   expect(upload('f16', 0, 0xfe01)).toThrow('number 0 is NaN or infinite');
   expect(upload('bf16', 62, 0xff80)).toThrow('number 31 is NaN or infinite');
   expect(upload('Q8_0', 0, 0x7c00)).toThrow('the scale of block 0 is NaN or infinite');
