@@ -63,6 +63,64 @@ it('gives the same bits with one, two and three threads, in any order of tasks',
   }
 });
 
+it.each([
+  ['f32', 1],
+  ['f16', 1],
+  ['bf16', 1],
+  // one row is multiplied with blocks as integers
+  ['Q8_0', 2],
+  ['Q4_0', 2],
+  ['Q4_1', 2],
+] as const)(
+  'a row of a product has the same bits with any other rows (%s, from %i on)',
+  async (format, least) => {
+    for (const simd of ['simd128', undefined] as const) {
+      const device = await create({ threads: 2, simd });
+      for (const [I, O] of [
+        [32, 3],
+        [416, 64],
+        [800, 173],
+      ] as const) {
+        const plain = seeded<'O I'>(device, [O, I], 1);
+        const weight = format === 'f32' ? plain : packWeights(plain, format);
+        const bias = seeded(device, [O], 2);
+        const rows = seededValues(101 * I, 3);
+        const product = async (count: number): Promise<Float32Array> => {
+          const x = tensor<'N I'>(device, rows.slice(0, count * I), [count, I]);
+          return linear(x, weight, { bias }).data();
+        };
+        const all = await product(101);
+        for (const count of [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 47, 48, 49, 50, 51, 61, 97])
+          if (count >= least)
+            expect(
+              Buffer.from((await product(count)).buffer).equals(Buffer.from(all.buffer, 0, count * O * 4)),
+              `${count} rows`,
+            ).toBe(true);
+      }
+    }
+  },
+);
+
+it('takes the tasks of a job in another order when it is to, each once', async () => {
+  const device = await create({ threads: 1, shuffle: true });
+  for (const tasks of [1, 2, 3, 4, 6, 16, 24, 97, 100]) {
+    // each task copies one row
+    const { engine } = device;
+    const source = engine.heap.allocate(tasks * 4);
+    const target = engine.heap.allocate(tasks * 4);
+    const { i32 } = engine.heap.views;
+    for (let n = 0; n < tasks; n++) i32[source / 4 + n] = n + 1;
+    i32.fill(0, target / 4, target / 4 + tasks);
+    engine.launch({ kernel: Kernel.rows, args: [source, target, tasks, 1, 1, 1, 1], tasks, cost: 0 });
+    expect([...i32.subarray(target / 4, target / 4 + tasks)]).toEqual(
+      Array.from({ length: tasks }, (_, n) => n + 1),
+    );
+    // all tasks write one place: what stands there is of the last one
+    engine.launch({ kernel: Kernel.rows, args: [source, target, tasks, 1, 1, 0, 1], tasks, cost: 0 });
+    expect(i32[target / 4] === tasks, `${tasks} tasks in their order`).toBe(tasks <= 3);
+  }
+});
+
 it('stays right while two devices share the helper threads', async () => {
   const [a, b] = [await create({ threads: 2 }), await create({ threads: 3 })];
   const want = await sample(a);

@@ -1,12 +1,15 @@
-import { DeviceError, type HostData, type OpCall, slotRuns } from '@headwise/tensor';
+import { DeviceError, type HostData, type OpCall, type RowFormat, slotRuns } from '@headwise/tensor';
+import { Format } from '../assembly/kernel-list.ts';
 import type { WasmBuffer } from './buffer.ts';
 import type { Kit } from './kit.ts';
+import { checkRange } from './range.ts';
 
 /**
  * A write that begins or ends in rows kept in fewer bits: f32 is rounded, stored rows of the same form are copied as
- * they are, others are written out. The range is checked before.
+ * they are, others are written out. The range of elements is checked before.
  *
- * @throws {DeviceError} if a target in fewer bits is not written in whole rows, or ids are to be stored there.
+ * @throws {DeviceError} if a target in fewer bits is not written in whole rows.
+ * @throws {ValueError} if a finite number from the host is one that the format cannot hold; nothing is written then.
  */
 export function writeRows(
   kit: Kit,
@@ -20,9 +23,12 @@ export function writeRows(
   if (to.stored) checkWhole(to.stored.width, offset, length);
   if (length === 0) return;
   if (ArrayBuffer.isView(source)) {
+    const { width, format } = to.stored!;
+    const values = source.subarray(sourceOffset, sourceOffset + length);
+    checkRange('write', 'source', values, width, Format[format] as RowFormat);
     const from = kit.temporary(length * 4);
-    heap.views.f32.set(source.subarray(sourceOffset, sourceOffset + length), from / 4);
-    kit.storeRows(from, to, offset / to.stored!.width, length / to.stored!.width);
+    heap.views.f32.set(values, from / 4);
+    kit.storeRows(from, to, offset / width, length / width);
     return;
   }
   if (to.stored && source.stored && alike(to, source) && sourceOffset % to.stored.width === 0) {

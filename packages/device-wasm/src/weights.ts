@@ -3,6 +3,7 @@ import { Format } from '../assembly/kernel-list.ts';
 import { type Panels, packedBytes, panelBytes, WasmBuffer } from './buffer.ts';
 import { WasmDevice } from './device.ts';
 import { Kit } from './kit.ts';
+import { checkRange } from './range.ts';
 
 /**
  * How weights are stored: 16 bits, or blocks of 32 numbers along a row with a scale (Q8_0: 8.5 bits a number, Q4_0:
@@ -11,7 +12,6 @@ import { Kit } from './kit.ts';
 export type StorageFormat = 'f16' | 'bf16' | 'Q8_0' | 'Q4_0' | 'Q4_1';
 
 const BLOCK = 32;
-const LARGEST_HALF = 65504;
 
 /** Bytes of one block of 32 numbers in a GGUF file. */
 const blockBytes = { f16: 64, bf16: 64, Q8_0: 34, Q4_0: 18, Q4_1: 20 } as const;
@@ -22,9 +22,10 @@ const blockBytes = { f16: 64, bf16: 64, Q8_0: 34, Q4_0: 18, Q4_1: 20 } as const;
  * The original stays the caller's, who may dispose it.
  *
  * @param weight `[O, I]`
- * @throws {DeviceError} if the tensor is on another device.
+ * @throws {DeviceError} if the tensor is disposed or on another device, or there is no memory left.
  * @throws {ShapeError} if it is no matrix, or its rows cannot be cut into blocks of 32.
- * @throws {ValueError} if a number is NaN, infinite, or too large for f16.
+ * @throws {ValueError} if a number is NaN or infinite, or one that the format cannot hold (f16 ends at 65504, the scales
+ *   of blocks are f16 too), or the format is not a `StorageFormat`.
  */
 export function packWeights(weight: Tensor, format: StorageFormat): Tensor<'O I'> {
   const device = deviceOf(weight);
@@ -33,7 +34,9 @@ export function packWeights(weight: Tensor, format: StorageFormat): Tensor<'O I'
   const kit = new Kit(device.engine);
   try {
     const rows = kit.rows({ shape: weight.shape, dtype: 'f32', buffer: source });
-    checkRange(device.engine.heap.views.f32.subarray(rows / 4, rows / 4 + weight.size), format);
+    const values = device.engine.heap.views.f32.subarray(rows / 4, rows / 4 + weight.size);
+    checkFinite(values);
+    checkRange('packWeights', 'weight', values, panels.I, format);
     const address = kit.temporary(packedBytes(panels));
     kit.pack(rows, address, panels);
     kit.keep(address);
@@ -47,8 +50,9 @@ export function packWeights(weight: Tensor, format: StorageFormat): Tensor<'O I'
  * A weight straight from a GGUF or safetensors file, without the detour through f32.
  *
  * @param bytes the rows one after the other: `[O, I]` 16-bit numbers, or `[O, I / 32]` blocks as in GGUF
- * @throws {DeviceError} if the device is not the wasm device.
- * @throws {ShapeError} if the bytes do not fill the shape.
+ * @throws {DeviceError} if the device is not the wasm device, or has no memory left.
+ * @throws {ShapeError} if the bytes do not fill the shape, or its rows cannot be cut into blocks of 32.
+ * @throws {ValueError} if a number or the scale of a block is NaN or infinite, or the format is not a `StorageFormat`.
  */
 export function uploadWeights(
   device: unknown,
@@ -67,6 +71,7 @@ export function uploadWeights(
       [],
     );
   }
+  checkCodes(bytes, format);
   const address = device.engine.heap.allocate(packedBytes(panels));
   const target = device.engine.heap.views.u8.subarray(address, address + packedBytes(panels));
   target.fill(0);
@@ -110,16 +115,30 @@ function panelsFor(op: string, shape: readonly number[], format: StorageFormat):
   return { G: 1, O, I, transposed: false, format: Format[format] };
 }
 
-function checkRange(values: Float32Array, format: StorageFormat): void {
-  const largest = format === 'bf16' ? 3.38e38 : format.startsWith('Q') ? LARGEST_HALF * 8 : LARGEST_HALF;
-  const bad = values.findIndex((x) => !(Math.abs(x) <= largest));
-  if (bad >= 0) {
-    throw new ValueError(
-      'packWeights',
-      `weight[${bad}]`,
-      `must be finite and at most ${largest} to be stored as ${format}`,
-      values[bad],
-    );
+function checkFinite(values: Float32Array): void {
+  const bad = values.findIndex((x) => !Number.isFinite(x));
+  if (bad >= 0) throw new ValueError('packWeights', `weight[${bad}]`, 'must be finite', values[bad]);
+}
+
+/** Weights are finite: the kernels read neither NaN nor infinity in 16 bits, nor such scales. */
+function checkCodes(bytes: Uint8Array, format: StorageFormat): void {
+  const blocks = format.startsWith('Q');
+  // every 16-bit number, or the scale (and minimum) that a block begins with
+  const step = blocks ? blockBytes[format] : 2;
+  const codes = format === 'Q4_1' ? 2 : 1;
+  const exponent = format === 'bf16' ? 0x7f80 : 0x7c00;
+  for (let at = 0; at < bytes.length; at += step) {
+    for (let code = 0; code < codes; code++) {
+      const bits = bytes[at + 2 * code]! | (bytes[at + 2 * code + 1]! << 8);
+      if ((bits & exponent) !== exponent) continue;
+      const what = blocks ? `the ${code === 0 ? 'scale' : 'minimum'} of block` : 'number';
+      throw new ValueError(
+        'uploadWeights',
+        'bytes',
+        `must hold finite numbers; ${what} ${at / step} is NaN or infinite`,
+        `0x${bits.toString(16)}`,
+      );
+    }
   }
 }
 

@@ -64,6 +64,7 @@ class ReferenceDevice implements Device {
     this.#check('write');
     this.#ledger.check(target, 'write');
     checkWrite(this.name, target, offset, source, sourceOffset, length);
+    if (!ArrayBuffer.isView(source)) this.#ledger.check(source, 'write');
     const from = ArrayBuffer.isView(source) ? source : (source as HostBuffer).data;
     (target as HostBuffer).data.set(from.subarray(sourceOffset, sourceOffset + length), offset);
   }

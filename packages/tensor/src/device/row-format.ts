@@ -6,10 +6,13 @@ import { Tensor } from '../tensor.ts';
 
 /**
  * Zeros whose rows (the last axis) a device keeps in fewer bits, for caches. `write` rounds whole rows as ggml rounds and
- * touches no other; whoever reads them, `data()` and every operation, sees the rounded numbers. A number that is not
- * finite, or too large for the scale of its block, makes its block NaN; `f16` makes it infinite.
+ * touches no other; whoever reads them, `data()` and every operation, sees the rounded numbers.
  *
- * @throws {DeviceError} if the device keeps 32 bits only.
+ * A finite number that the format cannot hold (`f16` ends at 65504, and so do the scales of blocks) is refused with a
+ * `ValueError` when it is written from an array, before anything changes. Where it was computed on the device, it
+ * becomes infinite in 16 bits and makes its block NaN; NaN and infinity themselves do the same, wherever they come from.
+ *
+ * @throws {DeviceError} if the device keeps 32 bits only, is disposed, or has no memory left.
  * @throws {ShapeError} if there is no last axis, or an axis is not a whole number.
  * @throws {ValueError} if the format is not a `RowFormat`.
  * @example
