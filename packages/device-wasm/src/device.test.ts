@@ -7,6 +7,7 @@ import {
   defineOp,
   linear,
   matmul,
+  packWeights,
   permute,
   permuteOp,
   relu,
@@ -19,7 +20,6 @@ import { assertClose, seeded, seededValues } from '@headwise/tensor/testing';
 import { afterEach, expect, it } from 'vitest';
 import { createWasmWith, type WasmDevice } from './device.ts';
 import type { EngineOptions } from './engine.ts';
-import { packWeights } from './weights.ts';
 
 const made: WasmDevice[] = [];
 async function create(options: EngineOptions = { threads: 1 }): Promise<WasmDevice> {

@@ -161,10 +161,13 @@ export interface Device {
   /** A buffer of zeros. */
   allocate(length: number, dtype: DType): DeviceBuffer;
   /**
-   * `rows · width` zeros of f32 whose rows are kept in fewer bits; `write` takes whole rows there. Absent where a device
-   * keeps 32 bits only; `zerosIn` calls it and says so.
+   * f32 numbers that are kept in fewer bits. Without a source they are zeros, and `write` and `storeRows` round whole
+   * rows (the last axis) into them: caches. With one they are a weight `[O, I]`, for `linear` and `gather`: bytes
+   * as in GGUF and safetensors files, or the numbers of a buffer of this device, rounded as ggml rounds.
+   *
+   * Absent where a device keeps 32 bits only. `zerosIn`, `packWeights` and `uploadWeights` call it, and say so.
    */
-  allocateRows?(rows: number, width: number, format: RowFormat): DeviceBuffer;
+  store?(shape: readonly number[], format: RowFormat, source?: Uint8Array | DeviceBuffer): DeviceBuffer;
   /** A buffer with these values. The array may be changed by the caller afterwards. */
   upload(data: Float32Array | Int32Array): DeviceBuffer;
   /** Copies a buffer (or part of it) to the host. */
