@@ -53,7 +53,7 @@ const stridedOps: ReadonlySet<string> = new Set(['binary', 'where', 'permute', '
 /** A heap in WebAssembly memory and the kernels over it. */
 export class WasmDevice implements Device {
   readonly name = 'wasm';
-  readonly precision = 'f32';
+  readonly precision = { dtype: 'f32', epsilon: 2 ** -24 } as const;
   readonly details: Readonly<Record<string, string>>;
   readonly #engine: Engine;
   readonly #ledger = new MemoryLedger('wasm');

@@ -12,6 +12,7 @@ export type {
   Operand,
   OpInputs,
   OutputSpec,
+  Precision,
   ShapedInput,
   TensorHandle,
 } from './contracts/device.ts';

@@ -141,6 +141,14 @@ export interface MemoryCounters {
   readonly extraBytes?: number;
 }
 
+/** How exactly a device computes: what the tolerances of tests follow from (`toleranceOf`). */
+export interface Precision {
+  /** Arithmetic of the results: `f64` only for the oracle. */
+  readonly dtype: 'f16' | 'f32' | 'f64';
+  /** Largest relative error of one addition or product: half the distance from 1 to the next number. */
+  readonly epsilon: number;
+}
+
 /**
  * Where operations run. Everything but `read` returns at once; the device keeps the order of calls, so that an
  * operation sees every `write` before it and none after it.
@@ -148,8 +156,8 @@ export interface MemoryCounters {
 export interface Device {
   /** As asked for: `reference`, `gpujs:webasm`, `wasm`. */
   readonly name: string;
-  /** Arithmetic of the results: `f64` only for the oracle. */
-  readonly precision: 'f32' | 'f64';
+  /** How exactly it computes. */
+  readonly precision: Precision;
   /**
    * The engine that executed the last operation, as the engine itself reports it (`webasm`, `webgpu`, …);
    * `undefined` before the first. A device never falls back to another engine: it throws `DeviceError`.
