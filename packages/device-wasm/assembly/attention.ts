@@ -110,7 +110,7 @@ export function visibility(qLow: i32, qHigh: i32, kLow: i32, kHigh: i32, holes: 
   if (kLow >= sinkTokens && (qLow - kHigh > before || kLow - qHigh > after)) return HIDDEN;
   if (segment() > 0) {
     const anchors = (int(36) & 2) !== 0, first = segmentStart(qLow), last = segmentStart(qHigh) + segment() - 1;
-    if (kLow > last || (!anchors && kHigh < first)) return HIDDEN;
+    if (!anchors && (kLow > last || kHigh < first)) return HIDDEN;
     if (kLow < segmentStart(qHigh) || kHigh >= first + segment()) return PARTLY;
   }
   const inWindow = (qHigh - kLow <= before && kHigh - qLow <= after) || kHigh < sinkTokens;

@@ -9,6 +9,7 @@ import {
   headLinear,
   linear,
   matmul,
+  packWeights,
   permute,
   permuteOp,
   relu,
@@ -24,7 +25,6 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { Kernel } from '../assembly/kernel-list.ts';
 import { createWasmWith, type WasmDevice } from './device.ts';
 import type { EngineOptions } from './engine.ts';
-import { packWeights } from './weights.ts';
 
 const made: WasmDevice[] = [];
 async function create(options: EngineOptions = { threads: 1 }): Promise<WasmDevice> {

@@ -4,6 +4,7 @@ import {
   createReference,
   type HostData,
   linear,
+  packWeights,
   type RowFormat,
   relu,
   rowFormats,
@@ -20,7 +21,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createWasmWith, type WasmDevice } from './device.ts';
 import { type HostTensor, pick } from './testing.ts';
 import { modelSizes, randomCase, smallSizes } from './testing-attention.ts';
-import { packWeights } from './weights.ts';
 
 const setups = [
   { simd: 'simd128', threads: 1, guard: 256 },

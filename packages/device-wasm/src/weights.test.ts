@@ -1,9 +1,20 @@
-import { DeviceError, relu, run, sizeOf, tensor, zeros, zerosIn } from '@headwise/tensor';
+import {
+  createReference,
+  DeviceError,
+  packWeights,
+  type RowFormat,
+  relu,
+  run,
+  sizeOf,
+  tensor,
+  uploadWeights,
+  zeros,
+  zerosIn,
+} from '@headwise/tensor';
 import { assertClose, opSamples, seededValues } from '@headwise/tensor/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createWasmWith, type WasmDevice } from './device.ts';
 import { checkStoredWeights } from './testing-weights.ts';
-import { packWeights, type StorageFormat, uploadWeights } from './weights.ts';
 
 const blockFormats = ['Q8_0', 'Q4_0', 'Q4_1'] as const;
 
@@ -211,7 +222,7 @@ it('refuses blocks whose spread is too large for the scale of Q4_1', () => {
 });
 
 it('refuses files whose numbers or scales are not finite', () => {
-  const upload = (format: StorageFormat, at: number, bits: number) => () => {
+  const upload = (format: RowFormat, at: number, bits: number) => () => {
     const bytes = new Uint8Array(
       format === 'f16' || format === 'bf16' ? 64 : { Q8_0: 34, Q4_0: 18, Q4_1: 20 }[format],
     );
@@ -239,5 +250,11 @@ it('says what it cannot store and where a stored weight cannot go', () => {
     'stored as f16 for [4, 33] can be used in linear, gather and data() only',
   );
   expect(() => uploadWeights(device, new Uint8Array(3), 'Q8_0', [1, 32])).toThrow('which takes 34');
-  for (const made of [odd, infinite, packed]) made.dispose();
+  const ids = tensor(device, Int32Array.of(1, 2), [1, 2]);
+  expect(() => packWeights(ids as never, 'f16')).toThrow('weight must be of dtype f32, got "i32"');
+  expect(() => packWeights(odd, 'Q5_1' as never)).toThrow('must be one of f16, bf16, Q8_0');
+  expect(() => device.store([2, 65], 'f16', odd.use('test'))).toThrow('132 numbers do not fill [2, 65]');
+  const elsewhere = tensor(createReference(), [1, 2], [1, 2]);
+  expect(() => packWeights(elsewhere, 'f16')).toThrow('reference: cannot keep numbers as f16');
+  for (const made of [odd, infinite, packed, ids]) made.dispose();
 });

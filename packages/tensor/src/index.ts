@@ -12,6 +12,7 @@ export type {
   Operand,
   OpInputs,
   OutputSpec,
+  Precision,
   ShapedInput,
   TensorHandle,
 } from './contracts/device.ts';
@@ -54,7 +55,7 @@ export type {
 } from './device/gpujs/plan.ts';
 export { checkWrite, MemoryLedger } from './device/memory.ts';
 export { createReference } from './device/reference.ts';
-export { zerosIn } from './device/row-format.ts';
+export { checkStore, packWeights, uploadWeights, zerosIn } from './device/store.ts';
 export { type BoundShape, DeviceError, ShapeError, ValueError } from './errors.ts';
 export { defineOp, type Ran, reasonsAgainst, run, watch } from './op.ts';
 export {

@@ -17,7 +17,7 @@ export function createReference(): Device {
 
 class ReferenceDevice implements Device {
   readonly name = 'reference';
-  readonly precision = 'f64';
+  readonly precision = { dtype: 'f64', epsilon: 2 ** -53 } as const;
   readonly details = { engine: 'plain loops, float64' };
   #ran: string | undefined;
   #disposed = false;

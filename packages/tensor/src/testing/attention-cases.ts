@@ -158,6 +158,8 @@ const segmented = [1, 7, 64].flatMap((length) =>
       ...sizes.map((size) => attentionCase(name, size, { causal: true, segments })),
       attentionCase(`${name}, square`, square, { causal: true, segments }),
       attentionCase(`${name}, in both directions`, small, { segments }),
+      attentionCase(`${name}, in both directions, long`, { ...square, Lq: 30, Lk: 150 }, { segments }),
+      attentionCase(`${name} and a prefix`, { ...square, Lk: 150 }, { causal: true, segments, prefix: 140 }),
       attentionCase(`${name} and a window`, square, { causal: true, segments, window: [4, 0] }),
       attentionCase(`${name}, a prefix, sink tokens`, square, {
         causal: true,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../contracts/device.ts';
 import { createReference } from '../device/reference.ts';
 import { scope } from '../scope.ts';
-import { assertClose } from './close.ts';
+import { assertClose, toleranceOf } from './close.ts';
 import { deviceLaws } from './device-laws.ts';
 import type { OpCase } from './op-case.ts';
 import { opCases } from './op-cases.ts';
@@ -50,7 +50,10 @@ export async function compareWithReference(device: Device, { run, atol, rtol }: 
     want.map(({ shape, dtype }) => ({ shape, dtype })),
   );
   for (const [i, result] of got.entries()) {
-    assertClose(await result.data(), await want[i]!.data(), { ...(atol && { atol }), ...(rtol && { rtol }) });
+    assertClose(await result.data(), await want[i]!.data(), {
+      atol: toleranceOf(device, atol).atol,
+      rtol: toleranceOf(device, rtol).rtol,
+    });
     result.dispose();
   }
   expect(device.memory.buffers, 'buffers left behind').toBe(before.buffers);

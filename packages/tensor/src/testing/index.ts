@@ -1,5 +1,5 @@
 export { checkDevice, compareWithReference } from './check-device.ts';
-export { assertClose, type Difference, difference } from './close.ts';
+export { assertClose, type Difference, difference, toleranceOf } from './close.ts';
 export type { DeviceLaw } from './device-law.ts';
 export { deviceLaws } from './device-laws.ts';
 export { withoutKernels } from './lowered.ts';

@@ -148,7 +148,8 @@ const longSums: readonly OpCase[] = [
   opCase(
     'layerNorm',
     `${LONG} numbers, statistics`,
-    (d) => run(layerNormOp, { x: positive(d, LONG, 4) }, { eps: 1e-5, statistics: true }).slice(1),
+    (d) =>
+      (run(layerNormOp, { x: positive(d, LONG, 4) }, { eps: 1e-5, statistics: true }) as Tensor[]).slice(1),
     exactly(1e-6),
   ),
 ];

@@ -1,8 +1,8 @@
 import { afterEach, expect, it, vi } from 'vitest';
+import type { Device } from '../../contracts/device.ts';
 import { relu } from '../../ops/elementwise.ts';
 import { linear } from '../../ops/linear.ts';
 import { tensor, zeros } from '../../tensor.ts';
-import type { Device } from '../device.ts';
 import { createDevice } from '../devices.ts';
 
 const made: Device[] = [];
