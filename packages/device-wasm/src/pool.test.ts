@@ -3,9 +3,10 @@ import { linear, relu, tensor } from '@headwise/tensor';
 import { seeded } from '@headwise/tensor/testing';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Kernel } from '../assembly/kernel-list.ts';
-import { CONTROL } from './control.ts';
+import { CONTROL, COUNTERS } from './control.ts';
 import { createWasmWith, type WasmDevice } from './device.ts';
 import type { Engine, Job } from './engine.ts';
+import { compileKernels } from './module.ts';
 import { Pool, sharedPool } from './pool.ts';
 import { settle } from './settle.ts';
 
@@ -63,6 +64,18 @@ it.each([
   const devices = await Promise.all([create(a), create(b), create(a)]);
   expect(devices.map(({ engine }) => engine.threads)).toEqual([a, b, a]);
   for (const device of devices) await untilAllHelped(device);
+});
+
+it('a device that comes while helpers start leaves none of them behind', async () => {
+  const pool = sharedPool()!;
+  const first = await create(2);
+  const more = pool.ensure(2);
+  await vi.waitFor(() => expect(workers.length).toBe(2), { interval: 0 });
+  // it is on its way and does not read letters yet
+  const { module } = await compileKernels(undefined, true);
+  pool.attach(first.engine.heap.memory, module);
+  await more;
+  for (const device of [first, await create(3)]) await untilAllHelped(device);
 });
 
 it('says that a helper has ended, and gives new devices new helpers', async () => {
@@ -133,27 +146,32 @@ it('a device that is gone is gone for the helpers too', async () => {
   const pool = sharedPool()!;
   const [kept, gone] = [await create(2), await create(2)];
   await untilAllHelped(gone);
-  let place = 0;
+  const rings: number[] = [];
   const { ring } = Pool.prototype;
   vi.spyOn(Pool.prototype, 'ring').mockImplementation(function (this: Pool, id: number) {
-    place = id;
+    rings.push(id);
     ring.call(this, id);
   });
-  await untilAllHelped(gone);
-  const x = seeded<'N I'>(gone, [200, 256], 1);
-  linear(x, seeded<'O I'>(gone, [256, 256], 2));
+  linear(seeded<'N I'>(gone, [200, 256], 1), seeded<'O I'>(gone, [256, 256], 2));
+  const place = rings.at(-1)!;
   gone.dispose();
   await untilAllHelped(kept);
-  // an open job of the memory that is gone: whoever still knew it would come in
-  const before = gone.engine.signs(1);
+  expect(rings.at(-1)).not.toBe(place);
+  // an open job of the memory that is gone, of one task: whoever still knew it would come in and take it
   const { i32 } = gone.engine.heap.views;
+  const [tasks, counter] = [CONTROL / 4 + 2, COUNTERS / 4];
+  i32[tasks] = 0;
+  const before = gone.engine.signs(1);
+  const inside: number[] = [];
   i32[CONTROL / 4] = 1 << 30;
-  for (let n = 0; n < 20; n++) {
+  for (let n = 0; n < 40; n++) {
+    i32[counter] = 0;
     ring.call(pool, place);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    inside.push(i32[counter]!);
   }
+  expect(new Set(inside), 'times a helper looked for tasks').toEqual(new Set([0]));
   expect(gone.engine.signs(1)).toBe(before);
-  expect(i32[CONTROL / 4]).toBe(1 << 30);
 });
 
 /** A pool as `settle` sees it. */

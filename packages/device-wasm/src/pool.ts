@@ -18,7 +18,6 @@ export interface Place {
 export class Pool {
   readonly #bell = new Int32Array(new SharedArrayBuffer(Bell.words * 4));
   readonly #helpers: Helper[] = [];
-  readonly #places = new Map<number, Place>();
   #starting: Promise<void> = Promise.resolve();
   #nextId = 1;
   #lost: string | undefined;
@@ -37,13 +36,12 @@ export class Pool {
 
   attach(memory: WebAssembly.Memory, module: WebAssembly.Module): number {
     const place = { id: this.#nextId++, memory, module };
-    this.#places.set(place.id, place);
-    this.#send(this.#helpers, { attach: [place] });
+    this.#send({ attach: place });
     return place.id;
   }
 
   detach(id: number): void {
-    if (this.#places.delete(id)) this.#send(this.#helpers, { detach: id });
+    this.#send({ detach: id });
   }
 
   /** Calls the helpers to the open job of a memory. */
@@ -83,7 +81,6 @@ export class Pool {
     if (this.#lost !== undefined) return;
     this.#lost = `helper ${thread === undefined ? '' : `${thread} `}of ${this.#helpers.length} has ended`;
     for (const helper of this.#helpers) helper.stop();
-    this.#places.clear();
   }
 
   async #start(missing: number): Promise<void> {
@@ -98,13 +95,12 @@ export class Pool {
     const last = started.indexOf(undefined);
     const usable = started.slice(0, last < 0 ? missing : last) as Helper[];
     for (const extra of started.slice(usable.length)) extra?.stop();
-    // devices may have come while these started: they are told of all there are now, and of later ones as they come
+    // from here on letters reach them; the devices there are already have helpers enough
     this.#helpers.push(...usable);
-    this.#send(usable, { attach: [...this.#places.values()] });
   }
 
-  #send(helpers: readonly Helper[], letter: object): void {
-    for (const { thread, post } of helpers) {
+  #send(letter: object): void {
+    for (const { thread, post } of this.#helpers) {
       Atomics.add(this.#bell, Bell.letters + thread, 1);
       post(letter);
     }

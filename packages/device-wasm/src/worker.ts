@@ -35,7 +35,8 @@ function receive(letter) {
     return;
   }
   letters++;
-  for (const { id, memory, module } of letter.attach ?? []) {
+  if (letter.attach) {
+    const { id, memory, module } = letter.attach;
     memories.set(id, { state: new Int32Array(memory.buffer), kernels: new WebAssembly.Instance(module, { env: { memory, abort() {} } }).exports });
   }
   if (letter.detach) memories.delete(letter.detach);
