@@ -4,6 +4,10 @@ import { defineConfig } from 'vitest/config';
 
 const chromium = process.env.CHROME_PATH ?? '/usr/bin/chromium';
 
+// ends what hangs, and nothing else: a machine that is busy with other work is many times slower
+const HANGS_MS = 600_000;
+const patience = { testTimeout: HANGS_MS, hookTimeout: HANGS_MS };
+
 // SwiftShader stands in for a GPU: WebGL2 and WebGPU run everywhere, at the speed of a CPU
 const softwareGpu = [
   '--no-sandbox',
@@ -19,7 +23,7 @@ const softwareGpu = [
   '--use-webgpu-adapter=swiftshader',
 ];
 
-const sourceFirst = {
+export const sourceFirst = {
   resolve: { conditions: ['@headwise/source'] },
   ssr: { resolve: { conditions: ['@headwise/source'] } },
 };
@@ -42,7 +46,7 @@ export default defineConfig({
             'tooling/**/*.test.ts',
           ],
           exclude: ['**/*.browser.test.ts', '**/*.dist.test.ts', '**/node_modules/**'],
-          testTimeout: 60_000,
+          ...patience,
         },
       },
       {
@@ -50,7 +54,7 @@ export default defineConfig({
         test: {
           name: 'dist',
           include: ['{packages,apps}/*/src/**/*.dist.test.ts', 'tooling/**/*.dist.test.ts'],
-          testTimeout: 120_000,
+          ...patience,
         },
       },
       {
@@ -66,13 +70,18 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['{packages,apps}/*/src/**/*.browser.test.ts', 'benchmarks/src/**/*.browser.test.ts'],
-          testTimeout: 120_000,
+          ...patience,
           browser: {
             enabled: true,
+            connectTimeout: HANGS_MS,
             headless: true,
             screenshotFailures: false,
             provider: playwright({
-              launchOptions: { args: softwareGpu, ...(existsSync(chromium) && { executablePath: chromium }) },
+              launchOptions: {
+                args: softwareGpu,
+                timeout: HANGS_MS,
+                ...(existsSync(chromium) && { executablePath: chromium }),
+              },
             }),
             instances: [{ browser: 'chromium' }],
           },

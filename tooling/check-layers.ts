@@ -33,6 +33,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     '@headwise/device-wasm',
   ],
 };
+/** Packages that are found at run time where they are installed, and never imported: optional peers. */
+const mayFind: Readonly<Record<string, readonly string[]>> = {
+  '@headwise/tensor': ['@headwise/device-wasm'],
+};
 const everything = [...Object.keys(mayImport)];
 const privatePackages: Readonly<Record<string, readonly string[]>> = {
   benchmarks: everything,
@@ -57,12 +61,20 @@ for (const folder of folders) {
   }
   for (const kind of ['dependencies', 'devDependencies', 'peerDependencies']) {
     for (const name of Object.keys(manifest[kind] ?? {})) {
+      const found = kind === 'peerDependencies' && mayFind[manifest.name]?.includes(name);
+      if (found && manifest.peerDependenciesMeta?.[name]?.optional === true) continue;
       if (isOurs(name) && !allowed.includes(name)) {
         problems.push(
           `${folder}/package.json: ${kind} names ${name}, a layer that ${manifest.name} must not import`,
         );
       }
     }
+  }
+  for (const name of mayFind[manifest.name] ?? []) {
+    if (manifest.peerDependenciesMeta?.[name]?.optional !== true || !manifest.peerDependencies?.[name])
+      problems.push(
+        `${folder}/package.json: ${name} must be an optional peer, or strict layouts do not find it`,
+      );
   }
   for (const file of sources(join(root, folder))) {
     for (const name of importedPackages(readFileSync(file, 'utf8'))) {

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { agreementOf, compareResults } from './compare.ts';
-import { sampleResults } from './testing/sample-results.ts';
+import { type SampleOptions, sampleResults } from './testing/sample-results.ts';
 import { ratioToBaseline } from './views.ts';
+
+/** As many rounds as a quiet run takes: enough to tell apart among all its rows. */
+const manyRounds = (options: SampleOptions = {}) => sampleResults({ rounds: 20, ...options });
 
 describe('compareResults', () => {
   it('finds nothing to blame between two runs of the same', () => {
     const { changes, unmatched, warnings } = compareResults(
-      sampleResults({ seed: 1 }),
-      sampleResults({ seed: 2 }),
+      manyRounds({ seed: 1 }),
+      manyRounds({ seed: 2 }),
       1.2,
     );
     expect(changes).toHaveLength(sampleResults().rows.length);
@@ -18,29 +21,92 @@ describe('compareResults', () => {
     expect([unmatched, warnings]).toEqual([[], []]);
   });
 
-  it('fails every row that is slower by more than the bound', () => {
-    const slow = sampleResults({ seed: 1, slowdown: 1.4 });
-    const { changes } = compareResults(slow, sampleResults({ seed: 2 }), 1.2);
-    expect(changes.every(({ fails, verdict }) => fails && verdict === 'slower')).toBe(true);
-    expect(changes.every(({ ratio }) => ratio.low < 1.4 && 1.4 < ratio.high)).toBe(true);
+  it('fails the rows whose ratio to the baseline grew by more than the bound, and no other', () => {
+    const worse = manyRounds({ seed: 1, worse: { grouped: 1.4 } });
+    const { changes } = compareResults(worse, manyRounds({ seed: 2 }), 1.2);
+    const failed = changes.filter(({ fails }) => fails);
+    expect(failed).toHaveLength(16);
+    expect(failed.every(({ row, verdict }) => row.subject === 'grouped' && verdict === 'slower')).toBe(true);
+    expect(failed.every(({ relative }) => relative!.low < 1.4 && 1.4 < relative!.high)).toBe(true);
   });
 
-  it('lets a row that is slower by less than the bound pass, and calls it slower', () => {
-    const slow = sampleResults({ seed: 1, slowdown: 1.1, noise: 0.02 });
-    const { changes } = compareResults(slow, sampleResults({ seed: 2, noise: 0.02 }), 1.2);
-    expect(changes.some(({ verdict }) => verdict === 'slower')).toBe(true);
+  it('does not blame a slower machine: every time doubles, no ratio to the baseline does', () => {
+    const { changes } = compareResults(manyRounds({ seed: 1, slowdown: 2 }), manyRounds({ seed: 2 }), 1.2);
+    expect(changes.every(({ time }) => time.low < 2 && 2 < time.high && time.low > 1)).toBe(true);
+    expect(changes.filter(({ verdict }) => verdict !== 'undecided')).toEqual([]);
+  });
+
+  it('lets a ratio that grew by less than the bound pass, and calls it slower', () => {
+    const some = { noise: 0.02 } as const;
+    const worse = manyRounds({ ...some, seed: 1, worse: { grouped: 1.1 } });
+    const { changes } = compareResults(worse, manyRounds({ ...some, seed: 2 }), 1.2);
+    expect(changes.filter(({ verdict }) => verdict === 'slower')).toHaveLength(16);
     expect(changes.filter(({ fails }) => fails)).toEqual([]);
+  });
+
+  it('has no ratio for a baseline, and none for a control', () => {
+    const { changes, compared } = compareResults(manyRounds({ seed: 1 }), manyRounds({ seed: 2 }));
+    const without = changes.filter(({ relative }) => relative === undefined);
+    expect(without.every(({ row }) => row.control || row.baseline === undefined)).toBe(true);
+    expect(without.length + compared).toBe(changes.length);
+  });
+
+  it('calls nothing changed in two runs of the same, in at least 95 of 100 comparisons', () => {
+    let wrong = 0;
+    for (let trial = 0; trial < 100; trial++) {
+      const [a, b] = [1, 2].map((side) => manyRounds({ seed: 1000 * side + trial, noise: 0.2 }));
+      const { changes } = compareResults(a!, b!);
+      if (changes.some(({ verdict }) => verdict !== 'undecided')) wrong++;
+    }
+    expect(wrong).toBeLessThanOrEqual(5);
+  });
+
+  it('says when the rounds are too few for so many comparisons', () => {
+    const { warnings } = compareResults(sampleResults({ seed: 1, worse: { grouped: 4 } }), sampleResults());
+    expect(warnings).toEqual([
+      'rounds: 67 of 67 ratios have fewer than 13 in one of the runs, too few to be told apart among so many (a larger --budget, or fewer --variants)',
+    ]);
+  });
+
+  it.each([
+    [7, 1],
+    [1, 7],
+    [7, 7],
+    [3.2, 0.4],
+  ])('warns of a run at load %d beside one at load %d', (here, there) => {
+    const [a, b] = [here, there].map((load) => {
+      const results = manyRounds();
+      return { ...results, machine: { ...results.machine, loadAverage: [load, 1, 1] } };
+    });
+    expect(compareResults(a!, b!).warnings).toEqual([
+      `load at the start: ${here.toFixed(1)} here, ${there.toFixed(1)} there, on 2 cores: other work was running, measure again without it`,
+    ]);
+  });
+
+  it('compares no rows of other sizes, whatever their names', () => {
+    const here = manyRounds();
+    const there = {
+      ...here,
+      rows: here.rows.map((row) =>
+        row.suite === 'device' ? row : { ...row, shape: { ...row.shape, H: 4 } },
+      ),
+    };
+    const { changes, unmatched } = compareResults(here, there);
+    expect(changes.every(({ row }) => row.suite === 'device')).toBe(true);
+    expect(unmatched[0]!.reason).toBe(
+      'another shape: {"E":256,"H":8,"D":32,"layers":4} here, {"E":256,"H":4,"D":32,"layers":4} there',
+    );
   });
 
   it('does not fail what the noise explains', () => {
     const wild = { noise: 0.9 } as const;
     const { changes } = compareResults(
-      sampleResults({ ...wild, seed: 1, slowdown: 1.25 }),
-      sampleResults({ ...wild, seed: 2 }),
+      manyRounds({ ...wild, seed: 1 }),
+      manyRounds({ ...wild, seed: 2 }),
       1.2,
     );
-    const failed = changes.filter(({ fails }) => fails).length;
-    expect(changes.filter(({ ratio }) => ratio.median > 1.2).length).toBeGreaterThan(5 * Math.max(1, failed));
+    expect(changes.filter(({ relative }) => relative && relative.median > 1.2).length).toBeGreaterThan(5);
+    expect(changes.filter(({ fails }) => fails)).toEqual([]);
   });
 
   it('counts how many ratios between variants the runs agree about', () => {
@@ -55,8 +121,8 @@ describe('compareResults', () => {
   });
 
   it('names rows that only one run has, and what else differs', () => {
-    const here = sampleResults();
-    const other = sampleResults();
+    const here = manyRounds();
+    const other = manyRounds();
     const there = {
       ...other,
       machine: { ...other.machine, cpu: 'Another CPU' },

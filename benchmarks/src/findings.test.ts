@@ -27,7 +27,7 @@ describe('findingsOf', () => {
     const few = withRows(sampleResults(), (row) => ({ ...row, samples: row.samples.slice(0, 3) }));
     const decode = findingsOf(few).find((finding) => finding.startsWith('Decode'));
     expect(decode).toBe(
-      'Decode at 2k tokens on gpujs:webasm, against PLA: not told apart: ONE, GRP, WIN, SHA.',
+      'Decode at 2k tokens on gpujs:webasm, against PLA: too few rounds to tell among 19 comparisons, which needs 10: ONE, GRP, WIN, SHA.',
     );
   });
 

@@ -1,28 +1,23 @@
-import { formatContext, formatEstimate, formatInterval, formatRatio, formatShare } from './format.ts';
-import type { Results } from './results.ts';
+import { type Compared, comparedIn, type Family, familyOf, headlineContext } from './family.ts';
+import { formatContext, formatEstimate, formatRatio, formatShare } from './format.ts';
+import type { Results, Row } from './results.ts';
 import { sharingSentence } from './sharing.ts';
 import { differs, type Estimate } from './statistics.ts';
-import {
-  deviceLabel,
-  distinct,
-  isTimed,
-  ratioToBaseline,
-  rowsOf,
-  subjectLabel,
-  type TimedRow,
-} from './views.ts';
+import { deviceLabel, distinct, isTimed, rowsOf, subjectLabel } from './views.ts';
 
 /**
  * What the data say, in sentences computed from them, most telling first: memory, decode, sharing, prefill, equal
- * parameters. A difference is only called one where its interval leaves out 1.
+ * parameters. A difference is only called one where its interval leaves out 1, and the intervals of all comparisons
+ * that sentences are picked from are right at once.
  */
 export function findingsOf(results: Results): string[] {
+  const family = familyOf(results);
   return [
     memoryFinding(results),
-    timeFinding(results, 'decode'),
+    ...timeFindings(results, family, 'decode'),
     ...sharingFindings(results),
-    timeFinding(results, 'prefill'),
-    modelFinding(results),
+    ...timeFindings(results, family, 'prefill'),
+    modelFinding(results, family),
     failureFinding(results),
   ].filter((finding) => finding !== undefined);
 }
@@ -31,10 +26,11 @@ export function findingsOf(results: Results): string[] {
 function memoryFinding(results: Results): string | undefined {
   const rows = rowsOf(results, { suite: 'attention', phase: 'decode' }).filter(({ kv }) => kv !== undefined);
   const base = baselineName(results);
-  if (rows.length === 0 || !base) return undefined;
-  const device = rows[0]!.device;
-  const longest = Math.max(...rows.filter((row) => row.device === device).map(({ context }) => context));
-  const there = rows.filter((row) => row.device === device && row.context === longest);
+  const [first] = rows;
+  if (!first || !base) return undefined;
+  const own = rows.filter(({ device, batch }) => device === first.device && batch === first.batch);
+  const longest = Math.max(...own.map(({ context }) => context));
+  const there = own.filter(({ context }) => context === longest);
   const reference = there.find(({ subject }) => subject === base)?.kv;
   const shares = there
     .filter(({ subject }) => subject !== base)
@@ -53,7 +49,7 @@ function memoryFinding(results: Results): string | undefined {
     equal === rows.length
       ? `All ${rows.length} measured caches equal their formula to the byte.`
       : `${rows.length - equal} of ${rows.length} measured caches differ from their formula.`;
-  return `Memory at ${formatContext(longest)} tokens: ${kept}. ${counted}`;
+  return `Memory at ${placeOf(there[0]!)}: ${kept}. ${counted}`;
 }
 
 /** The first few of a list, and how many more there are. */
@@ -62,28 +58,32 @@ function listed(items: readonly string[], most: number): string {
   return `${items.slice(0, most).join(', ')}${more}`;
 }
 
-/** Who is faster than the baseline at the longest context of the first device, and by how much. */
-function timeFinding(results: Results, phase: 'prefill' | 'decode'): string | undefined {
+/** Who is faster than the baseline on the first device, and by how much: a sentence for each number of sequences. */
+function timeFindings(results: Results, family: Family, phase: 'prefill' | 'decode'): string[] {
   const all = rowsOf(results, { suite: 'attention', phase, comparison: 'equal-shape' }).filter(isTimed);
-  const base = baselineName(results);
-  const device = all[0]?.device;
-  if (!device || !base) return undefined;
-  const own = all.filter((row) => row.device === device);
-  const longest = Math.max(...own.map(({ context }) => context));
-  const compared = own
-    .filter(({ context }) => context === longest)
-    .flatMap((row) => {
-      const ratio = ratioToBaseline(results, row);
-      return ratio ? [{ row, ratio }] : [];
-    });
-  if (compared.length === 0) return undefined;
-  const name = ({ row }: { row: TimedRow }): string => subjectLabel(results, row.subject);
-  const sorted = compared
-    .filter(({ ratio }) => differs(ratio))
+  const own = all.filter(({ device }) => device === all[0]?.device);
+  return distinct(own, ({ batch }) => batch).flatMap((batch) => {
+    const rows = own.filter((row) => row.batch === batch);
+    const context = headlineContext(results, rows, family);
+    const compared = comparedIn(results, rows, family).filter(({ row }) => row.context === context);
+    return compared.length === 0 ? [] : [timeFinding(results, family, compared)];
+  });
+}
+
+function timeFinding(
+  results: Results,
+  { confidence, rounds, count }: Family,
+  compared: readonly Compared[],
+): string {
+  const { row } = compared[0]!;
+  const name = (one: Compared): string => subjectLabel(results, one.row.subject);
+  const told = compared
+    .filter(({ ratio }) => differs(ratio, confidence))
     .sort((a, b) => a.ratio.median - b.ratio.median);
-  const faster = sorted.filter(({ ratio }) => ratio.median < 1);
-  const slower = sorted.filter(({ ratio }) => ratio.median > 1).reverse();
-  const same = compared.filter(({ ratio }) => !differs(ratio));
+  const faster = told.filter(({ ratio }) => ratio.median < 1);
+  const slower = told.filter(({ ratio }) => ratio.median > 1).reverse();
+  const few = compared.filter(({ ratio }) => ratio.n < rounds);
+  const same = compared.filter((one) => !told.includes(one) && !few.includes(one));
   const parts = [
     faster.length > 0 &&
       `faster by ${listed(
@@ -96,9 +96,11 @@ function timeFinding(results: Results, phase: 'prefill' | 'decode'): string | un
         3,
       )}`,
     same.length > 0 && `not told apart: ${listed(same.map(name), 5)}`,
+    few.length > 0 &&
+      `too few rounds to tell among ${count} comparisons, which needs ${rounds}: ${listed(few.map(name), 5)}`,
   ].filter(Boolean);
-  const where = deviceLabel(own[0]!);
-  return `${phase === 'decode' ? 'Decode' : 'Prefill'} at ${formatContext(longest)} tokens on ${where}, against ${subjectLabel(results, base)}: ${parts.join('; ')}.`;
+  const base = subjectLabel(results, baselineName(results) ?? '');
+  return `${row.phase === 'decode' ? 'Decode' : 'Prefill'} at ${placeOf(row)} on ${deviceLabel(row)}, against ${base}: ${parts.join('; ')}.`;
 }
 
 /** Storage is saved, reads are not: said wherever a variant shares, from its own `kv()` and `cost()`. */
@@ -120,28 +122,29 @@ function sharingFindings(results: Results): string[] {
 }
 
 /** The whole decoder at equal parameters: the fair question for someone who trains one. */
-function modelFinding(results: Results): string | undefined {
+function modelFinding(results: Results, family: Family): string | undefined {
   const rows = rowsOf(results, {
     suite: 'model',
     comparison: 'equal-parameters',
     phase: 'next token',
   }).filter(isTimed);
-  const compared = rows
-    .flatMap((row) => {
-      const ratio = ratioToBaseline(results, row);
-      return ratio ? [{ row, ratio }] : [];
-    })
-    .filter(({ ratio }) => differs(ratio))
+  const compared = comparedIn(results, rows, family);
+  const [first] = compared;
+  if (!first) return undefined;
+  const told = compared
+    .filter(({ ratio }) => differs(ratio, family.confidence))
     .sort((a, b) => a.ratio.median - b.ratio.median);
-  if (rows.length < 2) return undefined;
-  const where = deviceLabel(rows[0]!);
-  if (compared.length === 0)
-    return `Decoders of equal parameters on ${where}: no variant’s time per token is told apart from the baseline’s after ${rows[0]!.context} tokens.`;
+  const where = deviceLabel(first.row);
+  const most = Math.max(...compared.map(({ ratio }) => ratio.n));
+  if (most < family.rounds)
+    return `Decoders of equal parameters on ${where}: ${most} rounds are too few to tell among ${family.count} comparisons, which needs ${family.rounds}.`;
+  if (told.length === 0)
+    return `Decoders of equal parameters on ${where}: no variant’s time per token is told apart from the baseline’s after ${first.row.context} tokens.`;
   const list = listed(
-    compared.map(({ row, ratio }) => `${subjectLabel(results, row.subject)} ${formatEstimate(ratio)}`),
+    told.map(({ row, ratio }) => `${subjectLabel(results, row.subject)} ${formatEstimate(ratio)}`),
     8,
   );
-  return `Decoders of equal parameters on ${where}, time per token against the baseline’s after ${rows[0]!.context} tokens: ${list}.`;
+  return `Decoders of equal parameters on ${where}, time per token against the baseline’s after ${first.row.context} tokens: ${list}.`;
 }
 
 function failureFinding(results: Results): string | undefined {
@@ -157,7 +160,18 @@ function baselineName(results: Results): string | undefined {
   return results.variants.find(({ baseline }) => baseline)?.name;
 }
 
+/** How the findings guard against picking, for whoever shows them. */
+export function findingsNote(results: Results): string {
+  const { count } = familyOf(results);
+  return `Differences are picked from ${count} comparisons; their intervals here are wide enough that with 95 % all ${count} are right at once. The tables have the interval of each alone.`;
+}
+
+/** `2k tokens`, `2k tokens × 4 sequences`. */
+function placeOf({ context, batch }: Row): string {
+  return `${formatContext(context)} tokens${batch > 1 ? ` × ${batch} sequences` : ''}`;
+}
+
 /** The inverse of a ratio of times: `2.1× [2.0, 2.2]`. */
-function speedUp({ median, low, high, coverage }: Estimate): string {
-  return `${formatRatio(1 / median)} ${formatInterval({ low: 1 / high, high: 1 / low, coverage })}`;
+function speedUp({ median, low, high, n, coverage }: Estimate): string {
+  return formatEstimate({ median: 1 / median, low: 1 / high, high: 1 / low, n, coverage });
 }

@@ -1,7 +1,7 @@
 export { pageBytes, pageFacts } from './browser/facts.ts';
 export { builtInDevices, type DeviceSource, type Engine, isEmulated } from './engines.ts';
 export { UsageError } from './errors.ts';
-export { findingsOf } from './findings.ts';
+export { findingsNote, findingsOf } from './findings.ts';
 export { formatBytes, formatDuration, formatEstimate, formatMs } from './format.ts';
 export { type ModelProfile, type Profile, profiles } from './profiles.ts';
 export { styleSheet } from './report/style.ts';

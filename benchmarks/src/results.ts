@@ -1,7 +1,7 @@
 import type { Sample, Summary } from './statistics.ts';
 
 /** Name and version of the file format. A change that an older reader would misread raises the version. */
-export const SCHEMA = { name: 'headwise-bench', version: 1 } as const;
+export const SCHEMA = { name: 'headwise-bench', version: 2 } as const;
 
 export type SuiteName = 'attention' | 'cache' | 'model' | 'memory' | 'device';
 
@@ -14,7 +14,8 @@ export type Comparison = 'equal-shape' | 'equal-parameters' | 'same-work';
 
 /**
  * `ok`: timed. `failed`: wrong or threw, so not timed. `does-not-fit`: more memory than there is. `too-slow`: one call
- * would take longer than the run allows. `unsupported`: the device says why. `not-reached`: the run ended before.
+ * would take longer than the run allows. `unsupported`: the reason says why it cannot be timed. `not-reached`: the run
+ * ended before.
  */
 export type RowStatus = 'ok' | 'failed' | 'does-not-fit' | 'too-slow' | 'unsupported' | 'not-reached';
 
@@ -95,7 +96,10 @@ export interface Row {
   readonly calls: number;
   /** First call of every visit, compilation and set-up included: never in the summary. */
   readonly warmup: readonly number[];
+  /** Net of `waitMs`. */
   readonly samples: readonly Sample[];
+  /** Waiting for the device when it has nothing to do (on WebGL a read-back): taken off each sample once. */
+  readonly waitMs?: number;
   readonly summary?: Summary;
   readonly work?: Work;
   readonly kv?: KvBytes;

@@ -110,6 +110,40 @@ describe('runBenchmark', () => {
     expect(of(results, first).every(isTimed)).toBe(true);
   });
 
+  it('keeps no sample of a row that breaks half-way: what it measured before may be wrong as well', async () => {
+    let stage = '';
+    let [calls, rounds] = [0, 0];
+    const breaks = ({ op, inputs }: OpCall): void => {
+      // two layers a call, two calls to warm up, then three rounds
+      if (stage === 'time' && op.name === 'attention' && inputs.k!.shape[2] === 1 && ++calls > 2 * (2 + 3))
+        throw new Error('lost its memory');
+    };
+    const results = await runBenchmark(
+      tinyRun({
+        deviceSource: disguised({ main: { before: breaks } }),
+        onProgress: (progress) => {
+          stage = progress.stage;
+          if (/^decode 6 .*round 3$/.test(progress.label)) rounds = 3;
+        },
+      }),
+    );
+    expect(rounds).toBe(3);
+    for (const row of of(results, second)) {
+      expect(row).toMatchObject({ status: 'failed', reason: 'lost its memory', samples: [] });
+      expect(row.summary).toBeUndefined();
+    }
+    expect(of(results, first).every(isTimed)).toBe(true);
+  });
+
+  it('gives no time to work that is not told from waiting for the device', async () => {
+    const results = await runBenchmark(tinyRun({ clock: { now: () => 0, stepMs: 1e-4 } }));
+    for (const row of results.rows) {
+      expect(row).toMatchObject({ status: 'unsupported', samples: [] });
+      expect(row.reason).toMatch(/^too short to time: \d+ calls are not told from waiting for the device/);
+      expect(row.summary).toBeUndefined();
+    }
+  });
+
   it('fails rows whose engine is not the one that was asked for', async () => {
     const results = await runBenchmark(tinyRun({ deviceSource: disguised({ main: { ran: 'cpu' } }) }));
     expect(
@@ -198,6 +232,19 @@ describe('the other suites', () => {
       const baseline = results.rows.find(({ id }) => id === row.baseline);
       if (baseline) expect(baseline.comparison).toBe(row.comparison);
       expect(row.peakBytes).toBeGreaterThan(4 * row.parameters!);
+    }
+    // the same job twice in every group: what the suite calls different where nothing is
+    const groups = new Set(results.rows.map(({ group }) => group));
+    const controls = results.rows.filter(({ control }) => control);
+    expect(new Set(controls.map(({ group }) => group))).toEqual(groups);
+    for (const control of controls) {
+      const twin = results.rows.find(({ id }) => id === control.baseline)!;
+      expect(control).toMatchObject({
+        subject: first,
+        id: `${twin.id}/control`,
+        parameters: twin.parameters,
+      });
+      expect(ratioToBaseline(results, control)).toMatchObject({ n: 8, median: 1 });
     }
   });
 

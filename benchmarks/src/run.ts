@@ -1,6 +1,6 @@
 import type { AttentionVariant } from '@headwise/attention-variants';
 import { ReferenceAnswers, TOLERANCE } from './check.ts';
-import { measureClockStep, yieldToEvents } from './clock.ts';
+import { type Clock, machineClock, yieldToEvents } from './clock.ts';
 import {
   builtInDevices,
   type DeviceSource,
@@ -9,7 +9,7 @@ import {
   openEngines,
 } from './engines.ts';
 import { messageOf, Unsupported } from './errors.ts';
-import { formatBytes, formatDuration } from './format.ts';
+import { formatBytes, formatDuration, formatMs } from './format.ts';
 import type { Profile } from './profiles.ts';
 import {
   type CheckReport,
@@ -51,6 +51,8 @@ export interface RunOptions extends SubjectOptions {
   /** Bytes that are free; asked once. */
   readonly availableBytes: number;
   readonly seed?: number;
+  /** What time is read from. Default: this machine's. */
+  readonly clock?: Clock | undefined;
   /** As typed, for the record. */
   readonly command?: string;
   readonly signal?: AbortSignal | undefined;
@@ -83,10 +85,10 @@ export async function runBenchmark(options: RunOptions): Promise<Results> {
     answers: new ReferenceAnswers(reference),
     seed,
   };
-  const clockStepMs = measureClockStep();
+  const clock = options.clock ?? machineClock();
   try {
-    const run = new Run(options, planAll(context, options.caches), clockStepMs);
-    const devices = await deviceFacts(opened, options);
+    const run = new Run(options, planAll(context, options.caches), clock);
+    const devices = await deviceFacts(opened, options, clock);
     await run.check();
     const timed = await run.time();
     const memory =
@@ -108,7 +110,7 @@ export async function runBenchmark(options: RunOptions): Promise<Results> {
       profile: profile.name,
       seed,
       command: options.command ?? '',
-      machine: { ...options.machine, clockStepMs },
+      machine: { ...options.machine, clockStepMs: clock.stepMs },
       devices: devices.map((facts) => ({ ...facts, ...ranOn(facts.name, opened.engines) })),
       variants: subjects.map((subject) => {
         const keeps = keepsOf(subject, profile.shape);
@@ -137,13 +139,14 @@ function planAll(context: PlanContext, caches: readonly BenchCache[]): GroupPlan
 async function deviceFacts(
   { engines, missing }: OpenedEngines,
   { profile, onProgress, signal }: RunOptions,
+  { now }: Clock,
 ): Promise<DeviceFacts[]> {
   const facts: DeviceFacts[] = [];
   for (const [i, engine] of engines.entries()) {
     const { name, emulated, device } = engine;
     onProgress?.({ stage: 'limits', label: `limits of ${name}`, done: i / engines.length });
     await yieldToEvents();
-    const limits = profile.limits && !signal?.aborted ? { limits: await measureLimits(engine) } : {};
+    const limits = profile.limits && !signal?.aborted ? { limits: await measureLimits(engine, now) } : {};
     facts.push({ name, emulated, details: { ...device.details }, ...limits });
   }
   return [...facts, ...missing];
@@ -160,17 +163,17 @@ type Verdict = Pick<Row, 'status'> & { readonly reason?: string };
 class Run {
   readonly #options: RunOptions;
   readonly #groups: readonly GroupPlan[];
-  readonly #clockStepMs: number;
+  readonly #clock: Clock;
   readonly #verdicts = new Map<RowPlan, Verdict>();
   readonly #reports = new Map<string, CheckReport>();
   /** Why a device refuses what a check asked of it, by the check's key. */
   readonly #refusals = new Map<string, string>();
   readonly #facts = new Map<RowPlan, Partial<RowFacts>>();
 
-  constructor(options: RunOptions, groups: readonly GroupPlan[], clockStepMs: number) {
+  constructor(options: RunOptions, groups: readonly GroupPlan[], clock: Clock) {
     this.#options = options;
     this.#groups = groups;
-    this.#clockStepMs = clockStepMs;
+    this.#clock = clock;
     for (const group of groups) this.#refuseWhatCannotRun(group);
   }
 
@@ -239,7 +242,7 @@ class Run {
   async time(): Promise<ScheduleResult> {
     const { profile, seed = 1, signal, onProgress } = this.#options;
     if (signal?.aborted) return new Map();
-    const rates = new Rates();
+    const rates = new Rates(this.#clock.now);
     // steps of decoding are what most people ask about, and cheap: first, should the time run out
     const decoding = ({ rows }: GroupPlan): number => (rows[0]?.head.phase === 'decode' ? 0 : 1);
     const groups = [...this.#groups]
@@ -274,7 +277,8 @@ class Run {
       maxRounds: profile.maxRounds,
       target: profile.target,
       visits: profile.visits,
-      clockStepMs: this.#clockStepMs,
+      clockStepMs: this.#clock.stepMs,
+      clock: this.#clock.now,
       seed,
       signal,
       onProgress: ({ group, job, round, done, leftMs }) => {
@@ -292,11 +296,12 @@ class Run {
   #row(plan: RowPlan, result: JobResult | undefined): Row {
     const report = plan.check && this.#reports.get(plan.check.key);
     const divisor = plan.divideBy ?? 1;
-    const verdict = this.#verdicts.get(plan) ?? result?.refused;
+    const verdict = this.#verdicts.get(plan) ?? result?.refused ?? tooShort(result);
     // a row that broke half-way keeps no time: what it measured before may be wrong as well
     const samples = verdict
       ? []
       : (result?.samples ?? []).map(({ round, ms }) => ({ round, ms: ms / divisor }));
+    const summary = samples.length > 0 ? summarize(samples.map(({ ms }) => ms)) : undefined;
     const status = verdict ?? this.#outcome(samples.length);
     return {
       ...plan.head,
@@ -306,7 +311,7 @@ class Run {
       calls: result?.calls ?? 1,
       warmup: (result?.warmup ?? []).map((ms) => ms / divisor),
       samples,
-      ...(samples.length > 0 && { summary: summarize(samples.map(({ ms }) => ms)) }),
+      ...(summary && { summary, waitMs: result!.waitMs }),
     };
   }
 
@@ -336,14 +341,27 @@ function sameSubject(a: RowPlan, b: RowPlan): boolean {
   return a.head.subject === b.head.subject && a.head.suite === b.head.suite && a.engine === b.engine;
 }
 
+/** Work that is over before the device can be asked whether it is has no time. */
+function tooShort(result: JobResult | undefined): Verdict | undefined {
+  if (!result || result.samples.length === 0 || summarize(result.samples.map(({ ms }) => ms)).median > 0)
+    return undefined;
+  const reason = `too short to time: ${result.calls} calls are not told from waiting for the device (${formatMs(result.waitMs)})`;
+  return { status: 'unsupported', reason };
+}
+
 function tooSlow(ms: number, longest: number): string {
   return `one call is expected to take ${formatDuration(ms)}, this run allows ${formatDuration(longest)} (--longest-call raises it)`;
 }
 
 /** How fast each subject was, to predict its larger contexts. */
 class Rates {
+  readonly #now: () => number;
   /** Milliseconds per FLOP by engine, subject and phase, of the largest work so far. */
   readonly #known = new Map<string, number>();
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   predict(row: RowPlan): number | undefined {
     const rate = this.#known.get(keyOf(row));
@@ -353,15 +371,18 @@ class Rates {
   /** Passes calls on, and notes how long they take. */
   watch<T extends { call(): void | Promise<void>; settled(): Promise<void> }>(row: RowPlan, prepared: T): T {
     let start = 0;
+    let calls = 0;
     return {
       ...prepared,
       call: () => {
-        start = performance.now();
+        if (calls++ === 0) start = this.#now();
         return prepared.call();
       },
       settled: async () => {
         await prepared.settled();
-        if (flopsOf(row) > 0) this.#known.set(keyOf(row), (performance.now() - start) / flopsOf(row));
+        if (calls > 0 && flopsOf(row) > 0)
+          this.#known.set(keyOf(row), (this.#now() - start) / calls / flopsOf(row));
+        calls = 0;
       },
     };
   }

@@ -51,8 +51,83 @@ describe('schedule', () => {
     for (const result of results.values()) {
       expect(result.samples.map(({ round }) => round)).toEqual(Array.from({ length: 20 }, (_, i) => i));
     }
-    const rounds = log.filter((entry) => !/[+-]/.test(entry)).join('');
-    expect(new Set(rounds.slice(6).match(/.{3}/g)).size).toBeGreaterThan(1); // 6 calls are the warm-up
+    expect(log.filter((entry) => entry === '+a').length).toBeGreaterThan(1); // rounds go on over visits
+  });
+
+  it('shuffles the order anew each round: nobody is always first', async () => {
+    const { all, run, log } = setup({ a: 1, b: 1, c: 1 });
+    // one visit: its warm-up is the first six calls, and no other stands between the rounds
+    await schedule([all], { ...run, maxRounds: 12, seed: 2 });
+    const calls = log.filter((entry) => !/[+-]/.test(entry)).slice(6);
+    const rounds = Array.from({ length: 12 }, (_, i) => calls.slice(3 * i, 3 * i + 3));
+    for (const round of rounds) expect([...round].sort()).toEqual(['a', 'b', 'c']);
+    for (const place of [0, 1, 2])
+      expect(new Set(rounds.map((round) => round[place]))).toEqual(new Set(['a', 'b', 'c']));
+  });
+
+  it('gives events a turn before every sample, and none of their time to it', async () => {
+    const { run, time, group } = setup({});
+    let [calls, turns] = [0, 0];
+    const late: number[] = [];
+    const waking: Job = {
+      id: 'a',
+      label: 'a',
+      prepare: async () => ({
+        call: () => {
+          time.pass(1);
+          late.push(calls++ - turns);
+          setImmediate(() => {
+            turns++;
+            time.pass(1000);
+          });
+        },
+        settled: async () => {},
+        dispose: () => {},
+      }),
+    };
+    const result = (await schedule([group('g', [waking])], { ...run, budgetMs: 1e9 })).get('a')!;
+    expect(new Set(late)).toEqual(new Set([0])); // what a call set off has happened before the next
+    expect(result.samples.map(({ ms }) => ms)).toEqual(Array(20).fill(1));
+  });
+
+  it('hears of an interruption that comes as an event', async () => {
+    const { run, job, group } = setup({});
+    const stop = new AbortController();
+    const plain = job('a', 1);
+    const pressed: Job = {
+      ...plain,
+      prepare: async () => {
+        setImmediate(() => stop.abort());
+        return plain.prepare();
+      },
+    };
+    const results = await schedule([group('g', [pressed])], { ...run, signal: stop.signal });
+    expect(results.get('a')!.samples).toHaveLength(0);
+  });
+
+  it('takes the waiting for the device off, so that it does not pull ratios to 1', async () => {
+    const { run, time, group } = setup({});
+    const on = (id: string, cost: number, wait: () => number): Job => ({
+      id,
+      label: id,
+      prepare: async () => ({
+        call: () => void time.pass(cost),
+        settled: async () => void time.pass(wait()), // as a read-back: the same whatever was asked for
+        dispose: () => {},
+      }),
+    });
+    const jobs = [on('one', 1, () => 5), on('three', 3, () => 5)];
+    const results = await schedule([group('g', jobs)], { ...run, budgetMs: 1e6 });
+    const [one, three] = [results.get('one')!, results.get('three')!];
+    expect([one.waitMs, three.waitMs]).toEqual([5, 5]);
+    expect([one.calls, three.calls]).toEqual([50, 17]); // ten times the wait, or more
+    expect(three.samples.map(({ ms }, i) => ms / one.samples[i]!.ms)).toEqual(Array(20).fill(3));
+    // a single slow wait is not taken for work, nor for waiting of its own
+    let waits = 0;
+    const uneven = on('uneven', 100, () => (++waits === 7 ? 50 : 5));
+    const result = (await schedule([group('g', [uneven])], { ...run, budgetMs: 1e6 })).get('uneven')!;
+    expect(result.waitMs).toBe(5);
+    expect(result.samples.filter(({ ms }) => ms === 100).length).toBeGreaterThanOrEqual(19);
   });
 
   it('never puts the warm-up among the samples', async () => {

@@ -1,13 +1,13 @@
 import { now, yieldToEvents } from './clock.ts';
 import { messageOf, Unsupported } from './errors.ts';
 import { createRandom, shuffled } from './random.ts';
-import { medianEstimate, relativeHalfWidth, type Sample } from './statistics.ts';
+import { medianEstimate, quantile, relativeHalfWidth, type Sample } from './statistics.ts';
 
 /** A job set up for one visit. */
 export interface Prepared {
   /** One call of the work; it may return before the device is done. */
   call(): void | Promise<void>;
-  /** Resolves when the device is done with everything asked for. */
+  /** Resolves when the device is done with everything asked for. Called once a sample, and once more for its own cost. */
   settled(): Promise<void>;
   /** Untimed, before each sample of so many calls: puts the state back to what they expect. */
   reset?(calls: number): void | Promise<void>;
@@ -35,8 +35,11 @@ export interface JobGroup {
 /** What came of one job. */
 export interface JobResult {
   samples: Sample[];
+  /** Waiting included: the first call, before anything is known. */
   warmup: number[];
   calls: number;
+  /** Median of waiting for a device that has nothing to do: taken off each sample. */
+  waitMs: number;
   refused?: {
     readonly status: 'does-not-fit' | 'too-slow' | 'failed' | 'unsupported';
     readonly reason: string;
@@ -81,12 +84,20 @@ interface GroupState {
   settled: boolean;
 }
 
+/** All calls of a sample with the wait at its end, and that wait alone. */
+interface Taken {
+  readonly ms: number;
+  readonly waitMs: number;
+}
+
 const STEPS_OF_THE_CLOCK = 20;
 /** Below this a sample is mostly the awaiting around it. */
 const SHORTEST_SAMPLE_MS = 0.2;
+/** Work in a sample, in times of the wait at its end: what is left of the wait's noise stays small. */
+const WAITS_PER_SAMPLE = 10;
 const SHORTEST_VISIT_MS = 100;
-/** Rounds of a first visit, unless they take more than this part of the budget. */
-const FIRST_ROUNDS = 9;
+/** Rounds of a first visit, unless they take more than this part of the budget: enough to tell apart among 100. */
+const FIRST_ROUNDS = 12;
 const FIRST_SHARE = 22;
 /** Compilation is small beside such a call: one warm-up is enough. */
 const LONG_CALL_MS = 2000;
@@ -101,7 +112,9 @@ export async function schedule(
   options: ScheduleOptions,
 ): Promise<ScheduleResult> {
   const results: ScheduleResult = new Map(
-    groups.flatMap((group) => group.jobs.map((job) => [job.id, { samples: [], warmup: [], calls: 1 }])),
+    groups.flatMap((group) =>
+      group.jobs.map((job) => [job.id, { samples: [], warmup: [], calls: 1, waitMs: 0 }]),
+    ),
   );
   const states = groups.map((group): GroupState => ({ group, rounds: 0, roundMs: 0, settled: false }));
   const clock = options.clock ?? now;
@@ -144,6 +157,8 @@ class Visitor {
   shareDone = 0;
   readonly #random: () => number;
   readonly #admitted = new Set<string>();
+  /** Samples as measured, waiting included, by job. */
+  readonly #taken = new Map<string, (Taken & { readonly round: number })[]>();
 
   constructor(
     readonly options: ScheduleOptions,
@@ -203,11 +218,15 @@ class Visitor {
         const prepared = await job.prepare();
         live.set(job, prepared);
         const cold = await this.#time(prepared, 1);
-        result.warmup.push(cold);
-        const ms = cold > LONG_CALL_MS ? cold : await this.#time(prepared, 1);
+        result.warmup.push(cold.ms);
+        const warm = cold.ms > LONG_CALL_MS ? cold : await this.#time(prepared, 1);
         if (result.samples.length === 0) {
-          const shortest = Math.max(SHORTEST_SAMPLE_MS, STEPS_OF_THE_CLOCK * this.options.clockStepMs);
-          const wanted = Math.ceil(shortest / Math.max(ms, 1e-6));
+          const shortest = Math.max(
+            SHORTEST_SAMPLE_MS,
+            STEPS_OF_THE_CLOCK * this.options.clockStepMs,
+            WAITS_PER_SAMPLE * warm.waitMs,
+          );
+          const wanted = Math.ceil(shortest / Math.max(warm.ms - warm.waitMs, 1e-6));
           result.calls = Math.min(Math.max(1, wanted), job.maxCalls ?? 64);
         }
       });
@@ -229,18 +248,33 @@ class Visitor {
 
   async #sample(job: Job, prepared: Prepared, round: number): Promise<void> {
     const result = this.results.get(job.id)!;
-    result.samples.push({ round, ms: await this.#time(prepared, result.calls) });
+    const taken = this.#taken.get(job.id) ?? [];
+    this.#taken.set(job.id, taken);
+    taken.push({ round, ...(await this.#time(prepared, result.calls)) });
+    // one wait is as good as another: their median is quieter than the wait beside the sample
+    result.waitMs = quantile(
+      taken.map(({ waitMs }) => waitMs),
+      0.5,
+    );
+    result.samples = taken.map(({ round, ms }) => ({
+      round,
+      ms: Math.max(0, ms - result.waitMs) / result.calls,
+    }));
   }
 
-  async #time(prepared: Prepared, calls: number): Promise<number> {
+  /**
+   * Calls one after the other and one wait at the end, then the same wait with nothing to wait for. On WebGL a wait
+   * reads a number back, which would stand in both halves of a ratio and pull it to 1.
+   */
+  async #time(prepared: Prepared, calls: number): Promise<Taken> {
     await prepared.reset?.(calls);
     await yieldToEvents();
     const start = this.clock();
-    for (let call = 0; call < calls; call++) {
-      await prepared.call();
-      await prepared.settled();
-    }
-    return (this.clock() - start) / calls;
+    for (let call = 0; call < calls; call++) await prepared.call();
+    await prepared.settled();
+    const done = this.clock();
+    await prepared.settled();
+    return { ms: done - start, waitMs: this.clock() - done };
   }
 
   #narrow(live: Map<Job, Prepared>, target: number): boolean {

@@ -36,6 +36,20 @@ export interface Sample {
 export const CONFIDENCE = 0.95;
 
 /**
+ * The confidence that each of `count` intervals needs so that all of them are right at once with `confidence`
+ * (Bonferroni: the chances of missing add up at most; nothing is assumed about how the ratios hang together).
+ */
+export function simultaneousConfidence(count: number, confidence = CONFIDENCE): number {
+  return 1 - (1 - confidence) / Math.max(1, count);
+}
+
+/** The fewest samples whose median has an interval of this confidence: from smallest to largest, 1 − 2·(½)ⁿ. */
+export function fewestSamples(confidence = CONFIDENCE): number {
+  // what rounding leaves of a whole power of two does not count
+  return Math.max(1, Math.ceil(1 - Math.log2(1 - confidence) - 1e-9));
+}
+
+/**
  * The p-quantile, linear between order statistics (type 7 of Hyndman and Fan 1996, as in NumPy and R).
  *
  * @throws {RangeError} for no values.
@@ -86,14 +100,38 @@ export function pairedRatio(
  */
 export function unpairedRatio(a: readonly number[], b: readonly number[], confidence = CONFIDENCE): Estimate {
   const each = Math.sqrt(confidence);
-  const [top, bottom] = [medianEstimate(a, each), medianEstimate(b, each)];
+  return quotient(medianEstimate(a, each), medianEstimate(b, each), confidence);
+}
+
+function quotient(top: Estimate, bottom: Estimate, confidence: number): Estimate {
+  const each = Math.sqrt(confidence);
+  const covered = Math.min(top.coverage, bottom.coverage) >= each;
+  const coverage = top.coverage * bottom.coverage;
   return {
     median: top.median / bottom.median,
     low: top.low / bottom.high,
     high: top.high / bottom.low,
-    coverage: top.coverage * bottom.coverage,
+    // the product of two square roots may end a rounding below
+    coverage: covered ? Math.max(confidence, coverage) : coverage,
     n: Math.min(top.n, bottom.n),
   };
+}
+
+/**
+ * A ratio of one run ÷ the same ratio of another. Each is an estimate by rounds of its own run; the interval joins the
+ * ends of two intervals of √confidence each, so it covers at least `confidence`.
+ *
+ * @param a the estimate of one run with an interval of the confidence asked for; `b` of the other.
+ * @returns `undefined` when one of them has none.
+ */
+export function ratioOfRatios(
+  a: (confidence: number) => Estimate | undefined,
+  b: (confidence: number) => Estimate | undefined,
+  confidence = CONFIDENCE,
+): Estimate | undefined {
+  const each = Math.sqrt(confidence);
+  const [top, bottom] = [a(each), b(each)];
+  return top && bottom && quotient(top, bottom, confidence);
 }
 
 /** Half the width of the interval, relative to the median: what sampling tries to bring below a bound. */
@@ -102,8 +140,8 @@ export function relativeHalfWidth({ low, high, median }: Estimate): number {
 }
 
 /** Whether an interval of full coverage leaves out 1: the two are told apart. Too few samples tell nothing apart. */
-export function differs({ low, high, coverage }: Interval): boolean {
-  return coverage >= CONFIDENCE && (low > 1 || high < 1);
+export function differs({ low, high, coverage }: Interval, confidence = CONFIDENCE): boolean {
+  return coverage >= confidence && (low > 1 || high < 1);
 }
 
 /** The largest rank k whose interval [x_k, x_(n+1−k)] still covers the median with the confidence, at least 1. */

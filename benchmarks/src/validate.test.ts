@@ -32,9 +32,9 @@ describe('refuses, saying why', () => {
     [
       'another version of the schema',
       text((results) => {
-        results.schema.version = 2;
+        results.schema.version = 1;
       }),
-      'old.json has schema version 2, this program reads version 1. Read it with the program that wrote it, or run the benchmark again.',
+      'old.json has schema version 1, this program reads version 2. Read it with the program that wrote it, or run the benchmark again.',
     ],
     [
       'a file of something else',

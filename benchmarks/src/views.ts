@@ -1,5 +1,5 @@
 import type { Results, Row, VariantFacts } from './results.ts';
-import { type Estimate, pairedRatio } from './statistics.ts';
+import { CONFIDENCE, type Estimate, pairedRatio } from './statistics.ts';
 
 /** A timed row: the only kind that tables and charts of time show as a number. */
 export type TimedRow = Row & { readonly summary: NonNullable<Row['summary']> };
@@ -14,16 +14,20 @@ export function baselineOf(results: Pick<Results, 'rows'>, row: Row): Row | unde
 }
 
 /** `row / baseline` from paired samples of this run; `undefined` for the baseline and where one has no time. */
-export function ratioToBaseline(results: Pick<Results, 'rows'>, row: Row): Estimate | undefined {
+export function ratioToBaseline(
+  results: Pick<Results, 'rows'>,
+  row: Row,
+  confidence = CONFIDENCE,
+): Estimate | undefined {
   const baseline = baselineOf(results, row);
   if (!baseline || !isTimed(row) || !isTimed(baseline)) return undefined;
-  return pairedRatio(row.samples, baseline.samples);
+  return pairedRatio(row.samples, baseline.samples, confidence);
 }
 
 /** Rows of a suite, controls left out, in the order of the run. */
 export function rowsOf(
   results: Pick<Results, 'rows'>,
-  wanted: Partial<Pick<Row, 'suite' | 'device' | 'phase' | 'comparison' | 'subject'>>,
+  wanted: Partial<Pick<Row, 'suite' | 'device' | 'phase' | 'comparison' | 'subject' | 'batch'>>,
 ): Row[] {
   const fields = Object.entries(wanted);
   return results.rows.filter(
@@ -65,6 +69,40 @@ export function deviceLabel({
   readonly emulated: boolean;
 }): string {
   return emulated ? `${device} (emulated GPU)` : device;
+}
+
+/** Where rows of attention can stand in one picture: on one device, with one number of sequences. */
+export type Place = Pick<Row, 'device' | 'batch'>;
+
+/** `gpujs:webasm × 4 sequences`: a picture or a table of several sequences says so. */
+export function placeLabel(row: Pick<Row, 'device' | 'emulated' | 'batch'>): string {
+  return `${deviceLabel(row)}${row.batch > 1 ? ` × ${row.batch} sequences` : ''}`;
+}
+
+/** `gpujs-webasm-b4`: for names of files. */
+export function placeId({ device, batch }: Place): string {
+  return `${device.replace(/[^a-z0-9]+/gi, '-')}${batch > 1 ? `-b${batch}` : ''}`;
+}
+
+/** `E=128 H=8 D=16 layers=2`: what was computed, in the letters of the project. */
+export function sizesLabel({ shape }: Pick<Row, 'shape'>): string {
+  return Object.entries(shape)
+    .map(([letter, size]) => `${letter}=${size}`)
+    .join(' ');
+}
+
+/** `SWA window 128; sink-tokens sinks 4, window 128`: options that are counts, of tokens mostly, by variant. */
+export function countsLabel(results: Pick<Results, 'variants'>, rows: readonly Row[]): string {
+  return distinct(rows, ({ subject }) => subject)
+    .flatMap((subject) => {
+      const { options } = rows.find((row) => row.subject === subject)!;
+      const counts = Object.entries(options).filter(
+        ([, value]) => Number.isInteger(value) && Number(value) > 1,
+      );
+      const words = counts.map((pair) => pair.join(' ')).join(', ');
+      return words === '' ? [] : [`${subjectLabel(results, subject)} ${words}`];
+    })
+    .join('; ');
 }
 
 /** Share of what the engine's own limits allow for the row's useful work, 0 … 1 (the roofline of the machine). */

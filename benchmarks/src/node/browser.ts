@@ -43,6 +43,9 @@ const flags = [
 ];
 const software = ['--use-angle=swiftshader', '--use-gl=angle', '--use-webgpu-adapter=swiftshader'];
 
+/** Ends what hangs: a busy machine is many times slower, and the page is large. */
+const HANGS_MS = 600_000;
+
 const isolation = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
@@ -60,20 +63,22 @@ export async function runInBrowser(options: BrowserOptions): Promise<Results> {
   const site = await serve(files.map((file) => resolve(file)));
   const { chromium } = await import('playwright');
   const gpu = process.env.HEADWISE_GPU === '1' ? [] : software;
-  const browser = await chromium.launch({ executablePath, args: [...flags, ...gpu] });
+  const browser = await chromium.launch({ executablePath, args: [...flags, ...gpu], timeout: HANGS_MS });
   try {
     const tab = await browser.newPage();
     const failures: string[] = [];
     tab.on('pageerror', (error) => failures.push(error.message));
     await tab.exposeFunction('benchProgress', onProgress);
-    await tab.goto(site.url);
+    await tab.goto(site.url, { timeout: HANGS_MS });
     const stop = (): void => void tab.evaluate('window.benchStop?.()').catch(() => {});
     signal.addEventListener('abort', stop);
     try {
       const text = JSON.stringify(page, (_, value) =>
         value === Number.POSITIVE_INFINITY ? UNBOUNDED : value,
       );
-      await tab.waitForFunction('typeof window.benchRun === "function"', undefined, { timeout: 30_000 });
+      await tab.waitForFunction('typeof window.benchRun === "function"', undefined, {
+        timeout: HANGS_MS,
+      });
       const answer = (await tab.evaluate(`window.benchRun(${JSON.stringify(text)})`)) as string;
       const outcome = JSON.parse(answer) as { readonly results?: unknown; readonly refused?: string };
       if (outcome.refused !== undefined) throw new UsageError(outcome.refused);

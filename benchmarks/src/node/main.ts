@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { variants } from '@headwise/attention-variants/registry';
 import { caches } from '@headwise/kv-cache/registry';
+import type { Clock } from '../clock.ts';
 import { type Comparison, compareResults } from '../compare.ts';
-import { builtInDevices, checkDeviceNames } from '../engines.ts';
+import { builtInDevices, checkDeviceNames, type DeviceSource } from '../engines.ts';
 import { messageOf, UsageError } from '../errors.ts';
-import { findingsOf } from '../findings.ts';
+import { findingsNote, findingsOf } from '../findings.ts';
 import { replaceMarked, resultsMarkdown } from '../report/markdown.ts';
 import { reportFiles } from '../report/report.ts';
 import type { Results } from '../results.ts';
@@ -28,7 +29,18 @@ export interface Streams {
   readonly err: ProgressStream;
 }
 
+/** What a run takes from the machine around it; tests bring what is the same everywhere. */
+export interface Surroundings {
+  readonly clock?: Clock;
+  readonly deviceSource?: DeviceSource;
+  readonly availableBytes?: number;
+}
+
 const DEVICES = ['gpujs:webasm', 'gpujs:cpu'] as const;
+/** `npm start` has just told a story on another device. */
+const WHY_THESE = `Compared on ${DEVICES.join(' and ')}: gpu.js computes every variant by kernels made in one way, so a ratio is the
+variant's doing. \`npm start\` tells its story on wasm where it can: the fastest device, by kernels written by hand for the
+common forms of attention. The same comparison on it: --devices wasm`;
 const BROWSER_DEVICES = ['gpujs:webgpu', 'gpujs:webgl2', 'gpujs:webasm'] as const;
 
 /**
@@ -36,10 +48,14 @@ const BROWSER_DEVICES = ['gpujs:webgpu', 'gpujs:webgl2', 'gpujs:webasm'] as cons
  *
  * @returns the exit status: 0, 1 for a regression beyond `--fail-at` or a failed row, 2 for bad input, 130 after Ctrl-C.
  */
-export async function main(argv: readonly string[], streams: Streams): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  streams: Streams,
+  surroundings: Surroundings = {},
+): Promise<number> {
   try {
     const options = readOptions(argv);
-    return options ? await perform(options, streams) : 0;
+    return options ? await perform(options, streams, surroundings) : 0;
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof ResultsError)) throw error;
     streams.err.write(`bench: ${error.message}\n`);
@@ -47,22 +63,23 @@ export async function main(argv: readonly string[], streams: Streams): Promise<n
   }
 }
 
-async function perform(options: CliOptions, streams: Streams): Promise<number> {
+async function perform(options: CliOptions, streams: Streams, surroundings: Surroundings): Promise<number> {
   // everything that can be wrong with the call is found before the first minute of measuring
   const other = options.compare === undefined ? undefined : readResults(options.compare);
   const document = options.markdown === undefined ? undefined : readDocument(options.markdown);
   const earlier = options.from === undefined ? undefined : readResults(options.from);
   const outside = earlier ? [] : (await Promise.all(options.files.map(loadVariants))).flat();
   if (!earlier) {
-    checkDeviceNames(options.devices ?? [], builtInDevices.names);
+    checkDeviceNames(options.devices ?? [], (surroundings.deviceSource ?? builtInDevices).names);
     chooseSubjects(variants, { names: options.variants, outside, baseline: options.baseline });
   }
   const folder = prepareFolder(options.out);
-  const results = earlier ?? (await measure(options, outside, streams));
+  const results = earlier ?? (await measure(options, outside, streams, surroundings));
   const comparison = other && compareResults(results, other, options.failAt);
   writeFiles(folder, reportFiles(results, comparison));
   const width = streams.out.columns ?? 120;
   const say = (text: string): void => void streams.out.write(`${text}\n`);
+  if (!earlier && !options.devices && !options.browser) say(`${WHY_THESE}\n`);
   say(terminalTables(results, width));
   if (comparison) say(`\n${changesTable(results, comparison, width)}`);
   if (document !== undefined) {
@@ -79,6 +96,7 @@ function closing(results: Results, folder: string): string {
   return [
     ...(results.partial ? ['Interrupted: what was measured until then is saved.', ''] : []),
     ...three.map((finding, i) => `${i + 1}. ${finding}`),
+    ...(three.length > 0 ? [findingsNote(results)] : []),
     '',
     `Report:  ${report}`,
     `Samples: ${join(folder, 'results.json')}`,
@@ -94,7 +112,8 @@ function exitStatus(
   if (results.partial) return 130;
   const regressions = comparison?.changes.filter(({ fails }) => fails) ?? [];
   if (regressions.length > 0) {
-    say(`\n${regressions.length} rows are slower than the other run by more than ${failAt}×.`);
+    const [ratios, have] = regressions.length === 1 ? ['ratio', 'has'] : ['ratios', 'have'];
+    say(`\n${regressions.length} ${ratios} to the baseline ${have} grown by more than ${failAt}×.`);
     return 1;
   }
   return results.rows.some(({ status }) => status === 'failed') ? 1 : 0;
@@ -104,6 +123,7 @@ async function measure(
   options: CliOptions,
   outside: readonly OutsideVariant[],
   streams: Streams,
+  surroundings: Surroundings,
 ): Promise<Results> {
   const progress = createProgress(streams.err);
   const interrupt = onInterrupt(() => {
@@ -138,6 +158,7 @@ async function measure(
       devices: options.devices ?? DEVICES,
       machine: machineFacts(),
       availableBytes: availableBytes(),
+      ...surroundings,
     });
   } finally {
     interrupt.release();

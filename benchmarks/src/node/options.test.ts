@@ -5,6 +5,16 @@ import { readOptions } from './options.ts';
 const read = (line: string) => readOptions(line.split(' ').filter(Boolean))!;
 
 describe('readOptions', () => {
+  it('takes an earlier run with what reports, compares and tabulates it', () => {
+    expect(read('--from a.json --compare b.json --fail-at 2 --markdown --out there')).toMatchObject({
+      from: 'a.json',
+      compare: 'b.json',
+      failAt: 2,
+      markdown: 'BENCHMARKS.md',
+      out: 'there',
+    });
+  });
+
   it('runs the quick profile when nothing is asked for', () => {
     expect(read('')).toMatchObject({
       profile: profiles.quick,
@@ -58,10 +68,21 @@ describe('readOptions', () => {
     ['--batch 1.5', '--batch takes whole numbers from 1 on, got "1.5"'],
     ['--heads=-2', '--heads takes whole numbers from 1 on, got -2'],
     ['--head-width none', '--head-width takes whole numbers from 1 on, got "none"'],
-    ['--fail-at 0.5', '--fail-at takes a number from 1 on, got 0.5'],
-    ['--fail-at wide', '--fail-at takes a number from 1 on, got "wide"'],
+    ['--compare o.json --fail-at 0.5', '--fail-at takes a number from 1 on, got 0.5'],
+    ['--compare o.json --fail-at wide', '--fail-at takes a number from 1 on, got "wide"'],
     ['--suites attention,speed', '--suites takes attention, model, cache, memory, device, got "speed"'],
     ['--variants ,', '--variants needs at least one name'],
+    ['--fail-at 1.5', '--fail-at needs --compare <results.json>: the run to compare with'],
+    ['--from a.json --fail-at 1.5', '--fail-at needs --compare <results.json>: the run to compare with'],
+    [
+      '--from a.json --variants x',
+      '--from reports a run that is over; --variants says what is to be measured. Leave out one or the other',
+    ],
+    [
+      '--browser --seed 0 --from a.json --head-width 4 --variant ./x.ts',
+      '--from reports a run that is over; --variant, --head-width, --browser, --seed say what is to be measured. Leave',
+    ],
+    ['--from a.json --profile quick', '--profile says what is to be measured'],
     ['--fast', 'Unknown option `--fast`; pnpm bench --help lists the options'],
     ['quick', 'unexpected argument "quick"; pnpm bench --help lists the options'],
     ['--out', 'option `--out <folder>` value is missing; pnpm bench --help lists the options'],

@@ -24,13 +24,34 @@ export interface CliOptions {
   readonly command: string;
 }
 
+/** Options that say what is measured and how: an earlier run has its own. */
+const MEASURING = [
+  'profile',
+  'suites',
+  'variants',
+  'variant',
+  'baseline',
+  'devices',
+  'context',
+  'prefill',
+  'decode',
+  'batch',
+  'heads',
+  'headWidth',
+  'layers',
+  'budget',
+  'longestCall',
+  'browser',
+  'seed',
+] as const;
+
 const SUITES: readonly SuiteName[] = ['attention', 'model', 'cache', 'memory', 'device'];
 
 function program() {
   const cli = cac('bench');
   cli
     .command('', 'Measure what attention variants cost and save on this machine')
-    .option('--profile <name>', 'quick (under 2 minutes), full or ci', { default: 'quick' })
+    .option('--profile <name>', 'quick (under 2 minutes; when left out), full or ci')
     .option('--suites <list>', `Of ${SUITES.join(', ')}`)
     .option('--variants <list>', 'Names of the registry; all when left out')
     .option('--variant <file>', 'A variant of your own, beside them: ./mine.ts (may be repeated)')
@@ -49,12 +70,15 @@ function program() {
     .option('--budget <seconds>', 'Time for timing')
     .option('--longest-call <seconds>', 'A call expected to take longer is not started')
     .option('--out <folder>', 'Where the report goes', { default: 'bench-report' })
-    .option('--compare <results.json>', 'Another run: ratio per row with its interval')
-    .option('--fail-at <ratio>', 'Exit 1 when a row is slower than the other run by more', { default: 1.2 })
+    .option('--compare <results.json>', 'Another run: what changed of each ratio to the baseline')
+    .option(
+      '--fail-at <ratio>',
+      'With --compare: exit 1 when a ratio to the baseline grew by more; 1.2 when left out',
+    )
     .option('--from <results.json>', 'Report, compare or tabulate an earlier run instead of running')
     .option('--markdown [file]', 'Regenerate the tables of BENCHMARKS.md')
     .option('--browser', 'Run in headless Chromium on webgpu, webgl2 and webasm')
-    .option('--seed <n>', 'Of inputs and of the order of rows', { default: 1 });
+    .option('--seed <n>', 'Of inputs and of the order of rows; 1 when left out');
   cli.help();
   return cli;
 }
@@ -77,13 +101,9 @@ export function readOptions(argv: readonly string[]): CliOptions | undefined {
     throw new UsageError(`${(error as Error).message}; pnpm bench --help lists the options`);
   }
   const given = options as Record<string, unknown>;
-  const base = profiles[String(given.profile) as keyof typeof profiles];
-  if (!Object.hasOwn(profiles, String(given.profile)))
-    throw new UsageError(
-      `--profile must be one of ${Object.keys(profiles).join(', ')}, got ${given.profile}`,
-    );
+  checkTogether(given);
   return {
-    profile: adjust(base, given),
+    profile: adjust(profileOf(given), given),
     variants: list(given, 'variants'),
     files: ([given.variant].flat() as unknown[]).filter((file) => file !== undefined).map(String),
     devices: list(given, 'devices'),
@@ -102,6 +122,25 @@ export function readOptions(argv: readonly string[]): CliOptions | undefined {
     seed: count(given, 'seed', 0) ?? 1,
     command: ['bench', ...argv].join(' '),
   };
+}
+
+/** What would be ignored is refused: who typed it believes that it did something. */
+function checkTogether(given: Record<string, unknown>): void {
+  if (given.failAt !== undefined && given.compare === undefined)
+    throw new UsageError('--fail-at needs --compare <results.json>: the run to compare with');
+  const ignored = MEASURING.filter((name) => given[name] !== undefined).map((name) => `--${kebab(name)}`);
+  if (given.from !== undefined && ignored.length > 0) {
+    const they = ignored.length === 1 ? 'says' : 'say';
+    throw new UsageError(
+      `--from reports a run that is over; ${ignored.join(', ')} ${they} what is to be measured. Leave out one or the other`,
+    );
+  }
+}
+
+function profileOf({ profile = 'quick' }: Record<string, unknown>): Profile {
+  if (!Object.hasOwn(profiles, String(profile)))
+    throw new UsageError(`--profile must be one of ${Object.keys(profiles).join(', ')}, got ${profile}`);
+  return profiles[String(profile) as keyof typeof profiles];
 }
 
 function adjust(base: Profile, given: Record<string, unknown>): Profile {

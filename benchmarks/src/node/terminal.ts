@@ -1,9 +1,19 @@
 import Table from 'cli-table3';
-import type { Comparison } from '../compare.ts';
+import type { Change, Comparison } from '../compare.ts';
 import { formatEstimate, formatInterval, formatMs, formatPercent, formatRatio } from '../format.ts';
 import { type ReportTable, reportTables } from '../report/tables.ts';
 import type { Results, Row } from '../results.ts';
-import { deviceLabel, distinct, isTimed, ratioToBaseline, rowLabel, rowsOf, subjectLabel } from '../views.ts';
+import {
+  countsLabel,
+  distinct,
+  isTimed,
+  placeLabel,
+  ratioToBaseline,
+  rowLabel,
+  rowsOf,
+  sizesLabel,
+  subjectLabel,
+} from '../views.ts';
 
 /**
  * The terminal's tables: attention by device and phase, the decoders, the work on every device; caches and the memory of
@@ -20,6 +30,7 @@ export function terminalTables(results: Results, width: number): string {
   const alone = attention.length === 0 && model.length === 0 ? [...cache, ...memory] : [];
   return [
     ...tables,
+    wrapped(countsLabel(results, attention), width),
     ...model.map((table) => draw(shortModel(table), width)),
     ...[...work, ...alone].map((table) => draw(broken(table), width)),
     problems(results),
@@ -34,7 +45,7 @@ function attentionTable(results: Results, rows: readonly Row[], width: number): 
   const subjects = distinct(rows, ({ subject }) => subject);
   return draw(
     {
-      title: `${first.phase} on ${deviceLabel(first)}${first.batch > 1 ? ` × ${first.batch}` : ''}: ms per layer, ratio to ${baselineLabel(results)}`,
+      title: `${first.phase} on ${placeLabel(first)}: ms per layer, ratio to ${baselineLabel(results)}; ${sizesLabel(first)}`,
       head: ['tokens', ...contexts.map(String)],
       rows: subjects.map((subject) => [
         subjectLabel(results, subject),
@@ -62,19 +73,19 @@ function cell(results: Results, row: Row): string {
   return `${formatMs(row.summary.median)}\n${ratio ? `${formatRatio(ratio.median)} ${formatInterval(ratio)}` : 'baseline'}`;
 }
 
-function shortModel({ title, head, rows }: ReportTable): ReportTable {
+function shortModel({ title, note = '', head, rows }: ReportTable): ReportTable {
   const columns = [0, 1, 3, 5, 6];
   const pick = (cells: readonly string[]): string[] => columns.map((column) => short(cells[column] ?? ''));
   return {
-    title: `decoder, ${title.charAt(0).toLowerCase()}${title.slice(1)}`,
+    title: `decoder, ${title.charAt(0).toLowerCase()}${title.slice(1)}; ${/E=[^.;]*/.exec(note)?.[0] ?? ''}`,
     head: pick(head),
     rows: rows.map(pick),
   };
 }
 
 /** Each figure over its ratio, and no more than the name of a reason: both as in the other tables. */
-function broken({ title, head, rows }: ReportTable): ReportTable {
-  return { title, head, rows: rows.map((cells) => cells.map(short)) };
+function broken({ title, note, head, rows }: ReportTable): ReportTable {
+  return { title, ...(note !== undefined && { note }), head, rows: rows.map((cells) => cells.map(short)) };
 }
 
 const short = (text: string): string => text.replace(' · ', '\n').replace(/^([a-z ]+): .*/s, '$1');
@@ -102,20 +113,24 @@ function problems(results: Results): string {
 /** What changed against another run. */
 export function changesTable(
   results: Results,
-  { changes, unmatched, warnings, agreement }: Comparison,
+  { changes, compared, unmatched, warnings, agreement }: Comparison,
   width: number,
 ): string {
   const words = { faster: '▼ faster', slower: '▲ slower', undecided: '○ not told apart' };
-  const sorted = [...changes].sort((a, b) => b.ratio.median - a.ratio.median);
+  // a baseline has nothing to be judged by: its time is shown, below the others
+  const rank = ({ relative }: Change): number => relative?.median ?? 0;
   const table = draw(
     {
-      title: 'this run ÷ the other',
-      head: ['row', 'ratio', 'verdict'],
-      rows: sorted.map(({ row, ratio, verdict, fails }) => [
-        rowLabel(results, row),
-        formatEstimate(ratio),
-        `${words[verdict]}${fails ? ', beyond the bound' : ''}`,
-      ]),
+      title: `this run ÷ the other: ${compared} ratios to the baseline, whose intervals are all right at once with 95 %`,
+      head: ['row', 'ratio to the baseline', 'verdict', 'time'],
+      rows: [...changes]
+        .sort((a, b) => rank(b) - rank(a))
+        .map(({ row, relative, time, verdict, fails }) => [
+          rowLabel(results, row),
+          relative ? formatEstimate(relative) : '',
+          relative ? `${words[verdict]}${fails ? ', beyond the bound' : ''}` : 'no baseline of its own',
+          formatRatio(time.median),
+        ]),
     },
     width,
   );
@@ -134,8 +149,19 @@ export function changesTable(
   return [table, ...notes].join('\n');
 }
 
+/** Whole words, in lines no longer than the terminal. */
+function wrapped(text: string, width: number): string {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)!;
+    if (last !== '' && last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
+  }
+  return lines.join('\n');
+}
+
 /** A table as wide as it needs; with fewer lines around it where the terminal is narrow. */
-function draw({ title, head, rows }: ReportTable, width: number): string {
+function draw({ title, note, head, rows }: ReportTable, width: number): string {
   const table = new Table({
     head: [...head],
     style: { head: [], border: [], compact: true },
@@ -144,5 +170,5 @@ function draw({ title, head, rows }: ReportTable, width: number): string {
     }),
   });
   table.push(...rows.map((row) => [...row]));
-  return `${title}\n${table.toString()}`;
+  return `${title}\n${note === undefined ? '' : `${wrapped(note, width)}\n`}${table.toString()}`;
 }

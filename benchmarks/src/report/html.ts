@@ -1,7 +1,8 @@
-import { findingsOf } from '../findings.ts';
+import { findingsNote, findingsOf } from '../findings.ts';
 import { formatDuration } from '../format.ts';
 import type { Results } from '../results.ts';
 import { type Chart, escapeXml } from './draw.ts';
+import { glossary } from './glossary.ts';
 import { methodHtml } from './method.ts';
 import { styleSheet } from './style.ts';
 import { type ReportTable, reportTables } from './tables.ts';
@@ -16,10 +17,7 @@ export interface ReportExtras {
  * between light and dark.
  */
 export function reportHtml(results: Results, charts: readonly Chart[], extras: ReportExtras = {}): string {
-  const { main, validity, devices } = sorted(charts);
-  const tables = reportTables(results);
-  const findings = findingsOf(results);
-  const changes = extras.changes?.chart ? [extras.changes.chart] : [];
+  const sections = sectionsOf(results, charts, extras).filter(({ body }) => body !== '');
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -36,39 +34,69 @@ export function reportHtml(results: Results, charts: readonly Chart[], extras: R
 ${results.partial ? '<p class="note"><strong>Interrupted.</strong> What is here was measured in full; rows that were not reached say so.</p>' : ''}
 ${emulationNote(results)}
 </header>
-${
-  findings.length > 0
-    ? section(
-        'Findings',
-        `<ol class="findings">${findings
-          .map((finding) => `<li>${escapeXml(finding)}</li>`)
-          .join('')}</ol><p class="muted">Each sentence is computed from the rows below.</p>`,
-      )
-    : ''
-}
-${
-  changes.length > 0 || extras.changes
-    ? section(
-        'Against the other run',
-        `${(extras.changes?.notes ?? []).map((note) => `<p class="note">${escapeXml(note)}</p>`).join('')}${changes.map(figureHtml).join('\n')}`,
-      )
-    : ''
-}
-${main.length > 0 ? section('Equal shape: same heads, same widths', main.map(figureHtml).join('\n')) : ''}
-${tables.equalShape.length > 0 ? section('Equal shape in numbers', tables.equalShape.map(tableHtml).join('\n')) : ''}
-${tables.model.length > 0 ? section('The same decoder with each variant', tables.model.map(tableHtml).join('\n')) : ''}
-${tables.memory.length > 0 ? section('Memory of real models', tables.memory.map(tableHtml).join('\n')) : ''}
-${tables.cache.length > 0 ? section('Caches', tables.cache.map(tableHtml).join('\n')) : ''}
-${devices.length > 0 ? section('Devices and their limits', `${devices.map(figureHtml).join('\n')}${tables.work.map(tableHtml).join('\n')}`) : ''}
-${validity.length > 0 ? section('Can these numbers be trusted?', validity.map(figureHtml).join('\n')) : ''}
-${section('What ran', tables.environment.map(tableHtml).join('\n'))}
-${section('Every row', tables.rows.map(folded).join('\n'))}
-${section('How it was measured', methodHtml(results))}
+${contents(sections)}
+${sections.map(sectionHtml).join('\n')}
 </main>
 <script>${themeScript}</script>
 </body>
 </html>
 `;
+}
+
+interface Section {
+  readonly title: string;
+  /** Empty for nothing to show. */
+  readonly body: string;
+}
+
+function sectionsOf(results: Results, charts: readonly Chart[], { changes }: ReportExtras): Section[] {
+  const { main, validity, devices } = sorted(charts);
+  const tables = reportTables(results);
+  const figures = (list: readonly Chart[]): string => list.map(figureHtml).join('\n');
+  const all = (list: readonly ReportTable[]): string => list.map(tableHtml).join('\n');
+  const notes = (changes?.notes ?? []).map((note) => `<p class="note">${escapeXml(note)}</p>`).join('');
+  return [
+    { title: 'Findings', body: findingsHtml(results) },
+    { title: 'Against the other run', body: `${notes}${figures(changes?.chart ? [changes.chart] : [])}` },
+    { title: 'Short names', body: all(glossary(results)) },
+    { title: 'Equal shape: same heads, same widths', body: figures(main) },
+    { title: 'Equal shape in numbers', body: all(tables.equalShape) },
+    { title: 'The same decoder with each variant', body: all(tables.model) },
+    { title: 'Memory of real models', body: all(tables.memory) },
+    { title: 'Caches', body: all(tables.cache) },
+    {
+      title: 'Devices and their limits',
+      body: devices.length > 0 ? `${figures(devices)}${all(tables.work)}` : '',
+    },
+    { title: 'Can these numbers be trusted?', body: figures(validity) },
+    { title: 'What ran', body: all(tables.environment) },
+    { title: 'Every row', body: tables.rows.map(folded).join('\n') },
+    { title: 'How it was measured', body: methodHtml(results) },
+  ];
+}
+
+function findingsHtml(results: Results): string {
+  const findings = findingsOf(results);
+  if (findings.length === 0) return '';
+  const items = findings.map((finding) => `<li>${escapeXml(finding)}</li>`).join('');
+  return `<ol class="findings">${items}</ol><p class="muted">Each sentence is computed from the rows below. ${escapeXml(findingsNote(results))}</p>`;
+}
+
+/** What is where: the report is many screens long. */
+function contents(sections: readonly Section[]): string {
+  const items = sections.map(({ title }) => `<li><a href="#${slug(title)}">${escapeXml(title)}</a></li>`);
+  return `<nav aria-label="Contents"><ol>${items.join('')}</ol></nav>`;
+}
+
+function sectionHtml({ title, body }: Section): string {
+  return `<section id="${slug(title)}"><h2>${escapeXml(title)}</h2>${body}</section>`;
+}
+
+function slug(title: string): string {
+  return title
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
 }
 
 /** The chart as a file of its own: light, and dark where the reader's system is. */
@@ -94,10 +122,6 @@ function emulationNote({ devices }: Results): string {
   const emulated = devices.filter((device) => device.emulated).map(({ name }) => name);
   if (emulated.length === 0) return '';
   return `<p class="note"><strong>No real GPU behind ${escapeXml(emulated.join(', '))}.</strong> Software on the CPU emulates one there: results are right, times say nothing about a GPU. Each row and chart repeats it.</p>`;
-}
-
-function section(title: string, body: string): string {
-  return `<section><h2>${escapeXml(title)}</h2>${body}</section>`;
 }
 
 /** One chart with its title, caption and table. */

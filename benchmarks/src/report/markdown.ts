@@ -1,4 +1,4 @@
-import { findingsOf } from '../findings.ts';
+import { findingsNote, findingsOf } from '../findings.ts';
 import type { Results } from '../results.ts';
 import { type ReportTable, reportTables } from './tables.ts';
 
@@ -20,6 +20,7 @@ export function resultsMarkdown(results: Results): string {
     findingsOf(results)
       .map((finding) => `- ${finding}`)
       .join('\n'),
+    findingsNote(results),
     '## Equal shape',
     ...equalShape.map(tableMarkdown),
     ...(model.length > 0 ? ['## The same decoder', ...model.map(tableMarkdown)] : []),

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compareResults } from '../compare.ts';
+import { findingsOf } from '../findings.ts';
+import { terminalTables } from '../node/terminal.ts';
 import { sampleResults } from '../testing/sample-results.ts';
 import { parseResults } from '../validate.ts';
 import type { TimedRow } from '../views.ts';
@@ -130,10 +132,71 @@ describe('report.html', () => {
       expect(html).toContain(text);
   });
 
+  it('begins with what is where: every section, in order', () => {
+    const titles = [...html.matchAll(/<section id="([^"]+)"><h2>([^<]+)</g)].map(([, id, title]) => [
+      id,
+      title,
+    ]);
+    const listed = [...html.matchAll(/<li><a href="#([^"]+)">([^<]+)</g)].map(([, id, title]) => [id, title]);
+    expect(titles.length).toBeGreaterThan(8);
+    expect(listed).toEqual(titles);
+    expect(new Set(titles.map(([id]) => id)).size).toBe(titles.length);
+    expect(html.indexOf('<nav')).toBeLessThan(html.indexOf('<section'));
+  });
+
+  it('says what each short name stands for', () => {
+    const names = html.slice(
+      html.indexOf('<section id="short-names">'),
+      html.indexOf('<section id="equal-shape'),
+    );
+    for (const [short, full] of [
+      ['PLA', 'Plain attention: '],
+      ['SHA', 'Shared attention: '],
+      ['p10, p90', 'one sample in ten'],
+      ['E, H, Hkv, D, V', 'model width'],
+    ])
+      expect(names).toMatch(new RegExp(`<th scope="row">${short}</th><td[^>]*>${full}`));
+  });
+
+  it('says from how many comparisons its sentences are picked, and how that is made good', () => {
+    expect(html).toContain('Differences are picked from 19 comparisons');
+    expect(html).toContain('1 − 0.05/19');
+  });
+
+  it('shows the waiting that was taken off, by device', () => {
+    const waited = {
+      ...results,
+      rows: results.rows.map((row) => ({ ...row, waitMs: row.emulated ? 1.5 : 0.002 })),
+    };
+    const text = file('report.html', waited);
+    expect(text).toMatch(
+      /gpujs:webgl2<\/th><td[^>]*>webgl2<\/td><td[^>]*>emulated by software<\/td><td[^>]*>1\.50 ms</,
+    );
+    expect(text).toMatch(/<td[^>]*>2\.00 µs</);
+  });
+
+  it('names shape and window where times are', () => {
+    const windowed = {
+      ...results,
+      rows: results.rows.map((row) =>
+        row.subject === 'windowed'
+          ? { ...row, options: { window: 512, causal: true, sinks: Infinity } }
+          : row,
+      ),
+    };
+    expect(file('report.html', windowed)).toContain(
+      'E=256 H=8 D=32 layers=4; WIN window 512; gpujs:webasm asked for',
+    );
+    expect(terminalTables(windowed, 120)).toMatch(
+      /^decode on gpujs:webasm: ms per layer, ratio to PLA; E=256 H=8 D=32 layers=4\n.*\n\nWIN window 512\n/ms,
+    );
+  });
+
   it('gives every row its time, n, interval and check, and marks those of a software GPU', () => {
-    const rows = html.slice(html.indexOf('<h2>Every row'));
+    const rows = html.slice(html.indexOf('<section id="every-row">'));
     expect(rows.match(/webgl2 \(emulated GPU\)/g)!.length).toBeGreaterThanOrEqual(48);
     expect(rows.match(/✓ 1e-7/g)).toHaveLength(96);
+    expect(rows.slice(0, rows.indexOf('</section>'))).toContain('again');
   });
 
   it('escapes what comes from outside', () => {
@@ -150,13 +213,59 @@ describe('report.html', () => {
   });
 
   it('has what changed against another run', () => {
-    const comparison = compareResults(sampleResults({ slowdown: 2, seed: 3 }), results);
-    expect(file('report.html', results, comparison)).toContain(
-      '104 rows slower'.replace('104', String(comparison.changes.length)),
+    const worse = sampleResults({ worse: { grouped: 2 }, seed: 3, rounds: 20 });
+    const comparison = compareResults(worse, sampleResults({ rounds: 20 }));
+    const html = file('report.html', results, comparison);
+    expect(html).toContain(
+      'Against their baseline 16 rows are slower than in the other run, 0 faster, 51 not',
     );
+    expect(html).toContain('With 95 % all 67 intervals are right at once');
     const drawn = file('charts/changes.svg', results, comparison).match(/>[^<]* · gpujs:/g) ?? [];
-    expect(comparison.changes.length).toBeGreaterThan(40);
+    expect(comparison.compared).toBe(67);
     expect(drawn).toHaveLength(40);
+  });
+});
+
+describe('several sequences at once', () => {
+  const both = ((): typeof results => {
+    const more = sampleResults({ seed: 5, worse: { grouped: 3 } }).rows.filter(
+      ({ suite }) => suite === 'attention',
+    );
+    const named = (text: string): string => text.replace('/b1', '/b4');
+    const batched = more.map((row) => ({
+      ...row,
+      id: named(row.id),
+      group: named(row.group),
+      batch: 4,
+      ...(row.baseline && { baseline: named(row.baseline) }),
+    }));
+    return { ...results, rows: [...results.rows, ...batched] };
+  })();
+
+  it('have findings of their own, which say so', () => {
+    const decode = findingsOf(both).filter((finding) => finding.startsWith('Decode'));
+    expect(decode).toHaveLength(2);
+    expect(decode[0]).toMatch(/^Decode at 2k tokens on gpujs:webasm, against PLA: faster by WIN .*GRP/);
+    expect(decode[1]).toMatch(/^Decode at 2k tokens × 4 sequences on gpujs:webasm, .*slower by GRP 2\./);
+    expect(findingsOf(both)[0]).toMatch(
+      /^Memory at 2k tokens: of PLA’s KV bytes are kept by ONE 1\/8, GRP 1\/4, WIN/,
+    );
+  });
+
+  it('have charts of their own, one line a variant', () => {
+    const charts = drawCharts(both);
+    expect(charts.map(({ id }) => id)).toEqual(
+      expect.arrayContaining([
+        'decode-gpujs-webasm',
+        'decode-gpujs-webasm-b4',
+        'trade-off-gpujs-webasm-b4',
+        'roofline-gpujs-webasm-b4',
+      ]),
+    );
+    expect(charts.find(({ id }) => id === 'decode-gpujs-webasm')!.svg).toBe(
+      drawCharts(results).find(({ id }) => id === 'decode-gpujs-webasm')!.svg,
+    );
+    expect(charts.find(({ id }) => id === 'trade-off-gpujs-webasm-b4')!.title).toContain('× 4 sequences');
   });
 });
 

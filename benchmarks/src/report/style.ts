@@ -10,6 +10,7 @@ h2{font-size:1.25rem;margin:3rem 0 .75rem;padding-top:1rem;border-top:1px solid 
 h3{font-size:1rem;margin:1.5rem 0 .5rem}
 .muted,figcaption,summary{color:var(--muted);font-size:.9rem}
 .note{border-left:4px solid var(--muted);background:var(--raised);padding:.6rem .9rem}
+nav ol{columns:2 16rem;padding-left:1.4rem;margin:1rem 0}nav li{margin:.15rem 0}
 .findings{padding-left:1.4rem}.findings li{margin:.4rem 0;font-size:1.05rem}
 figure{margin:0 0 2.5rem}
 figure svg{max-width:none;display:block}
@@ -36,6 +37,6 @@ export function styleSheet(of: 'page' | 'svg' = 'page'): string {
   return (
     `${page}@media screen and (prefers-color-scheme: dark){${system}{${darkPage}}${darkRules(`${system} svg `)}}` +
     `@media screen{:root[data-theme=dark]{${darkPage}}${darkRules(':root[data-theme=dark] svg ')}}` +
-    '@media print{button{display:none}details{display:none}figure{break-inside:avoid}}'
+    '@media print{button,nav{display:none}details{display:none}figure{break-inside:avoid}}'
   );
 }

@@ -11,7 +11,9 @@ import {
   formatRatio,
 } from '../format.ts';
 import type { DeviceFacts, Limit, Results, Row } from '../results.ts';
+import { quantile } from '../statistics.ts';
 import {
+  countsLabel,
   deviceLabel,
   distinct,
   isTimed,
@@ -20,6 +22,7 @@ import {
   rowsOf,
   shareOfLimit,
   shortTitle,
+  sizesLabel,
   subjectLabel,
 } from '../views.ts';
 import type { ChartTable } from './draw.ts';
@@ -86,19 +89,32 @@ function machineTable({ machine, profile, seed, command, startedAt }: Results): 
   return { title: 'Machine', head: ['', ''], rows };
 }
 
-function deviceTable({ devices }: Results): ReportTable {
+function deviceTable({ devices, rows }: Results): ReportTable {
   const limit = (of: Limit | undefined, unit: string): string =>
     of?.rate ? `${digits(of.rate.median)} ${unit} ${formatInterval(of.rate)}` : (of?.reason ?? '');
+  const waiting = (device: DeviceFacts): string => {
+    const waits = rows.flatMap((row) => (row.device === device.name ? (row.waitMs ?? []) : []));
+    return waits.length === 0 ? '' : formatMs(quantile(waits, 0.5));
+  };
   const ran = (device: DeviceFacts): string =>
     device.unavailable ? `not here: ${device.unavailable}` : (device.engine ?? 'nothing');
   return {
     title: 'Devices',
-    note: 'Limits are measured in the same engine as the rows.',
-    head: ['asked for', 'ran', 'GPU', 'multiply-add limit', 'streaming-read limit', 'details'],
+    note: 'Limits are measured in the same engine as the rows. Waiting alone is what asking the device whether it is done costs when it has nothing to do (on WebGL, reading one number back); it is taken off every sample.',
+    head: [
+      'asked for',
+      'ran',
+      'GPU',
+      'waiting alone',
+      'multiply-add limit',
+      'streaming-read limit',
+      'details',
+    ],
     rows: devices.map((device) => [
       device.name,
       ran(device),
       device.emulated ? 'emulated by software' : /webg|gl/.test(device.name) ? 'as the adapter says' : 'none',
+      waiting(device),
       limit(device.limits?.fma, 'GFLOP/s'),
       limit(device.limits?.read, 'GB/s'),
       Object.entries(device.details)
@@ -112,6 +128,7 @@ function variantTable({ variants, rows }: Results): ReportTable {
   const options = (name: string): string => {
     const used = rows.find(({ subject }) => subject === name)?.options ?? {};
     return Object.entries(used)
+      .filter(([, value]) => value !== null && value !== Infinity) // no bound; null once it was a file
       .map(([option, value]) => `${option} ${JSON.stringify(value)}`)
       .join(', ');
   };
@@ -137,12 +154,10 @@ export function attentionTables(results: Results): ReportTable[] {
     const own = rows.filter(({ device, phase, batch }) => `${device} ${phase} ${batch}` === key);
     const { device, phase, batch } = own[0]!;
     const contexts = distinct(own, ({ context }) => context);
-    const sizes = Object.entries(own[0]!.shape)
-      .map(([letter, size]) => `${letter}=${size}`)
-      .join(' ');
+    const counts = countsLabel(results, own);
     return {
       title: `${phase} on ${deviceLabel(own[0]!)}${batch > 1 ? `, ${batch} sequences` : ''}`,
-      note: `Median time of one layer, then the ratio to the baseline with its 95 % interval. ${sizes}; ${device} asked for, ${own.find(({ engine }) => engine)?.engine ?? 'nothing'} ran.`,
+      note: `Median time of one layer, then the ratio to the baseline with its 95 % interval. ${sizesLabel(own[0]!)}${counts && `; ${counts}`}; ${device} asked for, ${own.find(({ engine }) => engine)?.engine ?? 'nothing'} ran.`,
       head: ['variant', ...contexts.map((context) => `${formatContext(context)} tokens`)],
       rows: distinct(own, ({ subject }) => subject).map((subject) => [
         subjectLabel(results, subject),
@@ -172,12 +187,15 @@ function modelTables(results: Results): ReportTable[] {
     const of = (subject: string, phase: string): Row | undefined =>
       own.find((row) => row.subject === subject && row.phase === phase);
     const prompt = own[0]!.context;
+    const { hidden: _, ...shape } = own[0]!.shape;
+    const counts = countsLabel(results, own);
+    const sizes = `${sizesLabel({ shape })}${counts && `; ${counts}`}.`;
     return {
       title: `${comparison === 'equal-shape' ? 'Equal shape' : 'Equal parameters'}, on ${deviceLabel(own[0]!)}`,
       note:
         comparison === 'equal-shape'
-          ? 'Same width, depth and feed-forward width: the parameters differ.'
-          : 'Same width and depth; the feed-forward width makes up for the weights that the attention saves.',
+          ? `Same width, depth and feed-forward width: the parameters differ. ${sizes}`
+          : `Same width and depth; the feed-forward width makes up for the weights that the attention saves. ${sizes}`,
       head: [
         'variant',
         'parameters',
@@ -246,7 +264,7 @@ function whatIfTable(results: Results, rows: Results['memory']): ReportTable {
   const subjects = distinct(rows, ({ subject }) => subject);
   return {
     title: 'The same models with each variant, at 128k tokens and 16 bit',
-    note: 'Width, query heads and depth of the model; key heads, window and sharing of the variant’s defaults.',
+    note: `Width, query heads and depth of the model; key heads, window and sharing of the variant’s defaults. ${countsLabel(results, results.rows)}`.trim(),
     head: ['variant', ...configs],
     rows: subjects.map((subject) => [
       subjectLabel(results, subject),
@@ -264,9 +282,11 @@ function cacheTables(results: Results): ReportTable[] {
   return distinct(rows, ({ options }) => String(options.holds)).map((holds) => {
     const own = rows.filter(({ options }) => options.holds === holds);
     const columns = distinct(own, ({ phase, context }) => `${phase} at ${formatContext(context)}`);
+    const caps = distinct(own, ({ options }) => options.cap).filter((cap) => typeof cap === 'number');
+    const windows = caps.length === 0 ? '' : `, a window of ${caps.join(' or ')} tokens`;
     return {
       title: `Caches of ${holds} layers, on ${deviceLabel(own[0]!)}`,
-      note: `One layer, ${own[0]!.batch} sequences; append adds one token, crop takes the last back and appends another, reorder swaps the sequences.`,
+      note: `One layer, ${own[0]!.batch} sequences, ${own[0]!.shape.rowElements} numbers a token${windows}; append adds one token, crop takes the last back and appends another, reorder swaps the sequences.`,
       head: ['cache', ...columns, 'bytes allocated'],
       rows: distinct(own, ({ subject }) => subject).map((subject) =>
         cacheRow(
@@ -304,7 +324,7 @@ function workTables(results: Results): ReportTable[] {
       note: 'Median time, then the ratio to the device without one, with its 95 % interval.',
       head: ['work', ...devices.map((device) => deviceLabel(on(device)!))],
       rows: distinct(rows, ({ subject }) => subject).map((subject) => [
-        subject,
+        [subject, sizesLabel(rows.find((row) => row.subject === subject)!)].filter(Boolean).join(', '),
         ...devices.map((device) => cell(results, on(device, subject))),
       ]),
     },

@@ -10,6 +10,7 @@ import type { Subject } from '../subjects.ts';
 import { deviceLabel } from '../views.ts';
 import {
   type CheckPlan,
+  controlOf,
   type GroupPlan,
   givenOptions,
   type PlanContext,
@@ -54,10 +55,10 @@ interface Place {
 function planGroup(context: PlanContext, engine: Engine, place: Place): GroupPlan {
   const { phase, length, batch, contexts } = place;
   const id = `attention/${engine.name}/equal-shape/${phase}/${length}/b${batch}`;
-  const baseline = context.subjects.find(({ facts }) => facts.baseline);
   const rows = context.subjects.map((subject) => planRow(context, engine, subject, place, id));
-  // the baseline once more, under the shortest context: what the suite calls different where nothing is
-  if (baseline && length === contexts[0]) rows.push(planRow(context, engine, baseline, place, id, true));
+  const baseline = context.subjects.findIndex(({ facts }) => facts.baseline);
+  // under the shortest context: a long one has no time to spare
+  if (baseline >= 0 && length === contexts[0]) rows.push(controlOf(rows[baseline]!));
   const label = `${phase} ${formatContext(length)}${batch > 1 ? ` × ${batch}` : ''} on ${deviceLabel({ device: engine.name, emulated: engine.emulated })}`;
   return { id, label, rows };
 }
@@ -68,14 +69,13 @@ function planRow(
   subject: Subject,
   place: Place,
   group: string,
-  control = false,
 ): RowPlan {
   const { shape } = context.profile;
   const { phase, length, batch } = place;
   const { variant, facts } = subject;
   const baseline = context.subjects.find((candidate) => candidate.facts.baseline);
   const head = {
-    id: `${group}/${facts.name}${control ? '/control' : ''}`,
+    id: `${group}/${facts.name}`,
     suite: 'attention',
     device: engine.name,
     emulated: engine.emulated,
@@ -87,8 +87,7 @@ function planRow(
     shape: sizesOf(shape),
     options: givenOptions(variant.options),
     group,
-    ...(baseline && (control || !facts.baseline) && { baseline: `${group}/${baseline.facts.name}` }),
-    ...(control && { control: true as const }),
+    ...(baseline && !facts.baseline && { baseline: `${group}/${baseline.facts.name}` }),
   } as const;
   const queries = phase === 'prefill' ? length : 1;
   let planned: Pick<RowPlan, 'needs'> & { readonly work: Work };

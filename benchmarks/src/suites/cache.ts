@@ -17,7 +17,7 @@ import { formatBytes, formatContext } from '../format.ts';
 import { randomValues } from '../random.ts';
 import type { CheckReport } from '../results.ts';
 import { deviceLabel } from '../views.ts';
-import type { CheckPlan, GroupPlan, PlanContext, RowPlan } from './suite.ts';
+import { type CheckPlan, controlOf, type GroupPlan, type PlanContext, type RowPlan } from './suite.ts';
 import { type TimedWork, timedOn } from './timed.ts';
 
 /** A kind of cache of any options. */
@@ -25,10 +25,21 @@ export interface BenchCache extends Omit<CacheKind, 'create'> {
   readonly create: (options: never) => Cache;
 }
 
-/** Makes a cache from the options that all kinds have; one that needs more says so, and its rows repeat it. */
+/** Tokens of a segment in a cache that evicts by segments. */
+const SEGMENT = 16;
+/** The last token of a segment, in the middle of a power of two: the last token of a timed length is in an open one. */
+const isAnchor = (_: number, position: number): boolean => position % SEGMENT === SEGMENT / 2;
+
+/**
+ * Makes a cache from what any kind asks for: a layer, room, and when to evict. One that needs more says so, and its rows
+ * repeat it.
+ */
 function create(kind: BenchCache, options: CacheOptions): Cache {
   try {
-    return (kind.create as (options: CacheOptions) => Cache)(options);
+    return (kind.create as (options: CacheOptions & { isAnchor: typeof isAnchor }) => Cache)({
+      ...options,
+      isAnchor,
+    });
   } catch (error) {
     throw ValueError.isInstance(error) ? new Unsupported(messageOf(error)) : error;
   }
@@ -66,12 +77,14 @@ export function planCache(context: PlanContext, kinds: readonly BenchCache[]): G
       context.profile.cache.contexts.map((length): GroupPlan => {
         const id = `cache/${engine.name}/${layer}/${phase}/${length}/b${B}`;
         const members = kinds.filter((kind) => held(kind) === layer);
+        const rows = members.map((kind) =>
+          planRow(context, engine, kind, { layer, phase, length, id, first: members[0]! }),
+        );
+        const shortest = length === Math.min(...context.profile.cache.contexts);
         return {
           id,
           label: `cache, ${phase} at ${formatContext(length)}, ${layer} layers, on ${deviceLabel({ device: engine.name, emulated: engine.emulated })}`,
-          rows: members.map((kind) =>
-            planRow(context, engine, kind, { layer, phase, length, id, first: members[0]! }),
-          ),
+          rows: shortest ? [...rows, controlOf(rows[0]!)] : rows,
         };
       }),
     ),
@@ -114,7 +127,7 @@ function planRow(context: PlanContext, engine: Engine, kind: BenchCache, place: 
     prepare: async (tell) => {
       const { device } = engine;
       const before = device.memory.liveBytes;
-      const cache = create(kind, { device, spec, B, capacity: capacityOf(spec, length), layer: 0 });
+      const cache = create(kind, { device, spec, B, capacity: capacityOf(spec, length) });
       const allocatedBytes = device.memory.liveBytes - before;
       tell({
         kv: {
@@ -212,7 +225,10 @@ class Rows {
   }
 }
 
-/** An odd length, appended in pieces: attention over the view must be that over a contiguous cache on the reference. */
+/**
+ * An odd length, appended in pieces: attention over the view must be that over a contiguous cache on the reference. Of
+ * what a cache evicts on purpose the reference is told when it is seen last.
+ */
 const PIECES = [13, 1, 19] as const;
 const LOSSY = { atol: 0.05, rtol: 0.05 } as const;
 
@@ -239,15 +255,20 @@ function planCheck(
       await onCase(label);
       try {
         const exact = { ...spec, kind: 'full', cap: Infinity } as const;
-        const [want] = await answers.remember(`cache ${layer}`, async (reference) => [
-          await attendOver(
-            reference,
-            createContiguous({ device: reference, spec: exact, B, capacity: 64 }),
-            exact,
-            seed,
-          ),
-        ]);
-        const cache = create(kind, { device, spec, B, capacity: capacityOf(spec, 64), layer: 0 });
+        const cache = create(kind, { device, spec, B, capacity: capacityOf(spec, 64) });
+        const evicts = cache.view().keyUntil !== undefined;
+        const [want] = await answers.remember(
+          `cache ${layer}${evicts ? ' evicted' : ''}`,
+          async (reference) => [
+            await attendOver(
+              reference,
+              createContiguous({ device: reference, spec: exact, B, capacity: 64 }),
+              exact,
+              seed,
+              evicts,
+            ),
+          ],
+        );
         const got = await attendOver(device, cache, spec, seed);
         const { error, index, outside } = compare(got, want!, tolerance);
         const worst = { ...report, worst: error, worstAt: `[${index}]` };
@@ -263,12 +284,23 @@ function planCheck(
   };
 }
 
+/** By slot of a contiguous cache, the last position that sees it: the anchor that ends its segment, none for anchors. */
+function lastSeenBy(capacity: number): Int32Array {
+  return Int32Array.from({ length: capacity }, (_, position) => {
+    if (isAnchor(0, position)) return 2 ** 31 - 1;
+    let anchor = position;
+    while (!isAnchor(0, anchor)) anchor++;
+    return anchor;
+  });
+}
+
 /** Fills a cache in pieces and attends to it with one query; frees it. */
 async function attendOver(
   device: Device,
   cache: Cache,
   spec: LayerSpec,
   seed: number,
+  evicted = false,
 ): Promise<Float32Array> {
   const rows = new Rows(device, spec, seed);
   try {
@@ -279,6 +311,9 @@ async function attendOver(
       const heads = spec.rows[first!]!.length === 2 ? HEADS : 1;
       const width = spec.rows[first!]!.at(-1)!;
       const q = tensor<'B Lq H D'>(device, randomValues(B * heads * width, seed), [B, 1, heads, width]);
+      const until = evicted
+        ? tensor<'B Lk'>(device, lastSeenBy(cache.capacity), [1, cache.capacity])
+        : view.keyUntil;
       const asHeads = (one: Tensor): Tensor => one.reshape([B, one.shape[1]!, heads, width]);
       return attention(
         {
@@ -286,6 +321,7 @@ async function attendOver(
           k: asHeads(view.rows[first!]!),
           v: asHeads(view.rows[second!]!),
           keyPositions: view.keyPositions,
+          keyUntil: until,
           ...(view.keyPositions && {
             queryPositions: tensor<'B Lq'>(device, Int32Array.from([lengthOf(PIECES) - 1]), [1, 1]),
           }),

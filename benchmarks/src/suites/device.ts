@@ -16,7 +16,7 @@ import type { Engine } from '../engines.ts';
 import { messageOf } from '../errors.ts';
 import { randomValues } from '../random.ts';
 import type { CheckReport, Work } from '../results.ts';
-import type { CheckPlan, GroupPlan, PlanContext, RowPlan } from './suite.ts';
+import { type CheckPlan, controlOf, type GroupPlan, type PlanContext, type RowPlan } from './suite.ts';
 import { timedOn } from './timed.ts';
 
 type Inputs = Readonly<Record<string, Tensor>>;
@@ -28,6 +28,8 @@ interface Operation {
   readonly run: (inputs: Inputs) => Tensor;
   /** Multiply and add counted as two. */
   readonly flops: number;
+  /** Sizes that the name does not say. */
+  readonly shape?: Readonly<Record<string, number>>;
 }
 
 const HEADS = 8;
@@ -78,12 +80,14 @@ const operations: readonly Operation[] = [
     inputs: { q: [1, 128, HEADS, WIDTH], k: [1, 128, HEADS, WIDTH], v: [1, 128, HEADS, WIDTH] },
     run: ({ q, k, v }) => attention({ q: q!, k: k!, v: v! }, { causal: true }),
     flops: 4 * HEADS * WIDTH * pairs(128),
+    shape: { H: HEADS, D: WIDTH },
   },
   {
     name: 'attention, decode at 1024',
     inputs: { q: [1, 1, HEADS, WIDTH], k: [1, 1024, HEADS, WIDTH], v: [1, 1024, HEADS, WIDTH] },
     run: ({ q, k, v }) => attention({ q: q!, k: k!, v: v! }, { causal: { offset: 1023 } }),
     flops: 4 * HEADS * WIDTH * 1024,
+    shape: { H: HEADS, D: WIDTH },
   },
 ];
 
@@ -95,11 +99,8 @@ export function planDevice(context: PlanContext): GroupPlan[] {
   if (!base) return [];
   return operations.map((operation) => {
     const group = `device/${operation.name.replace(/[^a-z0-9]+/gi, '-')}`;
-    return {
-      id: group,
-      label: operation.name,
-      rows: engines.map((engine) => planRow(context, engine, operation, group, base)),
-    };
+    const rows = engines.map((engine) => planRow(context, engine, operation, group, base));
+    return { id: group, label: operation.name, rows: [...rows, controlOf(rows[engines.indexOf(base)]!)] };
   });
 }
 
@@ -123,7 +124,7 @@ function planRow(
       phase: 'run',
       context: 0,
       batch: 1,
-      shape: {},
+      shape: operation.shape ?? {},
       options: {},
       group,
       ...(engine !== base && { baseline: `${group}/${base.name}` }),

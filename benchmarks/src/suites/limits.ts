@@ -1,5 +1,5 @@
 import { defineOp, run, type Tensor, tensor } from '@headwise/tensor';
-import { now, yieldToEvents } from '../clock.ts';
+import { now as machineNow, yieldToEvents } from '../clock.ts';
 import type { Engine } from '../engines.ts';
 import { messageOf } from '../errors.ts';
 import type { Limit } from '../results.ts';
@@ -75,10 +75,13 @@ const readOp = defineOp<{ readonly x: Tensor }, { readonly form: keyof typeof fo
  * What the engine itself can do, measured in the same engine as the rows: multiply-adds in registers (GFLOP/s, multiply
  * and add counted as two) and reads of one large array (GB/s, the better of two orders). No row can beat both.
  */
-export async function measureLimits(engine: Engine): Promise<{ readonly fma: Limit; readonly read: Limit }> {
+export async function measureLimits(
+  engine: Engine,
+  now: () => number = machineNow,
+): Promise<{ readonly fma: Limit; readonly read: Limit }> {
   return {
-    fma: await attempt(() => measureFma(engine)),
-    read: await attempt(() => measureRead(engine)),
+    fma: await attempt(() => measureFma(engine, now)),
+    read: await attempt(() => measureRead(engine, now)),
   };
 }
 
@@ -90,22 +93,22 @@ async function attempt(work: () => Promise<Limit>): Promise<Limit> {
   }
 }
 
-async function measureFma({ device }: Engine): Promise<Limit> {
+async function measureFma({ device }: Engine, now: () => number): Promise<Limit> {
   const x = tensor(device, [0.1, 0.2, 0.3, 0.4], [4]);
   try {
     const flops = 2 * CHAINS * STEPS * THREADS;
-    return limitOf(await times(device, () => run(fmaOp, { x }, {}) as Tensor[]), flops);
+    return limitOf(await times(device, now, () => run(fmaOp, { x }, {}) as Tensor[]), flops);
   } finally {
     x.dispose();
   }
 }
 
-async function measureRead({ device }: Engine): Promise<Limit> {
+async function measureRead({ device }: Engine, now: () => number): Promise<Limit> {
   const x = tensor(device, new Float32Array(STREAMED).fill(1), [STREAMED]);
   try {
     const limits: Limit[] = [];
     for (const form of ['blocked', 'strided'] as const)
-      limits.push(limitOf(await times(device, () => run(readOp, { x }, { form }) as Tensor[]), 4 * STREAMED));
+      limits.push(limitOf(await times(device, now, () => run(readOp, { x }, { form }) as Tensor[]), 4 * STREAMED));
     return limits.reduce((best, limit) => (limit.rate!.median > best.rate!.median ? limit : best));
   } finally {
     x.dispose();
@@ -114,6 +117,7 @@ async function measureRead({ device }: Engine): Promise<Limit> {
 
 async function times(
   device: Engine['device'],
+  now: () => number,
   work: () => readonly Tensor<string, 'f32' | 'i32'>[],
 ): Promise<number[]> {
   const taken: number[] = [];
@@ -122,9 +126,11 @@ async function times(
     const start = now();
     const results = work();
     await device.settled();
-    const ms = now() - start;
+    const done = now();
+    await device.settled();
+    const wait = now() - done; // what waiting costs by itself
     for (const result of results) result.dispose();
-    if (sample >= 0) taken.push(ms); // the first compiles
+    if (sample >= 0) taken.push(Math.max(1e-6, done - start - wait)); // the first compiles
   }
   return taken;
 }

@@ -1,5 +1,5 @@
 import { createStates, disposeStates, kv, specsOf as specsOfConfig } from '@headwise/kv-cache';
-import type { LayerSpec } from '@headwise/tensor';
+import { type LayerSpec, stateId } from '@headwise/tensor';
 import type { Engine } from '../engines.ts';
 import { messageOf } from '../errors.ts';
 import { formatBytes } from '../format.ts';
@@ -123,7 +123,7 @@ export function stateFacts({ profile, engines, subjects }: PlanContext): StateFa
           return {
             layer,
             kind,
-            ...(producer !== undefined && { producer }),
+            ...(producer !== undefined && { producer: layerOf(shape, producer) }),
             storedBytes: stored[layer]!,
             readBytes: 4 * stateReads,
             parameters: weights.reduce((sum, size) => sum + size.reduce((a, b) => a * b, 1), 0),
@@ -142,4 +142,9 @@ function allocatedFor(
   if (!engine) return {};
   const { allocated } = allocate(engine, specs, PICTURE.context, Infinity);
   return allocated ? { allocatedBytes: allocated.allocatedBytes, device: engine.name } : {};
+}
+
+/** The layer whose state has this id. */
+function layerOf(shape: Parameters<typeof layersOf>[0], id: string): number {
+  return layersOf(shape).find((layer) => stateId(layer) === id)!;
 }

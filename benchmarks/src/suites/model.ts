@@ -1,6 +1,7 @@
 import type { LayerShape } from '@headwise/attention-variants';
 import { kv } from '@headwise/kv-cache';
 import {
+  block,
   createDecoder,
   createRmsNorm,
   createSwiglu,
@@ -23,6 +24,7 @@ import type { Subject } from '../subjects.ts';
 import { deviceLabel } from '../views.ts';
 import {
   type CheckPlan,
+  controlOf,
   type GroupPlan,
   givenOptions,
   type PlanContext,
@@ -49,11 +51,12 @@ export function planModel(context: PlanContext): GroupPlan[] {
       const { prompt } = context.profile.model;
       const id = `model/${engine.name}/${comparison}/${phase.replace(' ', '-')}/${prompt}/b1`;
       const label = `decoder, ${phase}, ${comparison.replace('-', ' ')}, on ${deviceLabel({ device: engine.name, emulated: engine.emulated })}`;
-      return {
-        id,
-        label,
-        rows: context.subjects.map((subject) => planRow(context, engine, subject, comparison, phase, id)),
-      };
+      const rows = context.subjects.map((subject) =>
+        planRow(context, engine, subject, comparison, phase, id),
+      );
+      const baseline = context.subjects.findIndex(({ facts }) => facts.baseline);
+      if (baseline >= 0) rows.push(controlOf(rows[baseline]!));
+      return { id, label, rows };
     }),
   );
 }
@@ -103,7 +106,7 @@ function planRow(
   }
   const parameters = countOf(parts);
   const capacity = model.prompt + STEPS;
-  const caches = kv(decoderSpecs(parts)).deviceBytes({ capacity });
+  const caches = kv(Object.values(decoderSpecs(parts))).deviceBytes({ capacity });
   return {
     head: { ...head, shape: shapeOf(model, parts), parameters },
     engine,
@@ -293,13 +296,10 @@ function compareLogits(
 }
 
 function partsOf({ shape, vocabulary }: ModelProfile, { variant }: Subject, hidden: number): DecoderParts {
-  return {
-    shape: { ...shape, V: vocabulary },
-    attention: variant,
-    position: rotary({ base: 10_000 }),
-    norm: createRmsNorm(),
-    mlp: createSwiglu({ F: hidden }),
-  };
+  const norm = createRmsNorm();
+  const position = rotary({ base: 10_000 });
+  const mlp = createSwiglu({ F: hidden });
+  return { shape: { ...shape, V: vocabulary }, blocks: block({ attention: variant, position, norm, mlp }), norm };
 }
 
 /** The feed-forward width at which the decoder has as many weights as the baseline's, to the nearest whole one. */
@@ -315,7 +315,7 @@ export function countOf(parts: DecoderParts): number {
 }
 
 function shapeOf({ shape, vocabulary }: ModelProfile, parts: DecoderParts): Record<string, number> {
-  const hidden = parts.mlp.parameters(shape.E).up?.[0] ?? 0;
+  const hidden = decoderParameters(parts)['layers.0.mlp.up']?.[0] ?? 0;
   return { ...sizesOf(shape as LayerShape), hidden, V: vocabulary };
 }
 

@@ -66,6 +66,12 @@ export interface GroupPlan {
   readonly rows: readonly RowPlan[];
 }
 
+/** The same job once more: what the suite calls different where nothing is. Its ratio to itself must be 1. */
+export function controlOf(plan: RowPlan): RowPlan {
+  const { id } = plan.head;
+  return { ...plan, head: { ...plan.head, id: `${id}/control`, baseline: id, control: true } };
+}
+
 /** The sizes of a shape as a plain record, for a row. */
 export function sizesOf({ E, H, D, Dv, layers }: LayerShape): Record<string, number> {
   return { E, H, D, ...(Dv !== undefined && Dv !== D && { Dv }), layers };

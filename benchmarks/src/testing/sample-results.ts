@@ -25,16 +25,20 @@ export interface SampleOptions {
   readonly seed?: number;
   /** Multiplies every time: a slower machine, or slower code. */
   readonly slowdown?: number;
+  /** Multiplies the times of a variant: its code alone became slower. */
+  readonly worse?: Readonly<Record<string, number>>;
+  /** Of every row. Default 12 in attention, 10 on devices. */
+  readonly rounds?: number;
   readonly extra?: readonly Made[];
 }
 
 /** Results of a made-up machine with known costs, for tests of everything that reads results. */
 export function sampleResults(options: SampleOptions = {}): Results {
-  const { noise = 0.05, seed = 1, slowdown = 1, extra = [] } = options;
+  const { noise = 0.05, seed = 1, slowdown = 1, worse = {}, rounds, extra = [] } = options;
   const random = createRandom(seed);
   const variants = [...made, ...extra];
   const samples = (ms: number, n: number): Sample[] =>
-    Array.from({ length: n }, (_, round) => ({
+    Array.from({ length: rounds ?? n }, (_, round) => ({
       round,
       ms: ms * slowdown * (1 + noise * (2 * random() - 1)),
     }));
@@ -42,7 +46,9 @@ export function sampleResults(options: SampleOptions = {}): Results {
     ['prefill', 'decode'].flatMap((phase) =>
       [256, 512, 1024, 2048].flatMap((context) =>
         [...variants, { ...made[0]!, control: true }].map((variant) =>
-          rowOf(variant, { device, emulated: d === 1, phase, context }, samples),
+          rowOf(variant, { device, emulated: d === 1, phase, context }, (ms, n) =>
+            samples(ms * (worse[variant.name] ?? 1), n),
+          ),
         ),
       ),
     ),

@@ -1,4 +1,4 @@
-import { bindAxes, type LayerSpec, ShapeError, ValueError } from '@headwise/tensor';
+import { bindAxes, type LayerSpec, ShapeError, stateId, ValueError } from '@headwise/tensor';
 import type { LayerCall, LayerShape } from './contract.ts';
 
 /** @throws {ValueError} unless the value is a whole number ≥ 1. */
@@ -108,18 +108,12 @@ export function checkLayerCall<Options>(
 
 function checkState<Options>(
   name: string,
-  { state, layer }: LayerCall<Options>,
+  { state, layer, id = stateId(layer) }: LayerCall<Options>,
   wanted: LayerSpec,
   B: number,
 ): void {
-  if (state.layer !== layer) {
-    throw new ValueError(
-      name,
-      'state',
-      `must be that of layer ${layer}, which is called`,
-      `the state of layer ${state.layer}`,
-    );
-  }
+  if (state.id !== id)
+    throw new ValueError(name, 'state', `must be ${id}, that of the layer which is called`, state.id);
   const want = describeSpec(wanted);
   const got = describeSpec(state.spec);
   if (want !== got) {
@@ -140,6 +134,6 @@ function describeSpec({ kind, rows, constant, producer, cap, sinks = 0 }: LayerS
   const parts = [shapes(rows), shapes(constant)].filter((part) => part !== '');
   const first = sinks > 0 ? `, the first ${sinks} for good` : '';
   const window = kind === 'window' ? ` of ${cap} tokens${first}` : '';
-  const from = producer === undefined ? '' : ` of layer ${producer}`;
+  const from = producer === undefined ? '' : ` with ${producer}`;
   return [`${kind}${window}${from}`, ...parts].join(': ');
 }

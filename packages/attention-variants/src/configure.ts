@@ -1,4 +1,4 @@
-import { ValueError } from '@headwise/tensor';
+import { attentionOp, type Device, ValueError } from '@headwise/tensor';
 import type {
   AttendCall,
   AttendResult,
@@ -25,6 +25,10 @@ export interface ConfiguredVariant<Options extends object = any> {
   cost(shape: LayerShape, call: CostCall): Cost;
   /** The declared parts of its score; undefined where there are no scores. */
   score(layer: number): ScoreParts | undefined;
+  /** Width of the part of a head that an encoding turns. */
+  turns(shape: LayerShape): number;
+  /** Why a device cannot run it: user code in its score, on a device that has only its own. Empty when it can. */
+  reasonsAgainst(device: Device, layer: number): readonly string[];
   attend(call: AttendCall): AttendResult;
   layer(call: Omit<LayerCall<Options>, 'options'>): LayerResult;
 }
@@ -52,6 +56,13 @@ export function configure<Options extends object>(
     kv: (shape, layer) => variant.kv(shape, options, layer),
     cost: (shape, call) => variant.cost(shape, options, call),
     score: (layer) => variant.score?.(options, layer),
+    turns: (shape) => variant.turns?.(shape, options) ?? shape.D,
+    reasonsAgainst: (device, layer) =>
+      device.supports(
+        attentionOp,
+        {},
+        { modifiers: variant.score?.(options, layer).modifiers ?? [], extras: [] },
+      ),
     attend: (call) => variant.attend(call, options),
     layer: (call) => variant.layer({ ...call, options }),
   };

@@ -32,6 +32,20 @@ export interface LayerShape {
   readonly layers: number;
   /** Width of the source in cross-attention. Default `E`. */
   readonly Es?: number | undefined;
+  /** Projections with a bias, `q.bias [out]` beside `q [out, in]`. Default none. */
+  readonly biases?: readonly string[] | undefined;
+  /**
+   * Norms of queries and keys before they are turned (QK-norm), with gains `qNorm`, `kNorm`: of each head `[D]` (Qwen 3,
+   * Gemma 3) or of all heads of a token `[H · D]` (OLMo 2). Softmax variants with q and k of their own have it.
+   * Henry et al. 2020, "Query-Key Normalization for Transformers"; here with RMSNorm. Default none.
+   */
+  readonly headNorm?: { readonly over: 'head' | 'token'; readonly eps: number } | undefined;
+  /**
+   * A gate on the output before its projection, `σ(gate · x)`: a number a head `gate [H, E]`, or one for each number
+   * `gate [H · Dv, E]`. Qiu et al. 2025, "Gated Attention for Large Language Models", section 2.2. Softmax variants
+   * have it. Default none.
+   */
+  readonly gate?: 'head' | 'number' | undefined;
 }
 
 /** `Lq` queries that end at length `Lk`, of one layer. */
@@ -57,7 +71,7 @@ export interface Cost {
 
 /** Which keys count, and where queries and keys stand: what a cache's view says beside its rows. */
 export type Placement = Partial<
-  Pick<StateView, 'valid' | 'offset' | 'keyPositions' | 'queryPositions' | 'keyUntil'>
+  Pick<StateView, 'valid' | 'offset' | 'cursor' | 'keyPositions' | 'queryPositions' | 'keyUntil'>
 >;
 
 /** Queries, keys and values that somebody already has. */
@@ -103,7 +117,9 @@ export interface LayerCall<Options> {
   /** By the names of `parameters`; a projection `q` also takes a bias `[out]` under `q.bias`. */
   readonly weights: Readonly<Record<string, Tensor>>;
   readonly state: LayerState;
-  /** Of the L tokens. */
+  /** The id that the state must have. Default `stateId(layer)`. */
+  readonly id?: string | undefined;
+  /** Of the L tokens; −1 for a token that is nobody, whose rows leave no trace. */
   readonly positions: Positions;
   /** Rotation or bias; one that is added to embeddings is the model's business. */
   readonly position?: PositionEncoding | undefined;
@@ -113,8 +129,8 @@ export interface LayerCall<Options> {
   readonly layer: number;
   /** `[B, Ls, Es]`: where keys and values come from in cross-attention; read by the first call of a state. */
   readonly source?: Tensor<'B Ls Es'> | undefined;
-  /** `[B | 1, Ls]` i32: −1 marks padding of the source. */
-  readonly sourcePositions?: Tensor<'B Ls', 'i32'> | undefined;
+  /** Of the source's tokens, `[B | 1, Ls]`: −1 marks padding. Default all of them, in order. */
+  readonly sourcePositions?: Positions | undefined;
   /** What to return beside y: pictures and probes ask for `weights`. */
   readonly extras?: readonly AttentionExtra[] | undefined;
 }
@@ -137,8 +153,12 @@ export interface ScoreParts {
   readonly causal: boolean;
   /** `[before, after]`: a key is seen when `−after ≤ q − k ≤ before`. */
   readonly window?: readonly [before: number, after: number] | undefined;
+  /** Keys at positions below this are seen whatever causality says. */
+  readonly prefix?: number | undefined;
   /** Keys at positions below this are seen whatever the window says. */
   readonly sinkTokens?: number | undefined;
+  /** Positions in segments of `length`: a key is seen from its own, and with `anchors` the last one from later ones. */
+  readonly segments?: { readonly length: number; readonly anchors: boolean } | undefined;
   /** `c · tanh(s / c)`, before everything else. */
   readonly softcap?: number | undefined;
   readonly modifiers?: readonly Modifier[] | undefined;
@@ -183,6 +203,8 @@ export interface AttentionVariant<Name extends string = string, Options extends 
   readonly cost: (shape: LayerShape, options: Options, call: CostCall) => Cost;
   /** The declared parts of its score, for pictures and probes; absent where there are no scores. */
   readonly score?: (options: Options, layer: number) => ScoreParts;
+  /** Width of the part of a head that an encoding turns. Default the D of the shape. */
+  readonly turns?: (shape: LayerShape, options: Options) => number;
   /** The score form, for people who have queries, keys and values. Options left out have their default. */
   readonly attend: (call: AttendCall, options?: GivenOptions<Options>) => AttendResult;
   /** The layer form, for models: projections, encoding, state, attention, output projection. */

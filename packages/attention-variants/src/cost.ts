@@ -9,16 +9,22 @@ export function seenPairs(
   Lk: number,
   {
     causal,
+    prefix = 0,
     window = [Infinity, Infinity],
     sinkTokens = 0,
-  }: Pick<ScoreParts, 'causal' | 'window' | 'sinkTokens'>,
+    segments,
+  }: Pick<ScoreParts, 'causal' | 'prefix' | 'window' | 'sinkTokens' | 'segments'>,
 ): number {
   if (!causal && window.every((side) => side === Infinity)) return Lq * Lk;
   let pairs = 0;
   for (let position = Math.max(0, Lk - Lq); position < Lk; position++) {
-    const first = Math.max(0, position - window[0]);
-    const last = Math.min(Lk - 1, position + (causal ? 0 : window[1]));
-    pairs += last - first + 1 + Math.min(sinkTokens, first);
+    const start = segments ? position - (position % segments.length) : 0;
+    const end = segments ? start + segments.length - 1 : Infinity;
+    const first = Math.max(0, start, position - window[0]);
+    const ahead = causal ? Math.max(position, prefix - 1) : position + window[1];
+    const last = Math.min(Lk - 1, end, ahead);
+    const anchors = segments?.anchors ? Math.floor(position / segments.length) : 0;
+    pairs += last - first + 1 + Math.min(sinkTokens, first) + anchors;
   }
   return pairs;
 }

@@ -1,16 +1,19 @@
 import {
   type AttentionExtra,
   attentionWith,
+  binary,
   type Device,
   linear,
   type Modifier,
   type Positions,
+  rmsNorm,
   type StateView,
   type Tensor,
   tensor,
+  unary,
   ValueError,
 } from '@headwise/tensor';
-import type { AttendCall, AttendResult, LayerCall, Placement, ScoreParts } from './contract.ts';
+import type { AttendCall, AttendResult, LayerCall, LayerShape, Placement, ScoreParts } from './contract.ts';
 
 /** What of a call the encoding needs. */
 type Encoded = Pick<LayerCall<unknown>, 'position' | 'positions'>;
@@ -20,6 +23,49 @@ type Weights = Readonly<Record<string, Tensor>>;
 /** `weights[name] · x`, with the bias `weights[name + '.bias']` where there is one: `[B, L, out]`. */
 export function project(x: Tensor, weights: Weights, name: string): Tensor {
   return linear(x, weights[name]!, { bias: weights[`${name}.bias`] });
+}
+
+/** Projections with the biases that the shape declares, each beside its projection. */
+export function withBiases(
+  { biases = [] }: LayerShape,
+  shapes: Readonly<Record<string, readonly number[]>>,
+): Record<string, readonly number[]> {
+  return Object.fromEntries(
+    Object.entries(shapes).flatMap(([name, shape]) =>
+      biases.includes(name) && shape.length === 2
+        ? [
+            [name, shape],
+            [`${name}.bias`, [shape[0]!]],
+          ]
+        : [[name, shape]],
+    ),
+  );
+}
+
+/**
+ * Queries or keys `[B, L, H, D]` through the norm that the shape declares for them, before they are turned.
+ *
+ * @param name of the gain: `qNorm`, `kNorm`
+ */
+export function normHeads(
+  { headNorm }: LayerShape,
+  x: Tensor<'B L H D'>,
+  weights: Weights,
+  name: 'qNorm' | 'kNorm',
+): Tensor<'B L H D'> {
+  if (!headNorm) return x;
+  const { over, eps } = headNorm;
+  if (over === 'head') return rmsNorm(x, weights[name], { eps });
+  const [B, L, H, D] = x.shape as [number, number, number, number];
+  return rmsNorm(x.reshape([B, L, H * D]), weights[name], { eps }).reshape([B, L, H, D]);
+}
+
+/** The output `[B, L, H, Dv]` times the gate that the shape declares, from what the layer was given. */
+export function gateHeads({ gate }: LayerShape, out: Tensor, x: Tensor, weights: Weights): Tensor {
+  if (!gate) return out;
+  const [B, L, H, Dv] = out.shape as [number, number, number, number];
+  const opened = unary(project(x, weights, 'gate'), 'sigmoid');
+  return binary(out, opened.reshape(gate === 'head' ? [B, L, H, 1] : [B, L, H, Dv]), 'multiply');
 }
 
 /** `[B, L, H · D]` → `[B, L, H, D]`: the same numbers. */
@@ -63,10 +109,11 @@ export function rotateQueries(
 
 /** What a view says beside its rows, in the words of a call of attention. */
 export function placement(view: StateView): Placement {
-  const { valid, offset, keyPositions, queryPositions, keyUntil } = view;
+  const { valid, offset, cursor, keyPositions, queryPositions, keyUntil } = view;
   return {
     valid,
     offset,
+    ...(cursor && { cursor }),
     ...(keyPositions && { keyPositions }),
     ...(queryPositions && { queryPositions }),
     ...(keyUntil && { keyUntil }),
@@ -90,7 +137,7 @@ export function softmaxAttention(
   parts: ScoreParts,
   sinks?: Tensor<'H'>,
 ): AttendResult {
-  const { q, k, v, bias, slopes, keyPositions, keyUntil } = call;
+  const { q, k, v, bias, slopes, cursor, keyPositions, keyUntil } = call;
   checkModifiers(name, call.modifiers ?? []);
   const valid = call.valid ?? k.shape[1] ?? 0;
   const Lq = q.shape[1] ?? 0;
@@ -98,18 +145,21 @@ export function softmaxAttention(
   checkOffset(name, offset);
   // the operation reads the offset of a causal call only; others say their positions
   const queryPositions =
-    call.queryPositions ?? (parts.causal || offset === 0 ? undefined : range(q.device, offset, Lq));
-  const inputs = { q, k, v, bias, slopes, sinks, keyPositions, queryPositions, keyUntil };
+    call.queryPositions ?? (cursor || parts.causal || offset === 0 ? undefined : range(q.device, offset, Lq));
+  const inputs = { q, k, v, bias, slopes, sinks, keyPositions, queryPositions, keyUntil, cursor };
   const { out, ...extras } = attentionWith<AttentionExtra>(
     inputs,
     {
       scale: parts.scale,
-      causal: parts.causal && { offset },
+      // with a cursor the two numbers are in memory, and the call is the same from step to step
+      causal: parts.causal && (cursor ? true : { offset }),
+      prefix: parts.prefix,
       window: parts.window,
       sinkTokens: parts.sinkTokens,
+      segments: parts.segments,
       softcap: parts.softcap,
       modifiers: [...(parts.modifiers ?? []), ...(call.modifiers ?? [])],
-      valid,
+      valid: cursor ? undefined : valid,
     },
     call.extras ?? [],
   );

@@ -8,10 +8,11 @@ import { splat, tanh } from './vector';
  * ```text
  * 0 q [B, Lq, H, D]   1 k [B, Lk, Hkv, D]   2 v [B, Lk, Hkv, Dw]   3 out [B, Lq, H, Dv]   4 lse [B, H, Lq] or 0
  * 5 B  6 Lq  7 H  8 D  9 Lk  10 Hkv  11 Dw  12 Dv  13 keys that may be seen, from the first
- * 14 causal  15 scale  16 offset  17 before  18 after  19 sinkTokens  20 softcap
+ * 14 causal: 0, or 1 + prefix  15 scale  16 offset  17 before  18 after  19 sinkTokens  20 softcap
  * 21 slopes or 0   22 bias or 0, 23 its floats from batch to batch, 24 from head to head   25 sinks or 0
  * 26 query positions or 0, 27 from batch to batch   28, 29 the same of keys   30, 31 the same of keyUntil
- * 32 format of keys   33 of values   34 bytes of one key of one head   35 of one value   36 some of them are not finite
+ * 32 format of keys   33 of values   34 bytes of one key of one head   35 of one value
+ * 36 flags: 1 some of them are not finite, 2 anchors are seen from later segments; from 4 on tokens of a segment (times 4), or 0
  * ```
  *
  * Scores are kept in base 2 (times log2 e): 2^x is the cheaper exponential.
@@ -48,7 +49,7 @@ export const LOG2E: f32 = 1.4426950408889634;
 
 /** Some stored rows of one head as f32. @returns where they are */
 export function writeOut(first: usize, stride: usize, tile: usize, width: i32, size: i32, format: i32): usize {
-  for (let l = 0; l < size; l++) loadRow(first + <usize>l * stride, tile + <usize>l * outStride(width), width, format, int(36) !== 0);
+  for (let l = 0; l < size; l++) loadRow(first + <usize>l * stride, tile + <usize>l * outStride(width), width, format, isOdd());
   return tile;
 }
 
@@ -64,6 +65,36 @@ export function writeOut(first: usize, stride: usize, tile: usize, width: i32, s
   return num(20) > 0 || ptr(21) !== 0 || ptr(22) !== 0;
 }
 
+/** Last position that causality lets a query see. */
+// @ts-ignore: decorator
+@inline export function lastSeen(q: i32): i32 {
+  return int(14) ? max(q, int(14) - 2) : i32.MAX_VALUE;
+}
+
+/** Some stored key or value is not finite. */
+// @ts-ignore: decorator
+@inline export function isOdd(): bool {
+  return (int(36) & 1) !== 0;
+}
+
+/** Tokens of a segment; 0 for none. */
+// @ts-ignore: decorator
+@inline export function segment(): i32 {
+  return int(36) >> 2;
+}
+
+/** First position of the segment of a query; nobody (−1) has a segment of its own, before all others. */
+// @ts-ignore: decorator
+@inline export function segmentStart(q: i32): i32 {
+  return q < 0 ? -segment() : q - (q % segment());
+}
+
+/** Whether a key is seen as an anchor, from every later segment. */
+// @ts-ignore: decorator
+@inline export function isAnchor(k: i32): bool {
+  return (int(36) & 2) !== 0 && k % segment() === segment() - 1;
+}
+
 /** How a tile of keys is seen by some queries. */
 export const HIDDEN: i32 = 0;
 export const PARTLY: i32 = 1;
@@ -74,11 +105,16 @@ export const WHOLLY: i32 = 2;
  * do not exist (an empty slot, a number beyond the last key).
  */
 export function visibility(qLow: i32, qHigh: i32, kLow: i32, kHigh: i32, holes: bool): i32 {
-  const causal = int(14) !== 0, before = int(17), after = int(18), sinkTokens = int(19);
-  if (kLow > kHigh || (causal && kLow > qHigh)) return HIDDEN;
+  const before = int(17), after = int(18), sinkTokens = int(19);
+  if (kLow > kHigh || kLow > lastSeen(qHigh)) return HIDDEN;
   if (kLow >= sinkTokens && (qLow - kHigh > before || kLow - qHigh > after)) return HIDDEN;
+  if (segment() > 0) {
+    const anchors = (int(36) & 2) !== 0, first = segmentStart(qLow), last = segmentStart(qHigh) + segment() - 1;
+    if (kLow > last || (!anchors && kHigh < first)) return HIDDEN;
+    if (kLow < segmentStart(qHigh) || kHigh >= first + segment()) return PARTLY;
+  }
   const inWindow = (qHigh - kLow <= before && kHigh - qLow <= after) || kHigh < sinkTokens;
-  if (holes || ptr(30) || ptr(22) || (causal && kHigh > qLow) || !inWindow) return PARTLY;
+  if (holes || ptr(30) || ptr(22) || kHigh > lastSeen(qLow) || !inWindow) return PARTLY;
   return WHOLLY;
 }
 
@@ -140,9 +176,22 @@ function biasOf(from: usize, left: i32): v128 {
 @inline function hidden(distance: v128, k: v128, q: v128, until: usize, l: i32): v128 {
   const zero = i32x4.splat(0);
   let mask = i32x4.lt_s(k, zero);
-  if (int(14)) mask = v128.or(mask, i32x4.lt_s(distance, zero));
+  if (int(14)) mask = v128.or(mask, i32x4.gt_s(k, i32x4.max_s(q, i32x4.splat(int(14) - 2))));
   const outside = v128.or(i32x4.gt_s(distance, i32x4.splat(int(17))), i32x4.lt_s(distance, i32x4.splat(-int(18))));
   mask = v128.or(mask, v128.and(outside, i32x4.ge_s(k, i32x4.splat(int(19)))));
+  if (segment() > 0) mask = v128.or(mask, elsewhere(k, i32x4.extract_lane(q, 0)));
   if (ptr(30)) mask = v128.or(mask, i32x4.gt_s(q, v128.load(at(until, l))));
   return mask;
+}
+
+/** Keys of another segment than the query's, but for anchors. */
+function elsewhere(k: v128, q: i32): v128 {
+  const start = segmentStart(q), size = segment();
+  const outside = v128.or(i32x4.lt_s(k, i32x4.splat(start)), i32x4.ge_s(k, i32x4.splat(start + size)));
+  if (!(int(36) & 2)) return outside;
+  // exact up to 2^24, as all positions are
+  const width = splat(<f32>size);
+  const number = f32x4.floor(f32x4.div(f32x4.add(f32x4.convert_i32x4_s(k), splat(0.5)), width));
+  const last = i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(number, width), splat(<f32>(size - 1))));
+  return v128.andnot(outside, i32x4.eq(k, last));
 }

@@ -1,4 +1,4 @@
-import { finishScores, HIDDEN, isScored, keyPosition, keyRow, LOG2E, outStride, PARTLY, queryPosition, queryScale, readKeys, valueRow, visibility, writeOut } from './attention';
+import { finishScores, HIDDEN, isOdd, isScored, keyPosition, keyRow, LOG2E, outStride, PARTLY, queryPosition, queryScale, readKeys, valueRow, visibility, writeOut } from './attention';
 import { groupScores, groupSums, streamScores, streamSums } from './decode-rows';
 import { blockSums, storedScores, storedSums } from './decode-stored';
 import { at, int, ptr } from './job';
@@ -80,7 +80,7 @@ const BLOCK: i32 = 32;
 /** Whether stored rows can be multiplied as they are, instead of being written out first. */
 // @ts-ignore: decorator
 @inline function isDirect(format: i32, width: i32): bool {
-  return format !== Format.f32 && int(36) === 0 && (width & 31) === 0;
+  return format !== Format.f32 && !isOdd() && (width & 31) === 0;
 }
 
 /** Dot products of every query row with its keys, `scores[row][l]`. */

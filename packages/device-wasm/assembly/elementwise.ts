@@ -49,8 +49,24 @@ function apply(kind: i32, a: v128, b: v128, parameter: v128): v128 {
     case Map.relu: return f32x4.max(a, splat(0));
     case Map.gatedSilu: return f32x4.mul(silu(a, splat(1)), b);
     case Map.gatedGelu: return f32x4.mul(gelu(a), b);
-    default: return f32x4.mul(geluTanh(a), b);
+    case Map.gatedGeluTanh: return f32x4.mul(geluTanh(a), b);
+    case Map.exp: return exp(a);
+    case Map.log: return logarithm(a);
+    case Map.tanh: return tanh(a);
+    case Map.sigmoid: return f32x4.div(splat(1), f32x4.add(splat(1), exp(f32x4.neg(a))));
+    case Map.sqrt: return f32x4.sqrt(a);
+    case Map.reciprocal: return f32x4.div(splat(1), a);
+    case Map.abs: return f32x4.abs(a);
+    case Map.floor: return f32x4.floor(a);
+    default: return v128.bitselect(f32x4.add(a, splat(1)), exp(a), f32x4.gt(a, splat(0)));
   }
+}
+
+function logarithm(x: v128): v128 {
+  let y = f32x4.splat(Mathf.log(f32x4.extract_lane(x, 0)));
+  y = f32x4.replace_lane(y, 1, Mathf.log(f32x4.extract_lane(x, 1)));
+  y = f32x4.replace_lane(y, 2, Mathf.log(f32x4.extract_lane(x, 2)));
+  return f32x4.replace_lane(y, 3, Mathf.log(f32x4.extract_lane(x, 3)));
 }
 
 // @ts-ignore: decorator

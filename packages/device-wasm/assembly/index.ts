@@ -11,6 +11,7 @@ import { prefillTask } from './prefill';
 import { argmaxTask, topKTask } from './rank';
 import { scoresTask } from './scores';
 import { loadRowsTask, storeRowsTask } from './stored';
+import { reduceTask, scatterAddTask, stridedTask } from './strided';
 
 /**
  * Takes tasks of the open job until none is left. Every thread runs this: first through the section of its own, so that
@@ -95,5 +96,8 @@ function run(kernel: i32, task: i32, scratch: usize): void {
     case Kernel.scores: return scoresTask(task, scratch);
     case Kernel.storeRows: return storeRowsTask(task);
     case Kernel.loadRows: return loadRowsTask(task, scratch);
+    case Kernel.strided: return stridedTask(task);
+    case Kernel.reduce: return reduceTask(task);
+    case Kernel.scatterAdd: return scatterAddTask(task);
   }
 }

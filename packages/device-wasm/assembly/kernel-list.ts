@@ -18,6 +18,9 @@ export enum Kernel {
   scores = 15,
   storeRows = 16,
   loadRows = 17,
+  strided = 20,
+  reduce = 21,
+  scatterAdd = 22,
 }
 
 /** How the weights of a panel, or the rows of a cache, are stored. */
@@ -41,6 +44,32 @@ export enum Map {
   gatedSilu = 6,
   gatedGelu = 7,
   gatedGeluTanh = 8,
+  exp = 9,
+  log = 10,
+  tanh = 11,
+  sigmoid = 12,
+  sqrt = 13,
+  reciprocal = 14,
+  abs = 15,
+  floor = 16,
+  eluPlusOne = 17,
+}
+
+/** What `strided` computes from one to three numbers. */
+export enum Strided {
+  copy = 0,
+  toFloat = 1,
+  toInteger = 2,
+  where = 3,
+  add = 4,
+  subtract = 5,
+  multiply = 6,
+  divide = 7,
+  maximum = 8,
+  minimum = 9,
+  less = 10,
+  lessEqual = 11,
+  equal = 12,
 }
 
 /** Sizes of tiles. */

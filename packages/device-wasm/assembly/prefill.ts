@@ -1,4 +1,4 @@
-import { finishScores, HIDDEN, isScored, keyPosition, LOG2E, PARTLY, queryPosition, queryScale, readKeys, visibility } from './attention';
+import { finishScores, HIDDEN, isScored, keyPosition, lastSeen, LOG2E, PARTLY, queryPosition, queryScale, readKeys, visibility } from './attention';
 import { at, int, ptr } from './job';
 import { Tile } from './kernel-list';
 import { multiplyTile, ROWS, tileStrided } from './micro';
@@ -107,7 +107,7 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
     if (seen === HIDDEN) continue;
     let from = 0, to: i32 = Tile.keys;
     if (!listed) {
-      if (int(14)) to = min(to, (qHigh + 1 - j0 + 7) & ~7);
+      if (int(14)) to = min(to, (lastSeen(qHigh) + 1 - j0 + 7) & ~7);
       to = min(to, (count + 7) & ~7);
       if (j0 >= int(19)) from = max(0, qLow - int(17) - j0) & ~7;
     }

@@ -1,4 +1,4 @@
-import { keyPosition, keyRow, queryPosition, writeOut } from './attention';
+import { isAnchor, keyPosition, keyRow, lastSeen, queryPosition, segment, segmentStart, writeOut } from './attention';
 import { at, int, num, ptr } from './job';
 import { Format } from './kernel-list';
 import { exp, splat, tanh } from './vector';
@@ -42,7 +42,8 @@ export function scoresTask(task: i32, scratch: usize): void {
 function seen(b: i32, j: i32, q: i32, k: i32): bool {
   if (j >= int(13) || k < 0) return false;
   const distance = q - k;
-  if (int(14) && distance < 0) return false;
+  if (k > lastSeen(q)) return false;
+  if (segment() > 0 && (k < segmentStart(q) || k >= segmentStart(q) + segment()) && !isAnchor(k)) return false;
   if ((distance > int(17) || distance < -int(18)) && k >= int(19)) return false;
   return ptr(30) === 0 || q <= load<i32>(at(ptr(30), b * int(31) + j));
 }

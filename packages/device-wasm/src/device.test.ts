@@ -7,6 +7,8 @@ import {
   defineOp,
   linear,
   matmul,
+  permute,
+  permuteOp,
   relu,
   rmsNorm,
   scope,
@@ -17,6 +19,7 @@ import { assertClose, seeded, seededValues } from '@headwise/tensor/testing';
 import { afterEach, expect, it } from 'vitest';
 import { createWasmWith, type WasmDevice } from './device.ts';
 import type { EngineOptions } from './engine.ts';
+import { packWeights } from './weights.ts';
 
 const made: WasmDevice[] = [];
 async function create(options: EngineOptions = { threads: 1 }): Promise<WasmDevice> {
@@ -75,7 +78,7 @@ it('lets the process end by itself', () => {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ['--import', 'tsx', '--conditions=@headwise/source', '--input-type=module', '--eval', script],
-    { cwd: fileURLToPath(new URL('..', import.meta.url)), encoding: 'utf8', timeout: 30_000 },
+    { cwd: fileURLToPath(new URL('..', import.meta.url)), encoding: 'utf8', timeout: 600_000 },
   );
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '800\n', stderr: '' });
 });
@@ -109,10 +112,10 @@ it('counts buffers as every device does', async () => {
   const device = await create();
   const x = tensor(device, [1, 2, 3], [3]);
   const y = relu(x);
-  expect(device.memory).toEqual({ liveBytes: 24, peakBytes: 24, buffers: 2 });
+  expect(device.memory).toEqual({ liveBytes: 24, peakBytes: 24, buffers: 2, extraBytes: 2 * 64 - 24 });
   x.dispose();
   device.resetPeak();
-  expect(device.memory).toEqual({ liveBytes: 12, peakBytes: 12, buffers: 1 });
+  expect(device.memory).toEqual({ liveBytes: 12, peakBytes: 12, buffers: 1, extraBytes: 64 - 12 });
   y.dispose();
 });
 
@@ -121,6 +124,46 @@ it('refuses to grow beyond its limit and goes on working', async () => {
   const x = zeros(device, [1024, 1024]);
   expect(() => zeros(device, [4096, 1024])).toThrow('cannot allocate 16 MiB');
   expect((await relu(x).data())[0]).toBe(0);
+});
+
+it('says what the heap really holds, working memory and rearranged weights too', async () => {
+  const device = await create({ threads: 2 });
+  const { heap } = device.engine;
+  const total = (): number => device.memory.liveBytes + device.memory.extraBytes!;
+  const weight = seeded<'O I'>(device, [9, 512], 1);
+  const x = seeded(device, [3, 512], 2);
+  expect(total()).toBe(heap.used);
+  linear(x, weight).dispose();
+  expect(total()).toBe(heap.used);
+  expect(device.memory.liveBytes).toBe((9 + 3) * 512 * 4);
+  expect(device.memory.extraBytes).toBeGreaterThan(7 * 512 * 4);
+});
+
+it('holds after a refused attention what it held before', async () => {
+  const device = await create({ threads: 2 });
+  const plain = tensor(device, seededValues(256 * 512, 1), [256, 512]);
+  const weight = packWeights(plain, 'f16');
+  const k = weight.reshape<'B Lk Hkv D'>([1, 256, 8, 64]);
+  const q = plain.reshape<'B Lq H D'>([1, 256, 8, 64]);
+  const { used } = device.engine.heap;
+  const before = { ...device.memory, peakBytes: 0 };
+  for (let n = 0; n < 1000; n++)
+    expect(() => attention({ q, k, v: k as never })).toThrow('stored as f16 for [256, 512]');
+  expect(device.engine.heap.used).toBe(used);
+  expect({ ...device.memory, peakBytes: 0 }).toEqual(before);
+});
+
+it('holds after a call that the heap has no room for what it held before', async () => {
+  const device = await create({ threads: 2, limit: 4 * 2 ** 20 });
+  const q = seeded<'B Lq H D'>(device, [1, 1024, 4, 64], 1);
+  const k = seeded<'B Lk Hkv D'>(device, [1, 1024, 4, 64], 2);
+  const { used } = device.engine.heap;
+  for (let n = 0; n < 6; n++) {
+    expect(() => attention({ q, k, v: k as never })).toThrow('cannot allocate');
+    expect(device.engine.heap.used).toBe(used);
+    expect(device.memory.buffers).toBe(2);
+  }
+  expect(await q.data()).toEqual(seededValues(1024 * 256, 1));
 });
 
 it('reads and writes a weight that was rearranged as if it was not', async () => {
@@ -171,6 +214,17 @@ it('refuses what it has no kernel for, with the reason', async () => {
   expect(device.supports(attentionOp, {}, { modifiers })[0]).toContain('a mask modifier is user code');
   const q = seeded<'B Lq H D'>(device, [1, 2, 1, 4], 1);
   expect(() => attention({ q, k: q as never, v: q as never }, { modifiers })).toThrow('cannot run attention');
+});
+
+it('says when there are more axes than a kernel takes', async () => {
+  const device = await create();
+  const x = zeros(device, [1, 1, 1, 2, 1, 1, 1]);
+  const axes = [6, 5, 4, 3, 2, 1, 0];
+  expect(device.supports(permuteOp, { x }, { axes })).toEqual([
+    'x has 7 axes, and the kernel takes 6: reshape it to fewer',
+  ]);
+  expect(() => permute(x, axes)).toThrow('cannot run permute');
+  expect(device.memory.buffers).toBe(1);
 });
 
 it('refuses buffers of others, freed buffers, and calls after dispose', async () => {

@@ -6,6 +6,7 @@ import {
   type DType,
   type HostData,
   type MemoryCounters,
+  MemoryLedger,
   type Op,
   type OpCall,
   type RowFormat,
@@ -17,6 +18,7 @@ import { Kit } from './kit.ts';
 import type { Simd } from './module.ts';
 import { attentionReasons } from './ops/attention.ts';
 import { runners } from './ops/index.ts';
+import { stridedReasons } from './ops/primitives.ts';
 import { writeRows } from './stored-rows.ts';
 
 /** Options of `createWasm`. */
@@ -43,15 +45,15 @@ export async function createWasmWith(options: EngineOptions): Promise<WasmDevice
   return new WasmDevice(await Engine.create(options));
 }
 
+const stridedOps: ReadonlySet<string> = new Set(['binary', 'where', 'permute', 'cast']);
+
 /** A heap in WebAssembly memory and the kernels over it. */
 export class WasmDevice implements Device {
   readonly name = 'wasm';
   readonly precision = 'f32';
   readonly details: Readonly<Record<string, string>>;
   readonly #engine: Engine;
-  readonly #live = new Set<WasmBuffer>();
-  #liveBytes = 0;
-  #peakBytes = 0;
+  readonly #ledger = new MemoryLedger('wasm');
   #ran: string | undefined;
   #disposed = false;
 
@@ -67,13 +69,14 @@ export class WasmDevice implements Device {
     return this.#ran;
   }
 
-  /** Bytes are those a buffer takes: 4 an element, less for weights stored in fewer bits. */
+  /** With `extraBytes`, `liveBytes` are what the heap has handed out. */
   get memory(): MemoryCounters {
-    return { liveBytes: this.#liveBytes, peakBytes: this.#peakBytes, buffers: this.#live.size };
+    const { counters } = this.#ledger;
+    return { ...counters, extraBytes: this.#disposed ? 0 : this.#engine.heap.used - counters.liveBytes };
   }
 
   resetPeak(): void {
-    this.#peakBytes = this.#liveBytes;
+    this.#ledger.resetPeak();
   }
 
   allocate(length: number, dtype: DType): DeviceBuffer {
@@ -126,65 +129,51 @@ export class WasmDevice implements Device {
     this.#check('write');
     const to = this.#held(target, 'write');
     checkWrite(this.name, target, offset, source, sourceOffset, length);
+    const from = ArrayBuffer.isView(source) ? source : this.#held(source, 'write');
     const kit = new Kit(this.#engine);
-    if (to.stored || (!ArrayBuffer.isView(source) && this.#held(source, 'write').stored)) {
-      try {
-        writeRows(kit, to, offset, source as HostData | WasmBuffer, sourceOffset, length);
-        return;
-      } finally {
-        kit.end();
-      }
+    try {
+      if (to.stored || (!ArrayBuffer.isView(from) && from.stored))
+        writeRows(kit, to, offset, from as HostData | WasmBuffer, sourceOffset, length);
+      else this.#writePlain(kit, to, offset, from, sourceOffset, length);
+    } finally {
+      kit.end();
     }
-    if (to.panels) kit.unpack(to);
-    to.constant = false;
-    const at = to.address / 4 + offset;
-    if (ArrayBuffer.isView(source)) {
-      const view = to.dtype === 'i32' ? this.#engine.heap.views.i32 : this.#engine.heap.views.f32;
-      view.set(source.subarray(sourceOffset, sourceOffset + length), at);
-      return;
-    }
-    const from = this.#held(source, 'write');
-    if (from.panels) kit.unpack(from);
-    const first = from.address / 4 + sourceOffset;
-    const { i32 } = this.#engine.heap.views;
-    if (from.dtype === to.dtype) i32.copyWithin(at, first, first + length);
-    else this.#convert(from, to, first, at, length);
   }
 
   run(call: OpCall): readonly DeviceBuffer[] {
     const { op, inputs, outputs } = call;
     this.#check(op.name);
     for (const name in inputs) this.#held(inputs[name]!.buffer, op.name);
-    const runner = runners[op.name];
-    if (!runner)
-      throw new DeviceError(
-        this.name,
-        `cannot run ${op.name}`,
-        this.supports(op, inputs, call.params),
-        'Choose another device.',
-      );
+    const reasons = this.supports(op, inputs, call.params);
+    if (reasons.length > 0)
+      throw new DeviceError(this.name, `cannot run ${op.name}`, reasons, 'Choose another device.');
+    const runner = runners[op.name]!;
     const kit = new Kit(this.#engine);
+    const { scratch } = this.#engine;
+    let failed = true;
     try {
-      const empty = outputs.every(({ shape }) => shape.includes(0));
+      const empty = outputs.length > 0 && outputs.every(({ shape }) => shape.includes(0));
       const results = empty ? outputs.map((output) => kit.output(output)) : runner(kit, call);
       this.#ran = this.#engine.simd === 'relaxed' ? 'relaxed-simd' : 'simd128';
+      failed = false;
       return results.map((buffer) => this.own(buffer));
     } finally {
-      kit.end();
+      kit.end(failed);
+      if (failed) this.#engine.setScratch(scratch);
     }
   }
 
-  supports(op: Op, _inputs: Readonly<Record<string, ShapedInput>>, params: object): readonly string[] {
+  supports(op: Op, inputs: Readonly<Record<string, ShapedInput>>, params: object): readonly string[] {
     if (op.name === 'attention') return attentionReasons(params);
+    if (stridedOps.has(op.name)) return stridedReasons(inputs);
     if (Object.hasOwn(runners, op.name)) return [];
     return [`${op.name} is not one of the operations this device has kernels for`];
   }
 
   free(buffer: DeviceBuffer): void {
     if (this.#disposed) return;
-    const held = this.#held(buffer, 'free');
-    this.#live.delete(held);
-    this.#liveBytes -= held.counted;
+    const held = buffer as WasmBuffer;
+    this.#ledger.remove(held);
     this.#engine.heap.free(held.address);
   }
 
@@ -193,8 +182,7 @@ export class WasmDevice implements Device {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#live.clear();
-    this.#liveBytes = 0;
+    this.#ledger.clear();
     this.#engine.dispose();
   }
 
@@ -205,10 +193,29 @@ export class WasmDevice implements Device {
 
   /** Takes a buffer into the books. */
   own(buffer: WasmBuffer): WasmBuffer {
-    this.#live.add(buffer);
-    this.#liveBytes += buffer.counted;
-    this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
-    return buffer;
+    return this.#ledger.add(buffer);
+  }
+
+  #writePlain(
+    kit: Kit,
+    to: WasmBuffer,
+    offset: number,
+    from: Float32Array | Int32Array | WasmBuffer,
+    start: number,
+    length: number,
+  ): void {
+    if (to.panels) kit.unpack(to);
+    if (!ArrayBuffer.isView(from) && from.panels) kit.unpack(from);
+    to.constant = false;
+    const at = to.address / 4 + offset;
+    const { f32, i32 } = this.#engine.heap.views;
+    if (ArrayBuffer.isView(from)) {
+      (to.dtype === 'i32' ? i32 : f32).set(from.subarray(start, start + length), at);
+      return;
+    }
+    const first = from.address / 4 + start;
+    if (from.dtype === to.dtype) i32.copyWithin(at, first, first + length);
+    else this.#convert(from, to, first, at, length);
   }
 
   #copyOut(dtype: DType, address: number, start: number, end: number): Float32Array | Int32Array {
@@ -243,10 +250,8 @@ export class WasmDevice implements Device {
   }
 
   #held(buffer: DeviceBuffer, what: string): WasmBuffer {
-    if (this.#live.has(buffer as WasmBuffer)) return buffer as WasmBuffer;
-    throw new DeviceError(this.name, `${what} was given a buffer that is not live on this device`, [
-      'it was disposed, or belongs to another device',
-    ]);
+    this.#ledger.check(buffer, what);
+    return buffer as WasmBuffer;
   }
 
   #check(what: string): void {

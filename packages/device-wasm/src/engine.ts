@@ -103,7 +103,7 @@ export class Engine {
   launch({ kernel, args, tasks, cost, scratch = 0 }: Job): void {
     if (tasks <= 0) return;
     if (args.length > MAX_ARGUMENTS) throw new RangeError(`kernel ${kernel} has ${args.length} arguments`);
-    if (scratch > this.#scratch.stride) this.#growScratch(scratch);
+    if (scratch > this.#scratch.stride) this.setScratch(Math.ceil(scratch / 4096) * 4096);
     const worth = this.#pool?.awake ? WORTH_SHARING : WORTH_WAKING;
     const helpers = cost < worth ? 0 : Math.min(this.threads, tasks) - 1;
     const { i32 } = this.heap.views;
@@ -137,12 +137,17 @@ export class Engine {
     if (pool.failed()) throw new DeviceError('wasm', 'a kernel failed in a helper thread');
   }
 
-  #growScratch(bytes: number): void {
-    const stride = Math.ceil(bytes / 4096) * 4096;
+  /** Bytes of working memory of each thread; it grows to what the largest job wanted, and stays. */
+  get scratch(): number {
+    return this.#scratch.stride;
+  }
+
+  /** Brings the working memory back to what it was before an operation that failed. */
+  setScratch(stride: number): void {
+    if (stride === this.#scratch.stride) return;
     if (this.#scratch.stride > 0) this.heap.free(this.#scratch.address);
     this.#scratch = { address: 0, stride: 0 };
-    const address = this.heap.allocate(stride * this.threads);
-    this.#scratch = { address, stride };
+    if (stride > 0) this.#scratch = { address: this.heap.allocate(stride * this.threads), stride };
   }
 }
 

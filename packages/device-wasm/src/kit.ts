@@ -17,6 +17,8 @@ type Geometry = Omit<Panels, 'format'>;
 export class Kit {
   readonly engine: Engine;
   #temporary: number[] | undefined;
+  #outputs: number[] | undefined;
+  #flag: number | undefined;
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -26,10 +28,12 @@ export class Kit {
     this.engine.launch(job);
   }
 
-  /** A new buffer; its content is undefined. */
+  /** A new buffer; its content is undefined. It is given back when the operation fails. */
   output({ shape, dtype }: OutputSpec): WasmBuffer {
     const length = sizeOf(shape);
-    return new WasmBuffer(dtype, length, this.engine.heap.allocate(length * 4));
+    const address = this.engine.heap.allocate(length * 4);
+    (this.#outputs ??= []).push(address);
+    return new WasmBuffer(dtype, length, address);
   }
 
   /** Memory that lasts until the end of the operation. */
@@ -39,10 +43,18 @@ export class Kit {
     return address;
   }
 
-  /** Frees what `temporary` gave. */
-  end(): void {
-    for (const address of this.#temporary ?? []) this.engine.heap.free(address);
+  /** Takes memory out of what ends with the operation: a buffer lives there now. */
+  keep(address: number): void {
+    this.#temporary!.splice(this.#temporary!.lastIndexOf(address), 1);
+  }
+
+  /** Frees what `temporary` gave, and the results too when the operation has failed. */
+  end(failed = false): void {
+    if (this.#temporary) for (const address of this.#temporary) this.engine.heap.free(address);
+    if (failed && this.#outputs) for (const address of this.#outputs) this.engine.heap.free(address);
     this.#temporary = undefined;
+    this.#outputs = undefined;
+    this.#flag = undefined;
   }
 
   /** Address of the elements of an argument, row by row; 0 for an absent one. */
@@ -75,10 +87,15 @@ export class Kit {
     });
   }
 
+  /** A word for kernels that report something, of this operation. */
+  flag(): number {
+    return (this.#flag ??= this.temporary(4));
+  }
+
   /** Rounds rows of f32 at `source` into stored rows from `first` on. */
   storeRows(source: number, buffer: WasmBuffer, first: number, rows: number): void {
     const { width, format, bytes } = buffer.stored!;
-    const flag = this.temporary(4);
+    const flag = this.flag();
     this.engine.heap.views.i32[flag / 4] = 0;
     const each = rowsOfTask(width);
     this.launch({
@@ -119,10 +136,9 @@ export class Kit {
       this.pack(buffer.address, address, wanted);
       return packed(address, wanted);
     }
-    const address = this.engine.heap.allocate(bytes);
+    const address = this.temporary(bytes);
     this.pack(buffer.address, address, wanted);
-    this.engine.heap.free(buffer.address);
-    buffer.address = address;
+    this.#move(buffer, address);
     buffer.panels = wanted;
     return packed(address, wanted);
   }
@@ -148,12 +164,18 @@ export class Kit {
         'Keep an f32 tensor for other operations.',
       );
     }
-    const address = this.engine.heap.allocate(buffer.length * 4);
+    const address = this.temporary(buffer.length * 4);
     this.unpackInto(buffer, address);
-    this.engine.heap.free(buffer.address);
-    buffer.address = address;
+    this.#move(buffer, address);
     buffer.panels = undefined;
     buffer.constant = false;
+  }
+
+  /** Puts a buffer where its numbers have been written to. */
+  #move(buffer: WasmBuffer, address: number): void {
+    this.keep(address);
+    this.engine.heap.free(buffer.address);
+    buffer.address = address;
   }
 
   /** Writes the rows of a packed weight to `target`. */

@@ -9,6 +9,7 @@ import {
   rowFormats,
   run,
   scope,
+  storeRows,
   type Tensor,
   tensor,
   zeros,
@@ -107,6 +108,40 @@ it.each(rowFormats)('writes a row in %s and touches no other', async (format) =>
   for (const made of [kept, source, copy, plain]) made.dispose();
 });
 
+it.each([undefined, ...rowFormats])('stores rows in their slots as writes do, from %s', async (from) => {
+  const [B, S, L, H, D] = [2, 7, 4, 3, 40];
+  const slots = Int32Array.of(5, 6, -1, 0, 2, 7, 3, 4);
+  const fresh = seededValues(B * L * H * D, 2);
+  const at = tensor<string>(device, slots, [B, L]);
+  const rows = from ? zerosIn(device, [B, L, H, D], from) : zeros(device, [B, L, H, D]);
+  rows.write(0, fresh);
+  for (const format of [undefined, ...rowFormats]) {
+    const [got, want] = [0, 1].map(() => {
+      const target = format ? zerosIn(device, [B, S, H, D], format) : zeros(device, [B, S, H, D]);
+      target.write(0, seededValues(B * S * H * D, 1));
+      return target;
+    }) as [Tensor, Tensor];
+    storeRows(got, rows, at);
+    slots.forEach((slot, n) => {
+      if (slot < 0 || slot >= S) return;
+      want.write((Math.floor(n / L) * S + slot) * H * D, rows, n * H * D, H * D);
+    });
+    expect(await got.data()).toEqual(await want.data());
+    for (const made of [got, want]) made.dispose();
+  }
+  for (const made of [rows, at]) made.dispose();
+});
+
+it('refuses slots whose rows are parts of rows in fewer bits, and changes nothing', async () => {
+  const kept = zerosIn(device, [6, 40], 'Q8_0');
+  const target = kept.reshape([1, 12, 20]);
+  const rows = tensor(device, seededValues(2 * 20, 1), [1, 2, 20]);
+  const at = tensor<string>(device, Int32Array.of(0, 1), [1, 2]);
+  expect(() => storeRows(target, rows, at)).toThrow('Write whole rows of 40.');
+  expect(await kept.data()).toEqual(new Float32Array(240));
+  for (const made of [kept, target, rows, at]) made.dispose();
+});
+
 /** Attention with keys and values in fewer bits, and with the same numbers in f32. */
 async function compare(on: WasmDevice, seed: number, sizes = modelSizes(seed)): Promise<void> {
   const { inputs, params } = randomCase(seed, sizes);
@@ -156,7 +191,16 @@ it.each(rowFormats)(
         const v = await stored(on, { shape: [1, Lk, H, D], data: seededValues(Lk * H * D, 3) }, format);
         const reference = createReference();
         const params = { ...randomCase(0).params, causal: true, offset: Lk - 1, before: Infinity };
-        const plain = { ...params, after: Infinity, sinkTokens: 0, softcap: 0, valid: Lk, Dv: D, extras: [] };
+        const plain = {
+          ...params,
+          prefix: 0,
+          after: Infinity,
+          sinkTokens: 0,
+          softcap: 0,
+          valid: Lk,
+          Dv: D,
+          extras: [],
+        };
         const q = tensor(on, query, [1, 1, H, D]);
         const [got] = run(attentionOp, { q, k: k.rows, v: v.rows } as never, plain);
         const [want] = run(
@@ -186,7 +230,15 @@ it.each(rowFormats)('a number that is not finite is not lost in %s', async (form
   const finite = [...rounded.data].flatMap((x, n) => (Number.isFinite(x) ? [n] : []));
   expect(finite).toEqual(expect.arrayContaining([0, 63, 3 * 64, 4 * 64 - 1]));
   const q = tensor(device, seededValues(64, 2), [1, 1, 1, 64]);
-  const params = { ...randomCase(0).params, causal: true, offset: 0, valid: 4, Dv: 64, extras: [] };
+  const params = {
+    ...randomCase(0).params,
+    causal: true,
+    prefix: 0,
+    offset: 0,
+    valid: 4,
+    Dv: 64,
+    extras: [],
+  };
   for (const [offset, whole] of [
     [0, true],
     [1, false],

@@ -1,4 +1,4 @@
-import { DeviceError, type HostData } from '@headwise/tensor';
+import { DeviceError, type HostData, type OpCall, slotRuns } from '@headwise/tensor';
 import type { WasmBuffer } from './buffer.ts';
 import type { Kit } from './kit.ts';
 
@@ -41,6 +41,40 @@ export function writeRows(
   to.constant = false;
   const { f32, i32 } = heap.views;
   (to.dtype === 'i32' ? i32 : f32).set(f32.subarray(from / 4, from / 4 + length), to.address / 4 + offset);
+}
+
+/** Rows to their slots: a copy of bytes where both are kept alike, else rounded. */
+export function storeRows(kit: Kit, { inputs }: OpCall): readonly WasmBuffer[] {
+  const { heap } = kit.engine;
+  const to = inputs.target!.buffer as WasmBuffer;
+  const from = inputs.rows!.buffer as WasmBuffer;
+  const B = inputs.target!.shape[0]!;
+  const S = inputs.target!.shape[1]!;
+  if (from.length === 0) return [];
+  const width = from.length / (B * inputs.rows!.shape[1]!);
+  const runs = slotRuns(heap.views.i32, kit.rows(inputs.slots) / 4, inputs.slots!.shape, B, S);
+  if (runs.length === 0) return [];
+  // all that may be refused comes before the first row
+  if (to.stored) checkWhole(to.stored.width, 0, width);
+  if (to.stored && !alike(to, from)) {
+    const source = kit.rows(inputs.rows);
+    const perRow = width / to.stored.width;
+    kit.flag();
+    for (const run of runs)
+      kit.storeRows(source + run.from * width * 4, to, run.to * perRow, run.count * perRow);
+    return [];
+  }
+  if (to.panels) kit.unpack(to);
+  to.constant = false;
+  to.odd ||= from.odd;
+  const bytes = to.stored ? (width / to.stored.width) * to.stored.bytes : width * 4;
+  const source = to.stored ? from.address : kit.rows(inputs.rows);
+  const { u8 } = heap.views;
+  for (const run of runs) {
+    const start = source + run.from * bytes;
+    u8.copyWithin(to.address + run.to * bytes, start, start + run.count * bytes);
+  }
+  return [];
 }
 
 /** Address of some elements of a buffer as f32. */

@@ -77,7 +77,9 @@ export function randomCase(seed: number, sizes: AttentionSizes = smallSizes(seed
   const params: AttentionParams = {
     scale: 1 / Math.sqrt(D),
     causal,
-    prefix: 0,
+    prefix: causal && chance(42, 3) ? randomInt(seed, 0, Lk + 2) : 0,
+    segment: chance(43, 3) ? randomInt(seed + 1, 1, Lk + 2) : 0,
+    anchors: chance(44, 2),
     offset,
     before: windowed ? randomInt(seed, 0, 40) : Infinity,
     after: windowed && chance(7, 2) ? randomInt(seed, 0, 20) : Infinity,
@@ -90,6 +92,7 @@ export function randomCase(seed: number, sizes: AttentionSizes = smallSizes(seed
     extras: extras.filter((name, n) => chance(20 + n, 3) && (Lq < 500 || name === 'lse')),
   };
   const axis = (n: number, size: number): number => (chance(n, 2) ? 1 : size);
+  const moving = chance(43, 4);
   const table = random([axis(11, B), axis(12, H), Lq, Lk], seed + 11, 3);
   return {
     inputs: {
@@ -102,9 +105,10 @@ export function randomCase(seed: number, sizes: AttentionSizes = smallSizes(seed
       slopes: chance(14, 4) ? random([H], seed + 12) : undefined,
       sinks: chance(15, 3) ? random([H], seed + 13) : undefined,
       ...(chance(5, 4) && placed(axis(6, B), sizes)),
+      cursor: moving ? ints([2], [offset, params.valid]) : undefined,
       keyUntil: chance(16, 5) ? index(axis(6, B), Lk, (n) => (n * 7) % (Lk + 20)) : undefined,
     },
-    params,
+    params: moving ? { ...params, offset: 0, valid: Lk } : params,
   };
 }
 

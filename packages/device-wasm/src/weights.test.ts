@@ -1,5 +1,5 @@
-import { relu, tensor } from '@headwise/tensor';
-import { assertClose, seededValues } from '@headwise/tensor/testing';
+import { DeviceError, relu, run, sizeOf, tensor, zeros } from '@headwise/tensor';
+import { assertClose, opSamples, seededValues } from '@headwise/tensor/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createWasmWith, type WasmDevice } from './device.ts';
 import { checkStoredWeights } from './testing-weights.ts';
@@ -116,6 +116,40 @@ checkStoredWeights('default instructions, two threads, shuffled', () =>
   createWasmWith({ threads: 2, guard: 256, shuffle: true }),
 );
 checkStoredWeights('simd128, one thread', () => createWasmWith({ simd: 'simd128', threads: 1, guard: 256 }));
+
+it('takes or refuses a stored weight as any argument of any operation, and holds no more after it', () => {
+  const { heap } = device.engine;
+  const tryAll = (): void => {
+    for (const { op, inputs, params } of opSamples) {
+      for (const weight of Object.keys(inputs)) {
+        if (inputs[weight]!.dtype !== 'f32') continue;
+        const plain = tensor(device, new Float32Array(sizeOf(inputs[weight]!.shape)), [
+          1,
+          sizeOf(inputs[weight]!.shape),
+        ]);
+        const packed = packWeights(plain, 'f16');
+        const given = Object.fromEntries(
+          Object.entries(inputs).map(([name, { shape, dtype }]) => [
+            name,
+            name === weight ? packed.reshape(shape) : zeros(device, shape, dtype),
+          ]),
+        );
+        const before = heap.used;
+        try {
+          for (const result of run(op, given, params)) result.dispose();
+        } catch (error) {
+          expect(DeviceError.isInstance(error), `${op.name}: ${weight}`).toBe(true);
+          expect(heap.used, `${op.name}: ${weight}`).toBe(before);
+        }
+        for (const made of [plain, packed, ...Object.values(given)]) made.dispose();
+      }
+    }
+  };
+  tryAll();
+  const { used } = heap;
+  tryAll();
+  expect(heap.used).toBe(used);
+});
 
 it('counts what the format takes', () => {
   const plain = tensor(device, seededValues(64 * 64, 1), [64, 64]);

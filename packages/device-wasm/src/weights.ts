@@ -31,11 +31,16 @@ export function packWeights(weight: Tensor, format: StorageFormat): Tensor<'O I'
   const panels = panelsFor('packWeights', weight.shape, format);
   const source = weight.use('packWeights', 'weight') as WasmBuffer;
   const kit = new Kit(device.engine);
-  const rows = kit.rows({ shape: weight.shape, dtype: 'f32', buffer: source });
-  checkRange(device.engine.heap.views.f32.subarray(rows / 4, rows / 4 + weight.size), format);
-  const address = device.engine.heap.allocate(packedBytes(panels));
-  kit.pack(rows, address, panels);
-  return owned(device, panels, address, weight.shape);
+  try {
+    const rows = kit.rows({ shape: weight.shape, dtype: 'f32', buffer: source });
+    checkRange(device.engine.heap.views.f32.subarray(rows / 4, rows / 4 + weight.size), format);
+    const address = kit.temporary(packedBytes(panels));
+    kit.pack(rows, address, panels);
+    kit.keep(address);
+    return owned(device, panels, address, weight.shape);
+  } finally {
+    kit.end();
+  }
 }
 
 /**

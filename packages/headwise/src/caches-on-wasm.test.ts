@@ -15,6 +15,7 @@ import { createLatent } from '@headwise/kv-cache/caches/latent';
 import { createRing } from '@headwise/kv-cache/caches/ring';
 import { type CacheSubject, checkCache, plainSpec } from '@headwise/kv-cache/conformance';
 import {
+  block,
   createDecoder,
   createRmsNorm,
   createSwiglu,
@@ -108,10 +109,13 @@ it.each(Object.entries(variants))('%s runs over rows in fewer bits, unchanged', 
   const parts = {
     // one layer: in a second one, rows that differ in the last bit may round to different numbers
     shape: { V: 20, E: 64, H: 4, D: 32, layers: 1 },
-    attention,
-    position: rotary(),
+    blocks: block({
+      attention,
+      position: rotary(),
+      norm: createRmsNorm(),
+      mlp: createSwiglu({ F: 96 }),
+    }),
     norm: createRmsNorm(),
-    mlp: createSwiglu({ F: 96 }),
     context: 48,
   };
   const decoder = createDecoder({

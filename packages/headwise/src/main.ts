@@ -6,6 +6,7 @@ import { runGenerate } from './commands/generate.ts';
 import { runIntroduce } from './commands/introduce.ts';
 import { UsageError } from './errors.ts';
 import { exitCodes, type Io } from './io.ts';
+import { jsonLine, shownMessage } from './output.ts';
 import { runVerify } from './verify/command.ts';
 
 /**
@@ -18,10 +19,11 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return await dispatch(argv, io);
   } catch (error) {
     const usage = error instanceof UsageError || (error as Error).name === 'CACError';
-    const { name: kind, message } = error instanceof Error ? error : new Error(String(error));
+    const { name: kind, message: told } = error instanceof Error ? error : new Error(String(error));
+    const message = shownMessage(told);
     io.err(`headwise: ${message}\n`);
     if (usage) io.err(`Try: headwise ${known(argv[0]) ? `${argv[0]} ` : ''}--help\n`);
-    if (argv.includes('--json')) io.out(`${JSON.stringify({ error: { kind, message } })}\n`);
+    if (argv.includes('--json')) io.out(jsonLine({ error: { kind, message } }));
     return usage ? exitCodes.usage : exitCodes.failed;
   }
 }

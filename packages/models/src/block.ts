@@ -1,94 +1,130 @@
 import type { ConfiguredVariant, LayerShape } from '@headwise/attention-variants';
-import {
-  type AttentionExtra,
-  add,
-  type LayerState,
-  type PositionEncoding,
-  type Positions,
-  type Tensor,
-} from '@headwise/tensor';
-import type { Mlp } from './mlps.ts';
-import type { Norm } from './norms.ts';
+import type { AttentionExtra, LayerSpec, PositionEncoding, Tensor } from '@headwise/tensor';
+import type { Arrangement } from './arrangements/arrangement.ts';
+import { preNorm } from './arrangements/pre-norm.ts';
+import type { Flow, Part, Shapes, Weights } from './part.ts';
+import { attentionPart, crossPart } from './parts/attention.ts';
+import { feedForward, type Mlp } from './parts/feed-forward.ts';
+import type { Norm } from './parts/norms.ts';
 
-/** What a block is made of. */
-export interface BlockParts {
-  readonly attention: ConfiguredVariant;
+/** One layer of a model: parts, the norms between them, and the order in which they are put together. */
+export interface Block {
+  readonly parts: readonly Part[];
   readonly norm: Norm;
-  readonly mlp: Mlp;
-  /** Rotation or bias, which attention uses; one that is added to the embeddings is the decoder's business. */
+  readonly arrange: Arrangement;
+}
+
+/** One block for all layers, or a function that gives each layer its own. */
+export type Blocks = Block | ((layer: number) => Block);
+
+/** The common case: attention, cross-attention where there is a source, a feed-forward. */
+export interface BlockOptions {
+  readonly attention: ConfiguredVariant;
+  /** What the attention uses: a rotation or a bias. Default none. */
   readonly position?: PositionEncoding | undefined;
-}
-
-/** The weights of a block, each part's by its own names. */
-export interface BlockWeights {
-  readonly attentionNorm: Readonly<Record<string, Tensor>>;
-  readonly attention: Readonly<Record<string, Tensor>>;
-  readonly mlpNorm: Readonly<Record<string, Tensor>>;
-  readonly mlp: Readonly<Record<string, Tensor>>;
-}
-
-/** Where in the model and in the text a call of a block stands. */
-export interface BlockCall {
-  readonly shape: LayerShape;
-  /** Index of the layer, from 0. */
-  readonly layer: number;
-  readonly state: LayerState;
-  /** Of the L tokens. */
-  readonly positions: Positions;
-  /** What attention is to return beside its output: `weights [B, H, Lq, Lk]`, … */
-  readonly extras?: readonly AttentionExtra[] | undefined;
-}
-
-/** What a block hands back. */
-export interface BlockResult {
-  /** `[B, L, E]` */
-  readonly y: Tensor<'B L E'>;
-  readonly state: LayerState;
-  /** What `extras` asked for, by name. */
-  readonly extras: { readonly [Name in AttentionExtra]?: Tensor };
-}
-
-/** Shapes of a block's weights by part and name. */
-export function blockParameters(
-  { attention, norm, mlp }: BlockParts,
-  shape: LayerShape,
-  layer: number,
-): { readonly [Part in keyof BlockWeights]: Readonly<Record<string, readonly number[]>> } {
-  return {
-    attentionNorm: norm.parameters(shape.E),
-    attention: attention.parameters(shape, layer),
-    mlpNorm: norm.parameters(shape.E),
-    mlp: mlp.parameters(shape.E),
-  };
+  /** Between the two, for a model that reads a source. */
+  readonly cross?: ConfiguredVariant | undefined;
+  readonly mlp: Mlp;
+  readonly norm: Norm;
+  /** Default `preNorm`. */
+  readonly arrange?: Arrangement | undefined;
 }
 
 /**
- * One layer of a decoder in the pre-norm order of GPT-2 and Llama: the residual stream `x` is only ever added to.
+ * A block of attention and feed-forward, with cross-attention between them where it is given.
  *
- * ```text
- * x [B, L, E]
- * h = x + attention(norm(x))     reads and grows the layer's state
- * y = h + mlp(norm(h))           [B, L, E]
- * ```
+ * @example
+ * block({ attention: configure(groupedQuery, { Hkv: 2 }), position: rotary(), norm: createRmsNorm(), mlp: createSwiglu({ F: 64 }) })
  *
- * Xiong et al. 2020, "On Layer Normalization in the Transformer Architecture", table 1, right column.
+ * @throws {ValueError} for an encoding that is added to the embeddings, which is the model's business.
+ */
+export function block({ attention, position, cross, mlp, norm, arrange = preNorm }: BlockOptions): Block {
+  const parts = [
+    attentionPart(attention, { position }),
+    ...(cross ? [crossPart(cross)] : []),
+    feedForward(mlp),
+  ];
+  return { parts, norm, arrange };
+}
+
+/** The block of a layer. Never throws. */
+export function blockAt(blocks: Blocks, layer: number): Block {
+  return typeof blocks === 'function' ? blocks(layer) : blocks;
+}
+
+/** Shapes of a block's weights by name: `attentionNorm.weight`, `attention.q`, `mlp.up`, … */
+export function blockParameters({ parts, norm, arrange }: Block, shape: LayerShape, layer: number): Shapes {
+  const norms = arrange.norms(parts.map(({ name }) => name));
+  return Object.fromEntries([
+    ...norms.flatMap((name) => under(name, norm.parameters(shape.E))),
+    ...parts.flatMap((part) => under(part.name, part.parameters(shape, layer))),
+  ]);
+}
+
+/** What a block keeps, by id; `keeps` chooses those of the text or of the source. */
+export function blockStates(
+  { parts }: Block,
+  shape: LayerShape,
+  layer: number,
+  keeps?: Part['keeps'],
+): Readonly<Record<string, LayerSpec>> {
+  const kept = parts.filter((part) => keeps === undefined || part.keeps === keeps);
+  return Object.assign({}, ...kept.map((part) => part.states(shape, layer)));
+}
+
+/** What comes out of a block. */
+export interface BlockResult {
+  /** `[B, L, E]` */
+  readonly y: Tensor<'B L E'>;
+  /** What `extras` asked for, by part and name. */
+  readonly extras: Readonly<Record<string, { readonly [Name in AttentionExtra]?: Tensor }>>;
+}
+
+/**
+ * Runs one block: its parts through its arrangement.
+ *
+ * @param x `[B, L, E]`
+ * @param weights by the names of `blockParameters`
+ * @throws what a part throws.
  */
 export function runBlock(
-  { attention, norm, mlp, position }: BlockParts,
+  { parts, norm, arrange }: Block,
   x: Tensor<'B L E'>,
   weights: BlockWeights,
-  call: BlockCall,
+  layer: number,
+  flow: Flow,
 ): BlockResult {
-  const {
-    y: attended,
-    state,
-    ...extras
-  } = attention.layer({
-    ...call,
-    x: norm.apply(x, weights.attentionNorm),
-    weights: weights.attention,
-    position,
-  });
-  const h = add(x, attended);
-  return { y: add(h, mlp.apply(norm.apply(h, weights.mlpNorm), weights.mlp)), state, extras };
+  const extras: Record<string, { readonly [Name in AttentionExtra]?: Tensor }> = {};
+  const sublayers = parts.map((part) => ({
+    name: part.name,
+    run: (input: Tensor<'B L E'>) => {
+      const result = part.run({ ...flow, x: input, weights: weights[part.name]!, layer });
+      if (result.extras) extras[part.name] = result.extras;
+      return result.y;
+    },
+  }));
+  const y = arrange.run(x, sublayers, (name, value) => norm.apply(value, weights[name]!));
+  return { y, extras };
+}
+
+/** The weights of a block, each part's and norm's by its own names. */
+export type BlockWeights = Readonly<Record<string, Weights>>;
+
+/** The weights of one block out of those of a model: `layers.3.attention.q` is `attention`'s `q`. */
+export function blockWeights({ parts, arrange }: Block, weights: Weights, prefix: string): BlockWeights {
+  const names = [...parts.map(({ name }) => name), ...arrange.norms(parts.map(({ name }) => name))];
+  return Object.fromEntries(names.map((name) => [name, within(weights, `${prefix}${name}.`)]));
+}
+
+/** The weights whose names begin so, by the rest of their names. Never throws. */
+export function within(weights: Weights, prefix: string): Weights {
+  return Object.fromEntries(
+    Object.entries(weights).flatMap(([name, weight]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), weight]] : [],
+    ),
+  );
+}
+
+function under(prefix: string, shapes: Shapes): [string, readonly number[]][] {
+  return Object.entries(shapes).map(([name, shape]) => [`${prefix}.${name}`, shape]);
 }

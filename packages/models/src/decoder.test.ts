@@ -1,16 +1,16 @@
 import { type AttentionVariant, configure, groupedQuery, slidingWindow } from '@headwise/attention-variants';
 import { variants } from '@headwise/attention-variants/registry';
-import { createStates } from '@headwise/kv-cache';
 import { rotary, sinusoidal } from '@headwise/positional';
 import { createDevice, createReference, tensor } from '@headwise/tensor';
 import { assertClose } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
+import { block } from './block.ts';
 import { createDecoder, decoderParameters } from './decoder.ts';
-import { createGeglu, createGeluMlp } from './mlps.ts';
-import { createLayerNorm } from './norms.ts';
+import { createGeglu, createGeluMlp } from './parts/feed-forward.ts';
+import { createLayerNorm } from './parts/norms.ts';
 import { randomWeights } from './random-weights.ts';
 import type { Session } from './session.ts';
-import { tinyDecoder, tinyParts } from './testing/tiny.ts';
+import { tinyBlock, tinyDecoder, tinyParts } from './testing/tiny.ts';
 
 const ids = [3, 1, 4, 1, 5, 9, 2, 6, 5];
 
@@ -22,7 +22,9 @@ const names = (Object.keys(variants) as (keyof typeof variants)[]).filter(
 describe.each(names)('with %s attention', (name) => {
   it('gives one logits for one text, however it is cut into steps', async () => {
     const device = createReference();
-    const decoder = tinyDecoder(device, { attention: configure(variants[name] as AttentionVariant) });
+    const decoder = tinyDecoder(device, {
+      blocks: { attention: configure(variants[name] as AttentionVariant) },
+    });
     const whole = await decoder.start().forward(ids).data(); // [1, 9, 20]
 
     const session = decoder.start();
@@ -56,7 +58,7 @@ describe.each(['reference', 'gpujs:webasm'])('on %s', (name) => {
 it('frees weights and states when it is disposed', () => {
   const device = createReference();
   const position = rotary();
-  const decoder = tinyDecoder(device, { position });
+  const decoder = tinyDecoder(device, { blocks: { position } });
   const session = decoder.start();
   session.step(ids).dispose();
   session.dispose();
@@ -96,13 +98,11 @@ it('takes tokens back and goes on as if they had never been', async () => {
   );
 });
 
-it('takes one part for each layer: a window below full attention, no rotation above it', async () => {
-  const mixed = [configure(slidingWindow, { window: 3 }), configure(groupedQuery, { Hkv: 1 })];
-  const decoder = tinyDecoder(createReference(), {
-    attention: mixed,
-    position: [rotary(), { kind: 'none', name: 'none' }],
-  });
-  expect(decoder.specs.map(({ kind, cap }) => [kind, cap])).toEqual([
+it('takes a block for each layer: a window below full attention, no rotation above it', async () => {
+  const windowed = block({ ...tinyBlock, attention: configure(slidingWindow, { window: 3 }) });
+  const full = block({ ...tinyBlock, attention: configure(groupedQuery, { Hkv: 1 }), position: undefined });
+  const decoder = tinyDecoder(createReference(), { blocks: (layer) => (layer === 0 ? windowed : full) });
+  expect(Object.values(decoder.specs).map(({ kind, cap }) => [kind, cap])).toEqual([
     ['window', 3],
     ['full', Infinity],
   ]);
@@ -116,7 +116,7 @@ it('builds GPT-2 and Gemma shapes from the same parts', async () => {
   const device = createReference();
   for (const mlp of [createGeluMlp({ F: 24, kind: 'tanh' }), createGeglu({ F: 24 })]) {
     const decoder = tinyDecoder(device, {
-      mlp,
+      blocks: { mlp, norm: createLayerNorm(), position: undefined },
       norm: createLayerNorm(),
       position: sinusoidal(),
       tied: false,
@@ -161,7 +161,7 @@ it('refuses what does not fit, and stays as it was', async () => {
   );
   expect(() => session.step([1.5])).toThrow('must be a whole number from 0 to 19');
   expect(() => session.step([])).toThrowErrorMatchingInlineSnapshot(
-    `[ValueError: session: ids must be rows of one length, at least 1, got [0]]`,
+    `[ValueError: session: ids must bring at least one token, got [0]]`,
   );
   expect(() => session.step([[1], [2]])).toThrowErrorMatchingInlineSnapshot(
     `[ValueError: session: ids must be 1 rows, got 2]`,
@@ -175,7 +175,7 @@ it('refuses what does not fit, and stays as it was', async () => {
   );
   session.dispose();
   expect(() => session.step([1])).toThrowErrorMatchingInlineSnapshot(
-    `[ValueError: session: step is not possible, it is disposed; start a new one, got 10]`,
+    `[ValueError: session: step is not possible, it is disposed; start a new one, got "it is disposed"]`,
   );
 });
 
@@ -188,7 +188,7 @@ it('refuses sizes that cannot be', () => {
     `[ValueError: session: limit must be at most the model’s 24 positions, got 25]`,
   );
   expect(() => decoder.start({ cache: () => [] })).toThrowErrorMatchingInlineSnapshot(
-    `[ValueError: session: cache must make 2 states, one a layer, got 0]`,
+    `[ValueError: session: cache must make the 2 states 0.self, 1.self, got []]`,
   );
   const endless = tinyDecoder(createReference(), { context: undefined });
   expect(() => endless.start()).toThrowErrorMatchingInlineSnapshot(
@@ -198,30 +198,12 @@ it('refuses sizes that cannot be', () => {
 
 it('forgets with a window and then has no bound', () => {
   const decoder = tinyDecoder(createReference(), {
-    attention: configure(slidingWindow, { window: 4 }),
+    blocks: { attention: configure(slidingWindow, { window: 4 }) },
     context: undefined,
   });
   const session = decoder.start({ capacity: 8 });
   for (let i = 0; i < 40; i++) session.step([i % 20]).dispose();
   expect(session.length).toBe(40);
-});
-
-it('says that a step failed half-way, and refuses to go on', () => {
-  const decoder = tinyDecoder(createReference());
-  const session = decoder.start({
-    cache: (specs, options) => {
-      const states = createStates(specs, options);
-      const second = states[1]!;
-      second.append = () => {
-        throw new Error('the device is gone');
-      };
-      return states;
-    },
-  });
-  expect(() => session.step([1])).toThrow('the device is gone');
-  expect(() => session.step([1])).toThrowErrorMatchingInlineSnapshot(
-    `[ValueError: session: step is not possible, a step failed half-way (the device is gone); start a new one, got 0]`,
-  );
 });
 
 it('refuses weights that are not the model’s', () => {
@@ -247,18 +229,14 @@ it('refuses weights that are not the model’s', () => {
 
 it('refuses parts that do not go together', () => {
   expect(() =>
-    decoderParameters({ ...tinyParts, attention: [configure(groupedQuery)] }),
-  ).toThrowErrorMatchingInlineSnapshot(
-    `[ValueError: decoder: attention must be one for all 2 layers or one for each, got 1]`,
-  );
-  expect(() =>
-    decoderParameters({ ...tinyParts, attention: configure(groupedQuery, { Hkv: 3 }) }),
+    decoderParameters({
+      ...tinyParts,
+      blocks: block({ ...tinyBlock, attention: configure(groupedQuery, { Hkv: 3 }) }),
+    }),
   ).toThrowErrorMatchingInlineSnapshot(
     `[ShapeError: grouped-query: H = 4 query heads cannot be split into Hkv = 3 groups; Hkv may be 1, 2, 4]`,
   );
-  expect(() =>
-    decoderParameters({ ...tinyParts, position: [sinusoidal(), sinusoidal()] }),
-  ).toThrowErrorMatchingInlineSnapshot(
-    `[ValueError: decoder: position must not list encodings that are added to the embeddings, which happens once; give that one alone, got [sinusoidal, sinusoidal]]`,
+  expect(() => block({ ...tinyBlock, position: sinusoidal() })).toThrowErrorMatchingInlineSnapshot(
+    `[ValueError: attentionPart: position must act inside attention; give one that is added to the embeddings to the model, got "sinusoidal"]`,
   );
 });

@@ -1,18 +1,22 @@
-import type { ConfiguredVariant, LayerShape } from '@headwise/attention-variants';
+import type { LayerShape } from '@headwise/attention-variants';
 import {
+  binary,
   type Device,
   gather,
+  type InputEncoding,
   type LayerSpec,
   linear,
-  type PositionEncoding,
-  ShapeError,
+  type Positions,
   type Tensor,
+  tensor,
+  unary,
   ValueError,
 } from '@headwise/tensor';
-import { type BlockParts, type BlockWeights, blockParameters } from './block.ts';
-import type { Mlp } from './mlps.ts';
-import type { Norm } from './norms.ts';
-import { Session, type SessionOptions } from './session.ts';
+import { type Blocks, within } from './block.ts';
+import type { Flow, Shapes, Weights } from './part.ts';
+import type { Norm } from './parts/norms.ts';
+import { Session, type SessionModel, type SessionOptions, type StepOptions } from './session.ts';
+import { checkModelWeights, Stack, stackParameters, stackStates } from './stack.ts';
 
 /** The sizes of a decoder that do not depend on its parts. */
 export interface DecoderShape extends LayerShape {
@@ -23,14 +27,22 @@ export interface DecoderShape extends LayerShape {
 /** What a decoder is put together from: objects, no names. */
 export interface DecoderParts {
   readonly shape: DecoderShape;
-  /** One variant for all layers, or one for each. */
-  readonly attention: ConfiguredVariant | readonly ConfiguredVariant[];
-  /** One encoding for all layers, or one for each. Default none. */
-  readonly position?: PositionEncoding | readonly PositionEncoding[] | undefined;
-  readonly norm: Norm;
-  readonly mlp: Mlp;
+  /** One block for all layers, or a function that gives each layer its own. */
+  readonly blocks: Blocks;
+  /** An encoding that is added to the embeddings. Default none: blocks have theirs. */
+  readonly position?: InputEncoding | undefined;
+  /** Multiplies the embeddings (√E in the original Transformer and Gemma). Default 1. */
+  readonly embedScale?: number | undefined;
+  /** After the last block. Default none: the blocks of a post-norm model end with one. */
+  readonly norm?: Norm | undefined;
   /** The embedding table is also the output projection. Default true. */
   readonly tied?: boolean | undefined;
+  /** The output projection has a bias `head.bias [V]`. Default false. */
+  readonly headBias?: boolean | undefined;
+  /** Multiplies the logits. Default 1. */
+  readonly logitScale?: number | undefined;
+  /** `c · tanh(logits / c)`, after the scale (Gemma 2). Default none. */
+  readonly logitSoftcap?: number | undefined;
   /** Most positions the model was trained for. Default no bound. */
   readonly context?: number | undefined;
 }
@@ -39,43 +51,33 @@ export interface DecoderParts {
 export interface DecoderOptions extends DecoderParts {
   readonly device: Device;
   /** By the names of `decoderParameters`, on the device. The decoder owns them from here on. */
-  readonly weights: Readonly<Record<string, Tensor>>;
+  readonly weights: Weights;
 }
 
 /**
  * Names and shapes of all weights of a decoder: `embed`, `layers.0.attention.q`, …, `norm.weight`, and `head`
  * unless it is tied. Pure; loaders and random weights read it.
  *
- * @throws {ValueError} if there is not one part for each layer.
- * @throws {ShapeError | ValueError} if a variant refuses the shape.
+ * @throws {ShapeError | ValueError} if a part refuses the shape.
  */
-export function decoderParameters(parts: DecoderParts): Readonly<Record<string, readonly number[]>> {
-  const { shape, norm, tied = true } = parts;
-  const { V, E, layers } = shape;
-  if (isList(parts.position) && parts.position.some(({ kind }) => kind === 'input'))
-    throw new ValueError(
-      'decoder',
-      'position',
-      'must not list encodings that are added to the embeddings, which happens once; give that one alone',
-      parts.position.map((encoding) => encoding.name),
-    );
-  const shapes: Record<string, readonly number[]> = { embed: [V, E] };
-  for (let layer = 0; layer < layers; layer++) {
-    const block = blockAt(parts, layer);
-    block.attention.check(shape);
-    for (const [part, weights] of Object.entries(blockParameters(block, shape, layer)))
-      for (const [name, size] of Object.entries(weights)) shapes[`layers.${layer}.${part}.${name}`] = size;
-  }
-  for (const [name, size] of Object.entries(norm.parameters(E))) shapes[`norm.${name}`] = size;
-  if (!tied) shapes.head = [V, E];
-  return shapes;
+export function decoderParameters(parts: DecoderParts): Shapes {
+  const { shape, norm, tied = true, headBias = false } = parts;
+  const { V, E } = shape;
+  const norms = Object.entries(norm?.parameters(E) ?? {}).map(
+    ([name, size]) => [`norm.${name}`, size] as const,
+  );
+  return {
+    embed: [V, E],
+    ...stackParameters(parts.blocks, shape),
+    ...Object.fromEntries(norms),
+    ...(!tied && { head: [V, E] }),
+    ...(headBias && { 'head.bias': [V] }),
+  };
 }
 
-/** What each layer keeps, from config alone: the estimator and the caches read this. */
-export function decoderSpecs(parts: DecoderParts): readonly LayerSpec[] {
-  return Array.from({ length: parts.shape.layers }, (_, layer) =>
-    blockAt(parts, layer).attention.kv(parts.shape, layer),
-  );
+/** What the blocks keep, by id, from config alone: the estimator and the caches read this. Never throws. */
+export function decoderSpecs({ blocks, shape }: DecoderParts): Readonly<Record<string, LayerSpec>> {
+  return stackStates(blocks, shape);
 }
 
 /**
@@ -88,92 +90,92 @@ export function decoderSpecs(parts: DecoderParts): readonly LayerSpec[] {
  *
  * @throws {ValueError} naming the weights that are missing or not the model's.
  * @throws {ShapeError} naming the first weight of a wrong shape.
+ * @throws {DeviceError} naming the parts that the device cannot run.
  */
 export function createDecoder(options: DecoderOptions): Decoder {
-  const wanted = decoderParameters(options);
-  const given = Object.keys(options.weights);
-  const missing = Object.keys(wanted).filter((name) => !options.weights[name]);
-  const unknown = given.filter((name) => !wanted[name]);
-  if (missing.length + unknown.length > 0) {
-    const parts = [
-      missing.length > 0 && `missing ${missing.join(', ')}`,
-      unknown.length > 0 && `unknown ${unknown.join(', ')}`,
-    ];
-    const rule = `must be those of decoderParameters (${parts.filter(Boolean).join('; ')})`;
-    throw new ValueError('decoder', 'weights', rule, `${given.length} weights`);
-  }
-  for (const [name, shape] of Object.entries(wanted)) {
-    const got = options.weights[name]!.shape;
-    if (got.length !== shape.length || got.some((size, i) => size !== shape[i]))
-      throw new ShapeError('decoder', `${name} must be [${shape.join(', ')}]`, [
-        { name, axes: [], shape: got },
-      ]);
+  checkModelWeights('decoder', decoderParameters(options), options.weights);
+  for (const name of ['embedScale', 'logitScale', 'logitSoftcap'] as const) {
+    const value = options[name];
+    if (value !== undefined && !(Number.isFinite(value) && value > 0))
+      throw new ValueError('decoder', name, 'must be a finite number > 0', value);
   }
   return new Decoder(options);
 }
 
 /**
- * A pre-norm decoder with its weights on a device.
+ * A decoder with its weights on a device.
  *
  * ```text
  * ids    [B, L]
- * x      [B, L, E]   embed[ids], then one block after the other
- * logits [B, V]      head · norm(x), of the last position or of all
+ * x      [B, L, E]   embedScale · embed[ids] (+ position), then one block after the other
+ * logits [B, V]      head · norm(x), of the last token of each row or of all
  * ```
  */
-export class Decoder implements Disposable {
+export class Decoder implements SessionModel, Disposable {
   readonly device: Device;
   readonly parts: DecoderParts;
   readonly shape: DecoderShape;
   /** Most positions the model was trained for; Infinity for no bound. */
   readonly context: number;
-  readonly specs: readonly LayerSpec[];
+  /** What the blocks keep, by id. */
+  readonly specs: Readonly<Record<string, LayerSpec>>;
+  /** Which of it belongs to a source that is read once. */
+  readonly sourceIds: readonly string[];
   /** Number of weights. */
   readonly size: number;
-  /** Where positions enter the embeddings, or every layer alike; undefined where layers differ. */
-  readonly position: PositionEncoding | undefined;
-  readonly #weights: Readonly<Record<string, Tensor>>;
-  readonly #blocks: readonly { readonly parts: BlockParts; readonly weights: BlockWeights }[];
+  readonly #weights: Weights;
+  readonly #stack: Stack;
 
   constructor({ device, weights, ...parts }: DecoderOptions) {
     this.device = device;
     this.parts = parts;
     this.shape = parts.shape;
     this.context = parts.context ?? Infinity;
-    this.position = isList(parts.position) ? undefined : parts.position;
     this.specs = decoderSpecs(parts);
+    this.sourceIds = Object.keys(stackStates(parts.blocks, parts.shape, 'source'));
     this.size = Object.values(weights).reduce((size, weight) => size + weight.size, 0);
     this.#weights = weights;
-    this.#blocks = this.specs.map((_, layer) => ({
-      parts: blockAt(parts, layer),
-      weights: {
-        attentionNorm: under(weights, `layers.${layer}.attentionNorm.`),
-        attention: under(weights, `layers.${layer}.attention.`),
-        mlpNorm: under(weights, `layers.${layer}.mlpNorm.`),
-        mlp: under(weights, `layers.${layer}.mlp.`),
-      },
-    }));
+    this.#stack = new Stack('decoder', device, parts.blocks, parts.shape, weights);
   }
 
-  /** A text, or B of them of equal length, with states of its own. */
+  get V(): number {
+    return this.shape.V;
+  }
+
+  /** A text, or B of them, with states of its own. @throws {ValueError} as `Session`. */
   start(options: SessionOptions = {}): Session {
     return new Session(this, options);
   }
 
-  /** One layer with its weights, for the session and for whoever looks inside. */
-  block(layer: number): { readonly parts: BlockParts; readonly weights: BlockWeights } {
-    return this.#blocks[layer]!;
-  }
-
-  /** `[B, L]` ids → `[B, L, E]` */
-  embed(ids: Tensor<'B L', 'i32'>): Tensor<'B L E'> {
-    return gather<'B L E'>(this.#weights.embed!, ids);
+  /** Ids to what comes out of the last block: `[B, L]` → `[B, L, E]`. */
+  run(
+    ids: Tensor<'B L', 'i32'>,
+    positions: Positions,
+    flow: Omit<Flow, 'shape' | 'positions'>,
+    { look, before }: Pick<StepOptions, 'look'> & { before?: (() => void) | undefined } = {},
+  ): Tensor<'B L E'> {
+    const { embedScale = 1, position } = this.parts;
+    const looked = gather<'B L E'>(this.#weights.embed!, ids);
+    const scaled = embedScale === 1 ? looked : binary<'B L E'>(looked, this.#number(embedScale), 'multiply');
+    const x = position ? position.encode(scaled, positions) : scaled;
+    return this.#stack.run(x, { ...flow, positions }, { look, before });
   }
 
   /** `[..., E]` → logits `[..., V]` */
   head<Axes extends string>(x: Tensor): Tensor<Axes> {
-    const normed = this.parts.norm.apply(x, under(this.#weights, 'norm.'));
-    return linear<Axes>(normed, this.#weights.head ?? this.#weights.embed!);
+    const { norm, logitScale = 1, logitSoftcap } = this.parts;
+    const normed = norm ? norm.apply(x, within(this.#weights, 'norm.')) : x;
+    const weight = this.#weights.head ?? this.#weights.embed!;
+    const logits = linear<Axes>(normed, weight, { bias: this.#weights['head.bias'] });
+    const scaled = logitScale === 1 ? logits : binary<Axes>(logits, this.#number(logitScale), 'multiply');
+    if (logitSoftcap === undefined) return scaled;
+    const inner = unary(binary<Axes>(scaled, this.#number(1 / logitSoftcap), 'multiply'), 'tanh');
+    return binary<Axes>(inner, this.#number(logitSoftcap), 'multiply');
+  }
+
+  /** Makes tables of positions for a length now, so that no step makes them. */
+  reserve(end: number): void {
+    this.#stack.reserve(this.device, end);
   }
 
   /** Frees the weights. Sessions have their own memory and are freed by themselves. */
@@ -184,43 +186,8 @@ export class Decoder implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
 
-function blockAt(parts: DecoderParts, layer: number): BlockParts {
-  const { norm, mlp, shape } = parts;
-  return {
-    norm,
-    mlp,
-    attention: oneOf('attention', parts.attention, shape.layers, layer)!,
-    position: oneOf('position', parts.position, shape.layers, layer),
-  };
-}
-
-function oneOf<Part>(
-  name: string,
-  part: Part | readonly Part[] | undefined,
-  layers: number,
-  layer: number,
-): Part | undefined {
-  if (!isList(part)) return part;
-  if (part.length !== layers)
-    throw new ValueError(
-      'decoder',
-      name,
-      `must be one for all ${layers} layers or one for each`,
-      part.length,
-    );
-  return part[layer];
-}
-
-function isList<Part>(part: Part | readonly Part[]): part is readonly Part[] {
-  return Array.isArray(part);
-}
-
-function under(weights: Readonly<Record<string, Tensor>>, prefix: string): Readonly<Record<string, Tensor>> {
-  return Object.fromEntries(
-    Object.entries(weights).flatMap(([name, weight]) =>
-      name.startsWith(prefix) ? [[name.slice(prefix.length), weight]] : [],
-    ),
-  );
+  #number(value: number): Tensor {
+    return tensor(this.device, [value], []);
+  }
 }

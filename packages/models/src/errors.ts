@@ -1,3 +1,5 @@
+import { messageOf, oneLine } from '@headwise/tensor';
+
 const marker = Symbol.for('@headwise/models/FormatError');
 
 /** A file is not what its format demands: a header that lies about its tensors, a model with the wrong ones. */
@@ -9,9 +11,9 @@ export class FormatError extends Error {
   readonly problems: readonly string[];
 
   constructor(format: string, problem: string, details: readonly string[] = []) {
-    super([`${format}: ${problem}`, ...details.map((detail) => `  - ${detail}`)].join('\n'));
+    super(messageOf(`${format}: ${problem}`, ...details.map((detail) => `  - ${detail}`)));
     this.format = format;
-    this.problems = details.length > 0 ? details : [problem];
+    this.problems = (details.length > 0 ? details : [problem]).map(oneLine);
   }
 
   /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */

@@ -1,9 +1,18 @@
+export type { Arrangement, Sublayer } from './arrangements/arrangement.ts';
+export { branchNorm } from './arrangements/branch-norm.ts';
+export { parallel, parallelOneNorm } from './arrangements/parallel.ts';
+export { postNorm } from './arrangements/post-norm.ts';
+export { preNorm } from './arrangements/pre-norm.ts';
+export { sandwich } from './arrangements/sandwich.ts';
 export {
-  type BlockCall,
-  type BlockParts,
+  type Block,
+  type BlockOptions,
   type BlockResult,
+  type Blocks,
   type BlockWeights,
+  block,
   blockParameters,
+  blockStates,
   runBlock,
 } from './block.ts';
 export {
@@ -15,6 +24,22 @@ export {
   decoderParameters,
   decoderSpecs,
 } from './decoder.ts';
+export {
+  createEncoder,
+  type Encoded,
+  type EncodeOptions,
+  type Encoder,
+  type EncoderOptions,
+  type EncoderParts,
+  encoderParameters,
+} from './encoder.ts';
+export {
+  createEncoderDecoder,
+  type EncoderDecoder,
+  type EncoderDecoderOptions,
+  type EncoderDecoderParts,
+  encoderDecoderParameters,
+} from './encoder-decoder.ts';
 export { FormatError } from './errors.ts';
 export { type Llama2c, readLlama2c } from './formats/llama2c.ts';
 export { readJsonVocabulary, readLlama2cVocabulary } from './formats/llama2c-tokenizer.ts';
@@ -26,11 +51,46 @@ export {
   type Safetensors,
   writeSafetensors,
 } from './formats/safetensors.ts';
-export { createLlama, type LlamaConfig, llamaName, llamaParts, readLlamaConfig } from './llama.ts';
-export { createGeglu, createGeluMlp, createSwiglu, type Mlp } from './mlps.ts';
-export { createLayerNorm, createRmsNorm, type Norm } from './norms.ts';
+export {
+  createLlama,
+  type LlamaConfig,
+  llamaName,
+  llamaParts,
+  llamaWeights,
+  readLlamaConfig,
+} from './llama.ts';
+export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
+export { type AttentionPartOptions, attentionPart, crossPart } from './parts/attention.ts';
+export {
+  createGeglu,
+  createGeluMlp,
+  createReluMlp,
+  createSwiglu,
+  feedForward,
+  type Mlp,
+} from './parts/feed-forward.ts';
+export { createLayerNorm, createRmsNorm, type Norm } from './parts/norms.ts';
 export { randomWeights } from './random-weights.ts';
-export type { LayerLook, Session, SessionOptions, StatesFactory, StepIds, StepOptions } from './session.ts';
-export { stepOf } from './step.ts';
+export {
+  type Session,
+  type SessionModel,
+  type SessionOptions,
+  type SessionSource,
+  type StatesFactory,
+  type StepIds,
+  type StepOptions,
+  stepOf,
+} from './session.ts';
+export type { LayerLook } from './stack.ts';
 export { createTokenizer, type TextStream, type Tokenizer, type Vocabulary } from './tokenizer.ts';
-export { matchWeights } from './weights.ts';
+export {
+  appended,
+  buildWeights,
+  part,
+  plus,
+  reshaped,
+  stacked,
+  transposed,
+  type WeightBuilder,
+  type WeightSource,
+} from './weights.ts';

@@ -1,12 +1,13 @@
 import { configure, groupedQuery } from '@headwise/attention-variants';
 import { fromConfig, type HuggingFaceConfig } from '@headwise/positional';
 import type { Device, PositionEncoding, Rotation } from '@headwise/tensor';
-import { createDecoder, type Decoder, type DecoderParts } from './decoder.ts';
+import { block } from './block.ts';
+import { createDecoder, type Decoder, type DecoderParts, decoderParameters } from './decoder.ts';
 import { FormatError } from './errors.ts';
 import type { HostTensor } from './formats/safetensors.ts';
-import { createSwiglu } from './mlps.ts';
-import { createRmsNorm } from './norms.ts';
-import { matchWeights } from './weights.ts';
+import { createSwiglu } from './parts/feed-forward.ts';
+import { createRmsNorm } from './parts/norms.ts';
+import { buildWeights, type WeightBuilder } from './weights.ts';
 
 const FORMAT = 'llama config';
 
@@ -91,12 +92,11 @@ export function readLlamaConfig(json: unknown): LlamaConfig {
 /** The parts of a Llama: grouped-query attention, rotary positions, RMSNorm, SwiGLU. */
 export function llamaParts(config: LlamaConfig): DecoderParts {
   const { V, E, H, D, layers, Hkv, F, eps, position, tied, context } = config;
+  const norm = createRmsNorm({ eps });
   return {
     shape: { V, E, H, D, layers },
-    attention: configure(groupedQuery, { Hkv }),
-    position,
-    norm: createRmsNorm({ eps }),
-    mlp: createSwiglu({ F }),
+    blocks: block({ attention: configure(groupedQuery, { Hkv }), position, norm, mlp: createSwiglu({ F }) }),
+    norm,
     tied,
     context,
   };
@@ -127,6 +127,12 @@ const inLayer: Readonly<Record<string, string>> = {
   'mlp.down': 'mlp.down_proj',
 };
 
+/** The weights of a Llama: each is one tensor of its checkpoint. Never throws. */
+export function llamaWeights(parts: DecoderParts): WeightBuilder {
+  return (file) =>
+    Object.fromEntries(Object.keys(decoderParameters(parts)).map((name) => [name, file(llamaName(name))]));
+}
+
 /**
  * A Llama from its config and the tensors of its safetensors files.
  *
@@ -138,7 +144,8 @@ export function createLlama(
   tensors: ReadonlyMap<string, HostTensor>,
 ): Decoder {
   const parts = llamaParts(config);
-  const weights = matchWeights(device, parts, tensors, llamaName);
+  const copies = { [llamaName('head')]: llamaName('embed') };
+  const weights = buildWeights(device, decoderParameters(parts), tensors, llamaWeights(parts), copies);
   return createDecoder({ ...parts, device, weights });
 }
 

@@ -1,4 +1,13 @@
-import { type Cache, createStates, cropStates } from '@headwise/kv-cache';
+import {
+  type Cache,
+  checkStates,
+  cloneStates,
+  createStates,
+  loadStates,
+  saveStates,
+  takeStates,
+} from '@headwise/kv-cache';
+import type { Step } from '@headwise/sampling';
 import {
   type AttentionExtra,
   checkIds,
@@ -7,18 +16,44 @@ import {
   gather,
   type LayerSpec,
   type LayerState,
+  NOBODY,
+  type Positions,
   scope,
   type Tensor,
   tensor,
   ValueError,
 } from '@headwise/tensor';
-import { runBlock } from './block.ts';
-import type { Decoder } from './decoder.ts';
+import type { Flow } from './part.ts';
+import type { LayerLook } from './stack.ts';
 
-/** Makes the states of all layers of a model; `createStates` of `@headwise/kv-cache` is one. */
+/** What a session needs of a model: `Decoder` is one. */
+export interface SessionModel {
+  readonly device: Device;
+  /** Size of the vocabulary. */
+  readonly V: number;
+  /** Most positions; Infinity for no bound. */
+  readonly context: number;
+  /** What it keeps, by id. */
+  readonly specs: Readonly<Record<string, LayerSpec>>;
+  /** Which of it belongs to a source that is read once. */
+  readonly sourceIds: readonly string[];
+  /** `[B, L]` ids → `[B, L, E]` */
+  run(
+    ids: Tensor<'B L', 'i32'>,
+    positions: Positions,
+    flow: Omit<Flow, 'shape' | 'positions'>,
+    watch?: Pick<StepOptions, 'look'> & { before?: (() => void) | undefined },
+  ): Tensor<'B L E'>;
+  /** `[..., E]` → logits `[..., V]` */
+  head<Axes extends string>(x: Tensor): Tensor<Axes>;
+  /** Makes tables of positions for a length now, so that no step makes them. */
+  reserve(end: number): void;
+}
+
+/** Makes the states of a model; `createStates` of `@headwise/kv-cache` is one. */
 export type StatesFactory = (
-  /** What each layer keeps, in order. */
-  specs: readonly LayerSpec[],
+  /** What the model keeps, by id, in order. */
+  specs: Readonly<Record<string, LayerSpec>>,
   options: {
     readonly device: Device;
     /** Sequences. */
@@ -28,9 +63,19 @@ export type StatesFactory = (
   },
 ) => readonly LayerState[];
 
+/** What a decoder with cross-attention reads: an encoder's output. */
+export interface SessionSource {
+  /** `[B, Ls, Es]` */
+  readonly source: Tensor<'B Ls Es'>;
+  /** −1 marks padding. Default all of them, in order. */
+  readonly positions?: Positions | undefined;
+  /** The session frees it. Default false: it stays the caller's. */
+  readonly owned?: boolean | undefined;
+}
+
 /** How a text is begun. */
 export interface SessionOptions {
-  /** Sequences, which advance together. Default 1. */
+  /** Sequences. Default 1. */
   readonly B?: number | undefined;
   /** Tokens to make room for. Default the model's context, which must then have a bound. */
   readonly capacity?: number | undefined;
@@ -44,46 +89,46 @@ export interface SessionOptions {
    * Say `Infinity` for caches that evict.
    */
   readonly limit?: number | undefined;
+  /** What cross-attention reads. */
+  readonly source?: SessionSource | undefined;
 }
 
-/** What a look inside gets, layer by layer. The tensors are freed after the call; `keep()` one to hold on to it. */
-export interface LayerLook {
-  readonly layer: number;
-  /** `[B, L, E]`, what comes out of the block. */
-  readonly y: Tensor<'B L E'>;
-  /** What was asked for by name: `weights [B, H, Lq, Lk]`, … */
-  readonly extras: { readonly [Name in AttentionExtra]?: Tensor };
-}
-
-/** Looking inside a step, at its cost. */
+/** Looking inside a step, at its cost, and giving it up. */
 export interface StepOptions {
   readonly look?: ((look: LayerLook) => void) | undefined;
   /** What attention is to return for the look. */
   readonly extras?: readonly AttentionExtra[] | undefined;
+  /** Ends the step between two layers; the session is then as it was. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Ids of one sequence, or of each of the B. */
+/** Ids of one sequence, or of each of the B, which may bring different numbers of them. */
 export type StepIds = readonly number[] | readonly (readonly number[])[];
 
 /**
- * A text in progress: B sequences with the states of all layers. The first step is the prompt, in one piece or in
- * chunks; every step appends to the states and returns logits.
+ * A text in progress: B sequences, each of a length of its own, with what the model keeps. The first step is the
+ * prompt, in one piece or in chunks; every step appends to the states and returns logits. Each sequence gets what it
+ * would get alone.
  *
- * Whatever is refused leaves the session as it was. When a device fails in the middle of a step, some layers have
- * the new tokens and some have not; the session then refuses to go on.
+ * How long the sequences are is what the states say: after `loadStates`, `adopt`, `cropStates` or `resetStates` the
+ * next step goes on from there. Whatever is refused, fails or is given up leaves the session as it was; only where a
+ * cache cannot take tokens back after a device has failed does it refuse to go on, and says so.
  */
 export class Session implements Disposable {
-  readonly B: number;
-  /** Most positions it can reach. */
+  /** Most positions a sequence can reach. */
   readonly limit: number;
-  readonly #decoder: Decoder;
-  #states: LayerState[];
-  #length = 0;
+  readonly #model: SessionModel;
+  readonly #states: readonly LayerState[];
+  readonly #source: SessionSource | undefined;
   #broken: string | undefined;
 
-  /** @throws {ValueError} if the capacity has no bound, or the limit is beyond the model's context. */
-  constructor(decoder: Decoder, options: SessionOptions = {}) {
-    const { device, specs, context } = decoder;
+  /**
+   * @param states to go on with, instead of new ones: `fork`
+   * @throws {ValueError} if the capacity has no bound, the limit is beyond the model's context, or the source is
+   * missing where the model reads one.
+   */
+  constructor(model: SessionModel, options: SessionOptions = {}, states?: readonly LayerState[]) {
+    const { device, specs, context } = model;
     const { B = 1, capacity = context, cache = createStates } = options;
     if (!Number.isInteger(capacity) || capacity < 1)
       throw new ValueError(
@@ -92,8 +137,11 @@ export class Session implements Disposable {
         'must be a whole number ≥ 1 (the default is the model’s context)',
         capacity,
       );
-    const forgets = specs.every(
-      ({ kind, cap }) => ['recurrent', 'shared'].includes(kind) || (kind === 'window' && cap <= capacity),
+    const forgets = Object.entries(specs).every(
+      ([id, { kind, cap }]) =>
+        ['recurrent', 'shared'].includes(kind) ||
+        model.sourceIds.includes(id) ||
+        (kind === 'window' && cap <= capacity),
     );
     this.limit = options.limit ?? Math.min(forgets ? Infinity : capacity, context);
     if (this.limit > context)
@@ -103,74 +151,163 @@ export class Session implements Disposable {
         `must be at most the model’s ${context} positions`,
         this.limit,
       );
-    this.B = B;
-    this.#decoder = decoder;
-    this.#states = [...cache(specs, { device, B, capacity })];
-    if (this.#states.length !== specs.length)
+    if (model.sourceIds.length > 0 && !options.source)
+      throw new ValueError(
+        'session',
+        'source',
+        'must be given: the model reads one (an encoder’s output)',
+        undefined,
+      );
+    this.#model = model;
+    this.#source = options.source;
+    const wanted = Object.keys(specs);
+    this.#states = states ?? makeStates(model, options, { B, capacity, cache, device });
+    if (this.#states.map(({ id }) => id).join() !== wanted.join())
       throw new ValueError(
         'session',
         'cache',
-        `must make ${specs.length} states, one a layer`,
-        this.#states.length,
+        `must make the ${wanted.length} states ${wanted.join(', ')}`,
+        this.#states.map(({ id }) => id),
       );
+    model.reserve(Math.min(this.limit, capacity));
   }
 
-  /** Tokens seen so far. */
+  /** Sequences now. */
+  get B(): number {
+    return this.#states[0]?.B ?? 1;
+  }
+
+  /** Tokens that the longest sequence has seen. */
   get length(): number {
-    return this.#length;
+    return Math.max(...this.lengths);
   }
 
-  /** The states, one a layer: what the caches hold, byte by byte. */
+  /**
+   * Tokens that each sequence has seen, `[B]`: what the states say.
+   * @throws {ValueError} if the layers do not hold the same text.
+   */
+  get lengths(): readonly number[] {
+    const [first, ...others] = this.#textStates;
+    if (!first) return new Array<number>(this.B).fill(0);
+    const { lengths } = first;
+    const other = others.find((state) => state.lengths.some((length, b) => length !== lengths[b]));
+    if (other)
+      throw new ValueError(
+        'session',
+        'states',
+        `must hold the same text in every layer: ${first.id} has seen ${lengths.join(', ')} tokens (crop or load all of them)`,
+        `${other.lengths.join(', ')} in ${other.id}`,
+      );
+    return lengths;
+  }
+
+  /** What the model keeps, in order: what the caches hold, byte by byte. */
   get states(): readonly LayerState[] {
     return this.#states;
   }
 
   /**
-   * Appends tokens and returns the logits that follow the last of them.
+   * Appends tokens and returns the logits that follow the last of each sequence.
    *
-   * @param ids `[L]`, or B rows of equal length
+   * @param ids `[L]`, or B rows, each with the tokens of its sequence; a row may be empty, and its logits are then
+   * those of nothing
    * @returns `[B, V]`
-   * @throws {ValueError} for an id outside the vocabulary, or more tokens than there is room for; nothing has
-   * been written then.
+   * @throws {ValueError} for an id outside the vocabulary, or more tokens than there is room for.
+   * @throws {DOMException} `AbortError`, when the signal says so. Nothing has changed then.
    */
   step(ids: StepIds, options: StepOptions = {}): Tensor<'B V'> {
-    return this.#run(ids, options, (x, L) => {
-      const { B } = this;
-      const last = Int32Array.from({ length: B }, (_, b) => b * L + L - 1);
-      const rows = x.reshape<'N E'>([B * L, this.#decoder.shape.E]);
-      return this.#decoder.head<'B V'>(gather(rows, tensor<'B'>(x.device, last, [B])));
+    return this.#run(ids, options, (x, counts) => {
+      const [B, L, E] = x.shape as [number, number, number];
+      const last = Int32Array.from(counts, (count, b) => (count > 0 ? b * L + count - 1 : NOBODY));
+      return this.#model.head<'B V'>(gather(x.reshape([B * L, E]), tensor<'B'>(x.device, last, [B])));
     });
   }
 
-  /** Appends tokens and returns the logits after each of them, `[B, L, V]`. Errors as in `step`. */
+  /**
+   * Appends tokens and returns the logits after each of them, `[B, L, V]` with L those of the longest row; what
+   * follows the end of a shorter row is arbitrary. Errors as in `step`.
+   */
   forward(ids: StepIds, options: StepOptions = {}): Tensor<'B L V'> {
-    return this.#run(ids, options, (x) => this.#decoder.head<'B L V'>(x));
+    return this.#run(ids, options, (x) => this.#model.head<'B L V'>(x));
   }
 
   /**
    * Takes back the tokens from position `length` on, where the caches can.
-   * @throws {ValueError} if `length` is more than there is, or a cache cannot.
+   *
+   * @param length of all sequences that are longer, or of each
+   * @throws {ValueError} if a sequence is shorter, or a cache cannot.
    */
-  crop(length: number): void {
-    if (length === this.#length) return;
-    if (!Number.isInteger(length) || length < 0 || length > this.#length)
+  crop(length: number | readonly number[]): void {
+    const { lengths } = this;
+    const wanted = typeof length === 'number' ? lengths.map((own) => Math.min(own, length)) : length;
+    const fits = (to: number, b: number): boolean =>
+      Number.isInteger(to) && to >= 0 && to <= (lengths[b] ?? -1);
+    if (
+      wanted.length !== lengths.length ||
+      (typeof length === 'number' && !fits(length, longest(lengths))) ||
+      !wanted.every(fits)
+    )
       throw new ValueError(
         'session.crop',
         'length',
-        `must be a whole number from 0 to ${this.#length}`,
+        `must be a whole number from 0 to ${typeof length === 'number' ? Math.max(...lengths) : lengths.join(', ')}`,
         length,
       );
-    const states = this.#states.filter(isCache);
-    if (states.length < this.#states.length)
-      throw new ValueError('session.crop', 'cache', 'must be one that can crop', 'one that cannot');
-    cropStates(states, length);
-    this.#length = length;
+    if (wanted.every((to, b) => to === lengths[b])) return;
+    const caches = this.#textStates.map((state) => asCache('crop', state));
+    for (const cache of caches) cache.checkCrop(wanted);
+    for (const cache of caches) cache.crop(wanted);
+  }
+
+  /**
+   * Goes on with other sequences: sequence b becomes what `order[b]` was. Fewer for those that have ended, one several
+   * times for beams.
+   *
+   * @throws {ValueError} unless `order` names sequences there are, or a cache cannot.
+   */
+  take(order: readonly number[]): void {
+    takeStates(
+      this.#states.map((state) => asCache('take', state)),
+      order,
+    );
+  }
+
+  /** A file with the text so far, as it is at the time of the call. @throws {ValueError} if a cache cannot be saved. */
+  async save(): Promise<Uint8Array> {
+    return saveStates(this.#states.map((state) => asCache('save', state)));
+  }
+
+  /**
+   * Goes on from a file of `save`, in every layer or in none.
+   * @throws {CacheFileError} if it is damaged, or another model's.
+   */
+  load(file: Uint8Array): void {
+    loadStates(
+      this.#states.map((state) => asCache('load', state)),
+      file,
+    );
+    this.#broken = undefined;
+  }
+
+  /** Another session with the same text so far; what is appended to one is not in the other. */
+  fork(): Session {
+    const states = cloneStates(this.#states.map((state) => asCache('fork', state)));
+    const options = {
+      B: this.B,
+      capacity: Math.max(1, this.#capacity),
+      limit: this.limit,
+      source: this.#source,
+    };
+    return new Session(this.#model, options, states);
   }
 
   /** Frees the states. */
   dispose(): void {
     for (const state of this.#states) state.dispose();
-    this.#states = [];
+    if (this.#source?.owned) {
+      this.#source.source.dispose();
+      this.#source.positions?.tensor.dispose();
+    }
     this.#broken = 'it is disposed';
   }
 
@@ -178,71 +315,166 @@ export class Session implements Disposable {
     this.dispose();
   }
 
+  get #capacity(): number {
+    const most = Math.max(0, ...this.#states.map((state) => (state as Partial<Cache>).capacity ?? 0));
+    return Number.isFinite(most) ? most : this.length + 1;
+  }
+
+  /** States of the text that are no other's. */
+  get #textStates(): readonly LayerState[] {
+    const { sourceIds } = this.#model;
+    return this.#states.filter(({ id, spec }) => spec.kind !== 'shared' && !sourceIds.includes(id));
+  }
+
   #run<Axes extends string>(
     ids: StepIds,
-    { look, extras }: StepOptions,
-    finish: (x: Tensor<'B L E'>, L: number) => Tensor<Axes>,
+    { look, extras, signal }: StepOptions,
+    finish: (x: Tensor<'B L E'>, counts: readonly number[]) => Tensor<Axes>,
   ): Tensor<Axes> {
-    const { flat, L } = this.#check(ids);
-    const { device, shape, position } = this.#decoder;
+    const before = this.#checkAlive();
+    const rows = this.#rowsOf(ids, before);
+    const { device } = this.#model;
+    const L = Math.max(...rows.map(({ length }) => length));
+    const flat = Int32Array.from(
+      rows.flatMap((row) => [...row, ...new Array<number>(L - row.length).fill(0)]),
+    );
     try {
-      const logits = scope(() => {
-        const positions = createPositions(device, { start: this.#length, L });
-        let x = this.#decoder.embed(tensor<'B L'>(device, flat, [this.B, L]));
-        if (position?.kind === 'input') x = position.encode(x, positions);
-        const states = this.#states.map((state, layer) => {
-          const { parts: block, weights } = this.#decoder.block(layer);
-          const result = runBlock(block, x, weights, { shape, layer, state, positions, extras });
-          look?.({ layer, y: result.y, extras: result.extras });
-          x = result.y;
-          return result.state;
-        });
-        this.#states = states;
-        return finish(x, L);
+      return scope(() => {
+        const positions = positionsOf(device, rows, before);
+        checkStates(this.#textStates, positions);
+        const hidden = this.#model.run(
+          tensor<'B L'>(device, flat, [rows.length, L]),
+          positions,
+          {
+            states: Object.fromEntries(this.#states.map((state) => [state.id, state])),
+            extras,
+            source: this.#source?.source,
+            sourcePositions: this.#source?.positions,
+          },
+          { look, before: () => signal?.throwIfAborted() },
+        );
+        return finish(
+          hidden,
+          rows.map(({ length }) => length),
+        );
       });
-      this.#length += L;
-      return logits;
     } catch (error) {
-      if (this.#states.some((state) => state.length !== this.#length))
-        this.#broken = `a step failed half-way (${(error as Error).message.split('\n')[0]})`;
+      this.#takeBack(before, error as Error);
       throw error;
     }
   }
 
-  #check(ids: StepIds): { flat: Int32Array; L: number } {
-    if (this.#broken !== undefined)
-      throw new ValueError(
-        'session',
-        'step',
-        `is not possible, ${this.#broken}; start a new one`,
-        this.#length,
-      );
+  /** Brings every layer back to where the step found it. */
+  #takeBack(before: readonly number[], error: Error): void {
+    const changed = this.#textStates.filter((state) =>
+      state.lengths.some((length, b) => length !== before[b]),
+    );
+    const source = this.#states.filter(({ id }) => this.#model.sourceIds.includes(id));
+    try {
+      for (const state of changed) asCache('crop', state).crop(before);
+      // read by the step that failed: the next one reads it again
+      if (Math.max(0, ...before) === 0)
+        for (const state of source) if (state.length > 0) asCache('crop', state).reset();
+    } catch {
+      this.#broken = `a step failed half-way (${error.message.split('\n')[0]}) and a cache cannot take it back`;
+    }
+  }
+
+  /** @returns the lengths. */
+  #checkAlive(): readonly number[] {
+    if (this.#broken === undefined) return this.lengths;
+    throw new ValueError(
+      'session',
+      'step',
+      `is not possible, ${this.#broken}; start a new one`,
+      this.#broken,
+    );
+  }
+
+  #rowsOf(ids: StepIds, lengths: readonly number[]): readonly (readonly number[])[] {
     const rows = (
       typeof ids[0] === 'number' || ids.length === 0 ? [ids] : ids
     ) as readonly (readonly number[])[];
-    const L = rows[0]!.length;
-    if (rows.length !== this.B) throw new ValueError('session', 'ids', `must be ${this.B} rows`, rows.length);
-    if (L === 0 || rows.some((row) => row.length !== L))
+    const { B } = this;
+    if (rows.length !== B) throw new ValueError('session', 'ids', `must be ${B} rows`, rows.length);
+    if (rows.every(({ length }) => length === 0))
       throw new ValueError(
         'session',
         'ids',
-        'must be rows of one length, at least 1',
+        'must bring at least one token',
         rows.map((row) => row.length),
       );
-    const flat = rows.flat();
-    checkIds('session', flat, this.#decoder.shape.V);
-    const room = this.limit - this.#length;
-    if (L > room)
-      throw new ValueError(
-        'session',
-        'ids',
-        `must be at most ${room} tokens (${this.limit} positions, ${this.#length} of them taken; a session with a larger capacity has more)`,
-        L,
-      );
-    return { flat: Int32Array.from(flat), L };
+    rows.forEach((row, b) => {
+      checkIds('session', row, this.#model.V);
+      const room = this.limit - lengths[b]!;
+      if (row.length > room)
+        throw new ValueError(
+          'session',
+          'ids',
+          `must be at most ${room} tokens (${this.limit} positions, ${lengths[b]} of them taken; a session with a larger capacity has more)`,
+          row.length,
+        );
+    });
+    return rows;
   }
 }
 
-function isCache(state: LayerState): state is Cache {
-  return 'crop' in state;
+/**
+ * A session as the step that `generate` of `@headwise/sampling` asks for: new ids in, logits `[V]` of the next
+ * token out. Where the caller goes back to an earlier position, the session is cropped to it. Never throws; the step
+ * throws what `Session.crop` and `Session.step` throw.
+ *
+ * @example
+ * const run = generate(stepOf(session), { prompt, sampler: chain(greedy()), maxTokens: 20 });
+ */
+export function stepOf(session: Session): Step {
+  return async (ids, { position }) => {
+    session.crop(position);
+    const logits = session.step(ids);
+    try {
+      return await logits.data();
+    } finally {
+      logits.dispose();
+    }
+  };
+}
+
+function makeStates(
+  model: SessionModel,
+  { source }: SessionOptions,
+  { B, capacity, cache, device }: { B: number; capacity: number; cache: StatesFactory; device: Device },
+): readonly LayerState[] {
+  if (!source) return cache(model.specs, { device, B, capacity });
+  // what is read once has room for its own length, whatever the text's is
+  const Ls = source.source.shape[1]!;
+  const chosen = (own: boolean): Readonly<Record<string, LayerSpec>> =>
+    Object.fromEntries(Object.entries(model.specs).filter(([id]) => model.sourceIds.includes(id) !== own));
+  const made = [
+    ...cache(chosen(true), { device, B, capacity }),
+    ...createStates(chosen(false), { device, B, capacity: Math.max(1, Ls) }),
+  ];
+  return Object.keys(model.specs).map((id) => made.find((state) => state.id === id)!);
+}
+
+/** Where the new tokens stand: in one row for all sequences while they are equally long. */
+function positionsOf(
+  device: Device,
+  rows: readonly (readonly number[])[],
+  lengths: readonly number[],
+): Positions {
+  const alike = rows.every((row, b) => row.length === rows[0]!.length && lengths[b] === lengths[0]);
+  if (alike) return createPositions(device, { start: lengths[0]!, L: rows[0]!.length });
+  return createPositions(
+    device,
+    rows.map((row, b) => row.map((_, i) => lengths[b]! + i)),
+  );
+}
+
+function longest(lengths: readonly number[]): number {
+  return lengths.indexOf(Math.max(...lengths));
+}
+
+function asCache(what: string, state: LayerState): Cache {
+  if ('crop' in state) return state as Cache;
+  throw new ValueError(`session.${what}`, 'cache', `must be one that can ${what}`, `the state ${state.id}`);
 }

@@ -17,7 +17,7 @@ import { readLlama2c } from './formats/llama2c.ts';
 import { readJsonVocabulary } from './formats/llama2c-tokenizer.ts';
 import { numbersOf, readSafetensors } from './formats/safetensors.ts';
 import { createLlama, readLlamaConfig } from './llama.ts';
-import { stepOf } from './step.ts';
+import { stepOf } from './session.ts';
 import { bytesOf, jsonOf, sharedFolder } from './testing/shared.ts';
 import { createTokenizer } from './tokenizer.ts';
 

@@ -15,15 +15,21 @@ export interface Tokenizer {
    * @throws {ValueError} for an id outside the vocabulary.
    */
   decode(ids: readonly number[]): string;
-  /** Decodes id by id, holding back the bytes of a character until it is whole. */
+  /**
+   * Decodes id by id, holding back the bytes of a character until it is whole, over however many ids. A text that goes
+   * on after a prompt takes the prompt's ids first: they may end inside a character. Never throws; its `push` does.
+   */
   stream(): TextStream;
 }
 
 /** Text that comes id by id. */
 export interface TextStream {
-  /** What one more id adds to the text; empty inside a character. */
+  /**
+   * What one more id adds to the text; empty inside a character.
+   * @throws {ValueError} for an id outside the vocabulary.
+   */
   push(id: number): string;
-  /** What is left when no id follows: the replacement character for a character that was cut. */
+  /** What is left when no id follows: the replacement character for a character that was cut. Never throws. */
   end(): string;
 }
 
@@ -53,7 +59,7 @@ export function createTokenizer({ pieces, scores }: Vocabulary): Tokenizer {
   if (pieces.length < FIRST_BYTE + 256)
     throw new FormatError(FORMAT, `${pieces.length} pieces; 3 special and 256 byte pieces come first`);
   // latin-1 keys: one character a byte, so that pieces which are no UTF-8 stay apart
-  const keys = pieces.map((piece) => String.fromCharCode(...piece));
+  const keys = pieces.map(latin1);
   for (let byte = 0; byte < 256; byte++) {
     const want = `<0x${byte.toString(16).padStart(2, '0').toUpperCase()}>`;
     const id = FIRST_BYTE + byte;
@@ -73,7 +79,7 @@ export function createTokenizer({ pieces, scores }: Vocabulary): Tokenizer {
       if (text === '') return [BOS];
       const start = [...` ${text}`].flatMap((char) => {
         const bytes = new TextEncoder().encode(char);
-        const id = ids.get(String.fromCharCode(...bytes));
+        const id = ids.get(latin1(bytes));
         return id === undefined ? Array.from(bytes, (byte) => FIRST_BYTE + byte) : [id];
       });
       return [BOS, ...merge(start, keys, ids, scores)];
@@ -86,6 +92,13 @@ export function createTokenizer({ pieces, scores }: Vocabulary): Tokenizer {
     stream: () => createStream(pieces),
   };
   return tokenizer;
+}
+
+/** One character a byte. Not by spreading: a piece may have more bytes than a call takes arguments. */
+function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
 }
 
 function merge(

@@ -1,56 +1,202 @@
 import { type Device, type Tensor, tensor } from '@headwise/tensor';
-import { type DecoderParts, decoderParameters } from './decoder.ts';
 import { FormatError } from './errors.ts';
 import { type HostTensor, numbersOf } from './formats/safetensors.ts';
+import type { Shapes } from './part.ts';
 
 const FORMAT = 'weights';
 const MOST_LISTED = 20;
+const FLOATS = ['F32', 'F16', 'BF16', 'F64'];
 
 /** Buffers that older checkpoints carry though they follow from the config. */
 const derived = /\.rotary_emb\.inv_freq$/;
 
+/** A weight on its way from a file: where it comes from, its shape, and its numbers when they are asked for. */
+export interface WeightSource {
+  /** Names of the tensors of the file that it is made of. */
+  readonly files: readonly string[];
+  /** Undefined where a tensor is missing, which is reported with all others. */
+  readonly shape: readonly number[] | undefined;
+  readonly numbers: () => Float32Array;
+}
+
 /**
- * Puts the tensors of a checkpoint on a device under the decoder's names. Everything that does not fit is found
- * before the first one is uploaded, and reported at once.
+ * How an architecture's weights are made of the tensors of its files, by our names: straight, or split, turned, with
+ * one added, put together.
  *
- * A tied decoder has no `head`; a checkpoint that stores one all the same must store the embedding table.
+ * @example
+ * (file) => ({ embed: file('wte.weight'), 'layers.0.attention.q': transposed(part(file('h.0.attn.c_attn.weight'), 1, 0, E)) })
+ */
+export type WeightBuilder = (file: (name: string) => WeightSource) => Readonly<Record<string, WeightSource>>;
+
+/** `[I, O]` → `[O, I]`: the layout of GPT-2's projections. Never throws. */
+export function transposed(source: WeightSource): WeightSource {
+  const [I, O] = source.shape ?? [];
+  return from([source], source.shape && O !== undefined ? [O, I!] : source.shape, ([x]) => {
+    const y = new Float32Array(x!.length);
+    for (let i = 0; i < I!; i++) for (let o = 0; o < O!; o++) y[o * I! + i] = x![i * O! + o]!;
+    return y;
+  });
+}
+
+/** The slices `start … start + count − 1` along an axis: one of several projections that were stored as one. Never throws. */
+export function part(source: WeightSource, axis: number, start: number, count: number): WeightSource {
+  const { shape } = source;
+  const size = shape?.[axis];
+  if (!shape || size === undefined || start + count > size)
+    // what does not fit is reported by its whole shape
+    return source;
+  const outer = shape.slice(0, axis).reduce((product, each) => product * each, 1);
+  const inner = shape.slice(axis + 1).reduce((product, each) => product * each, 1);
+  const cut = shape.map((each, i) => (i === axis ? count : each));
+  return from([source], cut, ([x]) => {
+    const y = new Float32Array(outer * count * inner);
+    for (let n = 0; n < outer; n++) {
+      const first = (n * size + start) * inner;
+      y.set(x!.subarray(first, first + count * inner), n * count * inner);
+    }
+    return y;
+  });
+}
+
+/** Every number plus a constant: gains that are stored as what they differ from 1 (Gemma). Never throws. */
+export function plus(source: WeightSource, constant: number): WeightSource {
+  return from([source], source.shape, ([x]) => x!.map((value) => value + constant));
+}
+
+/** Another shape of the same numbers. Never throws. */
+export function reshaped(source: WeightSource, shape: readonly number[]): WeightSource {
+  const size = (of: readonly number[]): number => of.reduce((product, each) => product * each, 1);
+  const fits = source.shape && size(source.shape) === size(shape);
+  return from([source], fits ? shape : source.shape, ([x]) => x!);
+}
+
+/** Several of one shape as one with a first axis more: the experts of a layer. Never throws. */
+export function stacked(sources: readonly WeightSource[]): WeightSource {
+  const { shape } = sources[0]!;
+  const alike = sources.every((source) => String(source.shape) === String(shape));
+  return from(sources, shape && alike ? [sources.length, ...shape] : undefined, (all) => joined(all));
+}
+
+/** Several under one another, along the first axis: projections that a file keeps apart. Never throws. */
+export function appended(sources: readonly WeightSource[]): WeightSource {
+  const shapes = sources.map(({ shape }) => shape);
+  const [first] = shapes;
+  const alike = first && shapes.every((shape) => String(shape?.slice(1)) === String(first.slice(1)));
+  const rows = shapes.reduce((sum, shape) => sum + (shape?.[0] ?? 0), 0);
+  return from(sources, alike ? [rows, ...first.slice(1)] : undefined, (all) => joined(all));
+}
+
+function joined(all: readonly Float32Array[]): Float32Array {
+  const y = new Float32Array(all.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const x of all) {
+    y.set(x, at);
+    at += x.length;
+  }
+  return y;
+}
+
+function from(
+  sources: readonly WeightSource[],
+  shape: readonly number[] | undefined,
+  make: (numbers: readonly Float32Array[]) => Float32Array,
+): WeightSource {
+  const known = sources.every((source) => source.shape !== undefined);
+  return {
+    files: sources.flatMap(({ files }) => files),
+    shape: known ? shape : undefined,
+    numbers: () => make(sources.map((source) => source.numbers())),
+  };
+}
+
+/**
+ * Makes the weights of a model from the tensors of a checkpoint and puts them on a device. Everything that does not
+ * fit is found before the first one is uploaded, and reported at once.
  *
- * @param nameOf name in the checkpoint of a weight of the decoder
+ * A tied model has no `head`; a checkpoint that stores one all the same, under the name that `copies` gives, must
+ * store the embedding table.
+ *
+ * @param wanted names and shapes, from `decoderParameters` or the like
+ * @param copies for a tensor of the file that may stand there a second time: the name of the first
  * @throws {FormatError} listing every tensor that is missing, unknown, or of a wrong shape or type.
  */
-export function matchWeights(
+export function buildWeights(
   device: Device,
-  parts: DecoderParts,
+  wanted: Shapes,
   tensors: ReadonlyMap<string, HostTensor>,
-  nameOf: (name: string) => string,
+  build: WeightBuilder,
+  copies: Readonly<Record<string, string>> = {},
 ): Record<string, Tensor> {
-  const wanted = decoderParameters(parts);
-  const known = new Map(Object.entries(wanted).map(([name, shape]) => [nameOf(name), { name, shape }]));
-  const problems: string[] = [];
-  for (const [file, { shape }] of known) {
-    const found = tensors.get(file);
-    if (!found) problems.push(`"${file}" [${shape.join(', ')}] is missing`);
-    else if (found.shape.length !== shape.length || shape.some((size, i) => size !== found.shape[i]))
-      problems.push(`"${file}" must be [${shape.join(', ')}], it is [${found.shape.join(', ')}]`);
-    else if (!['F32', 'F16', 'BF16', 'F64'].includes(found.dtype))
-      problems.push(`"${file}" must hold floating-point numbers, it is ${found.dtype}`);
-  }
-  for (const file of tensors.keys()) {
-    if (known.has(file) || derived.test(file)) continue;
-    const copy = file === nameOf('head') && sameData(tensors.get(file)!, tensors.get(nameOf('embed')));
-    if (!copy) problems.push(`"${file}" is unknown: the model has no such weight`);
-  }
+  const used = new Set<string>();
+  const sources = build((name) => {
+    used.add(name);
+    const found = tensors.get(name);
+    const numbers = (): Float32Array => {
+      const data = numbersOf(found!);
+      return data instanceof Float32Array ? data : Float32Array.from(data);
+    };
+    return { files: [name], shape: found?.shape, numbers };
+  });
+  const problems = [
+    ...missingOrWrong(wanted, sources, tensors),
+    ...unknown(tensors, used, copies),
+    ...Object.keys(sources)
+      .filter((name) => !Object.hasOwn(wanted, name))
+      .map(
+        (name) => `"${name}" is made of ${quoted(sources[name]!.files)}, and the model has no such weight`,
+      ),
+  ];
   if (problems.length > 0) {
     const more = problems.length - MOST_LISTED;
     const listed = more > 0 ? [...problems.slice(0, MOST_LISTED), `and ${more} more`] : problems;
     throw new FormatError(FORMAT, 'the tensors are not those of the model', listed);
   }
   const uploaded: Record<string, Tensor> = {};
-  for (const [file, { name, shape }] of known) {
-    const data = numbersOf(tensors.get(file)!);
-    uploaded[name] = tensor(device, data instanceof Float32Array ? data : Float32Array.from(data), shape);
+  try {
+    for (const [name, shape] of Object.entries(wanted))
+      uploaded[name] = tensor(device, sources[name]!.numbers(), shape);
+  } catch (error) {
+    for (const made of Object.values(uploaded)) made.dispose();
+    throw error;
   }
   return uploaded;
+}
+
+function missingOrWrong(
+  wanted: Shapes,
+  sources: Readonly<Record<string, WeightSource>>,
+  tensors: ReadonlyMap<string, HostTensor>,
+): string[] {
+  return Object.entries(wanted).flatMap(([name, shape]) => {
+    if (!Object.hasOwn(sources, name)) return [`"${name}" [${shape.join(', ')}] is made of no tensor`];
+    const source = sources[name]!;
+    const absent = source.files.filter((file) => !tensors.has(file));
+    if (absent.length > 0) return [`${quoted(absent)} is missing, for "${name}" [${shape.join(', ')}]`];
+    if (String(source.shape) !== String(shape))
+      return [
+        `${quoted(source.files)} must be [${shape.join(', ')}], it is [${source.shape?.join(', ') ?? '?'}]`,
+      ];
+    return source.files
+      .filter((file) => !FLOATS.includes(tensors.get(file)!.dtype))
+      .map((file) => `"${file}" must hold floating-point numbers, it is ${tensors.get(file)!.dtype}`);
+  });
+}
+
+function unknown(
+  tensors: ReadonlyMap<string, HostTensor>,
+  used: ReadonlySet<string>,
+  copies: Readonly<Record<string, string>>,
+): string[] {
+  return [...tensors.keys()]
+    .filter((file) => !used.has(file) && !derived.test(file))
+    .filter(
+      (file) => !(Object.hasOwn(copies, file) && sameData(tensors.get(file)!, tensors.get(copies[file]!))),
+    )
+    .map((file) => `"${file}" is unknown: the model has no such weight`);
+}
+
+function quoted(files: readonly string[]): string {
+  return files.map((file) => `"${file}"`).join(', ');
 }
 
 function sameData(a: HostTensor, b: HostTensor | undefined): boolean {

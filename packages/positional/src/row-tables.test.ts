@@ -26,7 +26,28 @@ it('grows a lasting table by doubling, and frees what it replaces', () => {
   expect(built).toEqual([64, 128, 256]);
   expect([device.memory.buffers, device.memory.liveBytes]).toEqual([1, 256 * 2 * 4]);
   tables[Symbol.dispose]();
+  tables[Symbol.dispose](); // a second time frees nothing twice
   expect(device.memory.buffers).toBe(0);
+});
+
+it('keeps a lasting table up to 32 MiB, by its bytes and not by its rows', () => {
+  const device = createReference();
+  const tables = new RowTables(device);
+  const width = 2 ** 18; // 32 rows are 32 MiB
+  built.length = 0;
+  const wide = source({
+    width,
+    build: (positions) => {
+      built.push(positions.length);
+      return [new Float64Array(positions.length * width)];
+    },
+  });
+  for (const end of [32, 33])
+    scope(() => {
+      tables.lookUp('op', wide, createPositions(device, [[end - 1]]), end);
+    });
+  expect(built).toEqual([32, 1]);
+  tables[Symbol.dispose]();
 });
 
 it('uploads the rows of one call, once for the calls of a step, where a table would not last or be too large', async () => {

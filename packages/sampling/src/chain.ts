@@ -5,6 +5,17 @@ import { SamplingError, show } from './errors.ts';
 export interface Chain {
   readonly filters: readonly Filter[];
   readonly choice: Choice;
+  /**
+   * A constraint that is asked only about the token that was drawn, as llama.cpp places its grammar: where it would
+   * have removed that token, the token is drawn anew with the constraint in front of the filters. A constraint among
+   * the filters gives another distribution: it also moves what the cutoffs keep of the tokens that are allowed.
+   */
+  readonly check?: Filter;
+}
+
+/** All rules of a chain, in the order in which a sampler keeps what they remember. */
+export function rulesOf({ filters, choice, check }: Chain): readonly (Filter | Choice)[] {
+  return [...filters, choice, ...(check ? [check] : [])];
 }
 
 /**
@@ -13,6 +24,8 @@ export interface Chain {
  *
  * @example
  * chain(temperature(0.8), topK(40), topP(0.95), draw());
+ *
+ * @throws {SamplingError} if something is no rule, a choice comes before the end, or the last rule is no choice.
  */
 export function chain(...stages: readonly [...filters: Filter[], choice: Choice]): Chain {
   const list: readonly (Filter | Choice)[] = stages;

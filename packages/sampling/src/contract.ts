@@ -52,13 +52,13 @@ export interface Choice<State = unknown> extends Rule<State> {
   distribution?(candidates: Candidates): void;
 }
 
-/** Gives a hand-written filter its types; does nothing at run time. */
+/** Gives a hand-written filter its types; does nothing at run time. Never throws. */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineFilter<State>(filter: Omit<Filter<State>, 'kind'>): Filter {
   return { kind: 'filter', ...filter };
 }
 
-/** Gives a hand-written choice its types; does nothing at run time. */
+/** Gives a hand-written choice its types; does nothing at run time. Never throws. */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineChoice<State>(choice: Omit<Choice<State>, 'kind'>): Choice {
   return { kind: 'choice', ...choice };
@@ -101,7 +101,7 @@ export function defineRule<const Name extends string, Defaults extends object, B
     create(options = {}) {
       const merged = { ...description.defaults };
       for (const [key, value] of Object.entries(options)) {
-        if (!(key in merged)) {
+        if (!Object.hasOwn(merged, key)) {
           const known = Object.keys(merged).join(', ') || 'none';
           throw new SamplingError(
             description.name,

@@ -1,3 +1,5 @@
+import { messageOf } from './printable.ts';
+
 const marker = Symbol.for('@headwise/sampling/SamplingError');
 
 /**
@@ -15,7 +17,7 @@ export class SamplingError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(op: string, problem: string, details: Readonly<Record<string, unknown>> = {}) {
-    super(`${op}: ${problem}`);
+    super(messageOf(`${op}: ${problem}`));
     this.op = op;
     this.details = details;
   }

@@ -24,25 +24,34 @@ export interface StageReport extends CandidateSnapshot {
   readonly note: string | undefined;
 }
 
+/** What the choice did at one step. */
+export interface ChoiceReport {
+  readonly name: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Tokens the choice itself put aside (Mirostat truncates, greedy keeps one). */
+  readonly removed: Uint32Array;
+  readonly id: number;
+  /** Of the chosen token among the candidates the choice picked from. */
+  readonly probability: number;
+  readonly uniforms: readonly number[];
+  /** What the choice remembers after this token, for instance Mirostat's `mu`. */
+  readonly state: unknown;
+}
+
+/** One pass through a chain: what each filter did, and the choice. */
+export interface DrawReport {
+  /** In the order of the chain. */
+  readonly stages: readonly StageReport[];
+  readonly choice: ChoiceReport;
+}
+
 /** One step under the microscope: the candidates before, after each filter, and the choice. */
-export interface Explanation {
+export interface Explanation extends DrawReport {
   /** `V`. */
   readonly vocabulary: number;
   readonly start: CandidateSnapshot;
-  /** In the order of the chain. */
-  readonly stages: readonly StageReport[];
-  readonly choice: {
-    readonly name: string;
-    readonly options: Readonly<Record<string, unknown>>;
-    /** Tokens the choice itself put aside (Mirostat truncates, greedy keeps one). */
-    readonly removed: Uint32Array;
-    readonly id: number;
-    /** Of the chosen token among the candidates the choice picked from. */
-    readonly probability: number;
-    readonly uniforms: readonly number[];
-    /** What the choice remembers after this token, for instance Mirostat's `mu`. */
-    readonly state: unknown;
-  };
+  /** The draw before this one, whose token the chain's check refused; this one then begins with the check. */
+  readonly refused?: DrawReport;
 }
 
 export function snapshot(candidates: Candidates): CandidateSnapshot {

@@ -25,7 +25,7 @@ export {
   type Source,
 } from './contract.ts';
 export { ConstraintError, SamplingError } from './errors.ts';
-export type { CandidateSnapshot, Explanation, StageReport } from './explain.ts';
+export type { CandidateSnapshot, ChoiceReport, DrawReport, Explanation, StageReport } from './explain.ts';
 export { badWords } from './filters/bad-words.ts';
 export { classifierFreeGuidance } from './filters/classifier-free-guidance.ts';
 export { type ContrastiveDecodingOptions, contrastiveDecoding } from './filters/contrastive-decoding.ts';
@@ -48,10 +48,10 @@ export { suppressedTokens } from './filters/suppressed-tokens.ts';
 export { temperature } from './filters/temperature.ts';
 export { topA } from './filters/top-a.ts';
 export { topH } from './filters/top-h.ts';
-export { topK } from './filters/top-k.ts';
+export { type TopKOptions, topK } from './filters/top-k.ts';
 export { topNSigma } from './filters/top-n-sigma.ts';
-export { topP } from './filters/top-p.ts';
-export { typical } from './filters/typical.ts';
+export { type TopPOptions, topP } from './filters/top-p.ts';
+export { type TypicalOptions, typical } from './filters/typical.ts';
 export type { WindowOptions } from './filters/window.ts';
 export { type XtcOptions, xtc } from './filters/xtc.ts';
 export type {

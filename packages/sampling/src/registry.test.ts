@@ -50,8 +50,15 @@ it.each(Object.keys({ ...filters, ...choices }))('%s is exported by its name in 
 
 it('refuses an unknown option and lists the known', () => {
   expect(() => filters['top-k'].create({ q: 3 } as object)).toThrow(
-    'top-k: has no option "q"; its options are: k, minTokensToKeep',
+    'top-k: has no option "q"; its options are: k, minTokensToKeep, ties',
   );
+  // names that every object inherits
+  for (const name of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {
+    const options = JSON.parse(`{"${name}": 3}`) as object;
+    expect(() => filters['top-k'].create(options)).toThrow(`top-k: has no option "${name}"`);
+    expect(() => chainFromNames(`${name};draw`)).toThrow('order: there is no rule');
+    expect(() => chainFromNames('top-k;draw', options)).toThrow('order: has options for');
+  }
   expect(() => choices.greedy.create({ k: 1 } as object)).toThrow(
     'greedy: has no option "k"; its options are: none',
   );

@@ -1,8 +1,15 @@
 import { Candidates } from './candidates.ts';
-import type { Chain } from './chain.ts';
+import { type Chain, rulesOf } from './chain.ts';
 import type { Choice, Filter, History, SampleContext } from './contract.ts';
 import { checkWhole, SamplingError, show } from './errors.ts';
-import { createRecorder, type Explanation, type StageReport, snapshot } from './explain.ts';
+import {
+  type ChoiceReport,
+  createRecorder,
+  type DrawReport,
+  type Explanation,
+  type StageReport,
+  snapshot,
+} from './explain.ts';
 import type { Random, RandomState } from './random/contract.ts';
 import { restoreRandom } from './random/restore.ts';
 import { createRandom } from './random/xoshiro.ts';
@@ -19,7 +26,7 @@ export interface SamplerOptions {
 /** A sampler as plain JSON data. */
 export interface SamplerState {
   readonly random: RandomState;
-  /** One entry a rule of the chain, the choice last. */
+  /** One entry a rule of the chain: the filters, the choice, and the check if there is one. */
   readonly rules: readonly unknown[];
 }
 
@@ -40,6 +47,8 @@ const none: readonly number[] = [];
  * @example
  * const sampler = createSampler(chain(topK(40), draw()), { seed: 42 });
  * const id = sampler.sample(logits, { ids });
+ *
+ * @throws {SamplingError} if there is no chain, the seed is out of range, or the state is of another chain.
  */
 export function createSampler(chain: Chain, options: SamplerOptions = {}): Sampler {
   return new Sampler(chain, options);
@@ -62,7 +71,7 @@ export class Sampler {
       );
     }
     this.chain = chain;
-    this.#rules = [...chain.filters, chain.choice];
+    this.#rules = rulesOf(chain);
     if (state) {
       if (state.rules?.length !== this.#rules.length) {
         throw new SamplingError(
@@ -79,60 +88,38 @@ export class Sampler {
     }
   }
 
-  /** Runs the chain, tells every rule the chosen token, returns its id. `logits` `[V]` is not written to. */
+  /**
+   * Runs the chain, tells every rule the chosen token, returns its id. `logits` `[V]` is not written to.
+   *
+   * @throws {SamplingError} if the logits are no Float32Array, hold NaN or Infinity, or leave no token.
+   * @throws {ConstraintError} if a constraint allows no token.
+   */
   sample(logits: Float32Array, history: History = everything): number {
     const context = this.#context(history, this.#random);
-    const candidates = this.#filter(logits, context);
-    const index = this.chain.choice.choose(candidates, context, this.#states.at(-1));
-    const id = this.#chosen(candidates, index);
+    let id = this.#draw(logits, context);
+    if (!this.#passes(id, logits, context)) id = this.#draw(logits, context, this.chain.check);
     this.#accept(id, context);
     return id;
   }
 
-  /** Like {@link sample}, and tells what every rule did. */
+  /** Like {@link sample}, and tells what every rule did. @throws {SamplingError} as {@link sample} does. */
   explain(logits: Float32Array, history: History = everything): Explanation {
-    const recorder = createRecorder(this.#random);
-    const context = this.#context(history, recorder.random);
-    const candidates = this.#candidates.load(logits);
-    const stages: StageReport[] = [];
-    const start = snapshot(candidates);
-    let before = start.ids;
-    const report = (name: string, options: Readonly<Record<string, unknown>>) => {
-      const after = snapshot(candidates);
-      const removed = difference(before, after.ids);
-      const note = candidates.takeNote();
-      stages.push({ name, options, ...after, removed, uniforms: recorder.take(), note });
-      before = after.ids;
-    };
-    const { excluded } = context;
-    if (excluded?.length) {
-      candidates.remove(excluded);
-      report('excluded', { ids: excluded });
+    const { check } = this.chain;
+    const start = snapshot(this.#candidates.load(logits));
+    const context = this.#context(history, this.#random);
+    let drawn = this.#report(logits, history);
+    let refused: DrawReport | undefined;
+    if (!this.#passes(drawn.choice.id, logits, context)) {
+      refused = { ...drawn, choice: this.#remembering(drawn.choice) };
+      drawn = this.#report(logits, history, check);
     }
-    this.chain.filters.forEach((filter, i) => {
-      filter.apply(candidates, context, this.#states[i]);
-      report(filter.name, filter.options);
-    });
-    const { choice } = this.chain;
-    const index = choice.choose(candidates, context, this.#states.at(-1));
-    const id = this.#chosen(candidates, index);
-    const probability = candidates.probability(index);
-    const uniforms = recorder.take();
-    const final = snapshot(candidates);
-    this.#accept(id, context);
+    this.#accept(drawn.choice.id, context);
     return {
       vocabulary: logits.length,
       start,
-      stages,
-      choice: {
-        name: choice.name,
-        options: choice.options,
-        removed: difference(before, final.ids),
-        id,
-        probability,
-        uniforms,
-        state: structuredClone(this.#states.at(-1)),
-      },
+      stages: drawn.stages,
+      choice: this.#remembering(drawn.choice),
+      ...(refused && { refused }),
     };
   }
 
@@ -140,20 +127,17 @@ export class Sampler {
    * The distribution the chain would choose from; nothing is chosen and no rule is told of a token. (A rule that
    * itself draws, XTC, does take its random number.)
    *
-   * @throws {SamplingError} if the choice has no fixed distribution (Mirostat).
+   * @throws {SamplingError} if the choice has no fixed distribution (Mirostat), or as {@link sample} does.
    */
   distribution(logits: Float32Array, history: History = everything): Distribution {
-    const { choice } = this.chain;
-    if (!choice.distribution) {
-      throw new SamplingError(
-        'sampler',
-        `${choice.name} has no fixed distribution: it changes with every token; end the chain in draw() instead`,
-      );
-    }
-    const candidates = this.#filter(logits, this.#context(history, this.#random));
-    choice.distribution(candidates);
-    const { ids, probabilities } = snapshot(candidates);
-    return { ids, probabilities };
+    const context = this.#context(history, this.#random);
+    const first = this.#distribution(logits, context);
+    const { check } = this.chain;
+    if (!check) return first;
+    const allowed = this.#allowed(check, logits, context);
+    const passes = new Set([...first.ids].filter((id) => allowed.indexOf(id) >= 0));
+    if (passes.size === first.ids.length) return first;
+    return mixture(first, passes, this.#distribution(logits, context, check));
   }
 
   /** Tells every rule of a token that became part of the sequence without {@link sample}. */
@@ -182,12 +166,102 @@ export class Sampler {
     return { random: this.#random.state(), rules: structuredClone(this.#states) };
   }
 
-  #filter(logits: Float32Array, context: SampleContext): Candidates {
+  /** Runs the filters, after `first` if there is one. */
+  #filter(logits: Float32Array, context: SampleContext, first?: Filter): Candidates {
     const candidates = this.#candidates.load(logits);
     if (context.excluded?.length) candidates.remove(context.excluded);
+    first?.apply(candidates, context, this.#checkState);
     const { filters } = this.chain;
     for (let i = 0; i < filters.length; i++) filters[i]!.apply(candidates, context, this.#states[i]);
     return candidates;
+  }
+
+  #draw(logits: Float32Array, context: SampleContext, first?: Filter): number {
+    const candidates = this.#filter(logits, context, first);
+    return this.#chosen(candidates, this.chain.choice.choose(candidates, context, this.#choiceState));
+  }
+
+  #distribution(logits: Float32Array, context: SampleContext, first?: Filter): Distribution {
+    const { choice } = this.chain;
+    if (!choice.distribution) {
+      throw new SamplingError(
+        'sampler',
+        `${choice.name} has no fixed distribution: it changes with every token; end the chain in draw() instead`,
+      );
+    }
+    const candidates = this.#filter(logits, context, first);
+    choice.distribution(candidates);
+    const { ids, probabilities } = snapshot(candidates);
+    return { ids, probabilities };
+  }
+
+  /** {@link #draw} with a report of every rule. */
+  #report(logits: Float32Array, history: History, first?: Filter): DrawReport {
+    const recorder = createRecorder(this.#random);
+    const context = this.#context(history, recorder.random);
+    const candidates = this.#candidates.load(logits);
+    const stages: StageReport[] = [];
+    let before = snapshot(candidates).ids;
+    const report = (name: string, options: Readonly<Record<string, unknown>>) => {
+      const after = snapshot(candidates);
+      const removed = difference(before, after.ids);
+      const note = candidates.takeNote();
+      stages.push({ name, options, ...after, removed, uniforms: recorder.take(), note });
+      before = after.ids;
+    };
+    const run = (filter: Filter, state: unknown) => {
+      filter.apply(candidates, context, state);
+      report(filter.name, filter.options);
+    };
+    const { excluded } = context;
+    if (excluded?.length) {
+      candidates.remove(excluded);
+      report('excluded', { ids: excluded });
+    }
+    if (first) run(first, this.#checkState);
+    this.chain.filters.forEach((filter, i) => {
+      run(filter, this.#states[i]);
+    });
+    const { choice } = this.chain;
+    const index = choice.choose(candidates, context, this.#choiceState);
+    const id = this.#chosen(candidates, index);
+    return {
+      stages,
+      choice: {
+        name: choice.name,
+        options: choice.options,
+        removed: difference(before, snapshot(candidates).ids),
+        id,
+        probability: candidates.probability(index),
+        uniforms: recorder.take(),
+        state: undefined,
+      },
+    };
+  }
+
+  /** The report of a choice with what the choice remembers now. */
+  #remembering(choice: ChoiceReport): ChoiceReport {
+    return { ...choice, state: structuredClone(this.#choiceState) };
+  }
+
+  /** Whether the chain's check, if there is one, leaves this token. */
+  #passes(id: number, logits: Float32Array, context: SampleContext): boolean {
+    const { check } = this.chain;
+    return !check || this.#allowed(check, logits, context).indexOf(id) >= 0;
+  }
+
+  #allowed(check: Filter, logits: Float32Array, context: SampleContext): Candidates {
+    const candidates = this.#candidates.load(logits);
+    check.apply(candidates, context, this.#checkState);
+    return candidates;
+  }
+
+  get #choiceState(): unknown {
+    return this.#states[this.chain.filters.length];
+  }
+
+  get #checkState(): unknown {
+    return this.#states[this.chain.filters.length + 1];
   }
 
   #chosen(candidates: Candidates, index: number): number {
@@ -223,4 +297,19 @@ function difference(all: Uint32Array, rest: Uint32Array): Uint32Array {
     while (at < rest.length && rest[at]! < id) at++;
     return rest[at] !== id;
   });
+}
+
+/** The first draw where it passes, and the second with the probability that it does not. */
+function mixture(first: Distribution, passes: ReadonlySet<number>, second: Distribution): Distribution {
+  const sums = new Map<number, number>();
+  let lost = 0;
+  first.ids.forEach((id, i) => {
+    if (passes.has(id)) sums.set(id, first.probabilities[i]!);
+    else lost += first.probabilities[i]!;
+  });
+  second.ids.forEach((id, i) => {
+    sums.set(id, (sums.get(id) ?? 0) + lost * second.probabilities[i]!);
+  });
+  const ids = Uint32Array.from(sums.keys()).sort();
+  return { ids, probabilities: Float64Array.from(ids, (id) => sums.get(id)!) };
 }

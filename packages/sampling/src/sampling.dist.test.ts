@@ -30,7 +30,7 @@ beforeAll(() => {
   execFileSync('pnpm', ['pack', '--pack-destination', tarballs], { cwd: root, stdio: 'ignore' });
   writeFileSync(join(project, 'package.json'), '{ "name": "empty", "private": true, "type": "module" }');
   run('npm', 'install', '--offline', '--no-audit', '--no-fund', join(tarballs, readdirSync(tarballs)[0]!));
-}, 120_000);
+});
 
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 

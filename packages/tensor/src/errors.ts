@@ -1,3 +1,5 @@
+import { messageOf } from './printable.ts';
+
 /** One named tensor argument and the axes it was read with. */
 export interface BoundShape {
   readonly name: string;
@@ -27,9 +29,9 @@ export class ShapeError extends Error {
     const width = Math.max(0, ...shapes.map((shape) => shape.name.length));
     const rows = shapes.map(({ name, axes, shape }) => {
       const sizes = shape.map((size, i) => `${axes[i] ?? '?'}=${size}`).join(', ');
-      return `\n  ${name.padEnd(width)}  [${sizes}]`;
+      return `  ${name.padEnd(width)}  [${sizes}]`;
     });
-    super(`${op}: ${problem}${rows.join('')}`);
+    super(messageOf(`${op}: ${problem}`, ...rows));
     this.op = op;
     this.axis = axis;
     this.shapes = shapes;
@@ -54,7 +56,7 @@ export class ValueError extends Error {
    * @param rule what must hold, and the cure where there is one: `must be a positive integer`.
    */
   constructor(op: string, argument: string, rule: string, got: unknown) {
-    super(`${op}: ${argument} ${rule}, got ${show(got)}`);
+    super(messageOf(`${op}: ${argument} ${rule}, got ${show(got)}`));
     this.op = op;
     this.argument = argument;
     this.got = got;
@@ -77,11 +79,11 @@ export class DeviceError extends Error {
 
   constructor(device: string, problem: string, reasons: readonly string[] = [], cure?: string) {
     super(
-      [
+      messageOf(
         `${device}: ${problem}`,
         ...reasons.map((reason) => `  - ${reason}`),
         ...(cure ? [`  ${cure}`] : []),
-      ].join('\n'),
+      ),
     );
     this.device = device;
     this.reasons = reasons;

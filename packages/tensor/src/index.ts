@@ -66,6 +66,8 @@ export {
   attentionOp,
   attentionWith,
 } from './ops/attention.ts';
+export { type BinaryKind, binary, binaryOp, stridesOf, where, whereOp } from './ops/broadcast.ts';
+export { cast, castOp } from './ops/cast.ts';
 export {
   add,
   addOp,
@@ -87,13 +89,26 @@ export { checkIds, gather, gatherOp } from './ops/gather.ts';
 export { headLinear, headLinearOp } from './ops/head-linear.ts';
 export { linear, linearOp } from './ops/linear.ts';
 export { matmul, matmulOp } from './ops/matmul.ts';
-export { reshapeOp, storeRowsOp, type WriteParams, writeOp } from './ops/memory.ts';
+export {
+  reshapeOp,
+  type SlotRun,
+  slotRuns,
+  storeRowsOp,
+  type WriteParams,
+  writeOp,
+} from './ops/memory.ts';
 export { hostModifier, type Modifier } from './ops/modifier.ts';
 export { layerNorm, layerNormOp, rmsNorm, rmsNormOp } from './ops/norm.ts';
+export { permute, permuteOp } from './ops/permute.ts';
 export { argmax, argmaxOp, topK, topKOp } from './ops/rank.ts';
+export { type ReduceKind, reduce, reduceOp } from './ops/reduce.ts';
 export { type RotaryLayout, rotary, rotaryOp } from './ops/rotary.ts';
+export { scatterAdd, scatterAddOp } from './ops/scatter-add.ts';
 export { concat, concatOp, slice, sliceOp } from './ops/slices.ts';
 export { logSoftmax, logSoftmaxOp, softmax, softmaxOp } from './ops/softmax.ts';
 export { storeRows } from './ops/store-rows.ts';
+export { type UnaryKind, unary, unaryOp } from './ops/unary.ts';
+export { messageOf, oneLine, printable } from './printable.ts';
 export { keep, scope } from './scope.ts';
+export { createThrough, type ThroughOptions } from './states/through.ts';
 export { type AnyAxes, Tensor, tensor, zeros } from './tensor.ts';

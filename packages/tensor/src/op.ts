@@ -71,6 +71,7 @@ export function run<Inputs extends OpInputs, Params extends object>(
   }
   if (!first) throw new TypeError(`${op.name}: needs at least one tensor`);
   const outputs = op.outputs(operands as never, params);
+  if (op.stores !== undefined) checkApart(op, operands, first.device);
   const { device } = first;
   const reasons = op.shares || op.inMemory ? [] : device.supports(op, operands, params);
   if (reasons.length > 0) {
@@ -78,7 +79,12 @@ export function run<Inputs extends OpInputs, Params extends object>(
     throw new DeviceError(device.name, `cannot run ${op.name}`, reasons, 'Choose another device.');
   }
   const results = execute(op, inputs, operands, params, outputs, first);
-  for (const watcher of watchers) watcher({ op, inputs, params, results });
+  try {
+    for (const watcher of watchers) watcher({ op, inputs, params, results });
+  } catch (error) {
+    for (const result of results) result.dispose();
+    throw error;
+  }
   return results;
 }
 
@@ -97,6 +103,20 @@ function execute(
   }
   const buffers = first.device.run({ op, inputs: operands, params, outputs });
   return outputs.map((output, i) => first.over(buffers[i]!, output.shape));
+}
+
+/** What an operation changes in place it does not read as another argument. */
+function checkApart(op: Op, operands: Readonly<Record<string, Operand>>, device: Device): void {
+  const target = operands[op.stores!];
+  for (const name in operands) {
+    if (name === op.stores || operands[name]!.buffer !== target?.buffer) continue;
+    throw new DeviceError(
+      device.name,
+      `${op.name} cannot copy a buffer onto itself: ${op.stores} and ${name} share their memory`,
+      [],
+      'Copy through a buffer of its own.',
+    );
+  }
 }
 
 /** A tensor argument, checked: it is one, of this device, alive, and of the dtype that the operation takes. */

@@ -1,6 +1,7 @@
+import { comparedIn, familyOf } from '../../family.ts';
 import { formatEstimate, formatMs, formatRatio } from '../../format.ts';
 import type { Results } from '../../results.ts';
-import { type Estimate, pairedRatio } from '../../statistics.ts';
+import { differs, type Estimate, pairedRatio } from '../../statistics.ts';
 import { deviceLabel, distinct, isTimed, rowsOf, type TimedRow } from '../../views.ts';
 import { type Chart, drawSvg } from '../draw.ts';
 import { deviceMark, lineOnly } from '../palette.ts';
@@ -21,7 +22,7 @@ export function devicesChart(results: Results): Chart | undefined {
     const gain = baseline && row !== baseline ? pairedRatio(baseline.samples, row.samples) : undefined;
     return gain ? [{ row, gain }] : [];
   });
-  const title = titleOf(speedups, base);
+  const title = titleOf(results, speedups, base);
   const height = 70 + works.length * ROW + 24;
   const y = (work: string): number => works.length - 1 - works.indexOf(work);
   const series = others.map((device, order): Series => {
@@ -89,9 +90,22 @@ export function devicesChart(results: Results): Chart | undefined {
   };
 }
 
-function titleOf(speedups: readonly { row: TimedRow; gain: Estimate }[], base: string): string {
-  const sorted = [...speedups].sort((a, b) => b.gain.median - a.gain.median);
-  const best = sorted[0];
-  if (!best) return 'The same work on every device';
+function titleOf(
+  results: Results,
+  speedups: readonly { row: TimedRow; gain: Estimate }[],
+  base: string,
+): string {
+  const family = familyOf(results);
+  const told = new Set(
+    comparedIn(
+      results,
+      speedups.map(({ row }) => row),
+      family,
+    )
+      .filter(({ ratio }) => differs(ratio, family.confidence) && ratio.median < 1)
+      .map(({ row }) => row),
+  );
+  const [best] = speedups.filter(({ row }) => told.has(row)).sort((a, b) => b.gain.median - a.gain.median);
+  if (!best) return `The same work on every device: none is told apart as faster than ${base}`;
   return `${best.row.subject}: ${deviceLabel(best.row)} is ${formatRatio(best.gain.median)} as fast as ${base}`;
 }

@@ -1,7 +1,7 @@
 import type { Change } from '../../compare.ts';
 import { formatEstimate, formatRatio } from '../../format.ts';
 import type { Results } from '../../results.ts';
-import type { Estimate } from '../../statistics.ts';
+import { differs, type Estimate } from '../../statistics.ts';
 import { ratioToBaseline, rowLabel } from '../../views.ts';
 import { type Chart, drawSvg } from '../draw.ts';
 import { ink, lineOnly, type Tone } from '../palette.ts';
@@ -26,23 +26,25 @@ const looks: Readonly<Record<Entry['verdict'], { tone: Tone; symbol: string; gly
     undecided: { tone: ink.undecided, symbol: 'circle', glyph: '○', word: '○ not told apart' },
   };
 
-/** Ratios with intervals, one line each: what changed between two runs. */
+/** What changed of the ratios to the baseline between two runs, one line each with its interval. */
 export function changesChart(results: Results, changes: readonly Change[]): Chart | undefined {
-  if (changes.length === 0) return undefined;
-  const entries = [...changes]
-    .sort((a, b) => b.ratio.median - a.ratio.median)
-    .map(({ row, ratio, verdict }) => ({ label: rowLabel(results, row), ratio, verdict }));
+  const entries = changes
+    .flatMap(({ row, relative, verdict }): Entry[] =>
+      relative ? [{ label: rowLabel(results, row), ratio: relative, verdict }] : [],
+    )
+    .sort((a, b) => b.ratio.median - a.ratio.median);
+  if (entries.length === 0) return undefined;
   const count = (verdict: Entry['verdict']): number =>
     entries.filter((entry) => entry.verdict === verdict).length;
   return forest('changes', {
-    title: `${count('slower')} rows slower, ${count('faster')} faster, ${count('undecided')} not told apart from the other run`,
+    title: `Against their baseline ${count('slower')} rows are slower than in the other run, ${count('faster')} faster, ${count('undecided')} not told apart`,
     caption:
-      'This run ÷ the other, per row, sorted; right of 1× is slower now. Intervals of at least 95 % between runs whose ' +
-      'samples cannot be paired. ▲ slower and ▼ faster are told apart from no change, ○ is not.' +
+      'The ratio to the baseline in this run ÷ in the other, sorted; right of 1× has lost against the baseline. With 95 % ' +
+      `all ${entries.length} intervals are right at once. ▲ slower and ▼ faster are told apart from no change, ○ is not.` +
       (entries.length > MOST_LINES
         ? ` Drawn are the ${MOST_LINES} that moved furthest; the table has all.`
         : ''),
-    axis: 'time of this run ÷ the other',
+    axis: 'ratio to the baseline, this run ÷ the other',
     entries,
   });
 }
@@ -52,7 +54,7 @@ export function controlChart(results: Results): Chart | undefined {
   const entries = results.rows.flatMap((row): Entry[] => {
     const ratio = row.control ? ratioToBaseline(results, row) : undefined;
     if (!ratio) return [];
-    const verdict = ratio.low > 1 ? 'slower' : ratio.high < 1 ? 'faster' : 'undecided';
+    const verdict = differs(ratio) ? (ratio.median > 1 ? 'slower' : 'faster') : 'undecided';
     return [
       {
         label: rowLabel(results, row),

@@ -1,5 +1,5 @@
 import type { Results } from '../../results.ts';
-import { distinct, isTimed, rowsOf } from '../../views.ts';
+import { distinct, isTimed, placeId, rowsOf } from '../../views.ts';
 import type { Chart } from '../draw.ts';
 import { devicesChart } from './devices.ts';
 import { controlChart } from './forest.ts';
@@ -12,15 +12,15 @@ import { tradeOffChart } from './trade-off.ts';
 /** Every chart that the results have data for, in the order of the report. */
 export function drawCharts(results: Results): Chart[] {
   const attention = rowsOf(results, { suite: 'attention' }).filter(isTimed);
-  const devices = distinct(attention, ({ device }) => device);
+  const places = distinct(attention, placeId).map((id) => attention.find((row) => placeId(row) === id)!);
   const phases = distinct(attention, ({ phase }) => phase);
   return [
     kvBytesChart(results),
     layersChart(results),
-    ...phases.flatMap((phase) => devices.map((device) => timeChart(results, phase, device))),
-    ...devices.map((device) => tradeOffChart(results, device)),
+    ...phases.flatMap((phase) => places.map((place) => timeChart(results, phase, place))),
+    ...places.map((place) => tradeOffChart(results, place)),
     devicesChart(results),
-    ...devices.map((device) => rooflineChart(results, device)),
+    ...places.map((place) => rooflineChart(results, place)),
     controlChart(results),
   ].filter((chart) => chart !== undefined);
 }

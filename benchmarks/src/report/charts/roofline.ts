@@ -1,19 +1,30 @@
 import { digits, formatPercent } from '../../format.ts';
 import type { Results } from '../../results.ts';
-import { deviceLabel, isTimed, ratesOf, rowsOf, shareOfLimit, shortTitle } from '../../views.ts';
+import {
+  isTimed,
+  type Place,
+  placeId,
+  placeLabel,
+  ratesOf,
+  rowsOf,
+  shareOfLimit,
+  shortTitle,
+} from '../../views.ts';
 import { type Chart, drawSvg } from '../draw.ts';
 import { lineOnly, variantMark } from '../palette.ts';
 import { panelsOption, type Series } from '../panel.ts';
 import { PANEL, stacked, variantPanels } from './series.ts';
 
 /** Useful GFLOP/s against useful FLOP per byte of every attention row of a device, under the engine's own limits. */
-export function rooflineChart(results: Results, device: string): Chart | undefined {
+export function rooflineChart(results: Results, { device, batch }: Place): Chart | undefined {
   const facts = results.devices.find(({ name }) => name === device);
   const fma = facts?.limits?.fma.rate?.median;
   const read = facts?.limits?.read.rate?.median;
-  const rows = rowsOf(results, { suite: 'attention', device, comparison: 'equal-shape' }).filter(isTimed);
+  const rows = rowsOf(results, { suite: 'attention', device, batch, comparison: 'equal-shape' }).filter(
+    isTimed,
+  );
   if (!fma || !read || rows.length === 0) return undefined;
-  const label = deviceLabel(rows[0]!);
+  const label = placeLabel(rows[0]!);
   const places = rows.flatMap((row) => {
     const rates = ratesOf(row);
     return rates && rates.gbytes > 0 ? [{ row, x: rates.gflops / rates.gbytes, y: rates.gflops }] : [];
@@ -33,7 +44,7 @@ export function rooflineChart(results: Results, device: string): Chart | undefin
     faint: true,
     points: [low, ridge, high].map((x) => ({ x, y: Math.min(fma, x * read) })),
   };
-  const id = `roofline-${device.replace(/[^a-z0-9]+/gi, '-')}`;
+  const id = `roofline-${placeId({ device, batch })}`;
   const panels = variantPanels(
     results.variants.filter(({ name }) => rows.some((row) => row.subject === name)),
   );

@@ -1,19 +1,33 @@
+import { comparedIn, familyOf, headlineContext } from '../../family.ts';
 import { formatContext, formatMs, formatRatio } from '../../format.ts';
 import type { Results } from '../../results.ts';
 import { differs } from '../../statistics.ts';
-import { deviceLabel, isTimed, ratioToBaseline, rowsOf, shortTitle, type TimedRow } from '../../views.ts';
+import {
+  isTimed,
+  type Place,
+  placeId,
+  placeLabel,
+  ratioToBaseline,
+  rowsOf,
+  shortTitle,
+  type TimedRow,
+} from '../../views.ts';
 import { type Chart, drawSvg } from '../draw.ts';
 import { panelsOption } from '../panel.ts';
 import { PANEL, stacked, timeSeries, timeTable, variantPanels } from './series.ts';
 
 /** Time against context of one phase on one device: how it grows, and who is cheaper at the end. */
-export function timeChart(results: Results, phase: string, device: string): Chart | undefined {
-  const rows = rowsOf(results, { suite: 'attention', phase, device, comparison: 'equal-shape' }).filter(
-    isTimed,
-  );
+export function timeChart(results: Results, phase: string, { device, batch }: Place): Chart | undefined {
+  const rows = rowsOf(results, {
+    suite: 'attention',
+    phase,
+    device,
+    batch,
+    comparison: 'equal-shape',
+  }).filter(isTimed);
   if (rows.length === 0) return undefined;
-  const id = `${phase}-${device.replace(/[^a-z0-9]+/gi, '-')}`;
-  const label = deviceLabel(rows[0]!);
+  const id = `${phase}-${placeId({ device, batch })}`;
+  const label = placeLabel(rows[0]!);
   const title = finding(results, phase, label, rows);
   const panels = variantPanels(
     results.variants.filter(({ name }) => rows.some((row) => row.subject === name)),
@@ -53,16 +67,14 @@ export function timeChart(results: Results, phase: string, device: string): Char
 }
 
 function finding(results: Results, phase: string, device: string, rows: readonly TimedRow[]): string {
+  const family = familyOf(results);
   const longest = Math.max(...rows.map(({ context }) => context));
-  const compared = rows
-    .filter(({ context }) => context === longest)
-    .flatMap((row) => {
-      const ratio = ratioToBaseline(results, row);
-      return ratio && differs(ratio) && ratio.median < 1 ? [{ row, ratio }] : [];
-    })
+  const context = headlineContext(results, rows, family) ?? longest;
+  const compared = comparedIn(results, rows, family).filter(({ row }) => row.context === context);
+  const [best] = compared
+    .filter(({ ratio }) => differs(ratio, family.confidence) && ratio.median < 1)
     .sort((a, b) => a.ratio.median - b.ratio.median);
-  const best = compared[0];
-  const place = `${phase} at ${formatContext(longest)} tokens on ${device}`;
+  const place = `${phase} at ${formatContext(context)} tokens on ${device}`;
   if (!best) return `${capital(place)}: no variant is told apart as faster than the baseline`;
   const variant = results.variants.find(({ name }) => name === best.row.subject);
   return `${capital(place)}: ${variant ? shortTitle(variant) : best.row.subject} takes ${formatRatio(best.ratio.median)} the baseline's time`;

@@ -1,28 +1,34 @@
 import { formatBytes, formatContext, formatMs, formatMsEstimate } from '../../format.ts';
 import type { Results } from '../../results.ts';
-import { deviceLabel, isTimed, rowsOf, shortTitle, type TimedRow } from '../../views.ts';
+import { isTimed, type Place, placeId, placeLabel, rowsOf, shortTitle, type TimedRow } from '../../views.ts';
 import { type Chart, drawSvg } from '../draw.ts';
 import { lineOnly, variantMark } from '../palette.ts';
 import { panelsOption, type Series } from '../panel.ts';
 import { PANEL, stacked, variantPanels } from './series.ts';
 
 /** Decode time against KV bytes at the longest context of one device: what is paid for what. */
-export function tradeOffChart(results: Results, device: string): Chart | undefined {
-  const decode = rowsOf(results, { suite: 'attention', phase: 'decode', device, comparison: 'equal-shape' })
+export function tradeOffChart(results: Results, { device, batch }: Place): Chart | undefined {
+  const decode = rowsOf(results, {
+    suite: 'attention',
+    phase: 'decode',
+    device,
+    batch,
+    comparison: 'equal-shape',
+  })
     .filter(isTimed)
     .filter(({ kv }) => kv !== undefined && kv.allocatedBytes > 0);
   if (decode.length === 0) return undefined;
   const longest = Math.max(...decode.map(({ context }) => context));
   const rows = decode.filter(({ context }) => context === longest);
-  const label = deviceLabel(rows[0]!);
+  const label = placeLabel(rows[0]!);
   const panels = variantPanels(
     results.variants.filter(({ name }) => rows.some((row) => row.subject === name)),
   );
   const sizes = rows.map((row) => row.kv!.allocatedBytes / row.batch);
   const front = paretoFront(rows);
-  const id = `trade-off-${device.replace(/[^a-z0-9]+/gi, '-')}`;
+  const id = `trade-off-${placeId({ device, batch })}`;
   const names = front.map(({ subject }) => nameOf(results, subject));
-  const title = `Decode at ${formatContext(longest)} tokens on ${label}: nothing is both smaller and faster than ${list(names)}`;
+  const title = `Decode at ${formatContext(longest)} tokens on ${label}: by their medians nothing is both smaller and faster than ${list(names)}`;
   return {
     id,
     title,

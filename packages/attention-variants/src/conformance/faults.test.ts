@@ -48,6 +48,7 @@ type Inputs = {
 /** Attention written once more, apart from the executor, with a place for every fault. */
 const plainAttention = defineOp<Inputs, Params>({
   name: 'plainAttention',
+  dtypes: { keyPositions: 'i32' },
   outputs({ q, k, v }) {
     // the shapes are checked by the operation that this one stands for
     const [B, Lq, H] = q.shape as [number, number, number];

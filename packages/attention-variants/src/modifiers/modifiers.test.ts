@@ -176,12 +176,10 @@ describe('picture', () => {
     const device = createReference();
     const q: Tensor = seeded(device, [1, 4, 2, 4], 1);
     const k: Tensor = seeded(device, [1, 9, 2, 4], 2);
-    const { window, scale, softcap, sinkTokens, causal, modifiers } = parts!;
-    const { scores } = attentionWith(
-      { q, k, v: k },
-      { causal: causal && { offset: 5 }, window, scale, softcap, sinkTokens, modifiers },
-      ['scores'],
-    );
+    const { causal, ...options } = parts!;
+    const { scores } = attentionWith({ q, k, v: k }, { ...options, causal: causal && { offset: 5 } }, [
+      'scores',
+    ]);
     const seen = Array.from((await scores.data()) as Float32Array, (score) => (score === -Infinity ? 0 : 1));
     // a call that is not causal counts its queries from 0
     const { grid } = picture(parts!, { Lq: 4, Lk: 9, H: 2, offset: causal ? 5 : 0 });

@@ -58,11 +58,17 @@ function cellOf(drawn: Modifier | ScoreParts, score: number): Cell {
     const fn = hostModifier(drawn);
     return drawn.kind === 'score' ? (b, h, q, k) => fn(score, b, h, q, k) : fn;
   }
-  const { causal, window: [before, after] = [Infinity, Infinity], sinkTokens = 0, modifiers = [] } = drawn;
+  const { causal, window: [before, after] = [Infinity, Infinity], modifiers = [] } = drawn;
+  const { prefix = 0, sinkTokens = 0, segments } = drawn;
+  const elsewhere = (q: number, k: number): boolean =>
+    segments !== undefined &&
+    Math.floor(q / segments.length) !== Math.floor(k / segments.length) &&
+    !(segments.anchors && k % segments.length === segments.length - 1);
   const masks = modifiers.filter(({ kind }) => kind === 'mask').map(hostModifier);
   return (b, h, q, k) => {
     const inside = (q - k <= before && k - q <= after) || k < sinkTokens;
-    const seen = inside && !(causal && k > q) && masks.every((mask) => mask(b, h, q, k) !== 0);
+    const causally = !causal || k <= q || k < prefix;
+    const seen = inside && causally && !elsewhere(q, k) && masks.every((mask) => mask(b, h, q, k) !== 0);
     return seen ? 1 : 0;
   };
 }

@@ -1,4 +1,17 @@
-import { bindAxes, defineOp, run, ShapeError, type Tensor } from '@headwise/tensor';
+import {
+  binary,
+  bindAxes,
+  concat,
+  defineOp,
+  gather,
+  permute,
+  reduce,
+  run,
+  ShapeError,
+  type Tensor,
+  tensor,
+  unary,
+} from '@headwise/tensor';
 
 type Inputs = {
   readonly q: Tensor;
@@ -82,7 +95,39 @@ export const additiveScoresOp = defineOp<Inputs, Record<never, never>>({
       outputs: ['scores'],
     };
   },
+  lower: ({ q, k, score, bias }) => {
+    const [B, Lq, H, A] = q.shape as [number, number, number, number];
+    const [, Lk, Hkv] = k.shape as [number, number, number];
+    const weight = score.reshape([Hkv, H / Hkv, 1, 1, A]);
+    // query heads beside the key head they read
+    const keys = permute(k, [0, 2, 1, 3]).reshape([B, Hkv, 1, Lk, 1, A]);
+    const few = Math.max(1, Math.floor(LARGEST / Math.max(1, B * H * Lk * A)));
+    let scores: Tensor | undefined; // [B, H, Lk, queries so far]
+    for (let start = 0; start < Lq; start += few) {
+      const count = Math.min(few, Lq - start);
+      const queries = permute(tokens(q, start, count), [0, 2, 1, 3]).reshape([B, Hkv, H / Hkv, 1, count, A]);
+      const inner = unary(binary(keys, queries, 'add'), 'tanh');
+      const piece = reduce(binary(inner, weight, 'multiply'), 'sum').reshape([B, H, Lk, count]);
+      scores = scores ? concat(scores, piece) : piece;
+    }
+    const turned = permute(scores ?? q.reshape([B, H, Lk, 0]), [0, 1, 3, 2]);
+    return [bias ? binary(turned, bias, 'add') : turned];
+  },
 });
+
+/** Most numbers of an intermediate result of the composition. */
+const LARGEST = 2 ** 22;
+
+/** Tokens `start … start + count − 1` of each sequence of `[B, L, H, A]`. */
+function tokens(x: Tensor, start: number, count: number): Tensor {
+  const [B, L, H, A] = x.shape as [number, number, number, number];
+  if (count === L) return x;
+  const ids = Int32Array.from(
+    { length: B * count },
+    (_, n) => Math.floor(n / count) * L + start + (n % count),
+  );
+  return gather(x.reshape([B * L, H * A]), tensor(x.device, ids, [B, count])).reshape([B, count, H, A]);
+}
 
 // tanh is 1 to the last bit beyond 10, and NaN on GPUs from 50 on
 const source = (bias: boolean): string => `function (q, k, score, ${bias ? 'bias, ' : ''}Lq, Lk) {

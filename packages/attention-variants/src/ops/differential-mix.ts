@@ -1,4 +1,14 @@
-import { bindAxes, defineOp, run, type Tensor } from '@headwise/tensor';
+import {
+  binary,
+  bindAxes,
+  defineOp,
+  multiply,
+  reduce,
+  run,
+  type Tensor,
+  tensor,
+  unary,
+} from '@headwise/tensor';
 
 /** The learned vectors `[D]` that make λ. */
 export interface LambdaVectors {
@@ -62,6 +72,12 @@ export const differentialMixOp = defineOp<Inputs, { init: number }>({
       ],
       outputs: ['y'],
     };
+  },
+  lower({ a, b, lambdaQ1, lambdaK1, lambdaQ2, lambdaK2 }, { init }) {
+    const exponential = (q: Tensor, k: Tensor): Tensor => unary(reduce(multiply(q, k), 'sum'), 'exp');
+    const difference = binary(exponential(lambdaQ1, lambdaK1), exponential(lambdaQ2, lambdaK2), 'subtract');
+    const lambda = binary(difference, tensor(a.device, [init], []), 'add');
+    return [binary(a, binary(b, lambda, 'multiply'), 'subtract')];
   },
 });
 

@@ -1,6 +1,6 @@
 import type { KernelPlan, KernelStep, Shaped } from '@headwise/tensor';
 import * as kernels from './linear-attention.kernel.ts';
-import type { LinearAttentionInputs, LinearAttentionParams } from './linear-attention.ts';
+import type { LinearAttentionInputs, LinearAttentionParams } from './linear-attention-form.ts';
 
 type Shapes = { readonly [K in keyof LinearAttentionInputs]: Shaped };
 

@@ -12,6 +12,7 @@ import {
   rotate,
   softmaxAttention,
   splitHeads,
+  withBiases,
 } from '../wiring.ts';
 
 export interface AdditiveOptions {
@@ -54,8 +55,9 @@ export const additive: Additive = defineVariant({
     checkLayerShape('additive', shape);
   },
 
-  parameters({ E, H, D, Dv = D }) {
-    return { q: [H * D, E], k: [H * D, E], v: [H * Dv, E], score: [H, D], o: [E, H * Dv] };
+  parameters(shape) {
+    const { E, H, D, Dv = D } = shape;
+    return withBiases(shape, { q: [H * D, E], k: [H * D, E], v: [H * Dv, E], score: [H, D], o: [E, H * Dv] });
   },
 
   kv({ H, D, Dv = D }): LayerSpec {
@@ -88,7 +90,7 @@ export const additive: Additive = defineVariant({
     return scope(() => {
       const heads = (name: string): Tensor<'B L H D'> => splitHeads(project(x, weights, name), shape.H);
       const turned = rotate(call, heads('q'), heads('k'));
-      const view = state.append({ k: turned.k, v: heads('v') });
+      const view = state.append({ k: turned.k, v: heads('v') }, call.positions);
       const { k, v } = view.rows as { readonly k: Tensor; readonly v: Tensor };
       const bias = positionBias(call, { H: shape.H, Lq: x.shape[1]!, Lk: k.shape[1]! }, view);
       const parts = { q: turned.q as Tensor, k, v, ...placement(view), ...bias, extras };

@@ -2,13 +2,6 @@ import { ValueError } from '@headwise/tensor';
 import { checkCount } from '../checks.ts';
 import { softmaxVariant } from '../softmax-variant.ts';
 
-// half a position is added because a GPU's division is not exact: ⌊6 / 3⌋ may be 1
-const sees = `function (b, h, q, k) {
-  const segment = Math.floor((k + 0.5) / length);
-  const anchor = segment * length + length - 1;
-  return Math.floor((q + 0.5) / length) === segment || k === anchor ? 1 : 0;
-}`;
-
 /** Seen for ever: past every position. */
 const ALWAYS = 2 ** 24;
 
@@ -48,7 +41,7 @@ export const anchor = softmaxVariant({
   score: ({ segments, scale }) => ({
     causal: true,
     scale,
-    modifiers: segments === 'state' ? [] : [{ kind: 'mask', source: sees, constants: { length: segments } }],
+    segments: segments === 'state' ? undefined : { length: segments, anchors: true },
   }),
   check: (_, { segments }) => {
     if (segments !== 'state') checkCount('anchor', 'segments', segments, "or 'state'");

@@ -1,10 +1,6 @@
 import { checkCount } from '../checks.ts';
 import { softmaxVariant } from '../softmax-variant.ts';
 
-// half a position is added because a GPU's division is not exact: ⌊6 / 3⌋ may be 1
-const sees =
-  'function (b, h, q, k) { return Math.floor((q + 0.5) / chunk) === Math.floor((k + 0.5) / chunk) ? 1 : 0; }';
-
 /**
  * Chunked attention: the sequence is cut into chunks of `C` tokens, and a query sees its own chunk up to itself.
  * The cache holds one chunk, and a decode step reads at most one. Unlike a window, a token right after a cut sees
@@ -40,7 +36,7 @@ export const chunked = softmaxVariant({
     causal: true,
     scale,
     window: [chunk - 1, 0],
-    modifiers: [{ kind: 'mask', source: sees, constants: { chunk } }],
+    segments: { length: chunk, anchors: false },
   }),
   check: (_, { chunk }) => checkCount('chunked', 'chunk', chunk),
   pairs(Lq, Lk, { chunk }) {

@@ -1,19 +1,21 @@
 import {
   bindAxes,
+  createPositions,
   type LayerSpec,
+  NOBODY,
+  type Positions,
   ShapeError,
   type StateView,
   scope,
   sizeOf,
   type Tensor,
   ValueError,
-  zeros,
 } from '@headwise/tensor';
 import { checkGroups, checkLayerCall, checkLayerShape } from '../checks.ts';
 import { resolveOptions } from '../configure.ts';
 import { type AttentionVariant, defineVariant, type LayerCall, type LayerShape } from '../contract.ts';
 import { sumCost } from '../cost.ts';
-import { mergeHeads, placement, project, softmaxAttention, splitHeads } from '../wiring.ts';
+import { mergeHeads, project, softmaxAttention, splitHeads, withBiases } from '../wiring.ts';
 
 type CrossAttention = AttentionVariant<'cross-attention', CrossAttentionOptions>;
 
@@ -55,7 +57,7 @@ export const crossAttention: CrossAttention = defineVariant({
 
   parameters(shape, options) {
     const { E, Es, H, Hkv, D, Dv } = sizesOf(shape, options);
-    return { q: [H * D, E], k: [Hkv * D, Es], v: [Hkv * Dv, Es], o: [E, H * Dv] };
+    return withBiases(shape, { q: [H * D, E], k: [Hkv * D, Es], v: [Hkv * Dv, Es], o: [E, H * Dv] });
   },
 
   kv(shape, options): LayerSpec {
@@ -90,16 +92,17 @@ export const crossAttention: CrossAttention = defineVariant({
     checkSource(call);
     return scope(() => {
       const q: Tensor = splitHeads(project(x, weights, 'q'), shape.H);
-      const view = state.length === 0 ? readSource(call) : state.view();
+      const { rows, valid, cursor, keyPositions } = state.length === 0 ? readSource(call) : state.view();
       const { out, ...more } = softmaxAttention(
         'cross-attention',
         {
           q,
-          k: view.rows.k!,
-          v: view.rows.v!,
-          ...placement(view),
+          k: rows.k as Tensor,
+          v: rows.v as Tensor,
+          valid,
           offset: 0,
-          ...padding(call, view.rows.k!.shape[1]!),
+          ...(cursor && { cursor }),
+          ...(keyPositions && { keyPositions }),
           extras,
         },
         { causal: false, scale: options.scale },
@@ -133,32 +136,45 @@ function checkSource({ x, source, sourcePositions, state, shape }: LayerCall<Cro
       'Es',
     );
   }
-  if (state.length > 0 && state.length !== Ls) {
+  const tokens = Math.max(...tokensOf(Ls, sourcePositions));
+  if (state.length > 0 && state.length !== tokens) {
     const rule = `must be the ${state.length} tokens that the state has read; a new source needs a new state`;
-    throw new ValueError('cross-attention', 'source', rule, `${Ls} tokens`);
+    throw new ValueError('cross-attention', 'source', rule, `${tokens} tokens`);
   }
 }
 
-/** Keys and values of the source, into the state. */
-function readSource({ source, weights, state, shape, options }: LayerCall<CrossAttentionOptions>): StateView {
-  const { Hkv } = sizesOf(shape, options);
-  return state.append({
-    k: splitHeads(project(source!, weights, 'k'), Hkv),
-    v: splitHeads(project(source!, weights, 'v'), Hkv),
+/** How many tokens each sequence of a source has beside padding. */
+function tokensOf(Ls: number, positions: Positions | undefined): readonly number[] {
+  if (!positions) return [Ls];
+  const { host, shape } = positions;
+  return Array.from({ length: shape[0] }, (_, b) => {
+    let tokens = 0;
+    for (let i = 0; i < Ls; i++) if (host[b * Ls + i]! >= 0) tokens++;
+    return tokens;
   });
 }
 
-/** Positions of the slots: those of the source, −1 for padding. A cache's buffer may be longer than the source. */
-function padding(
-  { x, sourcePositions }: LayerCall<CrossAttentionOptions>,
-  Lk: number,
-): { readonly keyPositions?: Tensor<'B Lk', 'i32'> } {
-  if (!sourcePositions) return {};
-  const [rows, Ls] = sourcePositions.shape as [number, number];
-  if (Ls === Lk) return { keyPositions: sourcePositions as Tensor<string, 'i32'> as Tensor<'B Lk', 'i32'> };
-  const keyPositions = zeros<'B Lk', 'i32'>(x.device, [rows, Lk], 'i32');
-  for (let row = 0; row < rows; row++) keyPositions.write(row * Lk, sourcePositions, row * Ls, Ls);
-  return { keyPositions };
+/** Keys and values of the source, into the state: padding leaves no trace there. */
+function readSource(call: LayerCall<CrossAttentionOptions>): StateView {
+  const { source, sourcePositions, weights, state, shape, options } = call;
+  const { Hkv } = sizesOf(shape, options);
+  const rows = {
+    k: splitHeads(project(source!, weights, 'k'), Hkv) as Tensor,
+    v: splitHeads(project(source!, weights, 'v'), Hkv) as Tensor,
+  };
+  return sourcePositions ? state.append(rows, counted(call)) : state.append(rows);
+}
+
+/** Where the source's tokens stand in the state: one after the other, −1 for padding. */
+function counted({ x, source, sourcePositions }: LayerCall<CrossAttentionOptions>): Positions {
+  const [B, Ls] = source!.shape as [number, number];
+  const { host, shape } = sourcePositions!;
+  const rows = Array.from({ length: B }, (_, b) => {
+    let next = 0;
+    const row = (shape[0] === 1 ? 0 : b) * Ls;
+    return Array.from({ length: Ls }, (_, i) => (host[row + i]! < 0 ? NOBODY : next++));
+  });
+  return createPositions(x.device, rows);
 }
 
 function sizesOf({ E, Es = E, H, D, Dv = D }: LayerShape, { Hkv = H }: CrossAttentionOptions) {

@@ -16,7 +16,7 @@ it('keeps nothing in a consumer, and has no k and v there', () => {
     rows: {},
     cap: Infinity,
     constant: {},
-    producer: 0,
+    producer: '0.self',
   });
   expect(Object.keys(crossLayer.parameters(shape, crossLayer.defaults, 1))).toEqual(['q', 'o']);
   expect(Object.keys(crossLayer.parameters(shape, crossLayer.defaults, 2))).toEqual(['q', 'k', 'v', 'o']);
@@ -54,7 +54,7 @@ it('refuses a state whose producer is another layer', () => {
     layer,
   };
   expect(() => crossLayer.layer({ ...call, state: wrong.states()[layer]! })).toThrow(
-    'cross-layer: state must keep shared of layer 2; make it from kv(shape, options, 3), got "one that keeps shared of layer 0"',
+    'cross-layer: state must keep shared with 2.self; make it from kv(shape, options, 3), got "one that keeps shared with 0.self"',
   );
 });
 

@@ -1,10 +1,27 @@
-import { type LayerSpec, scope, sizeOf, type Tensor, ValueError, zeros } from '@headwise/tensor';
+import {
+  gather,
+  type LayerSpec,
+  NOBODY,
+  scope,
+  sizeOf,
+  type Tensor,
+  tensor,
+  unary,
+  ValueError,
+  zeros,
+} from '@headwise/tensor';
 import { checkGroups, checkLayerCall, checkLayerShape } from '../checks.ts';
 import { resolveOptions } from '../configure.ts';
-import { type AttendCall, type AttentionVariant, defineVariant, type LayerShape } from '../contract.ts';
+import {
+  type AttendCall,
+  type AttentionVariant,
+  defineVariant,
+  type LayerCall,
+  type LayerShape,
+} from '../contract.ts';
 import { sumCost } from '../cost.ts';
 import { linearAttention } from '../ops/linear-attention.ts';
-import { mergeHeads, project, rotate, splitHeads } from '../wiring.ts';
+import { mergeHeads, project, rotate, splitHeads, withBiases } from '../wiring.ts';
 
 export interface LinearOptions {
   /** Key/value heads; `undefined` for as many as there are query heads. */
@@ -53,7 +70,7 @@ export const linear: Linear = defineVariant({
 
   parameters(shape, options) {
     const { E, H, Hkv, D, Dv } = sizesOf(shape, options);
-    return { q: [H * D, E], k: [Hkv * D, E], v: [Hkv * Dv, E], o: [E, H * Dv] };
+    return withBiases(shape, { q: [H * D, E], k: [Hkv * D, E], v: [Hkv * Dv, E], o: [E, H * Dv] });
   },
 
   kv(shape, options): LayerSpec {
@@ -109,14 +126,28 @@ export const linear: Linear = defineVariant({
         splitHeads(project(x, weights, 'k'), Hkv),
       );
       const { S, z } = state.constants() as { readonly S: Tensor; readonly z: Tensor };
-      const inputs = { q, k: k as Tensor, v: splitHeads(project(x, weights, 'v'), Hkv) as Tensor, S, z };
-      const { out, ...next } = linearAttention(inputs, { feature: 'elu+1', ...options });
+      const v = splitHeads(project(x, weights, 'v'), Hkv) as Tensor;
+      const { out, ...next } = call.positions.host.includes(NOBODY)
+        ? linearAttention({ q: unary(q, 'elu+1'), k: ofSomebody(call, k), v, S, z }, options)
+        : linearAttention({ q, k: k as Tensor, v, S, z }, { feature: 'elu+1', ...options });
       const y = project(mergeHeads(out), weights, 'o');
-      state.advance({ ...next }, x.shape[1]!);
+      state.advance({ ...next }, call.positions);
       return { y, state };
     });
   },
 });
+
+/** φ(k) `[B, L, Hkv, D]`, zero for tokens that are nobody: they add nothing to the sums. */
+function ofSomebody({ x, positions }: LayerCall<LinearOptions>, k: Tensor<'B L H D'>): Tensor {
+  const [B, L, Hkv, D] = k.shape as [number, number, number, number];
+  const { host, shape } = positions;
+  // an id outside the table is a row of zeros
+  const rows = Int32Array.from({ length: B * L }, (_, n) =>
+    host[shape[0] === 1 ? n % L : n]! < 0 ? NOBODY : n,
+  );
+  const found = gather(unary(k, 'elu+1').reshape([B * L, Hkv * D]), tensor(x.device, rows, [B * L]));
+  return found.reshape([B, L, Hkv, D]);
+}
 
 function sizesOf({ E, H, D, Dv = D }: LayerShape, { Hkv = H }: LinearOptions) {
   return { E, H, Hkv, D, Dv };

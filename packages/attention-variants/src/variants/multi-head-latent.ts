@@ -32,6 +32,7 @@ import {
   rotate,
   softmaxAttention,
   splitHeads,
+  withBiases,
 } from '../wiring.ts';
 
 export interface LatentOptions {
@@ -109,14 +110,14 @@ export const multiHeadLatent: Latent = defineVariant({
     const { queryLatent: dq } = options;
     const query: Record<string, number[]> =
       dq === undefined ? { q: [H * (D + dR), E] } : { qDown: [dq, E], qNorm: [dq], qUp: [H * (D + dR), dq] };
-    return {
+    return withBiases(shape, {
       ...query,
       kvDown: [dc + dR, E],
       kvNorm: [dc],
       kUp: [H, D, dc],
       vUp: [H, Dv, dc],
       o: [E, H * Dv],
-    };
+    });
   },
 
   kv(shape, options): LayerSpec {
@@ -140,6 +141,7 @@ export const multiHeadLatent: Latent = defineVariant({
   },
 
   score: ({ scale }) => ({ causal: true, scale }),
+  turns: (shape, options) => sizesOf(shape, options).dR,
 
   /** Over unfolded queries, keys `[B, L, H, D + dR]` and values `[B, L, H, Dv]`: the naive form. */
   attend(call, given) {
@@ -160,8 +162,9 @@ export const multiHeadLatent: Latent = defineVariant({
       const turned = rotate(call, slice(q, D, dR), kR);
       const [B, L] = x.shape as [number, number];
       const latent = concat(c, turned.k.reshape([B, L, dR]));
-      const view = state.append({ latent });
+      const view = state.append({ latent }, call.positions);
       const parts = { qN: slice(q, 0, D), qR: turned.q as Tensor, c, kR: turned.k as Tensor, view };
+      // unfolded keys are those of this call: right where it starts the text and every sequence is in order
       const plain = !view.keyPositions && !view.queryPositions && !view.keyUntil;
       const { out, ...more } =
         first && plain && options.prefill === 'naive' ? naive(call, parts) : absorbed(call, parts);
@@ -214,12 +217,12 @@ function absorbed(call: LayerCall<LatentOptions>, { qN, qR, view }: Parts): Atte
   const [B, Lk] = rows.shape as [number, number];
   const k = rows.reshape<'B Lk Hkv D'>([B, Lk, 1, dc + dR]);
   const q = concat<'B Lq H D'>(headLinear(qN, weights.kUp!, { transposed: true }), qR);
-  const { valid, offset, ...positions } = placement(view);
+  const { valid, offset, cursor, ...positions } = placement(view);
   const { out, ...more } = attentionWith(
-    { q, k, v: k as Tensor, ...positions, ...positionBias(call, { H, Lq: q.shape[1]!, Lk }, view) },
+    { q, k, v: k as Tensor, cursor, ...positions, ...positionBias(call, { H, Lq: q.shape[1]!, Lk }, view) },
     {
-      causal: { offset: offset ?? 0 },
-      valid,
+      causal: cursor ? true : { offset: offset ?? 0 },
+      valid: cursor ? undefined : valid,
       valueWidth: dc,
       scale: options.scale ?? 1 / Math.sqrt(D + dR),
     },

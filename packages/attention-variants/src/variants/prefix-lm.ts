@@ -2,8 +2,6 @@ import { ValueError } from '@headwise/tensor';
 import { checkCount } from '../checks.ts';
 import { softmaxVariant } from '../softmax-variant.ts';
 
-const sees = 'function (b, h, q, k) { return k <= q || k < prefix ? 1 : 0; }';
-
 /**
  * Prefix-LM attention: the tokens of the prefix (the prompt) see each other in both directions, what follows is
  * causal. Costs and keeps the same as multi-head attention.
@@ -36,9 +34,9 @@ export const prefixLm = softmaxVariant({
     scale: undefined as number | undefined,
   },
   score: ({ prefix, scale }) => ({
-    causal: false,
+    causal: true,
     scale,
-    modifiers: [{ kind: 'mask', source: sees, constants: { prefix } }],
+    prefix,
   }),
   check: (_, { prefix }) => checkCount('prefix-lm', 'prefix', prefix, 'the length of the prompt'),
   checkCall({ state, options: { prefix } }) {

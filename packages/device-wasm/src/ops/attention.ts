@@ -22,7 +22,7 @@ const FEW_QUERIES = 4;
 
 /** Fused softmax attention with every declared score part. */
 export function attention(kit: Kit, call: OpCall): readonly WasmBuffer[] {
-  const params = call.params as AttentionParams;
+  const params = atCursor(kit, call);
   const shape = shapeOf(call, params);
   const results = call.outputs.map((output) => kit.output(output));
   const extra = (name: AttentionExtra): number => results[1 + params.extras.indexOf(name)]?.address ?? 0;
@@ -43,6 +43,15 @@ export function attention(kit: Kit, call: OpCall): readonly WasmBuffer[] {
   return results;
 }
 
+/** The parameters, `offset` and `valid` from the heap where they are an input. */
+function atCursor(kit: Kit, { inputs, params }: OpCall): AttentionParams {
+  const given = params as AttentionParams;
+  if (!inputs.cursor) return given;
+  const at = kit.rows(inputs.cursor) / 4;
+  const { i32 } = kit.engine.heap.views;
+  return { ...given, offset: i32[at]!, valid: Math.max(0, Math.min(i32[at + 1]!, inputs.k!.shape[1]!)) };
+}
+
 /** Why the device cannot run attention with these parameters. */
 export function attentionReasons(params: Partial<AttentionParams>): readonly string[] {
   return (params.modifiers ?? []).map(
@@ -54,10 +63,9 @@ export function attentionReasons(params: Partial<AttentionParams>): readonly str
 function shapeOf({ inputs }: OpCall, params: AttentionParams): Shape {
   const [B, Lq, H, D] = inputs.q!.shape as [number, number, number, number];
   const [, Lk, Hkv, Dw] = inputs.v!.shape as [number, number, number, number];
-  const { causal, offset, valid, Dv, after } = params;
+  const { causal, prefix, offset, valid, Dv } = params;
   const inPlace = !inputs.queryPositions && !inputs.keyPositions;
-  const last = Math.max(0, offset + Lq + (causal ? 0 : Math.min(after, Lk)));
-  const n = inPlace && causal ? Math.min(valid, last) : valid;
+  const n = inPlace && causal ? Math.max(0, Math.min(valid, Math.max(offset + Lq, prefix))) : valid;
   return { B, Lq, H, D, Lk, Hkv, Dw, Dv, n };
 }
 
@@ -82,7 +90,7 @@ function commonArguments(
   return [
     kit.rows(inputs.q), k.address, v.address, out, lse,
     B, Lq, H, D, Lk, Hkv, Dw, Dv, n,
-    params.causal ? 1 : 0, bits(params.scale), params.offset,
+    params.causal ? 1 + Math.min(params.prefix, UNBOUNDED) : 0, bits(params.scale), params.offset,
     Math.min(params.before, UNBOUNDED), Math.min(params.after, UNBOUNDED), params.sinkTokens,
     bits(params.softcap), kit.rows(inputs.slopes),
     kit.rows(bias), bias && bias.shape[0] !== 1 ? biasHeads * Lq * Lk : 0, biasHeads === 1 ? 0 : Lq * Lk,
@@ -90,7 +98,7 @@ function commonArguments(
     kit.rows(queryPositions), perBatch(queryPositions),
     kit.rows(keyPositions), perBatch(keyPositions),
     kit.rows(keyUntil), perBatch(keyUntil),
-    k.format, v.format, k.bytes, v.bytes, k.odd || v.odd ? 1 : 0,
+    k.format, v.format, k.bytes, v.bytes, (k.odd || v.odd ? 1 : 0) + (params.anchors ? 2 : 0) + 4 * Math.min(params.segment, UNBOUNDED / 4),
   ];
 }
 

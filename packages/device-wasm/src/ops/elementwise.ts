@@ -46,7 +46,8 @@ export function gated(kit: Kit, call: OpCall): readonly WasmBuffer[] {
   return map(kit, call, gates[kind], call.inputs.gate!, call.inputs.up);
 }
 
-function map(
+/** One formula of one or two arrays. */
+export function map(
   kit: Kit,
   { outputs }: OpCall,
   formula: Formula,

@@ -1,10 +1,12 @@
 import type { OpCall } from '@headwise/tensor';
 import type { WasmBuffer } from '../buffer.ts';
 import type { Kit } from '../kit.ts';
+import { storeRows } from '../stored-rows.ts';
 import { attention } from './attention.ts';
 import { concat, gather, slice } from './copies.ts';
 import { add, gated, gelu, multiply, relu, silu } from './elementwise.ts';
 import { headLinear, linear, matmul } from './matrix.ts';
+import { binary, cast, permute, reduce, scatterAdd, unary, where } from './primitives.ts';
 import { argmax, layerNorm, logSoftmax, rmsNorm, rotary, softmax, topK } from './rowwise.ts';
 
 /** How the device runs one operation. */
@@ -31,5 +33,13 @@ export const runners: Readonly<Record<string, Runner>> = {
   silu,
   slice,
   softmax,
+  storeRows,
   topK,
+  unary,
+  binary,
+  where,
+  permute,
+  reduce,
+  cast,
+  scatterAdd,
 };

@@ -1,7 +1,8 @@
-import type { DeviceReport } from '@headwise/tensor';
+import { type DeviceReport, printable } from '@headwise/tensor';
 import { isOn, type Options } from '../arguments.ts';
 import { openDevice, reportDevices } from '../devices.ts';
 import { exitCodes, type Io } from '../io.ts';
+import { jsonLine } from '../output.ts';
 
 /** `headwise devices`: every device, whether it works here, and if not why and how to get it. */
 export async function runDevices(options: Options, io: Io): Promise<number> {
@@ -11,11 +12,12 @@ export async function runDevices(options: Options, io: Io): Promise<number> {
   chosen.dispose();
   if (isOn(options, 'json')) {
     const devices = reports.map((report) => ({ ...report, ok: report.reasons.length === 0 }));
-    io.out(`${JSON.stringify({ auto, devices })}\n`);
+    io.out(jsonLine({ auto, devices }));
     return exitCodes.ok;
   }
   const width = Math.max(...reports.map(({ name }) => name.length));
-  for (const report of reports) io.out(`${report.name.padEnd(width)}  ${story(report, width + 2)}\n`);
+  for (const report of reports)
+    io.out(`${report.name.padEnd(width)}  ${printable(story(report, width + 2))}\n`);
   io.out(`\n--device auto takes ${auto}\n`);
   return exitCodes.ok;
 }

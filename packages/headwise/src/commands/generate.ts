@@ -1,13 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type HostTensor, type Session, stepOf, writeSafetensors } from '@headwise/models';
+import { type HostTensor, type Session, stepOf, type Tokenizer, writeSafetensors } from '@headwise/models';
 import { createSampler, generate, type Sampler } from '@headwise/sampling';
-import { checkIds, type Device } from '@headwise/tensor';
+import { checkIds, type Device, printable } from '@headwise/tensor';
 import { ids as idsOption, isOn, type Options, text, whole } from '../arguments.ts';
 import { openDevice } from '../devices.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodes, type Io } from '../io.ts';
 import { type LoadedModel, loadModel, shippedModel } from '../load-model.ts';
+import { jsonLine } from '../output.ts';
 import { readSampling, type Sampling } from './sampling.ts';
 
 const DEFAULT_MAX_TOKENS = 256;
@@ -48,8 +49,8 @@ export async function runGenerate(options: Options, io: Io): Promise<number> {
     if (given.logits !== undefined) await writeLogits(given.logits, model, prompt);
     const sampler = createSampler(given.sampling.chain, { seed: given.sampling.seed });
     const made = await continueText(given, model, prompt, sampler, io);
-    if (given.json) io.out(`${JSON.stringify(report(given, model, prompt, made, sampler, load, device))}\n`);
-    else io.err(`${summary(made, device)}\n`);
+    if (given.json) io.out(jsonLine(report(given, model, prompt, made, sampler, load, device)));
+    else io.err(printable(`${summary(made, device)}\n`));
     return made.reason === 'aborted' ? exitCodes.interrupted : exitCodes.ok;
   } finally {
     device.dispose();
@@ -124,7 +125,7 @@ async function continueText(
   const stream = tokenizer?.stream();
   const show = (id: number): void => {
     const piece = stream ? stream.push(id) : `${id} `;
-    if (!json) io.out(piece);
+    if (!json) io.out(printable(piece));
   };
   using session: Session = decoder.start({ capacity: Math.min(decoder.context, prompt.length + bounded) });
   const run = generate(stepOf(session), {
@@ -140,7 +141,7 @@ async function continueText(
   } catch (error) {
     if (!io.signal.aborted) throw error;
   }
-  if (!json) io.out(`${stream?.end() ?? ''}\n`);
+  if (!json) io.out(`${printable(stream?.end() ?? '')}\n`);
   const { ids, reason, timing } = run.summary;
   const ended = reason === 'length' && room < maxTokens ? 'context' : reason;
   return {
@@ -170,7 +171,7 @@ function report(
     generated_ids: ids,
     ...(tokenizer && {
       text: tokenizer.decode([...prompt, ...ids]),
-      generated_text: tokenizer.decode([...prompt, ...ids]).slice(tokenizer.decode(prompt).length),
+      generated_text: continuation(tokenizer, prompt, ids),
     }),
     reason,
     sampling: temperature === 0 ? { temperature } : { temperature, seed: sampler.seed },
@@ -182,6 +183,19 @@ function report(
     },
     ...(logits !== undefined && { logits: { file: logits, shape: [prompt.length, decoder.shape.V] } }),
   };
+}
+
+/** What follows the text of the prompt; a character that the prompt began and these ids ended belongs to it whole. */
+export function continuation(
+  tokenizer: Pick<Tokenizer, 'decode'>,
+  prompt: readonly number[],
+  ids: readonly number[],
+): string {
+  const before = tokenizer.decode(prompt);
+  const whole = tokenizer.decode([...prompt, ...ids]);
+  let same = before.length;
+  while (!whole.startsWith(before.slice(0, same))) same--;
+  return whole.slice(same);
 }
 
 function summary({ ids, reason, decode }: Generated, device: Device): string {

@@ -1,5 +1,6 @@
 import { stepOf } from '@headwise/models';
 import { chain, generate, greedy } from '@headwise/sampling';
+import { printable } from '@headwise/tensor';
 import { openDevice } from '../devices.ts';
 import { exitCodes, type Io } from '../io.ts';
 import { loadModel, shippedModel } from '../load-model.ts';
@@ -20,7 +21,8 @@ export async function runIntroduce(io: Io): Promise<number> {
     const prompt = tokenizer!.encode(PROMPT);
     const stream = tokenizer!.stream();
     const wrapper = createWrapper(78, '  ', io.out);
-    for (const id of prompt) wrapper.push(stream.push(id));
+    const show = (text: string): void => wrapper.push(printable(text));
+    for (const id of prompt) show(stream.push(id));
     using session = decoder.start();
     const run = generate(stepOf(session), {
       prompt,
@@ -29,8 +31,8 @@ export async function runIntroduce(io: Io): Promise<number> {
       stopIds: [...stopIds],
       signal: io.signal,
     });
-    for await (const { id } of run) wrapper.push(stream.push(id));
-    wrapper.push(stream.end());
+    for await (const { id } of run) show(stream.push(id));
+    show(stream.end());
     wrapper.end();
     const { ids, timing } = run.summary;
     io.out(

@@ -21,7 +21,7 @@ export function readCase(file: string, bytes: Uint8Array): VerifyCase {
   if (!op) throw new NoCase('its header has no "op", so it is no conformance case');
   const outputs = withPrefix(tensors, 'output.');
   if (Object.keys(outputs).length === 0) throw new FormatError(FORMAT, 'it has no tensor named output.…');
-  const tolerances = json(metadata, 'tolerances', {}) as Record<string, { atol?: number; rtol?: number }>;
+  const tolerances = tolerancesOf(metadata, outputs);
   const general = { atol: number(metadata, 'atol'), rtol: number(metadata, 'rtol') };
   return {
     file,
@@ -31,7 +31,7 @@ export function readCase(file: string, bytes: Uint8Array): VerifyCase {
     features: json(metadata, 'features', []) as string[],
     inputs: withPrefix(tensors, 'input.'),
     outputs,
-    tolerance: (output) => ({ ...general, ...tolerances[output] }),
+    tolerance: (output) => ({ ...general, ...tolerances.get(output) }),
   };
 }
 
@@ -44,6 +44,34 @@ function withPrefix(
       name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [],
     ),
   );
+}
+
+/** Tolerances of single outputs, where they differ from the case's. */
+function tolerancesOf(
+  metadata: Readonly<Record<string, string>>,
+  outputs: Readonly<Record<string, HostTensor>>,
+): ReadonlyMap<string, { readonly atol?: number; readonly rtol?: number }> {
+  const given = Object.entries(json(metadata, 'tolerances', {}) as Record<string, unknown>);
+  for (const [output, tolerance] of given) {
+    const where = `tolerances in its header: ${JSON.stringify(output)}`;
+    if (!Object.hasOwn(outputs, output))
+      throw new FormatError(FORMAT, `${where} is no output; there are ${Object.keys(outputs).join(', ')}`);
+    if (typeof tolerance !== 'object' || tolerance === null || Array.isArray(tolerance))
+      throw new FormatError(
+        FORMAT,
+        `${where} must be an object with atol or rtol, it is ${JSON.stringify(tolerance)}`,
+      );
+    for (const [key, value] of Object.entries(tolerance)) {
+      if (key !== 'atol' && key !== 'rtol')
+        throw new FormatError(FORMAT, `${where} has ${JSON.stringify(key)}; only atol and rtol are known`);
+      if (typeof value !== 'number' || !(value >= 0 && value < Infinity))
+        throw new FormatError(
+          FORMAT,
+          `${where}: ${key} must be a number ≥ 0, it is ${JSON.stringify(value)}`,
+        );
+    }
+  }
+  return new Map(given as [string, object][]);
 }
 
 function json(metadata: Readonly<Record<string, string>>, key: string, absent: object): unknown {

@@ -64,6 +64,39 @@ it('runs a folder: every file has a line, and the last line counts', async () =>
   `);
 });
 
+it('has not passed where every case was skipped', async () => {
+  for (const files of [['unknown.safetensors'], ['too-large.safetensors', 'no-case.safetensors']]) {
+    const { code, out, err } = await headwise(['verify', ...files, '--device', 'reference'], { cwd: folder });
+    expect(code).toBe(1);
+    expect(out).toContain(`0 passed, 0 failed, ${files.length} skipped`);
+    expect(err).toBe('headwise: no case ran: all were skipped\n');
+  }
+});
+
+it.each([
+  ['{"y": "1e9"}', '"y" must be an object with atol or rtol, it is "1e9"'],
+  ['{"y": {"atol": "1e9"}}', '"y": atol must be a number ≥ 0, it is "1e9"'],
+  ['{"y": {"rtol": -1}}', '"y": rtol must be a number ≥ 0, it is -1'],
+  ['{"y": {"tol": 1}}', '"y" has "tol"; only atol and rtol are known'],
+  ['{"constructor": {"atol": 1}}', '"constructor" is no output; there are y'],
+])('refuses the tolerances %s', async (tolerances, message) => {
+  const other = temporaryFolder();
+  const metadata = { op: 'Swish', atol: '0', rtol: '0', tolerances };
+  const bytes = writeSafetensors({ 'input.x': f32([1], 0), 'output.y': f32([1], 1) }, metadata);
+  writeFileSync(join(other, 'a.safetensors'), bytes);
+  const { out, code } = await headwise(['verify', other, '--device', 'reference']);
+  expect(code).toBe(1);
+  expect(out).toContain(`conformance case: tolerances in its header: ${message}`);
+});
+
+it('takes the tolerance of one output where it has its own', async () => {
+  const other = temporaryFolder();
+  const metadata = { op: 'Swish', atol: '0', rtol: '0', tolerances: '{"y": {"atol": 2}}' };
+  const bytes = writeSafetensors({ 'input.x': f32([1], 0), 'output.y': f32([1], 1) }, metadata);
+  writeFileSync(join(other, 'a.safetensors'), bytes);
+  expect((await headwise(['verify', other, '--device', 'reference'])).code).toBe(0);
+});
+
 it('says the same as one document', async () => {
   const { cases, ...rest } = await json(['verify', '.', '--device', 'reference'], { cwd: folder });
   expect(rest).toEqual({ device: 'reference', engine: 'reference', passed: 1, failed: 5, skipped: 3 });

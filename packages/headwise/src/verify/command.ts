@@ -1,15 +1,16 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import type { Device } from '@headwise/tensor';
+import { type Device, oneLine } from '@headwise/tensor';
 import { isOn, type Options, text } from '../arguments.ts';
 import { openDevice } from '../devices.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodes, type Io } from '../io.ts';
+import { jsonLine, shownMessage } from '../output.ts';
 import { NoCase, readCase } from './case.ts';
 import type { VerifyCase } from './contract.ts';
 import { type CaseReport, verifyCase } from './verify.ts';
 
-/** `headwise verify`: runs conformance cases on a device; exit code 1 when one fails. */
+/** `headwise verify`: runs conformance cases on a device; exit code 1 when one fails, or none ran. */
 export async function runVerify(paths: readonly string[], options: Options, io: Io): Promise<number> {
   const files = filesOf(paths, io.cwd);
   const filter = text(options, 'filter')?.toLowerCase();
@@ -24,15 +25,13 @@ export async function runVerify(paths: readonly string[], options: Options, io: 
       reports.push(report);
       if (!json) io.out(`${line(report)}\n`);
     }
-    if (reports.length === 0)
+    if (reports.length === 0 && !io.signal.aborted)
       throw new UsageError(`no case of ${files.length} files matches --filter ${filter}`);
     const count = (status: CaseReport['status']): number =>
       reports.filter((report) => report.status === status).length;
     const [passed, failed, skipped] = [count('pass'), count('fail'), count('skip')];
     if (json)
-      io.out(
-        `${JSON.stringify({ device: device.name, engine: device.ran, passed, failed, skipped, cases: reports })}\n`,
-      );
+      io.out(jsonLine({ device: device.name, engine: device.ran, passed, failed, skipped, cases: reports }));
     else {
       const inPart = reports.filter(({ notCompared }) => notCompared !== undefined).length;
       if (inPart > 0)
@@ -40,7 +39,9 @@ export async function runVerify(paths: readonly string[], options: Options, io: 
       io.out(`${passed} passed, ${failed} failed, ${skipped} skipped\n`);
     }
     if (io.signal.aborted) return exitCodes.interrupted;
-    return failed > 0 ? exitCodes.failed : exitCodes.ok;
+    // skipping shows nothing, so a run that only skipped has not passed
+    if (passed + failed === 0) io.note('no case ran: all were skipped');
+    return failed > 0 || passed === 0 ? exitCodes.failed : exitCodes.ok;
   } finally {
     device.dispose();
   }
@@ -74,7 +75,7 @@ async function runFile(
   } catch (error) {
     if (filter !== undefined && !file.toLowerCase().includes(filter)) return undefined;
     const status = error instanceof NoCase ? 'skip' : 'fail';
-    return { file, case: file, op: '?', status, reason: (error as Error).message };
+    return { file, case: file, op: '?', status, reason: shownMessage((error as Error).message) };
   }
   return matches(testCase, filter) ? verifyCase(testCase, device) : undefined;
 }
@@ -89,7 +90,7 @@ function line({ status, op, case: name, reason, notCompared, largestError }: Cas
   const error = largestError === undefined ? '' : `  largest error ${toShort(largestError)}`;
   const why = reason === undefined ? '' : `  ${reason.replaceAll('\n', '\n      ')}`;
   const part = notCompared === undefined ? '' : `  (not compared: ${notCompared})`;
-  return `${status}  ${op}/${name}${error}${part}${why}`;
+  return `${status}  ${oneLine(`${op}/${name}`)}${error}${part}${why}`;
 }
 
 function toShort(error: number): string {

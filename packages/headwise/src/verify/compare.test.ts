@@ -31,6 +31,15 @@ it('allows atol + rtol · |want|, and reports the largest error either way', () 
   );
 });
 
+it.each(['1', Number.NaN, -1, undefined])(
+  'refuses a tolerance of %j instead of allowing anything',
+  (atol) => {
+    const loose = { ...caseOf(f32(1)), tolerance: () => ({ atol: atol as number, rtol: 0 }) };
+    const { problem } = compareOutputs(loose, got(1e9));
+    expect(problem).toMatch(/^y: its atol must be a number ≥ 0, it is /);
+  },
+);
+
 it.each([
   [Infinity, -Infinity],
   [Infinity, 3e38],

@@ -1,5 +1,6 @@
 import { type HostTensor, numbersOf } from '@headwise/models';
 import type { Got, VerifyCase } from './contract.ts';
+import { own } from './own.ts';
 
 /** What a comparison found. */
 export interface Comparison {
@@ -24,7 +25,7 @@ export function compareOutputs(
   let problem: string | undefined;
   for (const [name, want] of Object.entries(outputs)) {
     if (without.includes(name)) continue;
-    const found = compareOne(name, want, got[name], tolerance(name));
+    const found = compareOne(name, want, own(got, name), tolerance(name));
     largest = Math.max(largest, found.largest);
     problem ??= found.problem;
   }
@@ -37,6 +38,12 @@ function compareOne(
   got: Got[string] | undefined,
   { atol, rtol }: { readonly atol: number; readonly rtol: number },
 ): Comparison {
+  for (const [key, value] of Object.entries({ atol, rtol }))
+    if (typeof value !== 'number' || !(value >= 0))
+      return {
+        largest: Infinity,
+        problem: `${name}: its ${key} must be a number ≥ 0, it is ${JSON.stringify(value) ?? value}`,
+      };
   if (!got) return { largest: Infinity, problem: `${name} is missing` };
   const shapes = [got.shape, want.shape].map((shape) => `[${shape.join(', ')}]`);
   if (shapes[0] !== shapes[1])

@@ -24,7 +24,7 @@ describe.skipIf(names.length === 0).each(['gpujs:webgl2', 'gpujs:webgpu', 'gpujs
     });
     afterAll(() => device.dispose());
 
-    it('pass', { timeout: 300_000 }, async () => {
+    it('pass', async () => {
       const reports: CaseReport[] = [];
       for (const file of names) {
         const response = await fetch(await files[file]!());

@@ -1,7 +1,12 @@
 import { createReference } from '@headwise/tensor';
-import { expect, it } from 'vitest';
-import type { VerifyCase } from './contract.ts';
+import { expect, it, vi } from 'vitest';
+import { type Got, Skip, type VerifyCase } from './contract.ts';
+import * as registry from './runners/index.ts';
 import { verifyCase } from './verify.ts';
+
+// each test that gives none of its own sees the real ones
+vi.mock('./runners/index.ts', { spy: true });
+const runnersFor = vi.mocked(registry.runnersFor);
 
 const device = createReference();
 const floats = (shape: readonly number[], ...values: number[]) => ({
@@ -42,4 +47,42 @@ it('skips an operator without a runner, with the reason', async () => {
     status: 'skip',
     reason: 'no runner for the operator unheard-of',
   });
+});
+
+it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])(
+  'takes the operator %s for one without a runner',
+  async (op) => {
+    expect(await verifyCase({ ...oneKey(0), op }, device)).toMatchObject({
+      status: 'skip',
+      reason: `no runner for the operator ${op}`,
+    });
+  },
+);
+
+it('takes an output with such a name for missing', async () => {
+  const outputs = JSON.parse('{"constructor": 1}') as Record<string, unknown>;
+  outputs.constructor = floats([1], 0);
+  const testCase = { ...oneKey(0), outputs } as VerifyCase;
+  expect(await verifyCase({ ...testCase, op: 'torch.attention_gradients' }, device)).toMatchObject({
+    status: 'fail',
+    reason: 'constructor is missing',
+  });
+});
+
+it.each([
+  ['skips first', 0, ['skip', 'pass'], 'pass'],
+  ['skips last', 1, ['pass', 'skip'], 'pass'],
+  ['skips before a failure', 0, ['skip', 'fail'], 'fail'],
+  ['skips after a failure', 1, ['fail', 'skip'], 'fail'],
+  ['skips alone', 0, ['skip', 'skip'], 'skip'],
+] as const)('looks at the other ways where one %s', async (_, __, ways, status) => {
+  const runners = ways.map((way) => async (): Promise<Got> => {
+    if (way === 'skip') throw new Skip('too large');
+    return { y: floats([1], way === 'pass' ? 1 : 2) };
+  });
+  runnersFor.mockReturnValueOnce(runners);
+  const report = await verifyCase({ ...oneKey(0), outputs: { y: floats([1], 1) } }, device);
+  expect(report.status).toBe(status);
+  if (status === 'pass') expect(report.notCompared).toBe('one of 2 ways to compute it: too large');
+  if (status === 'skip') expect(report.reason).toBe('too large');
 });

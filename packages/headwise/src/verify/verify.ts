@@ -1,6 +1,7 @@
-import { type Device, DeviceError } from '@headwise/tensor';
+import { type Device, DeviceError, oneLine } from '@headwise/tensor';
+import { shownMessage } from '../output.ts';
 import { compareOutputs } from './compare.ts';
-import { InPart, Skip, type VerifyCase } from './contract.ts';
+import { type Got, InPart, type Runner, Skip, type VerifyCase } from './contract.ts';
 import { runnersFor } from './runners/index.ts';
 
 /** How one case went. */
@@ -11,37 +12,69 @@ export interface CaseReport {
   readonly status: 'pass' | 'fail' | 'skip';
   /** Why it failed or was skipped. */
   readonly reason?: string;
-  /** For a case that passed in part: which outputs were not compared, and why. */
+  /** For a case that passed in part: which outputs were not compared, or which ways of computing it skipped, and why. */
   readonly notCompared?: string;
   /** Largest |got − want| over all outputs and runners; absent where nothing was computed. */
   readonly largestError?: number;
 }
 
-/** Runs one case on a device, in every way there is, and compares. Never throws. */
+/**
+ * Runs one case on a device, in every way there is, and compares. It passes where every way that computes it is right,
+ * fails where one is not, and is skipped where all ways are. Never throws.
+ */
 export async function verifyCase(testCase: VerifyCase, device: Device): Promise<CaseReport> {
   const { file, name, op } = testCase;
   const report = { file, case: name, op };
   const runners = runnersFor(op);
-  if (runners.length === 0) return { ...report, status: 'skip', reason: `no runner for the operator ${op}` };
-  let largestError = 0;
-  let notCompared: string | undefined;
+  if (runners.length === 0)
+    return { ...report, status: 'skip', reason: oneLine(`no runner for the operator ${op}`) };
+  const ways: Way[] = [];
   for (const runner of runners) {
-    try {
-      const result = await runner(testCase, device);
-      const without = result instanceof InPart ? result.without : [];
-      const got = result instanceof InPart ? result.got : result;
-      if (result instanceof InPart) notCompared = `${without.join(', ')}: ${result.because}`;
-      const { largest, problem } = compareOutputs(testCase, got, without);
-      largestError = Math.max(largestError, largest);
-      if (problem !== undefined) return { ...report, status: 'fail', reason: problem, largestError };
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (error instanceof Skip) return { ...report, status: 'skip', reason };
-      // what a device says it does not support is out of its scope, and said; anything else is a failure
-      if (DeviceError.isInstance(error) && error.message.startsWith(`${device.name}: cannot run`))
-        return { ...report, status: 'skip', reason: `not supported: ${error.reasons.join('; ')}` };
-      return { ...report, status: 'fail', reason };
-    }
+    const way = await runOne(runner, testCase, device);
+    ways.push(way);
+    if (way.status === 'fail') break;
   }
-  return { ...report, status: 'pass', largestError, ...(notCompared !== undefined && { notCompared }) };
+  const computed = ways.flatMap(({ largest }) => largest ?? []);
+  const largestError = computed.length > 0 ? { largestError: Math.max(...computed) } : {};
+  const last = ways.at(-1)!;
+  if (last.status === 'fail') return { ...report, status: 'fail', reason: last.reason!, ...largestError };
+  const skipped = ways.filter(({ status }) => status === 'skip');
+  if (skipped.length === ways.length) return { ...report, status: 'skip', reason: skipped[0]!.reason! };
+  const left = [
+    ...ways.flatMap(({ notCompared }) => notCompared ?? []),
+    ...skipped.map(({ reason }) => `one of ${ways.length} ways to compute it: ${reason}`),
+  ];
+  return {
+    ...report,
+    status: 'pass',
+    ...largestError,
+    ...(left.length > 0 && { notCompared: oneLine([...new Set(left)].join('; ')) }),
+  };
+}
+
+/** How one way of computing a case went. */
+interface Way {
+  readonly status: CaseReport['status'];
+  readonly reason?: string;
+  readonly notCompared?: string;
+  readonly largest?: number;
+}
+
+async function runOne(runner: Runner<Got | InPart>, testCase: VerifyCase, device: Device): Promise<Way> {
+  try {
+    const result = await runner(testCase, device);
+    const [got, without] = result instanceof InPart ? [result.got, result.without] : [result, []];
+    const { largest, problem } = compareOutputs(testCase, got, without);
+    if (problem !== undefined) return { status: 'fail', reason: oneLine(problem), largest };
+    const notCompared =
+      result instanceof InPart ? { notCompared: `${without.join(', ')}: ${result.because}` } : {};
+    return { status: 'pass', largest, ...notCompared };
+  } catch (error) {
+    const reason = shownMessage(error instanceof Error ? error.message : String(error));
+    if (error instanceof Skip) return { status: 'skip', reason: oneLine(error.message) };
+    // what a device says it does not support is out of its scope, and said; anything else is a failure
+    if (DeviceError.isInstance(error) && error.message.startsWith(`${device.name}: cannot run`))
+      return { status: 'skip', reason: oneLine(`not supported: ${error.reasons.join('; ')}`) };
+    return { status: 'fail', reason };
+  }
 }

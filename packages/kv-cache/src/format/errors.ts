@@ -1,3 +1,5 @@
+import { messageOf } from '@headwise/tensor';
+
 const marker = Symbol.for('@headwise/kv-cache/CacheFileError');
 
 /** Why a file is not taken: the bytes are damaged, or they belong to something else. */
@@ -10,7 +12,7 @@ export class CacheFileError extends Error {
   readonly problem: CacheFileProblem;
 
   constructor(problem: CacheFileProblem, message: string) {
-    super(`cache file: ${message}`);
+    super(messageOf(`cache file: ${message}`));
     this.problem = problem;
   }
 

@@ -198,16 +198,23 @@ describe('refuses', () => {
     ],
     [
       { rope_scaling: { type: 'linear', factor: '2' } },
-      'config.rope_scaling.factor must be a finite number, got "2"',
+      'config.rope_scaling.factor must be a finite number > 0, got "2"',
     ],
-    [{ rope_scaling: { type: 'linear', factor: 0 } }, 'linear: factor must be a finite number > 0, got 0'],
+    [
+      { rope_scaling: { type: 'linear', factor: 0 } },
+      'config.rope_scaling.factor must be a finite number > 0, got 0',
+    ],
+    [
+      { rope_scaling: { type: 'linear', factor: Number.NaN } },
+      'config.rope_scaling.factor must be a finite number > 0, got NaN',
+    ],
     [
       { rope_scaling: { factor: 2 } },
       'config.rope_scaling.rope_type is missing: a factor alone does not say how to scale, got "no such field"',
     ],
     [
       { rope_scaling: { type: 'linear', rope_type: 'yarn', factor: 2 } },
-      'config.rope_scaling says rope_type "yarn" and type "linear"; leave one, got "two types"',
+      'config.rope_scaling.rope_type says "yarn" and type "linear"; leave one, got "two types"',
     ],
     [
       { rope_scaling: { type: 'default', mrope_section: [2, 3, 3] } },
@@ -216,20 +223,20 @@ describe('refuses', () => {
     [{ rope_scaling: 'linear' }, 'config.rope_scaling must be a dictionary or null, got "linear"'],
     [
       { rope_scaling: { type: 'longrope', factor: 2, short_factor: [1, 1], long_factor: [1, 1] } },
-      'longrope: shortFactors must have one number for each of the R/2 = 8 pairs of a rotary width of 16, got "2 numbers"',
+      'config.rope_scaling.short_factor must have one number for each of the 8 pairs of a head that turn, got "2 numbers"',
     ],
     [
       { rope_scaling: { type: 'longrope', factor: 2, short_factor: [1, 'x'], long_factor: [1, 1] } },
-      'config.rope_scaling.short_factor must be a list of numbers, got [1, x]',
+      'config.rope_scaling.short_factor must be a list of numbers > 0, got [1, x]',
     ],
-    [{ rope_theta: -1 }, 'rotary: base must be a finite number > 0, got -1'],
+    [{ rope_theta: -1 }, 'config.rope_theta must be a finite number > 0, got -1'],
     [
       { partial_rotary_factor: 1.5 },
-      'rotary: fraction must be in (0, 1], the share of a head that turns, got 1.5',
+      'config.partial_rotary_factor must be in (0, 1], the share of a head that turns, got 1.5',
     ],
     [
-      { partial_rotary_factor: 0.2 },
-      'rotary: rotary width (⌊0.2 · 16⌋) must be an even number ≥ 2, since the numbers of a head turn in pairs, got 3',
+      { model_type: 'phi', partial_rotary_factor: 0.2 },
+      'config.partial_rotary_factor must let an even number ≥ 2 of the 16 numbers of a head turn, since they turn in pairs; 3 would, got 0.2',
     ],
     [
       { hidden_size: null },
@@ -241,14 +248,15 @@ describe('refuses', () => {
     ],
     [
       {
+        model_type: 'laguna',
         rope_parameters: { full_attention: { rope_type: 'default' } },
         layer_types: Array(4).fill('sliding_attention'),
       },
-      'config.rope_parameters has no entry for sliding_attention layers; it has full_attention, got "no such field"',
+      'config.rope_parameters.sliding_attention is missing: the file has full_attention, got "no such field"',
     ],
     [
       { rope_parameters: { full_attention: { rope_type: 'default' } } },
-      'config.layer_types is missing: the encodings differ by layer type, so each layer needs one, got "no such field"',
+      'config.rope_parameters.full_attention is not a known field',
     ],
     [{ no_rope_layers: [1, 2] }, 'config.no_rope_layers must be a list of 0 (no rotation) and 1, got [1, 2]'],
     [
@@ -259,10 +267,10 @@ describe('refuses', () => {
       { position_embedding_type: 'relative_key' },
       'config.position_embedding_type is not known; known: rope, rotary, alibi, absolute, learned, learned_absolute, sinusoidal, nope, none, got "relative_key"',
     ],
-    [{ model_type: 'constructor' }, 'config.model_type does not say how positions are encoded'],
+    [{ model_type: 'constructor' }, 'config.model_type is no family whose positions are known'],
     [
       { model_type: 'strange' },
-      'config.model_type does not say how positions are encoded, and the configuration has no rope_theta, rope_scaling or rope_parameters; known families: albert, bart,',
+      'config.model_type is no family whose positions are known; put the name of one that it is built like, such as llama. Known: EvollaModel, afmoe, ',
     ],
   ])('%o', (config, message) => {
     expect(refusal(config)).toContain(message);

@@ -11,41 +11,54 @@ import {
   bucketFamilies,
   knownFamilies,
   learnedFamilies,
-  rotaryFamilies,
   sinusoidalFamilies,
 } from './families.ts';
-import { rotaryLayers } from './layers.ts';
-import { type ConfigOptions, entryOf, Fields, type HuggingFaceConfig, isDictionary, OP } from './read.ts';
-import { ropeEncoding, sameRope } from './rope.ts';
+import { layerCount, rotaryLayers } from './layers.ts';
+import {
+  type ConfigOptions,
+  entryOf,
+  Fields,
+  type HuggingFaceConfig,
+  isDictionary,
+  OP,
+  shown,
+} from './read.ts';
+import { ropeEncoding } from './rope.ts';
+import { ropePlan } from './rope-fields.ts';
+import { otherRotations, type RotaryFamily, rotaryFamilies } from './rotary-families.ts';
 
 /** What a configuration can name. */
 export type ConfigEncoding = RotaryEncoding | ScoreBias | TableEncoding | NoEncoding;
 
 /**
  * The position encoding of a Hugging Face configuration: rotary with every scaling, in the old spelling
- * (`rope_theta`, `rope_scaling`, `type`) and the new (`rope_parameters`, `rope_type`, one dictionary a layer type),
- * ALiBi, T5's buckets, learned and sinusoidal positions by family.
+ * (`rope_theta`, `rope_scaling`, `type`) and the new (`rope_parameters`, `rope_type`, one dictionary a layer type,
+ * null for none), ALiBi, T5's buckets, learned and sinusoidal positions by family.
  *
- * @throws {ValueError} if a type is unknown (with the known ones), a field is missing or out of range, or the
- * layers differ: then name a `layerType`, or use `layersFromConfig`.
+ * Where a file is silent, the family's default in transformers 5.24.0 holds. The rotation of a family with M-RoPE is
+ * that of text, whose three axes agree.
+ *
+ * @throws {ValueError} if the family or a type is unknown (with the known ones), a field is missing, out of range or
+ * read in two ways by versions of transformers, or the layers differ: then name a `layerType`, or use
+ * `layersFromConfig`. The file's own field is named.
  * @example
  * const position = fromConfig(JSON.parse(await readFile('config.json', 'utf8')));
  */
 export function fromConfig(config: HuggingFaceConfig, options: ConfigOptions = {}): ConfigEncoding {
-  const text = textConfig(config);
-  const layers = layersOf(text, options);
+  const layers = layersOf(textConfig(config), options);
   const types = [...new Set(layers.map(({ type }) => type))];
+  const names = types.slice(0, 8).map((type) => shown(type, 60));
   const { layerType } = options;
   if (layerType !== undefined && !types.includes(layerType)) {
-    const rule = `must be one of ${types.join(', ')}, the layers of this model`;
+    const rule = `must be one of ${names.join(', ')}, the layers of this model`;
     throw new ValueError(OP, 'layerType', rule, layerType);
   }
   const chosen = layers.filter(({ type }) => layerType === undefined || type === layerType);
   const distinct = new Set(chosen.map(({ encoding }) => encoding));
   if (distinct.size > 1) {
-    const rule = `have ${distinct.size} encodings (types: ${types.join(', ')}); name a layerType, or use layersFromConfig`;
-    const names = [...distinct].map(({ name }) => name).join(', ');
-    throw new ValueError(OP, 'the layers of this model', rule, names);
+    const rule = `have ${distinct.size} encodings (types: ${names.join(', ')}); name a layerType, or use layersFromConfig`;
+    const made = [...distinct].map(({ name }) => name).join(', ');
+    throw new ValueError(OP, 'the layers of this model', rule, shown(made));
   }
   return chosen[0]!.encoding;
 }
@@ -67,24 +80,37 @@ interface Layer {
   readonly encoding: ConfigEncoding;
 }
 
-function layersOf(config: HuggingFaceConfig, options: ConfigOptions): readonly Layer[] {
-  const fields = new Fields(config, 'config');
-  const kind = kindOf(fields);
+function layersOf(config: Fields, options: ConfigOptions): readonly Layer[] {
+  const kind = kindOf(config);
   if (kind !== 'rope') {
-    const encoding = makers[kind](fields, options);
-    const count = fields.count('num_hidden_layers', 'n_layer', 'n_layers', 'num_layers') ?? 1;
-    return Array<Layer>(count).fill({ type: 'full_attention', encoding });
+    const encoding = makers[kind](config, options);
+    return Array<Layer>(layerCount(config) ?? 1).fill({ type: 'full_attention', encoding });
   }
+  const family = familyOf(config);
   const unturned = none();
   const made = new Map<string, RotaryEncoding>();
-  return rotaryLayers(config).map(({ type, turns }) => {
-    if (!turns) return { type, encoding: unturned };
-    // types with the same fields share the object, and with it its tables
-    const like = [...made.keys()].find((other) => other === type || sameRope(config, other, type));
-    const encoding = made.get(like ?? type) ?? ropeEncoding(config, type, options.length);
-    made.set(type, encoding);
+  return rotaryLayers(config, family).map((layer, index) => {
+    const { type, turns } = layer;
+    const plan = turns ? ropePlan(config, family, layer, index) : undefined;
+    if (!plan) return { type, encoding: unturned };
+    // layers with the same fields share the object, and with it its tables
+    const story = JSON.stringify([plan.scaling.values, plan.options, plan.D]);
+    const encoding = made.get(story) ?? ropeEncoding(config, family, plan, options.length);
+    made.set(story, encoding);
     return { type, encoding };
   });
+}
+
+/** @throws {ValueError} for a family whose layout, share and layers are not known: half-split is a guess. */
+function familyOf(config: Fields): RotaryFamily {
+  const name = config.text('model_type') ?? config.missing('model_type', unknownFamily());
+  const other = entryOf(otherRotations, name);
+  if (other) config.refuse('model_type', `has a rotation that no encoding here makes: ${other}`, name);
+  return entryOf(rotaryFamilies, name) ?? config.refuse('model_type', unknownFamily(), name);
+}
+
+function unknownFamily(): string {
+  return `is no family whose positions are known; put the name of one that it is built like, such as llama. Known: ${knownFamilies().join(', ')}`;
 }
 
 type Kind = 'rope' | 'alibi' | 'buckets' | 'learned' | 'sinusoidal' | 'none';
@@ -101,6 +127,7 @@ const kindByName: Readonly<Record<string, Kind>> = {
   nope: 'none',
   none: 'none',
 };
+/** Fields that only a rotation has. */
 const ropeFields = [
   'rope_theta',
   'rope_scaling',
@@ -114,23 +141,20 @@ const ropeFields = [
 function kindOf(config: Fields): Kind {
   const said = config.text('position_embedding_type');
   if (said !== undefined) {
-    const kind = entryOf(kindByName, said);
-    if (kind) return kind;
     const rule = `is not known; known: ${Object.keys(kindByName).join(', ')}`;
-    throw new ValueError(OP, 'config.position_embedding_type', rule, said);
+    return entryOf(kindByName, said) ?? config.refuse('position_embedding_type', rule);
   }
   const family = config.text('model_type') ?? '';
-  const attention = config.values.attn_config;
-  if (config.flag('alibi') || (isDictionary(attention) && attention.alibi === true)) return 'alibi';
-  if (isDictionary(attention) && attention.alibi === false && !ropeFields.some((key) => config.has(key)))
-    return 'learned';
+  // MPT says it inside
+  const inside = config.dictionary('attn_config')?.flag('alibi');
+  if (config.flag('alibi') || inside) return 'alibi';
+  if (inside === false && !ropeFields.some((key) => config.has(key))) return 'learned';
   if (alibiFamilies.has(family)) return 'alibi';
   if (bucketFamilies.has(family)) return 'buckets';
   if (entryOf(learnedFamilies, family) !== undefined || afterPaddingFamilies.has(family)) return 'learned';
   if (entryOf(sinusoidalFamilies, family)) return 'sinusoidal';
-  if (entryOf(rotaryFamilies, family) || ropeFields.some((key) => config.has(key))) return 'rope';
-  const rule = `does not say how positions are encoded, and the configuration has no rope_theta, rope_scaling or rope_parameters; known families: ${knownFamilies().join(', ')}`;
-  throw new ValueError(OP, 'config.model_type', rule, config.values.model_type);
+  familyOf(config);
+  return 'rope';
 }
 
 const makers: Readonly<
@@ -154,9 +178,8 @@ const makers: Readonly<
 };
 
 function alibiOf(config: Fields): ScoreBias {
-  const attention = config.values.attn_config;
-  const own = new Fields(isDictionary(attention) ? attention : {}, 'config.attn_config');
-  const maxBias = own.number('alibi_bias_max') ?? config.number('alibi_bias_max') ?? 8;
+  const maxBias =
+    config.dictionary('attn_config')?.positive('alibi_bias_max') ?? config.positive('alibi_bias_max') ?? 8;
   if (config.text('model_type') !== 'falcon') return alibi({ maxBias });
   // Falcon adds the bias before it scales the scores
   const E = config.count('hidden_size') ?? config.missing('hidden_size', 'Falcon scales its slopes by 1/√D');
@@ -174,13 +197,19 @@ function learnedOffset(config: Fields): number {
 
 function tableOf(config: Fields, table: Tensor | undefined, what: string): Tensor {
   if (table) return table;
-  const rule = `is missing: the positions of ${config.text('model_type') ?? 'this model'} are trained; give ${what}`;
+  const rule = `is missing: the positions of ${shown(config.text('model_type') ?? 'this model')} are trained; give ${what}`;
   throw new ValueError(OP, 'options.table', rule, 'no table');
 }
 
 /** The language part of a configuration that also has a vision or audio part. */
-function textConfig(config: HuggingFaceConfig): HuggingFaceConfig {
+function textConfig(config: HuggingFaceConfig): Fields {
   if (!isDictionary(config))
     throw new ValueError(OP, 'config', 'must be the object of a config.json', config);
-  return isDictionary(config.text_config) ? config.text_config : config;
+  const whole = new Fields(config, 'config');
+  const text = whole.get('text_config');
+  if (!isDictionary(text)) return whole;
+  const family = whole.text('model_type');
+  // of a family with one language part the part need not say so again
+  const named = Object.hasOwn(text, 'model_type') || entryOf(rotaryFamilies, family) === undefined;
+  return new Fields(named ? text : { ...text, model_type: family }, 'config.text_config');
 }

@@ -261,6 +261,7 @@ async function refusesNegative(trial: RotationTrial): Promise<void> {
     tensor: tensor<'B L'>(device, Int32Array.of(3, -1), [1, 2]),
     shape: [1, 2],
     end: 4,
+    ends: [4],
   };
   const encoding = create();
   mustRefuse('position −1', encoding.name, () => encoding.rotate(x, x, positions));

@@ -10,6 +10,8 @@ import { crossing } from '../select.ts';
  * the first token, p descending (ties: lower id first), whose running sum of p exceeds u
  * ```
  *
+ * Never throws.
+ *
  * @see Devroye 1986, "Non-Uniform Random Variate Generation", section III.2,
  * {@link https://doi.org/10.1007/978-1-4613-8643-8}; `sample_topp` of karpathy/llama2.c
  */

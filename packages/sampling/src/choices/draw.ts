@@ -8,6 +8,8 @@ import { type Choice, defineChoice, defineRule } from '../contract.ts';
  * the first token, ids ascending, whose running sum of p exceeds u
  * ```
  *
+ * Never throws.
+ *
  * @see Devroye 1986, "Non-Uniform Random Variate Generation", section III.2,
  * {@link https://doi.org/10.1007/978-1-4613-8643-8}
  */

@@ -8,6 +8,8 @@ import { keepExactly } from '../filters/keep.ts';
  * argmax l
  * ```
  *
+ * Never throws.
+ *
  * @see Jelinek 1997, "Statistical Methods for Speech Recognition"
  */
 export function greedy(): Choice {

@@ -8,6 +8,8 @@ import { type Choice, defineChoice, defineRule } from '../contract.ts';
  * argmax (l_i − ln(−ln u_i))        is distributed as softmax(l)
  * ```
  *
+ * Never throws.
+ *
  * @see Maddison, Tarlow and Minka 2014, "A* Sampling", {@link https://arxiv.org/abs/1411.0030}; Gumbel 1954
  */
 export function gumbelMax(): Choice {

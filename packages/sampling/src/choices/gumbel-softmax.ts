@@ -35,6 +35,8 @@ export interface GumbelSoftmaxOptions {
  *
  * @see Jang, Gu and Poole 2017, "Categorical Reparameterization with Gumbel-Softmax",
  * {@link https://arxiv.org/abs/1611.01144}
+ *
+ * @throws {SamplingError} if `temperature` is no number above 0. What `onSample` throws comes out of the step.
  */
 export function gumbelSoftmax(options: GumbelSoftmaxOptions = {}): Choice {
   return relaxedChoice('gumbel-softmax', options, (soft) => soft);

@@ -11,6 +11,8 @@ import { type GumbelSoftmaxOptions, relaxedChoice } from './gumbel-softmax.ts';
  *
  * @see Jang, Gu and Poole 2017, "Categorical Reparameterization with Gumbel-Softmax", section 2.2,
  * {@link https://arxiv.org/abs/1611.01144}
+ *
+ * @throws {SamplingError} if `temperature` is no number above 0. What `onSample` throws comes out of the step.
  */
 export function gumbelStraightThrough(options: GumbelSoftmaxOptions = {}): Choice {
   return relaxedChoice('gumbel-straight-through', options, (soft, best) => {

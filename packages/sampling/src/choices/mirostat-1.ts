@@ -28,6 +28,8 @@ export interface Mirostat1Options {
  *
  * @see Basu et al. 2021, "Mirostat: A Neural Text Decoding Algorithm that Directly Controls Perplexity",
  * {@link https://arxiv.org/abs/2007.14966}
+ *
+ * @throws {SamplingError} if `tau` or `eta` is no number ≥ 0, or `m` is not a whole number ≥ 2.
  */
 export function mirostat1({ tau = 5, eta = 0.1, m = 100 }: Mirostat1Options = {}): Choice {
   checkNumber('mirostat-1', 'tau', tau, { atLeast: 0 });

@@ -31,6 +31,8 @@ export interface MirostatState {
  *
  * @see Basu et al. 2021, "Mirostat: A Neural Text Decoding Algorithm that Directly Controls Perplexity",
  * {@link https://arxiv.org/abs/2007.14966}; llama.cpp's form.
+ *
+ * @throws {SamplingError} if `tau` or `eta` is no number ≥ 0.
  */
 export function mirostat2({ tau = 5, eta = 0.1 }: Mirostat2Options = {}): Choice {
   checkNumber('mirostat-2', 'tau', tau, { atLeast: 0 });

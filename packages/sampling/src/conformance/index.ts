@@ -19,6 +19,7 @@ export interface CheckOptions extends LawOptions {
  * checkSampler(() => epsilon(0.1, { minTokensToKeep: 3 }), { minTokensToKeep: 3 });
  *
  * @param create makes the rule anew, so that no state is carried from law to law.
+ * @throws {Error} if `except` names a law that there is not, and what `create` throws.
  */
 export function checkSampler(create: () => Filter | Choice, options: CheckOptions = {}): void {
   const { except = {}, ...rest } = options;

@@ -18,10 +18,20 @@ export interface Grammar {
 export const empty: Expression = { kind: 'sequence', items: [] };
 
 export function sequence(...items: readonly Expression[]): Expression {
-  return items.length === 1 ? items[0]! : { kind: 'sequence', items };
+  return inOrder(items);
 }
 
 export function choice(...options: readonly Expression[]): Expression {
+  return oneOf(options);
+}
+
+/** {@link sequence} of a list, which may be too long for arguments. */
+export function inOrder(items: readonly Expression[]): Expression {
+  return items.length === 1 ? items[0]! : { kind: 'sequence', items };
+}
+
+/** {@link choice} of a list, which may be too long for arguments. */
+export function oneOf(options: readonly Expression[]): Expression {
   return options.length === 1 ? options[0]! : { kind: 'choice', options };
 }
 
@@ -43,41 +53,61 @@ export function rule(name: string): Expression {
 
 /** Exactly this text. */
 export function literal(text: string): Expression {
-  return sequence(...Array.from(text, (char) => set([char.codePointAt(0)!, char.codePointAt(0)!])));
+  return inOrder(Array.from(text, (char) => set([char.codePointAt(0)!, char.codePointAt(0)!])));
 }
 
-const lastCodePoint = 0x10ffff;
+const surrogates: readonly Range[] = [[0xd800, 0xdfff]];
+const allCodePoints: readonly Range[] = [
+  [0, 0xd7ff],
+  [0xe000, 0x10ffff],
+];
 
 /** Ascending, without overlaps, and without surrogates, which no text has. */
 export function normalize(ranges: readonly Range[]): Range[] {
   const merged: [number, number][] = [];
-  for (const [first, last] of [...ranges].sort((a, b) => a[0] - b[0])) {
+  const ascending = ranges.length > 1 ? [...ranges].sort((a, b) => a[0] - b[0]) : ranges;
+  for (const [first, last] of ascending) {
     const top = merged.at(-1);
     if (top && first <= top[1] + 1) top[1] = Math.max(top[1], last);
     else if (first <= last) merged.push([first, last]);
   }
-  return subtract(merged, [[0xd800, 0xdfff]]);
+  return subtract(merged, surrogates);
 }
 
 /** All code points outside the ranges. */
 export function complement(ranges: readonly Range[]): Range[] {
-  return normalize(subtract([[0, lastCodePoint]], ranges));
+  return subtract(allCodePoints, normalize(ranges));
 }
 
 export function intersect(a: readonly Range[], b: readonly Range[]): Range[] {
-  return subtract(a, complement(b));
+  return overlap(normalize(a), normalize(b));
 }
 
+/** {@link intersect} of lists that are as {@link normalize} makes them. */
+export function overlap(a: readonly Range[], b: readonly Range[]): Range[] {
+  const shared: Range[] = [];
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    const first = Math.max(a[i]![0], b[j]![0]);
+    const last = Math.min(a[i]![1], b[j]![1]);
+    if (first <= last) shared.push([first, last]);
+    if (a[i]![1] < b[j]![1]) i++;
+    else j++;
+  }
+  return shared;
+}
+
+/** `ranges` without `minus`, both ascending and without overlaps. */
 function subtract(ranges: readonly Range[], minus: readonly Range[]): Range[] {
-  let rest: Range[] = [...ranges];
-  for (const [first, last] of minus) {
-    rest = rest.flatMap(([from, to]): Range[] => {
-      if (last < from || first > to) return [[from, to]];
-      const parts: Range[] = [];
-      if (from < first) parts.push([from, first - 1]);
-      if (to > last) parts.push([last + 1, to]);
-      return parts;
-    });
+  const rest: Range[] = [];
+  let j = 0;
+  for (const [first, last] of ranges) {
+    let from = first;
+    while (j < minus.length && minus[j]![1] < from) j++;
+    for (let k = j; k < minus.length && minus[k]![0] <= last; k++) {
+      if (minus[k]![0] > from) rest.push([from, minus[k]![0] - 1]);
+      from = minus[k]![1] + 1;
+    }
+    if (from <= last) rest.push([from, last]);
   }
   return rest;
 }

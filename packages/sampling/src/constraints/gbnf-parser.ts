@@ -1,31 +1,36 @@
 import { SamplingError, show } from '../errors.ts';
 import {
-  choice,
   complement,
   type Expression,
   empty,
   type Grammar,
+  inOrder,
   literal,
   normalize,
+  oneOf,
   type Range,
   repeat,
   rule,
-  sequence,
   set,
 } from './expression.ts';
 
-const escapes: Readonly<Record<string, number>> = {
-  n: 10,
-  r: 13,
-  t: 9,
-  '\\': 0x5c,
-  '"': 0x22,
-  '[': 0x5b,
-  ']': 0x5d,
-  '-': 0x2d,
-  '^': 0x5e,
-};
-const hexDigits: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
+const escapes: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    n: 10,
+    r: 13,
+    t: 9,
+    '\\': 0x5c,
+    '"': 0x22,
+    '[': 0x5b,
+    ']': 0x5d,
+    '-': 0x2d,
+    '^': 0x5e,
+  }),
+);
+const hexDigits: ReadonlyMap<string, number> = new Map(Object.entries({ x: 2, u: 4, U: 8 }));
+/** Groups within groups: more is no grammar a person wrote, and would exhaust the stack. */
+const deepest = 400;
+const mostTimes = 2 ** 31 - 1;
 const nameAndSign = /[a-zA-Z0-9_][a-zA-Z0-9_-]*/y;
 const definition = /[a-zA-Z0-9_][a-zA-Z0-9_-]*[ \t]*::=/y;
 
@@ -39,6 +44,7 @@ export function parseGbnf(source: string): Grammar {
 class GbnfParser {
   readonly #source: string;
   #at = 0;
+  #depth = 0;
 
   constructor(source: string) {
     this.#source = source;
@@ -68,7 +74,7 @@ class GbnfParser {
       this.#skip();
       options.push(this.#sequence());
     }
-    return choice(...options);
+    return oneOf(options);
   }
 
   #sequence(): Expression {
@@ -78,13 +84,15 @@ class GbnfParser {
       if (char === undefined || char === '|' || char === ')' || this.#startsRule()) break;
       let item = this.#item();
       this.#skip();
+      let quantifiers = 0;
       for (let times = this.#quantifier(); times; times = this.#quantifier()) {
+        if (++quantifiers > deepest) this.#fail(`more than ${deepest} quantifiers follow each other`);
         item = repeat(item, ...times);
         this.#skip();
       }
       items.push(item);
     }
-    return items.length === 0 ? empty : sequence(...items);
+    return inOrder(items);
   }
 
   #item(): Expression {
@@ -98,7 +106,9 @@ class GbnfParser {
     if (char === '(') {
       this.#at++;
       this.#skip();
+      if (++this.#depth > deepest) this.#fail(`groups are nested more than ${deepest} deep`);
       const inside = this.#alternatives();
+      this.#depth--;
       if (this.#peek() !== ')') this.#fail('a group is not closed');
       this.#at++;
       return inside;
@@ -124,6 +134,8 @@ class GbnfParser {
     const [min, max] = braces.slice(1, -1).split(',');
     const least = Number(min);
     const most = max === undefined ? least : max.trim() === '' ? Infinity : Number(max);
+    if (least > mostTimes || (most > mostTimes && max?.trim() !== ''))
+      this.#fail(`${braces} repeats more than ${mostTimes} times`);
     if (most < least) this.#fail(`${braces} has its numbers in the wrong order`);
     return [least, most];
   }
@@ -156,7 +168,7 @@ class GbnfParser {
       ranges.push([first, last]);
     }
     this.#at++;
-    return set(...(negated ? complement(ranges) : normalize(ranges)));
+    return { kind: 'set', ranges: negated ? complement(ranges) : normalize(ranges) };
   }
 
   /** One character of a literal or class, escaped or not. */
@@ -166,8 +178,9 @@ class GbnfParser {
     this.#at += point > 0xffff ? 2 : 1;
     if (point !== 0x5c) return point;
     const char = this.#source[this.#at++] ?? '';
-    if (char in escapes) return escapes[char]!;
-    const length = hexDigits[char];
+    const escaped = escapes.get(char);
+    if (escaped !== undefined) return escaped;
+    const length = hexDigits.get(char);
     if (!length) this.#fail(`\\${char} is no escape`);
     const hex = this.#source.slice(this.#at, this.#at + length);
     const code = Number.parseInt(hex, 16);

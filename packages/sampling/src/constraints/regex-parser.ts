@@ -1,19 +1,21 @@
 import { SamplingError } from '../errors.ts';
+import { foldCase } from './case-folding.ts';
 import {
-  choice,
   complement,
   type Expression,
-  empty,
+  inOrder,
   normalize,
+  oneOf,
   type Range,
   repeat,
-  sequence,
   set,
 } from './expression.ts';
 
 interface Flags {
   readonly ignoreCase: boolean;
   readonly dotAll: boolean;
+  /** With it, cases are folded as Unicode says; without, as JavaScript's older rule does. */
+  readonly unicode: boolean;
 }
 
 const digits: readonly Range[] = [[0x30, 0x39]];
@@ -35,24 +37,30 @@ const lineEnds: readonly Range[] = [
   [0x0d, 0x0d],
   [0x2028, 0x2029],
 ];
-const classes: Readonly<Record<string, readonly Range[]>> = {
-  d: digits,
-  w: word,
-  s: space,
-  D: complement(digits),
-  W: complement(word),
-  S: complement(space),
-};
-const controls: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, 0: 0 };
+const classes: ReadonlyMap<string, readonly Range[]> = new Map([
+  ['d', digits],
+  ['s', space],
+  ['D', complement(digits)],
+  ['S', complement(space)],
+]);
+const controls: ReadonlyMap<string, number> = new Map(
+  Object.entries({ n: 10, r: 13, t: 9, f: 12, v: 11, 0: 0 }),
+);
+
+/** One alternative of a whole pattern, and whether `^` and `$` tie it to the ends of the text. */
+export interface Alternative {
+  readonly body: Expression;
+  readonly atStart: boolean;
+  readonly atEnd: boolean;
+}
+
+/** Groups within groups: more is no pattern a person wrote, and would exhaust the stack. */
+const deepest = 400;
+const mostTimes = 2 ** 31 - 1;
 
 /** @throws {SamplingError} naming the place where the pattern cannot be read. */
-export function parseRegex(
-  op: string,
-  source: string,
-  flags: Flags,
-): { readonly root: Expression; readonly atStart: boolean; readonly atEnd: boolean } {
-  const parser = new RegexParser(op, source, flags);
-  return parser.parse();
+export function parseRegex(op: string, source: string, flags: Flags): readonly Alternative[] {
+  return new RegexParser(op, source, flags).parse();
 }
 
 class RegexParser {
@@ -60,8 +68,9 @@ class RegexParser {
   readonly #source: string;
   readonly #chars: readonly string[];
   readonly #flags: Flags;
+  readonly #end: number;
   #at = 0;
-  #end: number;
+  #depth = 0;
 
   constructor(op: string, source: string, flags: Flags) {
     this.#op = op;
@@ -71,30 +80,34 @@ class RegexParser {
     this.#end = this.#chars.length;
   }
 
-  parse() {
-    const atStart = this.#chars[0] === '^';
-    if (atStart) this.#at = 1;
-    const atEnd = this.#chars.at(-1) === '$' && this.#isUnescaped(this.#chars.length - 1);
-    if (atEnd) this.#end--;
-    const root = this.#alternatives();
+  parse(): readonly Alternative[] {
+    const found: Alternative[] = [];
+    do {
+      const atStart = this.#take('^');
+      const body = this.#sequence();
+      found.push({ body, atStart, atEnd: this.#take('$') });
+    } while (this.#take('|'));
     if (this.#at < this.#end) this.#fail('there is no open group to close');
-    if ((atStart || atEnd) && root.kind === 'choice') {
-      this.#fail('^ and $ would tie only the first and last alternative; put the alternatives into (…)');
-    }
-    return { root, atStart, atEnd };
+    return found;
   }
 
   #alternatives(): Expression {
     const options = [this.#sequence()];
     while (this.#take('|')) options.push(this.#sequence());
-    return choice(...options);
+    return oneOf(options);
   }
 
   #sequence(): Expression {
     const items: Expression[] = [];
-    while (this.#at < this.#end && this.#peek() !== '|' && this.#peek() !== ')')
+    while (this.#at < this.#end && this.#peek() !== '|' && this.#peek() !== ')' && !this.#isLastSign())
       items.push(this.#quantified());
-    return items.length === 0 ? empty : sequence(...items);
+    return inOrder(items);
+  }
+
+  /** A `$` that ends an alternative of the whole pattern. */
+  #isLastSign(): boolean {
+    if (this.#depth > 0 || this.#peek() !== '$') return false;
+    return this.#at + 1 === this.#end || this.#chars[this.#at + 1] === '|';
   }
 
   #quantified(): Expression {
@@ -103,7 +116,8 @@ class RegexParser {
     if (min === 1 && max === 1) return item;
     // greedy, lazy: the same texts match
     this.#take('?');
-    if ('*+?'.includes(this.#peek() ?? ' ')) this.#fail('two quantifiers follow each other');
+    if ('*+?'.includes(this.#peek() ?? ' ') || this.#quantifier())
+      this.#fail('two quantifiers follow each other');
     return repeat(item, min, max);
   }
 
@@ -111,11 +125,14 @@ class RegexParser {
     if (this.#take('*')) return [0, Infinity];
     if (this.#take('+')) return [1, Infinity];
     if (this.#take('?')) return [0, 1];
-    const braces = /^\{(\d+)(,(\d*))?\}/.exec(this.#chars.slice(this.#at, this.#end).join(''));
+    if (this.#peek() !== '{') return undefined;
+    const braces = /^\{(\d+)(,(\d*))?\}/.exec(this.#ahead(64));
     if (!braces) return undefined;
     this.#at += braces[0].length;
     const min = Number(braces[1]);
     const max = braces[2] === undefined ? min : braces[3] === '' ? Infinity : Number(braces[3]);
+    if (min > mostTimes || (max > mostTimes && braces[3] !== ''))
+      this.#fail(`${braces[0]} repeats more than ${mostTimes} times`);
     if (max < min) this.#fail(`{${min},${max}} has its numbers in the wrong order`);
     return [min, max];
   }
@@ -129,6 +146,11 @@ class RegexParser {
     if (char === '^' || char === '$')
       this.#fail(`${char} is supported only at the ends of the whole pattern`);
     if ('*+?'.includes(char)) this.#fail(`there is nothing for ${char} to repeat`);
+    if (char === '{') {
+      this.#at--;
+      if (this.#quantifier()) this.#fail('there is nothing for {…} to repeat');
+      this.#at++;
+    }
     const point = char.codePointAt(0)!;
     return set(...this.#fold([[point, point]]));
   }
@@ -137,9 +159,17 @@ class RegexParser {
     if (this.#take('?')) {
       if (this.#take('<') && !['=', '!'].includes(this.#peek() ?? '')) {
         while (this.#at < this.#end && !this.#take('>')) this.#at++;
-      } else if (!this.#take(':')) this.#fail('look-around is not supported');
+      } else if (!this.#take(':')) {
+        this.#fail(
+          /[=!<]/.test(this.#peek() ?? '')
+            ? 'look-around is not supported'
+            : 'a group that begins with (? and sets flags is not supported',
+        );
+      }
     }
+    if (++this.#depth > deepest) this.#fail(`groups are nested more than ${deepest} deep`);
     const inside = this.#alternatives();
+    this.#depth--;
     if (!this.#take(')')) this.#fail('a group is not closed');
     return inside;
   }
@@ -162,7 +192,7 @@ class RegexParser {
       ranges.push([first[0]![0], last[0]![0]]);
     }
     const folded = this.#fold(ranges);
-    return set(...(negated ? complement(folded) : normalize(folded)));
+    return { kind: 'set', ranges: negated ? complement(folded) : normalize(folded) };
   }
 
   #classMember(): readonly Range[] {
@@ -177,8 +207,14 @@ class RegexParser {
   #escape(): readonly Range[] {
     const char = this.#chars[this.#at++];
     if (char === undefined) this.#fail('a backslash stands at the end');
-    if (classes[char]) return classes[char];
-    const code = controls[char] ?? this.#hex(char);
+    if (char === 'w' || char === 'W') {
+      const words = this.#fold(word);
+      return char === 'w' ? words : complement(words);
+    }
+    if (classes.has(char)) return classes.get(char)!;
+    if (char === '0' && /\d/.test(this.#peek() ?? ''))
+      this.#fail('\\0 before a digit (octal) is not supported');
+    const code = controls.get(char) ?? this.#hex(char);
     if (code !== undefined) return [[code, code]];
     if (/[bB]/.test(char)) this.#fail(`\\${char} (word boundary) is not supported`);
     if (/[1-9k]/.test(char)) this.#fail(`\\${char} (back-reference) is not supported`);
@@ -191,33 +227,26 @@ class RegexParser {
 
   #hex(char: string): number | undefined {
     if (char !== 'x' && char !== 'u') return undefined;
-    const rest = this.#chars.slice(this.#at, this.#end).join('');
     const found = (char === 'x' ? /^([0-9a-fA-F]{2})/ : /^([0-9a-fA-F]{4})|^\{([0-9a-fA-F]{1,6})\}/).exec(
-      rest,
+      this.#ahead(8),
     );
     if (!found) this.#fail(`\\${char} needs hexadecimal digits`);
     this.#at += found[0].length;
-    return Number.parseInt(found[1] ?? found[2]!, 16);
+    const code = Number.parseInt(found[1] ?? found[2]!, 16);
+    if (code > 0x10ffff) this.#fail(`\\u${found[0]} is beyond the last code point, 10ffff`);
+    // two escapes that are halves of one character
+    const low = /^\\u([dD][c-fC-F][0-9a-fA-F]{2})/.exec(this.#ahead(6));
+    if (char === 'x' || code < 0xd800 || code > 0xdbff || !low) return code;
+    this.#at += low[0].length;
+    return String.fromCharCode(code, Number.parseInt(low[1]!, 16)).codePointAt(0);
   }
 
-  /** With the flag i, both cases of ASCII letters. */
   #fold(ranges: readonly Range[]): readonly Range[] {
-    if (!this.#flags.ignoreCase) return ranges;
-    const folded: Range[] = [...ranges];
-    for (const [first, last] of ranges) {
-      for (const [from, to, shift] of [[0x41, 0x5a, 32] as const, [0x61, 0x7a, -32] as const]) {
-        const low = Math.max(first, from);
-        const high = Math.min(last, to);
-        if (low <= high) folded.push([low + shift, high + shift]);
-      }
-    }
-    return folded;
+    return this.#flags.ignoreCase ? foldCase(ranges, this.#flags.unicode) : ranges;
   }
 
-  #isUnescaped(index: number): boolean {
-    let slashes = 0;
-    while (this.#chars[index - 1 - slashes] === '\\') slashes++;
-    return slashes % 2 === 0;
+  #ahead(count: number): string {
+    return this.#chars.slice(this.#at, Math.min(this.#end, this.#at + count)).join('');
   }
 
   #peek(): string | undefined {
@@ -231,7 +260,8 @@ class RegexParser {
   }
 
   #fail(problem: string): never {
-    throw new SamplingError(this.#op, `${problem}, at place ${this.#at} of ${JSON.stringify(this.#source)}`, {
+    const shown = this.#chars.length > 200 ? `${this.#chars.slice(0, 200).join('')}…` : this.#source;
+    throw new SamplingError(this.#op, `${problem}, at place ${this.#at} of ${JSON.stringify(shown)}`, {
       pattern: this.#source,
       place: this.#at,
     });

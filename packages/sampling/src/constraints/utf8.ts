@@ -17,15 +17,26 @@ export function utf8Sequences([first, last]: Range): Range[][] {
   for (const [from, to, bytes] of lengths) {
     const low = Math.max(first, from);
     const high = Math.min(last, to);
-    if (low <= high) split(encode(low, bytes), encode(high, bytes), [], found);
+    if (low <= high) found.push(...digitSequences(encode(low, bytes), encode(high, bytes), [0x80, 0xbf]));
   }
   return found;
 }
 
-/** Splits at the first byte where the ends differ, so that what follows it is free. */
+/**
+ * Digit ranges, one list a sequence, that together match the numbers from `low` to `high`, both given by equally
+ * many digits; `free` is the smallest and largest that a digit after the first can be.
+ */
+export function digitSequences(low: readonly number[], high: readonly number[], free: Range): Range[][] {
+  const found: Range[][] = [];
+  split(low, high, free, [], found);
+  return found;
+}
+
+/** Splits at the first digit where the ends differ, so that what follows it is free. */
 function split(
   low: readonly number[],
   high: readonly number[],
+  free: Range,
   before: readonly Range[],
   found: Range[][],
 ): void {
@@ -36,18 +47,19 @@ function split(
     return;
   }
   if (a === b) {
-    split(lowRest, highRest, [...before, [a, a]], found);
+    split(lowRest, highRest, free, [...before, [a, a]], found);
     return;
   }
-  const lowest = lowRest.map(() => 0x80);
-  const highest = highRest.map(() => 0xbf);
-  const lowIsFree = lowRest.every((byte) => byte === 0x80);
-  const highIsFree = highRest.every((byte) => byte === 0xbf);
+  const [least, most] = free;
+  const lowest = lowRest.map(() => least);
+  const highest = highRest.map(() => most);
+  const lowIsFree = lowRest.every((digit) => digit === least);
+  const highIsFree = highRest.every((digit) => digit === most);
   const from = lowIsFree ? a : a + 1;
   const to = highIsFree ? b : b - 1;
-  if (!lowIsFree) split(lowRest, highest, [...before, [a, a]], found);
-  if (from <= to) found.push([...before, [from, to], ...lowest.map((): Range => [0x80, 0xbf])]);
-  if (!highIsFree) split(lowest, highRest, [...before, [b, b]], found);
+  if (!lowIsFree) split(lowRest, highest, free, [...before, [a, a]], found);
+  if (from <= to) found.push([...before, [from, to], ...lowest.map((): Range => free)]);
+  if (!highIsFree) split(lowest, highRest, free, [...before, [b, b]], found);
 }
 
 function encode(point: number, bytes: number): number[] {

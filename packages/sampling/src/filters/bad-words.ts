@@ -12,6 +12,8 @@ import { checkIds, SamplingError } from '../errors.ts';
  *
  * @see `NoBadWordsLogitsProcessor` of Hugging Face transformers,
  * {@link https://huggingface.co/docs/transformers/internal/generation_utils}
+ *
+ * @throws {SamplingError} if a sequence is empty or no list of token ids.
  */
 export function badWords(sequences: readonly (readonly number[])[]): Filter {
   sequences.forEach((sequence, i) => {

@@ -14,6 +14,9 @@ import { checkSecondLogits, logSumExp } from './second-logits.ts';
  * model excludes (−∞) keeps its conditional value times `g`.
  *
  * @see Sanchez et al. 2023, "Stay on topic with Classifier-Free Guidance", {@link https://arxiv.org/abs/2306.17806}
+ *
+ * @throws {SamplingError} if `guidance` is no number ≥ 0; at a step, if it gave no `unconditional` logits, of another
+ * vocabulary or with NaN or Infinity, or a logit would become infinite.
  */
 export function classifierFreeGuidance(guidance: number): Filter {
   const name = 'classifier-free-guidance';

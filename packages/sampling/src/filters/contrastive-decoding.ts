@@ -22,6 +22,9 @@ export interface ContrastiveDecodingOptions {
  *
  * @see Li et al. 2023, "Contrastive Decoding: Open-ended Text Generation as Optimization",
  * {@link https://arxiv.org/abs/2210.15097}
+ *
+ * @throws {SamplingError} if `alpha` is not in (0, 1] or `amateurTemperature` is no number above 0; at a step, if it
+ * gave no `amateur` logits, of another vocabulary or with NaN or Infinity, or a logit would become infinite.
  */
 export function contrastiveDecoding({
   alpha = 0.1,

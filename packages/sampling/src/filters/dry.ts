@@ -27,6 +27,10 @@ export interface DryOptions {
  * `88.72 / ln base` (float32's range). A breaker ends the suffix, and a breaker of one token is never penalised.
  *
  * @see p-e-w 2024, {@link https://github.com/oobabooga/text-generation-webui/pull/5677}; llama.cpp's form.
+ *
+ * @throws {SamplingError} if `multiplier` is no number ≥ 0, `base` no number ≥ 1, `allowedLength` no whole number ≥ 1,
+ * `lastTokens` neither a whole number ≥ 0 nor Infinity, or a breaker is empty or no list of token ids; at a step, if a
+ * logit would become infinite.
  */
 export function dry(options: DryOptions): Filter {
   const {

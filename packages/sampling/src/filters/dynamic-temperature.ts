@@ -23,6 +23,8 @@ export interface DynamicTemperatureOptions {
  * matters: llama.cpp puts it last.
  *
  * @see kalomaze 2023, "Dynamic Temperature Sampling", {@link https://github.com/ggml-org/llama.cpp/pull/4972}
+ *
+ * @throws {SamplingError} if `minimum` is no number ≥ 0, `maximum` is below it, or `exponent` is no number above 0.
  */
 export function dynamicTemperature({ minimum, maximum, exponent = 1 }: DynamicTemperatureOptions): Filter {
   const name = 'dynamic-temperature';

@@ -11,6 +11,8 @@ import { checkKeep, type KeepOptions } from './keep.ts';
  *
  * @see Hewitt, Manning and Liang 2022, "Truncation Sampling as Language Model Desmoothing",
  * {@link https://arxiv.org/abs/2210.15191}
+ *
+ * @throws {SamplingError} if `floor` is not in [0, 1) or `minTokensToKeep` is not a whole number ≥ 1.
  */
 export function eta(floor: number, options: KeepOptions = {}): Filter {
   checkNumber('eta', 'floor', floor, { atLeast: 0, below: 1 }, '0 keeps every token');

@@ -14,6 +14,8 @@ export type ForcedPlaces = ReadonlyMap<number, number> | Readonly<Record<number,
  *
  * @see `ForcedBOSTokenLogitsProcessor`, `ForcedEOSTokenLogitsProcessor` of Hugging Face transformers,
  * {@link https://huggingface.co/docs/transformers/internal/generation_utils}
+ *
+ * @throws {SamplingError} if a place or a token is not a whole number ≥ 0.
  */
 export function forcedTokens(places: ForcedPlaces): Filter {
   const map = new Map<number, number>();

@@ -1,5 +1,5 @@
 import type { Candidates } from '../candidates.ts';
-import { checkWhole } from '../errors.ts';
+import { checkWhole, SamplingError, show } from '../errors.ts';
 
 export interface KeepOptions {
   /**
@@ -9,9 +9,17 @@ export interface KeepOptions {
   readonly minTokensToKeep?: number;
 }
 
+/** @throws {SamplingError} if `minTokensToKeep` is not a whole number ≥ 1. */
 export function checkKeep(op: string, { minTokensToKeep = 1 }: KeepOptions): number {
   checkWhole(op, 'minTokensToKeep', minTokensToKeep, 1);
   return minTokensToKeep;
+}
+
+/** @throws {SamplingError} if `ties` is none of the words a rule knows. */
+export function checkTies<Ties extends string>(op: string, ties: Ties, known: readonly Ties[]): Ties {
+  if (known.includes(ties)) return ties;
+  const words = known.map((word) => `'${word}'`).join(' or ');
+  throw new SamplingError(op, `ties must be ${words}, got ${show(ties)}`, { ties });
 }
 
 /** Keeps `k` candidates, or all if there are fewer; of tokens tied at the edge the lower ids stay. */

@@ -19,6 +19,9 @@ export interface LengthDecayOptions {
  *
  * @see `ExponentialDecayLengthPenalty` of Hugging Face transformers,
  * {@link https://huggingface.co/docs/transformers/internal/generation_utils}
+ *
+ * @throws {SamplingError} if `start` is not a whole number ≥ 0, `factor` no number above 0, or `endIds` no list of
+ * token ids.
  */
 export function lengthDecay({ start, factor, endIds }: LengthDecayOptions): Filter {
   const name = 'length-decay';

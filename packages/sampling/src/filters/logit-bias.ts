@@ -12,6 +12,9 @@ export type Biases = ReadonlyMap<number, number> | Readonly<Record<number, numbe
  * ```
  *
  * @see OpenAI API reference, {@link https://platform.openai.com/docs/api-reference/chat/create}
+ *
+ * @throws {SamplingError} if a token id is not a whole number ≥ 0, or a bias is neither a finite number nor −Infinity;
+ * at a step, if a logit would become infinite.
  */
 export function logitBias(biases: Biases): Filter {
   const list: (readonly [id: number, bias: number])[] = [];

@@ -11,6 +11,8 @@ import { checkKeep, type KeepOptions } from './keep.ts';
  *
  * @see Nguyen et al. 2025, "Turning Up the Heat: Min-p Sampling for Creative and Coherent LLM Outputs",
  * {@link https://arxiv.org/abs/2407.01082}
+ *
+ * @throws {SamplingError} if `m` is not in [0, 1] or `minTokensToKeep` is not a whole number ≥ 1.
  */
 export function minP(m: number, options: KeepOptions = {}): Filter {
   checkNumber('min-p', 'm', m, { atLeast: 0, atMost: 1 }, '0 keeps every token');

@@ -17,6 +17,8 @@ export interface MinimumLengthOptions {
  *
  * @see `MinNewTokensLengthLogitsProcessor` of Hugging Face transformers,
  * {@link https://huggingface.co/docs/transformers/internal/generation_utils}
+ *
+ * @throws {SamplingError} if `tokens` is not a whole number ≥ 0 or `endIds` no list of token ids.
  */
 export function minimumLength({ tokens, endIds }: MinimumLengthOptions): Filter {
   checkWhole('minimum-length', 'tokens', tokens, 0);

@@ -10,6 +10,8 @@ import { checkWhole } from '../errors.ts';
  *
  * @see Paulus, Xiong and Socher 2018, "A Deep Reinforced Model for Abstractive Summarization",
  * {@link https://arxiv.org/abs/1705.04304}
+ *
+ * @throws {SamplingError} if `n` is not a whole number ≥ 1.
  */
 export function noRepeatNgram(n: number): Filter {
   checkWhole('no-repeat-ngram', 'n', n, 1, 'leave the rule out of the chain to allow repetition');

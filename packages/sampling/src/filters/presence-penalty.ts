@@ -12,6 +12,9 @@ import { checkWindow, type WindowOptions, windowStart } from './window.ts';
  * Counts the output only, as the OpenAI API and vLLM do; llama.cpp counts prompt and output.
  *
  * @see OpenAI API reference, {@link https://platform.openai.com/docs/api-reference/chat/create}
+ *
+ * @throws {SamplingError} if `penalty` is no finite number, `lastTokens` neither a whole number ≥ 0 nor Infinity, or
+ * `scope` another word; at a step, if a logit would become infinite.
  */
 export function presencePenalty(penalty: number, options: WindowOptions = {}): Filter {
   const name = 'presence-penalty';

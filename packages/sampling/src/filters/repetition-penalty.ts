@@ -13,6 +13,9 @@ import { checkWindow, type WindowOptions, windowStart } from './window.ts';
  *
  * @see Keskar et al. 2019, "CTRL: A Conditional Transformer Language Model for Controllable Generation",
  * {@link https://arxiv.org/abs/1909.05858}
+ *
+ * @throws {SamplingError} if `penalty` is no number above 0, `lastTokens` neither a whole number ≥ 0 nor Infinity, or
+ * `scope` another word; at a step, if a logit would become infinite.
  */
 export function repetitionPenalty(penalty: number, options: WindowOptions = {}): Filter {
   const name = 'repetition-penalty';

@@ -10,6 +10,8 @@ import { checkIds } from '../errors.ts';
  *
  * @see `SuppressTokensAtBeginLogitsProcessor` of Hugging Face transformers,
  * {@link https://huggingface.co/docs/transformers/internal/generation_utils}
+ *
+ * @throws {SamplingError} if `ids` is no list of token ids.
  */
 export function suppressedAtStart(ids: readonly number[]): Filter {
   checkIds('suppressed-at-start', 'ids', ids);

@@ -10,6 +10,8 @@ import { checkIds } from '../errors.ts';
  *
  * @see `SuppressTokensLogitsProcessor` of Hugging Face transformers,
  * {@link https://huggingface.co/docs/transformers/internal/generation_utils}
+ *
+ * @throws {SamplingError} if `ids` is no list of token ids.
  */
 export function suppressedTokens(ids: readonly number[]): Filter {
   checkIds('suppressed-tokens', 'ids', ids);

@@ -11,6 +11,8 @@ import { keepExactly } from './keep.ts';
  *
  * @see Ackley, Hinton and Sejnowski 1985, "A Learning Algorithm for Boltzmann Machines",
  * {@link https://doi.org/10.1207/s15516709cog0901_7}
+ *
+ * @throws {SamplingError} if `T` is no number ≥ 0.
  */
 export function temperature(T: number): Filter {
   checkNumber('temperature', 'T', T, { atLeast: 0 }, '0 is greedy, 1 changes nothing');

@@ -10,6 +10,8 @@ import { checkKeep, type KeepOptions } from './keep.ts';
  * ```
  *
  * @see BlinkDL 2021, {@link https://github.com/BlinkDL/RWKV-LM#the-top-a-sampling-method}
+ *
+ * @throws {SamplingError} if `a` is not in [0, 1] or `minTokensToKeep` is not a whole number ≥ 1.
  */
 export function topA(a: number, options: KeepOptions = {}): Filter {
   checkNumber('top-a', 'a', a, { atLeast: 0, atMost: 1 }, '0 keeps every token');

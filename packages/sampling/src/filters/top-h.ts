@@ -15,6 +15,8 @@ const considered = 100;
  *
  * @see Potraghloo et al. 2025, "Top-H Decoding: Adapting the Creativity and Coherence with Bounded Entropy in
  * Text Generation", {@link https://arxiv.org/abs/2509.02510}; `TopHLogitsWarper` of Hugging Face transformers.
+ *
+ * @throws {SamplingError} if `h` is not in (0, 1].
  */
 export function topH(h: number): Filter {
   checkNumber('top-h', 'h', h, { above: 0, atMost: 1 });

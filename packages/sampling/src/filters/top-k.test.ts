@@ -13,6 +13,15 @@ it('keeps the k best and whatever is tied with the last of them', () => {
   expect(applyFilters(topK(9), [3, -Infinity, 1]).ids).toEqual([0, 2]);
 });
 
+it('cuts ties where it is told to: exactly k, the lower ids of the tied ones', () => {
+  const cut = (k: number, ...row: number[]) => applyFilters(topK(k, { ties: 'cut' }), row).ids;
+  expect(cut(2, 3, 5, 3, 3, 1)).toEqual([0, 1]);
+  expect(cut(3, 3, 5, 3, 3, 1)).toEqual([0, 1, 2]);
+  expect(cut(2, 3, -Infinity)).toEqual([0]);
+  expect(applyFilters(topK(1, { ties: 'cut', minTokensToKeep: 2 }), [1, 1, 1]).ids).toEqual([0, 1]);
+  expect(() => topK(2, { ties: 'low' as 'cut' })).toThrow("top-k: ties must be 'keep' or 'cut', got \"low\"");
+});
+
 it.each([1, 3, 40, 700])('k = %i equals sorting, on the model’s array and on a list', (k) => {
   for (const row of manyRows(42)) {
     const floor = Array.from(row).sort((a, b) => b - a)[Math.min(k, row.length) - 1]!;

@@ -11,6 +11,8 @@ import { checkKeep, type KeepOptions } from './keep.ts';
  * ```
  *
  * @see Tang et al. 2024, "Top-nσ: Not All Logits Are You Need", {@link https://arxiv.org/abs/2411.07641}
+ *
+ * @throws {SamplingError} if `n` is no number above 0 or `minTokensToKeep` is not a whole number ≥ 1.
  */
 export function topNSigma(n: number, options: KeepOptions = {}): Filter {
   checkNumber('top-n-sigma', 'n', n, { above: 0 }, 'leave the rule out of the chain to keep every token');

@@ -27,6 +27,18 @@ it.each([0.1, 0.5, 0.9, 0.999])('p = %f equals sorting', (p) => {
   }
 });
 
+it('keeps the lower or the higher ids of equally likely tokens', () => {
+  const kept = (p: number, ties: 'lower' | 'higher', row = [0.25, 0.5, 0.25].map(Math.log)) =>
+    applyFilters(topP(p, { ties }), row).ids;
+  expect(kept(0.75, 'lower')).toEqual([0, 1]);
+  expect(kept(0.75, 'higher')).toEqual([1, 2]);
+  expect(kept(0.76, 'higher')).toEqual([0, 1, 2]);
+  expect(kept(0.5, 'higher', [1, 1, 1, 1])).toEqual([2, 3]);
+  expect(() => topP(0.5, { ties: 'keep' as 'lower' })).toThrow(
+    "top-p: ties must be 'lower' or 'higher', got \"keep\"",
+  );
+});
+
 it('keeps at least as many as asked for', () => {
   expect(applyFilters(topP(0.1, { minTokensToKeep: 3 }), [9, 0, 5, 7]).ids).toEqual([0, 2, 3]);
 });

@@ -33,6 +33,17 @@ it.each([
   }
 });
 
+it('cuts ties where it is told to: until the sum exceeds the mass, lower ids first', () => {
+  const cut = (mass: number, more = {}) =>
+    applyFilters(typical(mass, { ties: 'cut', ...more }), [1, 1, 1, 1]).ids;
+  expect(applyFilters(typical(0.3), [1, 1, 1, 1]).ids).toEqual([0, 1, 2, 3]);
+  expect(cut(0.3)).toEqual([0, 1]);
+  expect(cut(0.5)).toEqual([0, 1, 2]);
+  expect(cut(0.1, { minTokensToKeep: 3 })).toEqual([0, 1, 2]);
+  expect(cut(0.6, { minTokensToKeep: 2 })).toEqual([0, 1, 2]);
+  expect(() => typical(0.5, { ties: 'lower' as 'cut' })).toThrow("typical: ties must be 'keep' or 'cut'");
+});
+
 it('refuses a mass of 0', () => {
   expect(() => typical(0)).toThrow('typical: mass must be a number in (0, 1], got 0; 1 keeps every token');
 });

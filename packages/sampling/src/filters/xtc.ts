@@ -20,6 +20,9 @@ export interface XtcOptions extends KeepOptions {
  * random number a token.
  *
  * @see p-e-w 2024, {@link https://github.com/oobabooga/text-generation-webui/pull/6335}; llama.cpp's form.
+ *
+ * @throws {SamplingError} if `probability` or `threshold` is not in [0, 1], or `minTokensToKeep` is not a whole number
+ * ≥ 1.
  */
 export function xtc({ probability, threshold = 0.1, ...keep }: XtcOptions): Filter {
   checkNumber('xtc', 'probability', probability, { atLeast: 0, atMost: 1 }, '0 never acts');

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { propertyRuns } from '../testing/property.ts';
 import { TextStream } from './text-stream.ts';
 
 const bytes = (ids: readonly number[]) => new TextDecoder().decode(Uint8Array.from(ids));
@@ -8,6 +10,104 @@ it('holds an unfinished character back until it is whole', () => {
   const stream = new TextStream(bytes, []);
   expect(encode('aé😀!').map((byte) => stream.push(byte))).toEqual(['a', '', 'é', '', '', '', '😀', '!']);
   expect(stream.end()).toBe('');
+});
+
+it('goes on with a character that the prompt began', () => {
+  const after = (prompt: readonly number[], output: readonly number[]) => {
+    const stream = new TextStream(bytes, prompt);
+    return output.map((byte) => stream.push(byte)).join('') + stream.end();
+  };
+  const hi = encode('Hi ');
+  expect(after([...hi, 0xe2, 0x82], [0xac, ...encode(' ok')])).toBe('€ ok');
+  expect(after([...hi, 0xe2], [0x82, 0xac, ...encode(' ok')])).toBe('€ ok');
+  const [a, b, c, d] = encode('😀');
+  expect(after([...hi, a!, b!, c!], [d!, ...encode('!')])).toBe('😀!');
+  expect(after([...hi, a!], [b!, c!, d!])).toBe('😀');
+  expect(after([a!, b!], [c!, d!])).toBe('😀');
+  // what the prompt itself shows is not shown again
+  expect(after([...hi, 0xe2, 0x82], encode(' ok'))).toBe(' ok');
+  expect(after(encode('Hi \uFFFD'), encode(' ok'))).toBe(' ok');
+  expect(after([...hi, 0xe2], [0x82])).toBe('');
+  expect(after([...hi, 0xe2], [])).toBe('');
+});
+
+/** A decoder that shows every byte of an unfinished or broken character, as those of byte-fallback tokenizers do. */
+const byteByByte = (ids: readonly number[]) => {
+  let text = '';
+  for (let at = 0; at < ids.length; ) {
+    const first = ids[at]!;
+    const length = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 0;
+    const part = bytes(ids.slice(at, at + length));
+    const whole = length > 0 && !part.includes('\uFFFD');
+    text += whole ? part : '\uFFFD';
+    at += whole ? length : 1;
+  }
+  return text;
+};
+
+it('goes on with it where the decoder shows every byte', () => {
+  const stream = new TextStream(byteByByte, [...encode('Hi '), 0xe2, 0x82]);
+  expect([0xac, 0x20].map((byte) => stream.push(byte))).toEqual(['€', ' ']);
+  const broken = new TextStream(byteByByte, [...encode('Hi '), 0xe2, 0x82]);
+  expect(broken.push(0x21)).toBe('!');
+});
+
+it.each([
+  ['the platform’s decoder', bytes],
+  ['a decoder that shows every byte', byteByByte],
+])('gives out every character though no token ends with one, with %s', (_, decodeBytes) => {
+  for (const text of ['가나다라마바사아자차카타', '😀'.repeat(30), 'aé€😀'.repeat(40)]) {
+    for (const [size, shift] of [
+      [3, 1],
+      [3, 2],
+      [4, 1],
+      [4, 3],
+      [2, 1],
+      [1, 0],
+    ] as const) {
+      const all = encode(text);
+      const tokens = [all.slice(0, shift)];
+      for (let at = shift; at < all.length; at += size) tokens.push(all.slice(at, at + size));
+      let longest = 0;
+      const decode = (ids: readonly number[]) => {
+        longest = Math.max(longest, ids.length);
+        return decodeBytes(ids.flatMap((id) => tokens[id]!));
+      };
+      const stream = new TextStream(decode, []);
+      const pieces = tokens.map((_, id) => stream.push(id));
+      expect(pieces.join('') + stream.end()).toBe(text);
+      expect(longest).toBeLessThan(20);
+      // nothing waits longer than its own character takes
+      const shown = pieces.findIndex((piece) => piece !== '');
+      expect(shown).toBeLessThan(5);
+    }
+  }
+});
+
+it('is the whole text less the prompt’s, however random bytes are cut into tokens', () => {
+  const anyByte = fc.oneof(
+    fc.integer({ min: 0, max: 255 }),
+    fc.constantFrom(0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80),
+  );
+  const anyTokens = fc.array(fc.array(anyByte, { minLength: 1, maxLength: 4 }), { maxLength: 60 });
+  fc.assert(
+    fc.property(anyTokens, fc.nat(8), (tokens, cut) => {
+      const decode = (ids: readonly number[]) => bytes(ids.flatMap((id) => tokens[id]!));
+      const ids = tokens.map((_, id) => id);
+      const prompt = ids.slice(0, cut);
+      const stream = new TextStream(decode, prompt);
+      const got =
+        ids
+          .slice(cut)
+          .map((id) => stream.push(id))
+          .join('') + stream.end();
+      const [before, whole] = [decode(prompt), decode(ids)];
+      let same = before.length;
+      while (!whole.startsWith(before.slice(0, same))) same--;
+      expect(got).toBe(whole.slice(same));
+    }),
+    propertyRuns(300),
+  );
 });
 
 it('gives out what never became whole, at the end and when it goes on too long', () => {

@@ -1,47 +1,80 @@
 /** Tokens before the output that are decoded with it, so that leading spaces come out as in the whole text. */
 const leading = 5;
-/** A character has at most 4 bytes; a text that still ends in U+FFFD after more tokens than that really is broken. */
-const patience = 8;
+/** From so many tokens on a window whose text is not whole is shortened where that is safe. */
+const longWindow = 16;
+/** What decoders give for an unfinished character: one of these, or one for each of its at most 3 bytes. */
+const replacement = '\uFFFD';
+const longestTail = 3;
 
 /**
  * Turns ids into text one at a time, though neither characters nor words end where tokens do: decodes a short
- * window twice, without and with the new token, and gives out the difference once it no longer ends in the
- * middle of a character.
+ * window of the last tokens and gives out what is new, all but a last character that may still be unfinished.
+ *
+ * ```text
+ * window   … prompt and output …
+ * decoded  [ given out already | certain since this token | tail: up to 3 U+FFFD, an unfinished character ]
+ * ```
  */
 export class TextStream {
   readonly #decode: (ids: readonly number[]) => string;
   #window: number[];
-  /** Tokens at the start of the window whose text is out already. */
+  /** Of the window's text, how much is the prompt's or given out. */
   #given: number;
+  /** The tail of the prompt: not to be given out again, but for the character it turns out to begin. */
+  #promptTail: string;
 
+  /** @param prompt what the output follows; only its last tokens are looked at. Throws what `decode` throws. */
   constructor(decode: (ids: readonly number[]) => string, prompt: readonly number[]) {
     this.#decode = decode;
     this.#window = prompt.slice(-leading);
-    this.#given = this.#window.length;
+    const text = this.#window.length === 0 ? '' : decode(this.#window);
+    this.#given = text.length - tailOf(text);
+    this.#promptTail = text.slice(this.#given);
   }
 
-  /** Text that is certain since this token. */
+  /** Text that is certain since this token. Throws what `decode` throws. */
   push(id: number): string {
     this.#window.push(id);
-    const text = this.#difference();
-    const unfinished =
-      text === '' || (text.endsWith('\uFFFD') && this.#window.length - this.#given <= patience);
-    if (unfinished) return '';
-    this.#window = this.#window.slice(this.#given);
-    this.#given = this.#window.length;
-    return text;
+    const text = this.#decode(this.#window);
+    const tail = tailOf(text);
+    const fresh = this.#take(text, text.length - tail);
+    if ((fresh !== '' && tail === 0) || this.#window.length > longWindow) this.#shorten(tail);
+    return fresh;
   }
 
-  /** What was held back. */
+  /** What was held back. Throws what `decode` throws. */
   end(): string {
-    const text = this.#difference();
-    this.#given = this.#window.length;
-    return text;
+    if (this.#window.length === 0) return '';
+    const text = this.#decode(this.#window);
+    return this.#take(text, text.length);
   }
 
-  #difference(): string {
-    if (this.#given === this.#window.length) return '';
-    const before = this.#decode(this.#window.slice(0, this.#given));
-    return this.#decode(this.#window).slice(before.length);
+  /** The text up to `end` that was not given out, without what the prompt's tail already showed. */
+  #take(text: string, end: number): string {
+    if (end <= this.#given) return '';
+    const fresh = text.slice(this.#given, end);
+    this.#given = end;
+    let same = 0;
+    while (same < fresh.length && same < this.#promptTail.length && fresh[same] === replacement) same++;
+    // what differs from the tail is the character that the prompt began, and belongs to the output
+    this.#promptTail = same === fresh.length ? this.#promptTail.slice(same) : '';
+    return fresh.slice(same);
   }
+
+  /** Keeps the last tokens only, where they show the same tail: they may begin inside a character, but not in it. */
+  #shorten(tail: number): void {
+    const window = this.#window.slice(-leading);
+    const text = this.#decode(window);
+    const begun = tail > 0 && text.length <= tail;
+    if (tailOf(text) !== tail || begun || this.#promptTail !== '') return;
+    this.#window = window;
+    this.#given = text.length - tail;
+  }
+}
+
+/** How many of the last characters may be an unfinished one. */
+function tailOf(text: string): number {
+  let tail = 0;
+  while (tail < longestTail && text[text.length - 1 - tail] === replacement) tail++;
+  return tail;
 }

@@ -7,7 +7,7 @@ import {
   regexMatcher,
   temperature,
 } from '../index.ts';
-import { normalRow } from '../testing/tools.ts';
+import { normalRow, softmax } from '../testing/tools.ts';
 
 const names = (settings: HuggingFaceSettings) => {
   const { filters, choice } = huggingFace(settings);
@@ -86,6 +86,31 @@ it('draws from the distribution the order defines', () => {
   }).distribution(normalRow(1, 100));
   expect(ids.length).toBeLessThan(20);
   expect(ids.length).toBeGreaterThan(3);
+});
+
+/** `TopPLogitsWarper` of transformers 4.57.6, line by line: a stable sort upwards, and what is summed to 1 − p goes. */
+function warped(row: Float32Array, p: number): number[] {
+  const order = Array.from(row, (_, id) => id).sort((a, b) => row[a]! - row[b]! || a - b);
+  const probabilities = softmax(order.map((id) => row[id]!));
+  let sum = 0;
+  const removed = order.filter((_, i) => {
+    sum += probabilities[i]!;
+    return sum <= 1 - p && i < order.length - 1;
+  });
+  return order.filter((id) => !removed.includes(id)).sort((a, b) => a - b);
+}
+
+it('keeps the tied tokens that transformers keeps', () => {
+  const kept = (row: Float32Array, topP: number) => [
+    ...createSampler(huggingFace({ doSample: true, topK: 0, topP }), { seed: 1 }).distribution(row).ids,
+  ];
+  expect(kept(Float32Array.from([0.5, 0.25, 0.25], Math.log), 0.75)).toEqual([0, 2]);
+  for (let seed = 0; seed < 60; seed++) {
+    const row = normalRow(seed, 40, 1, 1);
+    // between two sums, where rounding decides nothing
+    const p = 0.31 + 0.011 * seed;
+    expect(kept(row, p)).toEqual(warped(row, p));
+  }
 });
 
 it('refuses what the rules refuse', () => {

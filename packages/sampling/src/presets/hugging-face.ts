@@ -55,9 +55,11 @@ export interface HuggingFaceSettings {
 /**
  * The order of Hugging Face transformers: guidance, bias, repetition, n-grams, bad words, lengths, constraint,
  * forced, decay, suppressed; then, when sampling, **temperature first**, top-h, top-k, top-p, min-p, typical,
- * epsilon, eta.
+ * epsilon, eta. Where only some of equally likely tokens fit into `topP`, the higher ids stay, as there.
  *
  * @see `_get_logits_processor` in {@link https://github.com/huggingface/transformers/blob/main/src/transformers/generation/utils.py}
+ *
+ * @throws {SamplingError} if a setting is out of its rule's range; the message begins with the rule.
  */
 export function huggingFace(settings: HuggingFaceSettings = {}): Chain {
   const { doSample = false } = settings;
@@ -89,7 +91,7 @@ function warpers(settings: HuggingFaceSettings): Filter[] {
     when(settings.temperature, 1, temperature),
     when(settings.topH, undefined, topH),
     when(settings.topK ?? 50, 0, (k) => topK(k)),
-    when(settings.topP, 1, (p) => topP(p)),
+    when(settings.topP, 1, (p) => topP(p, { ties: 'higher' })),
     when(settings.minP, 0, (m) => minP(m)),
     when(settings.typicalP, 1, (mass) => typical(mass)),
     when(settings.epsilonCutoff, 0, (floor) => epsilon(floor)),

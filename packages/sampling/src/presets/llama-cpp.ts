@@ -4,6 +4,7 @@ import { greedy } from '../choices/greedy.ts';
 import { mirostat1 } from '../choices/mirostat-1.ts';
 import { mirostat2 } from '../choices/mirostat-2.ts';
 import type { Filter } from '../contract.ts';
+import { SamplingError, show } from '../errors.ts';
 import { dry } from '../filters/dry.ts';
 import { dynamicTemperature } from '../filters/dynamic-temperature.ts';
 import { frequencyPenalty } from '../filters/frequency-penalty.ts';
@@ -21,7 +22,7 @@ import { when } from './hugging-face.ts';
 
 /** llama.cpp's sampling settings with its defaults; a neutral value adds no rule. */
 export interface LlamaCppSettings {
-  /** At or below 0 takes the best token. Default 0.8. */
+  /** At or below 0 takes the best token of those that are left. Default 0.8. */
   readonly temperature?: number;
   /** Spread of the dynamic temperature around {@link temperature}. Default 0: fixed. */
   readonly dynatempRange?: number;
@@ -38,7 +39,7 @@ export interface LlamaCppSettings {
   /** Default 0: off. */
   readonly xtcProbability?: number;
   readonly xtcThreshold?: number;
-  /** Tokens the penalties look back; −1 for all. Default 64. */
+  /** Tokens the penalties look back; −1 for all, 0 for none. Default 64. */
   readonly repeatLastN?: number;
   readonly repeatPenalty?: number;
   readonly presencePenalty?: number;
@@ -52,9 +53,9 @@ export interface LlamaCppSettings {
   /** Ids of `"\n"`, `":"`, `"\""`, `"*"` in your tokenizer. */
   readonly drySequenceBreakers?: readonly (readonly number[])[];
   readonly logitBias?: Biases;
-  /** A grammar or other constraint; runs before everything else. */
+  /** A grammar or other constraint: asked about the drawn token, and before a second draw where it refuses that. */
   readonly constraint?: Filter;
-  /** 1 or 2 replaces all cutoffs by Mirostat. Default 0. */
+  /** 1 or 2 puts Mirostat in the place of the penalties, DRY and all cutoffs. Default 0. */
   readonly mirostat?: 0 | 1 | 2;
   readonly mirostatTau?: number;
   readonly mirostatEta?: number;
@@ -62,22 +63,45 @@ export interface LlamaCppSettings {
 
 /**
  * The order of llama.cpp: bias, penalties, DRY, top-nσ, top-k, typical, top-p, min-p, XTC, and **temperature last**,
- * so that the cutoffs see the model's own distribution; then a draw, likeliest first.
+ * so that the cutoffs see the model's own distribution; then a draw, likeliest first. At temperature 0 the best token
+ * of those that the others left: XTC and typical may have removed the model's best. Top-k keeps exactly `k` tokens; of
+ * equally likely ones the lower ids, where llama.cpp leaves the choice to its sorting.
  *
- * @see `common_sampler_init` in {@link https://github.com/ggml-org/llama.cpp/blob/master/common/sampling.cpp}
+ * A constraint does not go in front: a token is drawn, checked, and drawn anew behind the constraint where it fails
+ * ({@link Chain.check}).
+ *
+ * @see `common_sampler_init` and `common_sampler_sample` in
+ * {@link https://github.com/ggml-org/llama.cpp/blob/master/common/sampling.cpp}
+ *
+ * @throws {SamplingError} if a setting is out of its rule's range, the message beginning with the rule, or Mirostat is
+ * no version there is.
  */
 export function llamaCpp(settings: LlamaCppSettings = {}): Chain {
-  const { temperature: T = 0.8, mirostat = 0, mirostatTau: tau = 5, mirostatEta: eta = 0.1 } = settings;
-  const first = [settings.constraint, when(settings.logitBias, undefined, logitBias)];
-  const before = [...first, ...penalties(settings)].filter((filter) => filter !== undefined);
-  if (T <= 0) return chain(...before, greedy());
-  const heat = temperatures(T, settings);
-  if (mirostat === 1) return chain(...before, heat, mirostat1({ tau, eta }));
-  if (mirostat === 2) return chain(...before, heat, mirostat2({ tau, eta }));
-  return chain(...before, ...cutoffs(settings), heat, drawDescending());
+  const { constraint: check } = settings;
+  return { ...withoutConstraint(settings), ...(check && { check }) };
 }
 
-function penalties(settings: LlamaCppSettings): (Filter | undefined)[] {
+function withoutConstraint(settings: LlamaCppSettings): Chain {
+  const { temperature: T = 0.8, mirostat = 0, mirostatTau: tau = 5, mirostatEta: eta = 0.1 } = settings;
+  const bias = [when(settings.logitBias, undefined, logitBias)].filter((filter) => filter !== undefined);
+  if (mirostat === 1 || mirostat === 2) {
+    // the temperature here is the plain one; at 0 a single token is left, and Mirostat draws that
+    if (T <= 0) return chain(...bias, greedy());
+    return chain(...bias, temperature(T), mirostat === 1 ? mirostat1({ tau, eta }) : mirostat2({ tau, eta }));
+  }
+  if (mirostat !== 0)
+    throw new SamplingError('llama-cpp', `mirostat must be 0, 1 or 2, got ${show(mirostat)}`);
+  const before = [...bias, ...penalties(settings), ...cutoffs(settings)];
+  const { dynatempRange: range = 0, dynatempExponent: exponent = 1 } = settings;
+  // not above 0 rather than at most 0, here and below, so that the rules refuse what is no number
+  if (!(range <= 0)) {
+    const heat = { minimum: Math.max(0, T - range), maximum: Math.max(0, T + range), exponent };
+    return chain(...before, dynamicTemperature(heat), drawDescending());
+  }
+  return T <= 0 ? chain(...before, greedy()) : chain(...before, temperature(T), drawDescending());
+}
+
+function penalties(settings: LlamaCppSettings): Filter[] {
   const { repeatLastN = 64, dryPenaltyLastN = 64, dryBase: base = 1.75, dryAllowedLength = 2 } = settings;
   const window = { lastTokens: repeatLastN < 0 ? Infinity : repeatLastN, scope: 'all' } as const;
   return [
@@ -93,7 +117,7 @@ function penalties(settings: LlamaCppSettings): (Filter | undefined)[] {
         sequenceBreakers: settings.drySequenceBreakers ?? [],
       }),
     ),
-  ];
+  ].filter((filter) => filter !== undefined);
 }
 
 function cutoffs(settings: LlamaCppSettings): Filter[] {
@@ -105,20 +129,11 @@ function cutoffs(settings: LlamaCppSettings): Filter[] {
     xtcThreshold: threshold = 0.1,
   } = settings;
   return [
-    n > 0 ? topNSigma(n) : undefined,
-    k > 0 ? topK(k) : undefined,
-    when(settings.typicalP, 1, (mass) => typical(mass)),
+    n <= 0 ? undefined : topNSigma(n),
+    k <= 0 ? undefined : topK(k, { ties: 'cut' }),
+    when(settings.typicalP, 1, (mass) => typical(mass, { ties: 'cut' })),
     when(p, 1, (value) => topP(value)),
     when(m, 0, (value) => minP(value)),
     when(settings.xtcProbability, 0, (probability) => xtc({ probability, threshold })),
   ].filter((filter) => filter !== undefined);
-}
-
-function temperatures(
-  T: number,
-  { dynatempRange: range = 0, dynatempExponent: exponent = 1 }: LlamaCppSettings,
-) {
-  return range > 0
-    ? dynamicTemperature({ minimum: Math.max(0, T - range), maximum: T + range, exponent })
-    : temperature(T);
 }

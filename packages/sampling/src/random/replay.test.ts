@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { SamplingError } from '../errors.ts';
+import type { RandomState } from './contract.ts';
 import { createReplay } from './replay.ts';
 import { restoreRandom } from './restore.ts';
 
@@ -9,6 +11,22 @@ it('gives what it was given, and says when it is used up', () => {
   expect(random.clone().next()).toBe(0.5);
   expect(random.next()).toBe(0.5);
   expect(() => random.next()).toThrow('replay: all 2 numbers are used up; give more of them');
+});
+
+it.each([
+  ['constructor', []],
+  ['toString', []],
+  ['__proto__', [1]],
+  ['xorshift64*', ['abc']],
+  ['xorshift64*', ['0x10']],
+  ['xorshift64*', [1.5]],
+  ['xorshift64*', [{}]],
+  ['xorshift64*', []],
+  ['xoshiro128**', ['1', 2, 3]],
+  ['replay', ['a']],
+])('refuses to go on from %s with the words %j', (algorithm, words) => {
+  const state = { algorithm, words } as RandomState;
+  expect(() => restoreRandom(state)).toThrow(SamplingError);
 });
 
 it('refuses a number outside [0, 1)', () => {

@@ -10,9 +10,13 @@ const restorers: Readonly<Record<string, (state: RandomState) => Random>> = {
   replay: restoreReplay,
 };
 
-/** Goes on from what {@link Random.state} wrote. @throws {SamplingError} if the algorithm is unknown. */
+/**
+ * Goes on from what {@link Random.state} wrote.
+ *
+ * @throws {SamplingError} if the algorithm is unknown, or its words are no state of it.
+ */
 export function restoreRandom(state: RandomState): Random {
-  const restore = restorers[state?.algorithm];
+  const restore = Object.hasOwn(restorers, state?.algorithm) ? restorers[state.algorithm] : undefined;
   if (!restore || !Array.isArray(state.words)) {
     const known = Object.keys(restorers).join(', ');
     throw new SamplingError('random', `cannot restore ${show(state?.algorithm)}; known are ${known}`);

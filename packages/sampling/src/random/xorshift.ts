@@ -12,6 +12,7 @@ import type { Random, RandomState } from './contract.ts';
  * @see Vigna 2016, "An experimental exploration of Marsaglia's xorshift generators, scrambled",
  * {@link https://arxiv.org/abs/1402.6246}; `random_f32` of karpathy/llama2.c.
  * @param seed a whole number from 1 to 2^64 − 1; it is the first state as it stands.
+ * @throws {SamplingError} if `seed` is another.
  */
 export function createXorshift(seed: number | bigint): Random {
   const whole = typeof seed === 'bigint' || Number.isSafeInteger(seed);
@@ -25,9 +26,11 @@ export function createXorshift(seed: number | bigint): Random {
   return new Xorshift64Star(BigInt(seed));
 }
 
-/** Goes on from a written-down xorshift64* state. */
+/** Goes on from a written-down xorshift64* state. @throws {SamplingError} if its word is no whole number. */
 export function restoreXorshift(state: RandomState): Random {
-  return createXorshift(BigInt(state.words[0] ?? 0));
+  const [word] = state.words;
+  // BigInt() reads more than this, and has errors of its own for the rest
+  return createXorshift(/^\d{1,20}$/.test(String(word)) ? BigInt(word!) : Number.NaN);
 }
 
 class Xorshift64Star implements Random {

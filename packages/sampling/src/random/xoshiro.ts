@@ -15,6 +15,7 @@ import type { Random, RandomState } from './contract.ts';
  * @see Blackman and Vigna 2021, "Scrambled Linear Pseudorandom Number Generators",
  * {@link https://arxiv.org/abs/1805.01407}; the seed is spread by SplitMix32 (Steele et al. 2014).
  * @param seed a whole number from 0 to 2^53 − 1.
+ * @throws {SamplingError} if `seed` is another.
  */
 export function createRandom(seed: number): Random {
   checkWhole('random', 'seed', seed, 0, 'a seed is a whole number from 0 to 2^53 − 1');

@@ -1,3 +1,4 @@
+import { rulesOf } from '../chain.ts';
 import { describeRule } from '../contract.ts';
 import { SamplingError } from '../errors.ts';
 import { readStep } from '../generate/check.ts';
@@ -18,10 +19,12 @@ import type { Drafter, Proposed } from './contract.ts';
  *
  * @see Leviathan, Kalman and Matias 2023, "Fast Inference from Transformers via Speculative Decoding",
  * {@link https://arxiv.org/abs/2211.17192}
+ *
+ * @throws {SamplingError} if a rule of the chain remembers tokens; `propose`, if the step returns no logits, or as
+ * {@link Sampler.distribution} does. What the step throws comes out of `propose`.
  */
 export function draftModel(step: Step, sampler: Sampler): Drafter {
-  const { filters, choice } = sampler.chain;
-  for (const rule of [...filters, choice]) {
+  for (const rule of rulesOf(sampler.chain)) {
     if (rule.start || rule.accept) {
       throw new SamplingError(
         'draft-model',

@@ -18,6 +18,8 @@ export interface PromptLookupOptions {
  * ```
  *
  * @see Saxena 2023, "Prompt Lookup Decoding", {@link https://github.com/apoorvumang/prompt-lookup-decoding}
+ *
+ * @throws {SamplingError} if `minNgram` is not a whole number ≥ 1, or `maxNgram` none ≥ `minNgram`.
  */
 export function promptLookup({ maxNgram = 3, minNgram = 1 }: PromptLookupOptions = {}): Drafter {
   checkWhole('prompt-lookup', 'minNgram', minNgram, 1);

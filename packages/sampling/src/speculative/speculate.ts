@@ -28,6 +28,10 @@ export interface SpeculateOptions extends Omit<GenerateOptions, 'explain'> {
  *
  * @see Leviathan, Kalman and Matias 2023, {@link https://arxiv.org/abs/2211.17192};
  * Chen et al. 2023, {@link https://arxiv.org/abs/2302.01318}
+ *
+ * @throws {SamplingError} at once if an option is out of range, there is no drafter, or the choice has no fixed
+ * distribution (Mirostat). Reading the run throws what the target, the drafter, the sampler or an aborted signal
+ * throws, and SamplingError if the target returns another number of rows.
  */
 export function speculate(target: VerifyStep, options: SpeculateOptions): Generation {
   checkGenerate('speculate', target, options);

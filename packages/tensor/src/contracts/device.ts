@@ -134,6 +134,11 @@ export interface MemoryCounters {
   readonly liveBytes: number;
   readonly peakBytes: number;
   readonly buffers: number;
+  /**
+   * What the device holds beside these bytes, once it has been asked for: working memory of kernels, weights in the
+   * order in which kernels read them, alignment. Absent where the device cannot tell.
+   */
+  readonly extraBytes?: number;
 }
 
 /**

@@ -3,6 +3,10 @@ import { DeviceError } from '../errors.ts';
 
 const BYTES_PER_ELEMENT = 4;
 
+function bytesOf({ bytes, length }: DeviceBuffer): number {
+  return bytes ?? length * BYTES_PER_ELEMENT;
+}
+
 /** Counts the buffers of one device, and refuses one that is freed, foreign or freed twice. */
 export class MemoryLedger {
   readonly #device: string;
@@ -14,9 +18,10 @@ export class MemoryLedger {
     this.#device = device;
   }
 
+  /** Takes a buffer into the books; never throws. */
   add<Buffer extends DeviceBuffer>(buffer: Buffer): Buffer {
     this.#live.add(buffer);
-    this.#liveBytes += buffer.length * BYTES_PER_ELEMENT;
+    this.#liveBytes += bytesOf(buffer);
     this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
     return buffer;
   }
@@ -29,10 +34,11 @@ export class MemoryLedger {
     ]);
   }
 
+  /** @throws {DeviceError} if the buffer is not live on this device. */
   remove(buffer: DeviceBuffer): void {
     this.check(buffer, 'free');
     this.#live.delete(buffer);
-    this.#liveBytes -= buffer.length * BYTES_PER_ELEMENT;
+    this.#liveBytes -= bytesOf(buffer);
   }
 
   get counters(): MemoryCounters {
@@ -53,7 +59,11 @@ export class MemoryLedger {
   }
 }
 
-/** Checks the ranges of a `write` before anything is touched. */
+/**
+ * Checks the ranges of a `write` before anything is touched.
+ *
+ * @throws {DeviceError} if a range does not fit, or the source is the target.
+ */
 export function checkWrite(
   device: string,
   target: DeviceBuffer,

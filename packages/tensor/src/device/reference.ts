@@ -76,6 +76,12 @@ class ReferenceDevice implements Device {
       host[name] = { shape, data: (buffer as HostBuffer).data };
     }
     const results = op.reference(host, params);
+    if (results.length !== outputs.length) {
+      throw new DeviceError(
+        this.name,
+        `${op.name} returned ${results.length} arrays and declares ${outputs.length}`,
+      );
+    }
     this.#ran = this.name;
     return results.map((data, i) =>
       outputs[i]!.dtype === 'i32' ? this.#own(Int32Array.from(data), 'i32') : this.#own(data, 'f32'),

@@ -45,7 +45,7 @@ export function checkAttention(
 }
 
 function checkParams(params: AttentionParams, Lk: number, width: number): void {
-  const { scale, prefix, offset, before, after, sinkTokens, softcap, valid, Dv } = params;
+  const { scale, prefix, segment, offset, before, after, sinkTokens, softcap, valid, Dv } = params;
   const must = (ok: boolean, argument: string, rule: string, got: unknown): void => {
     if (!ok) throw new ValueError('attention', argument, rule, got);
   };
@@ -64,6 +64,7 @@ function checkParams(params: AttentionParams, Lk: number, width: number): void {
     );
   }
   must(count(prefix), 'prefix', 'must be a whole number ≥ 0 (0 for none)', prefix);
+  must(count(segment), 'segments.length', 'must be a whole number ≥ 0 (0 for none)', segment);
   must(count(sinkTokens), 'sinkTokens', 'must be a whole number ≥ 0', sinkTokens);
   must(
     Number.isFinite(softcap) && softcap >= 0,

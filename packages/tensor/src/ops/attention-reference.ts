@@ -107,7 +107,9 @@ function positionReader({ q, k, queryPositions, keyPositions, cursor }: Host, pa
 
 /** The one predicate for prefill, chunked prefill and decode. */
 function visibility({ k, keyUntil, cursor }: Host, params: AttentionParams) {
-  const { causal, prefix, before, after, sinkTokens } = params;
+  const { causal, prefix, segment, anchors, before, after, sinkTokens } = params;
+  const elsewhere = (q: number, k: number): boolean =>
+    Math.floor(q / segment) !== Math.floor(k / segment) && !(anchors && k % segment === segment - 1);
   const valid = cursor ? cursor.data[1]! : params.valid;
   const Lk = k.shape[1]!;
   const masks = params.modifiers.filter(({ kind }) => kind === 'mask').map(hostModifier);
@@ -116,6 +118,7 @@ function visibility({ k, keyUntil, cursor }: Host, params: AttentionParams) {
     if (j >= valid || kPosition < 0) return false;
     if (causal && distance < 0 && kPosition >= prefix) return false;
     if ((distance > before || distance < -after) && kPosition >= sinkTokens) return false;
+    if (segment > 0 && elsewhere(qPosition, kPosition)) return false;
     if (keyUntil && qPosition > keyUntil.data[(keyUntil.shape[0] === 1 ? 0 : b) * Lk + j]!) return false;
     return masks.every((mask) => mask(b, h, qPosition, kPosition) !== 0);
   };

@@ -52,6 +52,12 @@ export interface AttentionParams {
   readonly causal: boolean;
   /** Keys at positions below this are seen whatever causality says (prefix-LM). */
   readonly prefix: number;
+  /**
+   * Positions are cut into segments of so many, and a key is seen from its own segment only; 0 for no segments. With
+   * `anchors`, the last key of each segment is seen from later ones too.
+   */
+  readonly segment: number;
+  readonly anchors: boolean;
   /** Position of query 0. */
   readonly offset: number;
   /** A key at distance `q − k` is seen when `−after ≤ q − k ≤ before`; Infinity for no bound. */
@@ -82,7 +88,7 @@ export interface AttentionParams {
  * ```
  *
  * Seen: `j < valid`, `p_j ≥ 0`, `p_j ≤ p_i` or `p_j < prefix` if causal, `p_i − p_j` inside the window or `p_j < sinkTokens`,
- * `p_i ≤ keyUntil[j]`, and every mask modifier says 1. A row that sees nothing is zero. What stands in a hidden
+ * `p_i ≤ keyUntil[j]`, in the query's segment or an anchor, and every mask modifier says 1. A row that sees nothing is zero. What stands in a hidden
  * key or value, NaN and infinity included, changes nothing. NaN in a seen key or in a query gives NaN.
  *
  * Vaswani et al. 2017, "Attention Is All You Need", eq. 1.
@@ -108,6 +114,8 @@ export interface AttentionOptions {
    */
   readonly window?: readonly [before: number, after: number] | undefined;
   readonly sinkTokens?: number | undefined;
+  /** Cuts positions into segments of `length`: a key is seen from its own (and, if it is the last one, from later ones). */
+  readonly segments?: { readonly length: number; readonly anchors: boolean } | undefined;
   readonly softcap?: number | undefined;
   readonly valid?: number | undefined;
   /** Width of a value when the rows of v are wider. */
@@ -151,6 +159,8 @@ function resolve(
     scale: options.scale ?? 1 / Math.sqrt(inputs.q.shape[3] ?? 1),
     causal: causal !== false,
     prefix: options.prefix ?? 0,
+    segment: options.segments?.length ?? 0,
+    anchors: options.segments?.anchors ?? false,
     offset: typeof causal === 'object' ? causal.offset : 0,
     before: window[0],
     after: window[1],

@@ -50,13 +50,50 @@ export const writeOp = defineOp<{ target: TensorHandle; source?: TensorHandle | 
     device.write(target.buffer, offset, data ?? source!.buffer, sourceOffset, length),
 });
 
+/** Rows that lie side by side in `rows` and in `target`: `count` of them, from row `from` and from row `to` on. */
+export interface SlotRun {
+  readonly from: number;
+  readonly to: number;
+  count: number;
+}
+
+/**
+ * What `storeRows` copies, in order: the rows `b · L + l` with a slot to the rows `b · S + slots[b, l]`, in as few runs
+ * as there are. For devices, once for each token of a cache: so in plain loops. Never throws.
+ *
+ * @param slots host numbers, of which those of `[B | 1, L]` begin at `start`
+ */
+export function slotRuns(
+  slots: ArrayLike<number>,
+  start: number,
+  shape: readonly number[],
+  B: number,
+  S: number,
+): readonly SlotRun[] {
+  const L = shape[1]!;
+  const perSequence = shape[0] === 1 ? 0 : L;
+  const runs: SlotRun[] = [];
+  let last: SlotRun | undefined;
+  for (let b = 0; b < B; b++) {
+    for (let l = 0; l < L; l++) {
+      const slot = slots[start + b * perSequence + l]!;
+      if (slot < 0 || slot >= S) continue;
+      const from = b * L + l;
+      const to = b * S + slot;
+      if (last && from === last.from + last.count && to === last.to + last.count) last.count++;
+      else runs.push((last = { from, to, count: 1 }));
+    }
+  }
+  return runs;
+}
+
 /**
  * Rows to their slots, in place: what a cache does with new tokens. Which slots is a tensor, so that a step that is
- * repeated differs in numbers only.
+ * repeated differs in numbers only. Of two rows with one slot the later one stays.
  *
  * ```text
  * target [B, S, ...row]
- * rows   [B, L, ...row]
+ * rows   [B, L, ...row]  of the same dtype
  * slots  [B | 1, L]      i32; outside 0 … S−1 (−1 for nobody): the row is left out
  * target[b, slots[b, l]] = rows[b, l]
  * ```
@@ -66,18 +103,12 @@ export const storeRowsOp = defineOp<
   Record<never, never>
 >({
   name: 'storeRows',
-  dtypes: { slots: 'i32' },
+  dtypes: { target: 'any', rows: 'any', slots: 'i32' },
   stores: 'target',
   outputs({ target, rows, slots }) {
-    const [B, L] = rows.shape;
-    const fits =
-      rows.shape.length === target.shape.length &&
-      rows.shape.length >= 2 &&
-      target.shape[0] === B &&
-      rows.shape.every((size, axis) => axis < 2 || size === target.shape[axis]);
-    const placed =
-      slots.shape.length === 2 && slots.shape[1] === L && (slots.shape[0] === 1 || slots.shape[0] === B);
-    if (fits && placed) return [];
+    if (rows.dtype !== target.dtype)
+      throw new ValueError('storeRows', 'rows', `must be of dtype ${target.dtype}, as target is`, rows.dtype);
+    if (rowsFit(target.shape, rows.shape) && slotsFit(rows.shape, slots.shape)) return [];
     throw new ShapeError(
       'storeRows',
       'rows must be [B, L, ...row] of a target [B, S, ...row], slots [B | 1, L]',
@@ -103,3 +134,13 @@ export const storeRowsOp = defineOp<
     return [];
   },
 });
+
+function rowsFit(target: readonly number[], rows: readonly number[]): boolean {
+  if (rows.length < 2 || rows.length !== target.length) return false;
+  for (let axis = 0; axis < rows.length; axis++) if (axis !== 1 && rows[axis] !== target[axis]) return false;
+  return true;
+}
+
+function slotsFit(rows: readonly number[], slots: readonly number[]): boolean {
+  return slots.length === 2 && slots[1] === rows[1] && (slots[0] === 1 || slots[0] === rows[0]);
+}

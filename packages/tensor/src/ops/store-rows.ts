@@ -1,3 +1,4 @@
+import type { DType } from '../contracts/device.ts';
 import { run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { storeRowsOp } from './memory.ts';
@@ -7,11 +8,15 @@ import { storeRowsOp } from './memory.ts';
  *
  * @param target `[B, S, ...row]`
  * @param rows `[B, L, ...row]`
- * @param slots `[B | 1, L]` i32; −1 leaves a row out
+ * @param slots `[B | 1, L]` i32; what is outside `0 … S−1` (−1 for nobody) leaves a row out
  * @throws {ShapeError} if the shapes disagree.
- * @throws {ValueError} if the slots are not i32.
- * @throws {DeviceError} if a tensor is disposed or on another device.
+ * @throws {ValueError} if the slots are not i32, or the rows not of the dtype of the target.
+ * @throws {DeviceError} if a tensor is disposed or on another device, or rows and target share their memory.
  */
-export function storeRows(target: Tensor, rows: Tensor, slots: Tensor<string, 'i32'>): void {
+export function storeRows<T extends DType>(
+  target: Tensor<string, T>,
+  rows: Tensor<string, T>,
+  slots: Tensor<string, 'i32'>,
+): void {
   run(storeRowsOp, { target, rows, slots }, {});
 }

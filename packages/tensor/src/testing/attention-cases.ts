@@ -6,8 +6,8 @@ import {
   attentionWith,
 } from '../ops/attention.ts';
 import type { Modifier } from '../ops/modifier.ts';
-import { tensor } from '../tensor.ts';
-import type { OpCase } from './op-cases.ts';
+import { tensor, zeros } from '../tensor.ts';
+import type { OpCase } from './op-case.ts';
 import { seeded, seededValues } from './seeded.ts';
 
 interface Sizes {
@@ -132,6 +132,107 @@ const windows = [
   attentionCase('window in a chunk', { ...decode, Lq: 30 }, { causal: { offset: 50 }, window: [9, 0] }),
 ];
 
+const windowsAhead = [
+  attentionCase('window ahead with sink tokens', square, { window: [Infinity, 2], sinkTokens: 9 }),
+  attentionCase('window with sink tokens, wider than the keys', square, { window: [39, 1], sinkTokens: 7 }),
+  attentionCase('window with more sink tokens than it reaches', square, { window: [3, 1], sinkTokens: 11 }),
+];
+
+/** Positions of `small` out of order, with empty slots. */
+const placed: Extend = (d, s) => ({
+  queryPositions: i32(d, [
+    Array.from({ length: s.Lq }, (_, i) => (i * 3) % 8),
+    Array.from({ length: s.Lq }, (_, i) => i),
+  ]),
+  keyPositions: i32(d, [
+    [0, 1, 2, -1, -1, 3, 4, 5, 11],
+    [-1, 7, -1, 1, 2, 3, 4, 5, 6],
+  ]),
+});
+
+const segmented = [1, 7, 64].flatMap((length) =>
+  [false, true].flatMap((anchors) => {
+    const segments = { length, anchors };
+    const name = `segments of ${length}${anchors ? ', anchors' : ''}`;
+    return [
+      ...sizes.map((size) => attentionCase(name, size, { causal: true, segments })),
+      attentionCase(`${name}, square`, square, { causal: true, segments }),
+      attentionCase(`${name}, in both directions`, small, { segments }),
+      attentionCase(`${name} and a window`, square, { causal: true, segments, window: [4, 0] }),
+      attentionCase(`${name}, a prefix, sink tokens`, square, {
+        causal: true,
+        segments,
+        prefix: 9,
+        window: [11, 0],
+        sinkTokens: 2,
+      }),
+      attentionCase(`${name} in a chunk`, { ...square, Lq: 9 }, { causal: { offset: 20 }, segments }),
+      attentionCase(`${name} while decoding`, decode, { causal: { offset: 46 }, segments, valid: 47 }),
+    ];
+  }),
+);
+
+const prefixes = [
+  ...sizes.map((size) => attentionCase('prefix 5', size, { causal: true, prefix: 5 })),
+  ...[1, 13, 39, 41].map((prefix) => attentionCase(`prefix ${prefix}`, square, { causal: true, prefix })),
+  attentionCase('prefix without causality', small, { prefix: 5 }),
+  attentionCase('prefix in a chunk', { ...square, Lq: 9 }, { causal: { offset: 8 }, prefix: 14 }),
+  attentionCase('prefix behind a chunk', { ...square, Lq: 9 }, { causal: { offset: 20 }, prefix: 14 }),
+  attentionCase('prefix that ends in use', square, { causal: true, prefix: 30, valid: 21 }),
+  attentionCase('prefix while decoding', decode, { causal: { offset: 40 }, prefix: 50, valid: 47 }),
+  attentionCase(
+    'prefix of long rows',
+    { Lq: 70, Lk: 210, H: 2, Hkv: 1, D: 8 },
+    { causal: true, prefix: 133 },
+  ),
+  ...([2, Infinity] as const).flatMap((after) => [
+    attentionCase(`prefix, ${after} ahead`, square, { causal: true, prefix: 13, window: [6, after] }),
+    attentionCase(`prefix, ${after} ahead, all behind`, square, {
+      causal: true,
+      prefix: 17,
+      window: [Infinity, after],
+    }),
+    attentionCase(`prefix, ${after} ahead, sink tokens`, square, {
+      causal: true,
+      prefix: 13,
+      window: [4, after],
+      sinkTokens: 6,
+    }),
+  ]),
+  attentionCase('prefix with positions', small, { causal: true, prefix: 4 }, placed),
+  attentionCase(
+    'prefix with positions and a window',
+    small,
+    { causal: true, prefix: 6, window: [2, 2] },
+    placed,
+  ),
+  attentionCase('prefix, all extras', small, { causal: true, prefix: 4 }, undefined, everything),
+];
+
+/** Offset and valid as an input: made, written over from the host, or from another buffer. */
+const cursor =
+  (offset: number, valid: number, how: 'host' | 'buffer' | 'part' = 'host'): Extend =>
+  (d) => {
+    const numbers = tensor<'2'>(d, Int32Array.of(offset, valid), [2]);
+    if (how === 'host') return { cursor: numbers };
+    const moved = zeros<'2', 'i32'>(d, [2], 'i32');
+    if (how === 'part') moved.write(1, Int32Array.of(3, valid), 1, 1);
+    moved.write(0, numbers, 0, how === 'part' ? 1 : 2);
+    return { cursor: moved };
+  };
+
+const cursors = [
+  ...(['host', 'buffer', 'part'] as const).map((how) =>
+    attentionCase(`cursor while decoding, ${how}`, decode, { causal: true }, cursor(32, 33, how)),
+  ),
+  attentionCase('cursor in a window', decode, { causal: true, window: [15, 0] }, cursor(70, 71)),
+  attentionCase('cursor in a chunk', { ...decode, Lq: 30 }, { causal: true, window: [9, 0] }, cursor(50, 80)),
+  attentionCase('cursor in many chunks', { ...square, B: 2 }, { causal: true, prefix: 3 }, cursor(1, 37)),
+  attentionCase('cursor beyond the keys', small, {}, cursor(2, 100), everything),
+  attentionCase('cursor before the keys', small, { causal: true }, cursor(-3, -1)),
+  attentionCase('cursor in place of other numbers', small, { causal: { offset: 1 }, valid: 2 }, cursor(3, 8)),
+];
+
 const features = [
   attentionCase('softcap', small, { softcap: 0.4 }),
   attentionCase(
@@ -235,6 +336,10 @@ const hiddenGarbage = [Number.NaN, Infinity, -Infinity].flatMap((value) => [
       v: poisoned(d, [s.B, s.Lk, s.Hkv, s.Dv], 3, (j) => j % 4 === 1, value),
     }),
   ),
+  attentionCase(`${value} after the prefix`, { ...square, Lq: 5 }, { causal: true, prefix: 9 }, (d, s) => ({
+    k: poisoned(d, [s.B, s.Lk, s.Hkv, s.D], 2, (j) => j >= 9, value),
+    v: poisoned(d, [s.B, s.Lk, s.Hkv, s.Dv], 3, (j) => j >= 9, value),
+  })),
   attentionCase(
     `${value} before the window`,
     { ...square, Lq: 5 },
@@ -257,6 +362,10 @@ const seenInfinity = attentionCase(
 export const attentionCases: readonly OpCase[] = [
   ...shapes,
   ...windows,
+  ...windowsAhead,
+  ...prefixes,
+  ...segmented,
+  ...cursors,
   ...features,
   ...hiddenGarbage,
   seenInfinity,

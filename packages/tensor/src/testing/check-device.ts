@@ -4,7 +4,8 @@ import { createReference } from '../device/reference.ts';
 import { scope } from '../scope.ts';
 import { assertClose } from './close.ts';
 import { deviceLaws } from './device-laws.ts';
-import { type OpCase, opCases } from './op-cases.ts';
+import type { OpCase } from './op-case.ts';
+import { opCases } from './op-cases.ts';
 
 /**
  * Everything a device owes its callers, as tests: transfers, writes in place, memory, errors, and each operation with

@@ -10,18 +10,9 @@ import { argmax } from '../ops/rank.ts';
 import { scope } from '../scope.ts';
 import { type Tensor, tensor, zeros } from '../tensor.ts';
 import { assertClose } from './close.ts';
+import { counting, type DeviceLaw, law } from './device-law.ts';
+import { failureLaws } from './failure-laws.ts';
 import { seeded, seededValues } from './seeded.ts';
-
-/** What a device promises beside the results of operations. */
-export interface DeviceLaw {
-  readonly name: string;
-  readonly check: (device: Device) => Promise<void>;
-}
-
-const law = (name: string, check: DeviceLaw['check']): DeviceLaw => ({ name, check });
-
-const counting = (length: number, from = 0): Float32Array =>
-  Float32Array.from({ length }, (_, i) => from + i);
 
 const transfers: readonly DeviceLaw[] = [
   law('upload copies: the array may be changed afterwards', async (device) => {
@@ -211,7 +202,7 @@ const failures: readonly DeviceLaw[] = [
     x.dispose();
     expect(() => add(y, x)).toThrow(/add: b \[2, 3\] is disposed\n {2}Dispose a tensor after its last use/);
     await expect(x.data()).rejects.toThrow(/data: the tensor \[2, 3\] is disposed/);
-    expect(() => x.write(0, Float32Array.of(1))).toThrow(/write: the tensor \[2, 3\] is disposed/);
+    expect(() => x.write(0, Float32Array.of(1))).toThrow(/write: target \[2, 3\] is disposed/);
   }),
   law('refuses a buffer that is freed', async (device) => {
     const buffer = device.upload(counting(4));
@@ -261,4 +252,11 @@ const nan = law('NaN in a seen key reaches the rows that see it, and no other', 
 });
 
 /** Checked by `checkDevice` on every device. */
-export const deviceLaws: readonly DeviceLaw[] = [...transfers, ...writes, ...memory, ...failures, nan];
+export const deviceLaws: readonly DeviceLaw[] = [
+  ...transfers,
+  ...writes,
+  ...memory,
+  ...failures,
+  ...failureLaws,
+  nan,
+];

@@ -10,43 +10,15 @@ import { argmax, topK } from '../ops/rank.ts';
 import { rotary } from '../ops/rotary.ts';
 import { concat, slice } from '../ops/slices.ts';
 import { logSoftmax, softmax } from '../ops/softmax.ts';
-import { type Tensor, tensor } from '../tensor.ts';
+import { storeRows } from '../ops/store-rows.ts';
+import { type Tensor, tensor, zeros } from '../tensor.ts';
 import { attentionCases } from './attention-cases.ts';
+import { type OpCase, opCase, spread } from './op-case.ts';
+import { primitiveCases } from './primitive-cases.ts';
 import { seeded, seededValues } from './seeded.ts';
-
-/** One call of one operation, to be compared with the reference. */
-export interface OpCase {
-  readonly op: string;
-  readonly name: string;
-  /** Makes the arguments on the device and calls the operation. */
-  readonly run: (device: Device) => readonly Tensor<string, DType>[];
-  /** |got − want| ≤ atol + rtol · |want|; default 1e-5 each. */
-  readonly atol?: number;
-  readonly rtol?: number;
-}
-
-function opCase(
-  op: string,
-  name: string,
-  work: (device: Device) => Tensor<string, DType> | readonly Tensor<string, DType>[],
-  tolerance: { readonly atol?: number; readonly rtol?: number } = {},
-): OpCase {
-  return { op, name, run: (device) => [work(device)].flat(), ...tolerance };
-}
 
 const ints = (length: number, below: number, seed: number): Int32Array =>
   Int32Array.from(seededValues(length, seed), (value) => Math.floor(((value + 1) / 2) * below));
-
-/** Values from −spread to spread. */
-const spread = (device: Device, shape: readonly number[], seed: number, by: number): Tensor =>
-  tensor(
-    device,
-    seededValues(
-      shape.reduce((size, axis) => size * axis, 1),
-      seed,
-    ).map((value) => value * by),
-    shape,
-  );
 
 const products: readonly OpCase[] = [
   ...(
@@ -149,6 +121,60 @@ const pointwise: readonly OpCase[] = [1, 3, 64, 101].flatMap((n) => [
   ),
 ]);
 
+/** Rows of `[B, L, ...row]` into zeros `[B, S, ...row]`. */
+function storeCase(
+  name: string,
+  [B, S, L, ...row]: readonly [number, number, number, ...number[]],
+  slots: readonly (readonly number[])[],
+): OpCase {
+  return opCase('storeRows', `${name} [${B}, ${L} of ${S}, ${row}]`, (d) => {
+    const target = seeded(d, [B, S, ...row], 1);
+    const at = tensor(d, Int32Array.from(slots.flat()), [slots.length, L]);
+    storeRows(target, seeded(d, [B, L, ...row], 2), at);
+    return target;
+  });
+}
+
+const stores: readonly OpCase[] = [
+  storeCase('a token', [1, 9, 1, 2, 5], [[4]]),
+  storeCase('a token of each', [3, 7, 1, 2, 5], [[6], [0], [3]]),
+  storeCase('the same slots of all', [2, 8, 3, 4], [[5, 6, 7]]),
+  storeCase('a ring that wraps', [2, 5, 4, 3], [[3, 4, 0, 1]]),
+  storeCase(
+    'nobody, and slots outside',
+    [2, 4, 5, 3],
+    [
+      [-1, 2, 3, 4, -7],
+      [0, -1, 1, 100, 3],
+    ],
+  ),
+  storeCase('nobody at all', [1, 4, 2, 3], [[-1, 4]]),
+  storeCase('two for one slot', [1, 6, 4, 7], [[2, 3, 2, 3]]),
+  storeCase('all, in order', [2, 64, 64, 1, 8], [Array.from({ length: 64 }, (_, l) => l)]),
+  storeCase('backwards', [1, 63, 63, 5], [Array.from({ length: 63 }, (_, l) => 62 - l)]),
+  storeCase('no tokens', [2, 3, 0, 4], [[]]),
+  storeCase('no numbers', [1, 3, 2, 0], [[0, 1]]),
+  opCase('storeRows', 'results of operations', (d) => {
+    const target = linear(seeded(d, [24, 8], 1), seeded(d, [12, 8], 2)).reshape([2, 12, 12]);
+    const rows = linear(seeded(d, [6, 8], 3), seeded(d, [12, 8], 4)).reshape([2, 3, 12]);
+    storeRows(target, rows, tensor(d, Int32Array.of(11, 3, 4), [1, 3]));
+    return target;
+  }),
+  opCase('storeRows', 'positions', (d) => {
+    const target = tensor(d, new Int32Array(6).fill(-1), [2, 3]);
+    const rows = tensor(d, Int32Array.of(7, 8, 2, 3), [2, 2]);
+    storeRows(target, rows, tensor(d, Int32Array.of(1, 2, 0, -1), [2, 2]));
+    return target;
+  }),
+  opCase('storeRows', 'slots that were stored', (d) => {
+    const slots = zeros(d, [1, 3], 'i32');
+    storeRows(slots, tensor(d, Int32Array.of(2, 0), [1, 2]), tensor(d, Int32Array.of(1, 2), [1, 2]));
+    const target = seeded(d, [1, 4, 3], 1);
+    storeRows(target, seeded(d, [1, 3, 3], 2), slots);
+    return target;
+  }),
+];
+
 const extremes = (d: Device): Tensor => tensor(d, [-1e4, -90, -0, 0, 90, 1e4], [6]);
 
 const saturation: readonly OpCase[] = [
@@ -214,5 +240,7 @@ export const opCases: readonly OpCase[] = [
   ...pointwise,
   ...saturation,
   ...moves,
+  ...primitiveCases,
+  ...stores,
   ...attentionCases,
 ];

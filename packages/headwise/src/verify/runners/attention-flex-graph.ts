@@ -1,3 +1,5 @@
+import { own } from '../own.ts';
+
 /** A subgraph of ONNX's FlexAttention, as a case's attributes spell it. */
 export interface ModGraph {
   readonly nodes: readonly GraphNode[];
@@ -84,7 +86,7 @@ export function readConstant(json: unknown): Value {
     '-inf': -Infinity,
     nan: Number.NaN,
   };
-  const value = typeof json === 'string' ? (texts[json.toLowerCase()] ?? Number(json)) : Number(json);
+  const value = typeof json === 'string' ? (own(texts, json.toLowerCase()) ?? Number(json)) : Number(json);
   return { shape: [], data: Float64Array.of(value) };
 }
 
@@ -201,7 +203,7 @@ export function apply(node: GraphNode, operands: readonly Value[]): Value | unde
   if (passing.includes(node.op)) return operands[0];
   if (node.op === 'Cast') return zip(castOf(node) ?? ((value) => value!), operands);
   if (node.op === 'Clip') return clip(operands);
-  const fn = elementwise[node.op];
+  const fn = own(elementwise, node.op);
   return fn ? zip(fn, operands) : evaluateShape(node, operands);
 }
 

@@ -1,3 +1,4 @@
+import { own } from '../own.ts';
 import {
   apply,
   castOf,
@@ -101,8 +102,8 @@ function translate(node: GraphNode, operands: readonly Known[], shape: Shape4): 
   if (passing.includes(node.op)) return operands[0];
   if (node.op === 'Shape') {
     const [of] = operands;
-    const own = of && 'value' in of ? of.value.shape : shape;
-    return { value: { shape: [own.length], data: Float64Array.from(own) } };
+    const sizes = of && 'value' in of ? of.value.shape : shape;
+    return { value: { shape: [sizes.length], data: Float64Array.from(sizes) } };
   }
   const values = operands.flatMap((operand) => ('value' in operand ? [operand.value] : []));
   const value = values.length === operands.length ? apply(node, values) : undefined;
@@ -134,13 +135,14 @@ function combine(node: GraphNode, parts: readonly Expression[]): Expression | un
     string | undefined,
     string | undefined,
   ];
-  if (op in compare) return { kind: 'condition', text: `(${a} ${compare[op]} ${b})` };
+  const comparison = own(compare, op);
+  if (comparison) return { kind: 'condition', text: `(${a} ${comparison} ${b})` };
   if (op === 'Clip') {
     const low = b ? `Math.max(${a}, ${b})` : a;
     return { kind: 'number', text: c ? `Math.min(${low}, ${c})` : low };
   }
-  const fold = op === 'Sum' ? binary.Add : binary[op];
-  const text = fold ? parts.map((part) => number(part).text).reduce(fold) : unary[op]?.(a);
+  const fold = op === 'Sum' ? binary.Add : own(binary, op);
+  const text = fold ? parts.map((part) => number(part).text).reduce(fold) : own(unary, op)?.(a);
   if (text === undefined) return undefined;
   return { kind: 'number', text, ...(hidden.length > 0 && { hidden: `(${hidden.join(' || ')})` }) };
 }

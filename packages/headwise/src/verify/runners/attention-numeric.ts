@@ -12,9 +12,18 @@ import {
   sinkTokens,
   slidingWindow,
 } from '@headwise/attention-variants';
-import { createStates } from '@headwise/kv-cache';
-import type { HostTensor } from '@headwise/models';
-import { createPositions, type Device, linear, matmul, type Tensor, tensor, zeros } from '@headwise/tensor';
+import { type HostTensor, numbersOf } from '@headwise/models';
+import {
+  createPositions,
+  createThrough,
+  type Device,
+  linear,
+  matmul,
+  type Positions,
+  type Tensor,
+  tensor,
+  zeros,
+} from '@headwise/tensor';
 import type { Got, VerifyCase } from '../contract.ts';
 import { floatTensor } from '../operands.ts';
 import {
@@ -121,7 +130,7 @@ export async function runCrossAttention(testCase: VerifyCase, device: Device): P
   const { inputs } = testCase;
   const given = inputsOf(testCase, ...names);
   const [B, L, E] = given.x.shape as [number, number, number];
-  const [, Ls, Es] = given.memory.shape as [number, number, number];
+  const [, , Es] = given.memory.shape as [number, number, number];
   const H = Number(testCase.attributes.num_heads);
   const shape = { E, Es, H, D: given.wq.shape[0]! / H, Dv: given.wv.shape[0]! / H, layers: 1 };
   const options = crossAttention.defaults;
@@ -130,20 +139,33 @@ export async function runCrossAttention(testCase: VerifyCase, device: Device): P
     weights[name] = floatTensor(device, given[`w${name}`]);
     if (inputs[`b${name}`]) weights[`${name}.bias`] = floatTensor(device, inputs[`b${name}`]!);
   }
-  const [state] = createStates([crossAttention.kv(shape, options, 0)], { device, B, capacity: Ls });
+  // keeps nothing, so that the weights are of the source's tokens as they stand
+  const state = createThrough({ device, B, spec: crossAttention.kv(shape, options, 0) });
   const { y, weights: probs } = crossAttention.layer({
     x: floatTensor(device, given.x),
     weights,
-    state: state!,
+    state,
     positions: createPositions(device, { start: 0, L }),
     shape,
     options,
     layer: 0,
     source: floatTensor(device, given.memory),
-    ...(inputs.memory_keep && { sourcePositions: keptPositions<'Ls'>(device, inputs.memory_keep) }),
+    ...(inputs.memory_keep && { sourcePositions: sourceOf(device, inputs.memory_keep) }),
     extras: ['weights'],
   });
   return { y: await read(y), probs: await read(probs!) };
+}
+
+/** Where the tokens of a source stand: those that are kept, in order. */
+function sourceOf(device: Device, kept: HostTensor): Positions {
+  const [rows, Ls] = kept.shape as [number, number];
+  const numbers = numbersOf(kept);
+  return createPositions(
+    device,
+    Array.from({ length: rows }, (_, b) =>
+      Array.from({ length: Ls }, (_, i) => (numbers[b * Ls + i] === 0 ? -1 : i)),
+    ),
+  );
 }
 
 /** Bahdanau and Luong have one head: inputs `[B, L, width]`, weights of the softmax `[B, Lq, Lk]`. */

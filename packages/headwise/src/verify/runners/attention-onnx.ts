@@ -13,7 +13,7 @@ import { floatTensor } from '../operands.ts';
 import {
   headMajor,
   inputsOf,
-  maskBias,
+  onnxMaskBias,
   read,
   refuseOthers,
   skipFloat64,
@@ -51,7 +51,7 @@ export async function runOnnxAttention(testCase: VerifyCase, device: Device): Pr
       q,
       k,
       v,
-      ...(inputs.attn_mask && { bias: maskBias(device, inputs.attn_mask, [Lq, Lk]) }),
+      ...(inputs.attn_mask && { bias: onnxMaskBias(device, inputs.attn_mask, [Lq, Lk]) }),
       ...(inputs.nonpad_kv_seqlen
         ? staticCache(device, inputs.nonpad_kv_seqlen, Lq, Lk)
         : { queryPositions: counted(device, [past], Lq) }),

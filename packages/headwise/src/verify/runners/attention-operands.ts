@@ -3,7 +3,7 @@ import { type Device, type Tensor, tensor } from '@headwise/tensor';
 import { compareOutputs } from '../compare.ts';
 import { type Got, Skip, type VerifyCase } from '../contract.ts';
 import { floats } from '../operands.ts';
-import { broadcastTo, moveAxis } from './axes.ts';
+import { broadcastTo, type HostArray, moveAxis, sizeOf } from './axes.ts';
 
 /** What float32 can be asked for, relative to a value. */
 const FLOAT32_RTOL = 1e-6;
@@ -44,23 +44,43 @@ export function maskValues(mask: HostTensor): Float32Array {
     : floats(mask);
 }
 
-/**
- * A mask of any rank as a bias `[B | 1, H | 1, Lq, Lk]`, its axes aligned on the right as in numpy. One that is
- * shorter than the keys hides the rest of them.
- */
+/** A mask of any rank as a bias `[B | 1, H | 1, Lq, Lk]`, repeated as numpy does: its axes are aligned on the right. */
 export function maskBias(
   device: Device,
   mask: HostTensor,
-  [Lq, Lk]: readonly [number, number],
+  sizes: readonly [Lq: number, Lk: number],
 ): Tensor<'B H Lq Lk'> {
-  const given = [...[1, 1, 1, 1].slice(mask.shape.length), ...mask.shape];
-  const [B, H, rows, columns] = given as [number, number, number, number];
+  return biasOf(device, { shape: mask.shape, data: maskValues(mask) }, sizes);
+}
+
+/**
+ * ONNX's `attn_mask` as a bias. One whose last axis is shorter than the keys hides the rest of them, and one of size 1
+ * is no exception: the operator pads it with −∞ before it repeats the other axes, as its reference does.
+ *
+ * @see {@link https://onnx.ai/onnx/operators/onnx__Attention.html}, `attn_mask`; `_compute_attention` of onnx 1.23.2
+ */
+export function onnxMaskBias(
+  device: Device,
+  mask: HostTensor,
+  [Lq, Lk]: readonly [Lq: number, Lk: number],
+): Tensor<'B H Lq Lk'> {
+  const columns = mask.shape.at(-1) ?? Lk;
+  if (columns >= Lk) return maskBias(device, mask, [Lq, Lk]);
   const values = maskValues(mask);
-  const width = columns === 1 ? 1 : Lk;
-  const padded = new Float32Array(B * H * rows * width).fill(-Infinity);
-  for (let row = 0; row < B * H * rows; row++)
-    padded.set(values.subarray(row * columns, (row + 1) * columns), row * width);
-  const full = broadcastTo({ shape: [B, H, rows, width], data: padded }, [B, H, Lq, Lk]);
+  const shape = [...mask.shape.slice(0, -1), Lk];
+  const data = new Float32Array(sizeOf(shape)).fill(-Infinity);
+  for (let row = 0; row < data.length / Lk; row++)
+    data.set(values.subarray(row * columns, (row + 1) * columns), row * Lk);
+  return biasOf(device, { shape, data }, [Lq, Lk]);
+}
+
+function biasOf(
+  device: Device,
+  given: HostArray,
+  [Lq, Lk]: readonly [Lq: number, Lk: number],
+): Tensor<'B H Lq Lk'> {
+  const [B, H] = [1, 1, 1, 1].slice(given.shape.length).concat(given.shape) as [number, number];
+  const full = broadcastTo(given, [B, H, Lq, Lk]);
   return tensor<'B H Lq Lk'>(device, full.data, full.shape);
 }
 

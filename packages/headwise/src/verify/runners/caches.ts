@@ -3,7 +3,7 @@ import { type HostTensor, numbersOf } from '@headwise/models';
 import { type AttentionInputs, type Device, tensor } from '@headwise/tensor';
 import type { Got, Runners, VerifyCase } from '../contract.ts';
 import { floats, floatTensor } from '../operands.ts';
-import { everyWay, inputsOf, maskBias, refuseOthers, skipFloat64 } from './attention-operands.ts';
+import { everyWay, inputsOf, onnxMaskBias, refuseOthers, skipFloat64 } from './attention-operands.ts';
 import { type HostArray, moveAxis } from './axes.ts';
 import { runDecodeThroughCaches, runLatentThroughCaches } from './caches-layers.ts';
 import {
@@ -91,7 +91,7 @@ async function runOnnx(testCase: VerifyCase, device: Device): Promise<Got> {
   const passage: Passage = {
     ...{ device, q, rows, offset: past, heads: plainHeads, extras: outputs.qk_matmul_output ? [mode] : [] },
     inputs: {
-      ...(inputs.attn_mask && { bias: maskBias(device, inputs.attn_mask, [Lq, T]) }),
+      ...(inputs.attn_mask && { bias: onnxMaskBias(device, inputs.attn_mask, [Lq, T]) }),
       ...(inputs.nonpad_kv_seqlen && usedSlots(device, inputs.nonpad_kv_seqlen, Lq, T)),
     },
     options: {

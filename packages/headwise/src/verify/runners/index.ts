@@ -1,4 +1,5 @@
 import type { Got, InPart, Runner, Runners } from '../contract.ts';
+import { own } from '../own.ts';
 import { attentionRunners } from './attention.ts';
 import { cacheRunners } from './caches.ts';
 import { positionalRunners } from './positional.ts';
@@ -19,5 +20,5 @@ const maps: readonly Runners<Got | InPart>[] = [
  * operation. A case passes when every one of them does.
  */
 export function runnersFor(op: string): readonly Runner<Got | InPart>[] {
-  return maps.flatMap((runners) => runners[op] ?? []);
+  return maps.flatMap((runners) => own(runners, op) ?? []);
 }

@@ -28,6 +28,7 @@ import {
   typical,
 } from '@headwise/sampling';
 import type { Got, Runner, Runners } from '../contract.ts';
+import { own } from '../own.ts';
 
 /** One entry of a case's `steps`: the rule, its parameter under the rule's own name, and what it looks at. */
 interface RuleStep {
@@ -58,7 +59,7 @@ const builders: Readonly<Record<string, (step: RuleStep) => readonly Filter[]>> 
 const filtering: Runner = async ({ inputs, attributes }) => {
   const candidates = new Candidates().load(logitsOf(inputs.logits!));
   for (const step of attributes.steps as readonly RuleStep[]) {
-    const build = builders[step.rule];
+    const build = own(builders, step.rule);
     if (!build) {
       throw new Error(`sampler: no rule ${step.rule}; known are ${Object.keys(builders).join(', ')}`);
     }

@@ -1,5 +1,15 @@
-import type { Device, DeviceBuffer, DType, MemoryCounters, Op, OpCall } from '../../contracts/device.ts';
+import type {
+  Device,
+  DeviceBuffer,
+  DType,
+  MemoryCounters,
+  Op,
+  OpCall,
+  Operand,
+  ShapedInput,
+} from '../../contracts/device.ts';
 import { DeviceError } from '../../errors.ts';
+import { slotRuns } from '../../ops/memory.ts';
 import { checkWrite, MemoryLedger } from '../memory.ts';
 import { kernelFailed } from './compile.ts';
 import type { Engine, LaunchArgument, Store } from './engine.ts';
@@ -9,7 +19,15 @@ import { planOf } from './plans.ts';
 /** Ids and positions are floats to gpu.js, so the dtype only decides what `read` returns. */
 interface GpujsBuffer extends DeviceBuffer {
   readonly store: Store;
+  /** The numbers of an i32 buffer, as long as all of them came from the host. */
+  known: Int32Array | undefined;
 }
+
+/** Arguments whose numbers a plan is made from, by operation. */
+const numbersOf: Readonly<Record<string, string>> = { attention: 'cursor', storeRows: 'slots' };
+
+/** The operation that stores rows in place, which is no kernel but writes. */
+const STORE = 'storeRows';
 
 /** More array arguments than this, and a WebGPU kernel has more than its eight storage buffers. */
 const MOST_ARRAYS = 7;
@@ -48,12 +66,17 @@ export class GpujsDevice implements Device {
 
   allocate(length: number, dtype: DType): DeviceBuffer {
     this.#check('allocate');
-    return this.#own(this.#engine.allocate(length), dtype);
+    return this.#own(
+      this.#engine.allocate(length),
+      dtype,
+      dtype === 'i32' ? new Int32Array(length) : undefined,
+    );
   }
 
   upload(data: Float32Array | Int32Array): DeviceBuffer {
     this.#check('upload');
-    return this.#own(this.#engine.upload(asFloats(data)), data instanceof Int32Array ? 'i32' : 'f32');
+    const store = this.#engine.upload(asFloats(data));
+    return data instanceof Int32Array ? this.#own(store, 'i32', data.slice()) : this.#own(store, 'f32');
   }
 
   async read(buffer: DeviceBuffer, start = 0, end = buffer.length): Promise<Float32Array | Int32Array> {
@@ -75,10 +98,11 @@ export class GpujsDevice implements Device {
     checkWrite(this.name, target, offset, source, sourceOffset, length);
     if (length === 0) return;
     const { store } = target as GpujsBuffer;
+    if (!ArrayBuffer.isView(source)) this.#ledger.check(source, 'write');
+    follow(target as GpujsBuffer, offset, source as Int32Array | GpujsBuffer, sourceOffset, length);
     if (ArrayBuffer.isView(source)) {
       this.#engine.write(store, offset, asFloats(source), sourceOffset, length);
     } else {
-      this.#ledger.check(source, 'write');
       this.#engine.write(store, offset, (source as GpujsBuffer).store, sourceOffset, length);
     }
   }
@@ -90,15 +114,29 @@ export class GpujsDevice implements Device {
       this.#ledger.check(buffer, op.name);
       stores.set(name, (buffer as GpujsBuffer).store);
     }
-    const makePlan = planOf(op);
-    if (!makePlan) throw new DeviceError(this.name, `cannot run ${op.name}`, this.supports(op));
-    const plan = makePlan(inputs, params, outputs, this.#engine.target);
-    const results = this.#launch(plan, stores);
+    const reasons = this.supports(op, inputs);
+    if (reasons.length > 0)
+      throw new DeviceError(this.name, `cannot run ${op.name}`, reasons, 'Choose another device.');
+    if (op.name === STORE) {
+      this.#storeRows(inputs);
+      return [];
+    }
+    const plan = planOf(op)!(withNumbers(op, inputs), params, outputs, this.#engine.target);
+    const results = this.#launch(plan, stores, outputs.length);
     return outputs.map((output, i) => this.#own(results[i]!, output.dtype));
   }
 
-  supports(op: Op): readonly string[] {
-    return planOf(op) ? [] : [`the operation ${op.name} brings no gpu.js plan (its \`gpujs\`)`];
+  supports(op: Op, inputs: Readonly<Record<string, ShapedInput>>): readonly string[] {
+    if (op.name !== STORE && !planOf(op))
+      return [`the operation ${op.name} brings no gpu.js plan (its \`gpujs\`)`];
+    const long = tooLong(inputs);
+    if (long.length > 0) return long;
+    const name = numbersOf[op.name];
+    const input = name === undefined ? undefined : inputs[name];
+    if (!input || !('buffer' in input) || (input.buffer as GpujsBuffer).known) return [];
+    return [
+      `${name} was computed on the device, and its numbers decide what gpu.js runs: upload them, or write them from the host`,
+    ];
   }
 
   free(buffer: DeviceBuffer): void {
@@ -121,8 +159,23 @@ export class GpujsDevice implements Device {
     this.#onDispose();
   }
 
+  #storeRows({ target, rows, slots }: OpCall['inputs']): void {
+    const [to, from] = [target!.buffer as GpujsBuffer, rows!.buffer as GpujsBuffer];
+    const B = target!.shape[0]!;
+    const S = target!.shape[1]!;
+    if (from.length === 0) return;
+    const width = from.length / (B * rows!.shape[1]!);
+    for (const run of slotRuns((slots!.buffer as GpujsBuffer).known!, 0, slots!.shape, B, S)) {
+      const at = run.to * width;
+      const start = run.from * width;
+      const length = run.count * width;
+      this.#engine.write(to.store, at, from.store, start, length);
+      follow(to, at, from, start, length);
+    }
+  }
+
   /** Runs the steps of a plan; frees what is no result. */
-  #launch(plan: KernelPlan, stores: Map<string, Store>): Store[] {
+  #launch(plan: KernelPlan, stores: Map<string, Store>, count: number): Store[] {
     const made = new Map<string, Store>();
     const remember = (name: string, store: Store): void => {
       // a step of the next chunk has the name of the last one
@@ -146,11 +199,18 @@ export class GpujsDevice implements Device {
         const result = this.#attempt(step, args, into);
         if (!part) remember(step.name, result);
       }
-      return plan.outputs.map((name) => {
-        const store = made.get(name)!;
-        made.delete(name);
-        return store;
-      });
+      const results = plan.outputs.map((name) => made.get(name));
+      const missing = plan.outputs.find((name, i) => !results[i] || plan.outputs.indexOf(name) !== i);
+      if (missing !== undefined || results.length !== count) {
+        throw new DeviceError(
+          this.name,
+          missing === undefined
+            ? `a plan returns ${results.length} results, and its operation declares ${count}`
+            : `a plan returns "${missing}", which no step makes or which is returned twice`,
+        );
+      }
+      for (const name of plan.outputs) made.delete(name);
+      return results as Store[];
     } finally {
       for (const store of made.values()) this.#engine.free(store);
     }
@@ -164,8 +224,8 @@ export class GpujsDevice implements Device {
     }
   }
 
-  #own(store: Store, dtype: DType): GpujsBuffer {
-    return this.#ledger.add({ dtype, length: store.length, store });
+  #own(store: Store, dtype: DType, known?: Int32Array): GpujsBuffer {
+    return this.#ledger.add({ dtype, length: store.length, store, known });
   }
 
   #check(what: string): void {
@@ -184,6 +244,44 @@ function resolve(argument: KernelArgument, stores: ReadonlyMap<string, Store>): 
     return { store: stores.get(array)!, size: size.map((axis) => axis ?? 1), ...range };
   }
   return argument;
+}
+
+/** A kernel counts along an axis in float32. */
+const LONGEST_AXIS = 2 ** 24;
+
+function tooLong(inputs: Readonly<Record<string, ShapedInput>>): readonly string[] {
+  const reasons: string[] = [];
+  for (const name in inputs) {
+    for (const size of inputs[name]!.shape) {
+      if (size > LONGEST_AXIS)
+        reasons.push(
+          `${name} has an axis of ${size}, and gpu.js counts to ${LONGEST_AXIS}: cut it into two axes`,
+        );
+    }
+  }
+  return reasons;
+}
+
+/** The inputs of a plan, of which one may be needed on the host. */
+function withNumbers(op: Op, inputs: OpCall['inputs']): Readonly<Record<string, ShapedInput>> {
+  const name = numbersOf[op.name];
+  const input: Operand | undefined = name === undefined ? undefined : inputs[name];
+  return input ? { ...inputs, [name!]: { ...input, known: (input.buffer as GpujsBuffer).known } } : inputs;
+}
+
+/** What is known of an i32 buffer, after a write into it. */
+function follow(
+  target: GpujsBuffer,
+  offset: number,
+  source: Int32Array | GpujsBuffer,
+  sourceOffset: number,
+  length: number,
+): void {
+  if (target.dtype !== 'i32') return;
+  const from = ArrayBuffer.isView(source) ? source : source.known;
+  if (from && length === target.length) target.known ??= new Int32Array(length);
+  if (from) target.known?.set(from.subarray(sourceOffset, sourceOffset + length), offset);
+  else target.known = undefined;
 }
 
 function asFloats(data: Float32Array | Int32Array): Float32Array {

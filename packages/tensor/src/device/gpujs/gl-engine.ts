@@ -88,7 +88,9 @@ export class GlEngine implements Engine {
 
   upload(data: Float32Array): GlStore {
     const store = this.allocate(data.length);
-    this.#textures.write(store.handle.texture, store.handle.size[0]!, 0, data);
+    this.#freeingOnFailure(store, () =>
+      this.#textures.write(store.handle.texture, store.handle.size[0]!, 0, data),
+    );
     return store;
   }
 
@@ -126,7 +128,9 @@ export class GlEngine implements Engine {
       },
       [{ store: from, size: [from.length] }, { integer: start }, { integer: phase }],
     );
-    this.#textures.copy(target2d, { texture: lined.handle.texture, width, offset: phase }, length);
+    this.#freeingOnFailure(lined, () =>
+      this.#textures.copy(target2d, { texture: lined.handle.texture, width, offset: phase }, length),
+    );
     this.free(lined);
   }
 
@@ -151,7 +155,6 @@ export class GlEngine implements Engine {
         return 'integer' in argument ? argument.integer : argument.float;
       }),
     ) as GlHandle;
-    this.ran = checkRan(compiled, this.#mode, step);
     const Class = lanes === 4 ? this.#Packed : this.#Numbers;
     const store = {
       length: step.length,
@@ -159,8 +162,11 @@ export class GlEngine implements Engine {
       handle: this.#wrap(Class, result, step.length),
     };
     release(compiled.run.kernel, result);
+    this.#freeingOnFailure(store, () => {
+      this.ran = checkRan(compiled, this.#mode, step);
+      if (into) this.write(into, step.part!.at, store, 0, step.length);
+    });
     if (!into) return store;
-    this.write(into, step.part!.at, store, 0, step.length);
     this.free(store);
     return into as GlStore;
   }
@@ -179,6 +185,15 @@ export class GlEngine implements Engine {
   dispose(): void {
     this.#kernels.dispose();
     this.#textures.dispose();
+  }
+
+  #freeingOnFailure(store: GlStore, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.free(store);
+      throw error;
+    }
   }
 
   /** The same store with one number a texel, so that ranges of it can be written. */

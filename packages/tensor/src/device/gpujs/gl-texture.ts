@@ -1,3 +1,5 @@
+import { DeviceError } from '../../errors.ts';
+
 /** The WebGL calls shared by headless-gl (WebGL 1) and browsers (WebGL 2). */
 export type Gl = WebGLRenderingContext & Partial<WebGL2RenderingContext>;
 
@@ -42,10 +44,21 @@ export class GlTextures {
     this.maxSize = gl.getParameter(gl.MAX_TEXTURE_SIZE) as number;
   }
 
-  /** Width and height for `length` numbers: a power of two wide, so that rows of a cache rarely straddle one. */
+  /**
+   * Width and height for `length` numbers: a power of two wide, so that rows of a cache rarely straddle one.
+   *
+   * @throws {DeviceError} if no texture here is so large.
+   */
   sizeFor(length: number): readonly [width: number, height: number] {
     const width = Math.min(this.maxSize, 2 ** Math.ceil(Math.log2(Math.sqrt(Math.max(1, length)))));
-    return [width, Math.ceil(Math.max(1, length) / width)];
+    const height = Math.ceil(Math.max(1, length) / width);
+    if (height <= this.maxSize) return [width, height];
+    throw new DeviceError(
+      'gpujs',
+      `cannot keep ${length} numbers in one tensor`,
+      [`textures have at most ${this.maxSize} × ${this.maxSize} of them here`],
+      'Cut it into several tensors, or choose another device.',
+    );
   }
 
   /** A texture of zeros. */

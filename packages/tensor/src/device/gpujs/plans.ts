@@ -11,6 +11,15 @@ import {
 } from './kernels/elementwise.kernel.ts';
 import { gatherPlan } from './kernels/gather.kernel.ts';
 import { layerNormPlan, rmsNormPlan } from './kernels/norm.kernel.ts';
+import {
+  binaryPlan,
+  castPlan,
+  permutePlan,
+  reducePlan,
+  scatterAddPlan,
+  unaryPlan,
+  wherePlan,
+} from './kernels/primitives.kernel.ts';
 import { argmaxPlan, topKPlan } from './kernels/rank.kernel.ts';
 import { rotaryPlan } from './kernels/rotary.kernel.ts';
 import { concatPlan, slicePlan } from './kernels/slices.kernel.ts';
@@ -39,6 +48,13 @@ const plans = new Map<string, PlanMaker>([
   ['slice', slicePlan],
   ['concat', concatPlan],
   ['attention', attentionPlan],
+  ['unary', unaryPlan],
+  ['binary', binaryPlan],
+  ['where', wherePlan],
+  ['permute', permutePlan],
+  ['reduce', reducePlan],
+  ['cast', castPlan],
+  ['scatterAdd', scatterAddPlan],
 ]);
 
 /** The plan an operation brings along, or else the one of this package for its name. */

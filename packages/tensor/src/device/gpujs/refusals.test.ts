@@ -1,7 +1,10 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { defineOp, run } from '../../op.ts';
+import { attention, attentionOp } from '../../ops/attention.ts';
+import { reluOp } from '../../ops/elementwise.ts';
+import { argmax } from '../../ops/rank.ts';
 import type { Tensor } from '../../tensor.ts';
-import { tensor } from '../../tensor.ts';
+import { tensor, zeros } from '../../tensor.ts';
 import { createDevice } from '../devices.ts';
 import type { KernelStep } from './plan.ts';
 
@@ -78,6 +81,40 @@ it('says when an operation has no plan', async () => {
       - the operation planless brings no gpu.js plan (its \`gpujs\`)
       Choose another device.]
   `);
+});
+
+it('refuses a cursor whose numbers only the device has', async () => {
+  const device = await createDevice('gpujs:cpu');
+  const q = zeros(device, [1, 1, 1, 2]);
+  const inputs = { q, k: q as never, v: q as never };
+  const cursor = (): Tensor<'2', 'i32'> => tensor<'2'>(device, Int32Array.of(0, 1), [2]);
+  const computed = argmax(zeros(device, [2, 3])) as Tensor<'2', 'i32'>;
+  expect(() => attention({ ...inputs, cursor: computed })).toThrowErrorMatchingInlineSnapshot(`
+    [DeviceError: gpujs:cpu: cannot run attention
+      - cursor was computed on the device, and its numbers decide what gpu.js runs: upload them, or write them from the host
+      Choose another device.]
+  `);
+  const shapes = { q, k: q, v: q, cursor: { shape: [2], dtype: 'i32' } } as const;
+  expect(device.supports(attentionOp, shapes, {})).toEqual([]);
+  const [part, whole] = [cursor(), cursor()];
+  part.write(1, computed, 0, 1);
+  part.write(0, Int32Array.of(0));
+  expect(() => attention({ ...inputs, cursor: part })).toThrow('cursor was computed on the device');
+  whole.write(0, computed);
+  whole.write(0, Int32Array.of(0, 1));
+  expect(await attention({ ...inputs, cursor: whole }).data()).toEqual(new Float32Array(2));
+});
+
+it('says which axis is longer than gpu.js counts', async () => {
+  const device = await createDevice('gpujs:cpu');
+  const [x, long] = [
+    [3, 2 ** 24],
+    [3, 2 ** 24 + 1],
+  ].map((shape) => ({ shape, dtype: 'f32' }) as const);
+  expect(device.supports(reluOp, { x: x! }, {})).toEqual([]);
+  expect(device.supports(reluOp, { x: long! }, {})).toEqual([
+    'x has an axis of 16777217, and gpu.js counts to 16777216: cut it into two axes',
+  ]);
 });
 
 it('refuses everything on a disposed device', async () => {

@@ -1,5 +1,4 @@
-import type { Shaped } from '../../axes.ts';
-import type { OutputSpec } from '../../contracts/device.ts';
+import type { OutputSpec, ShapedInput } from '../../contracts/device.ts';
 import type { KernelPlan, PlanTarget } from './plan.ts';
 
 /** Makes the plan of one call of an operation. */
@@ -14,7 +13,7 @@ export type PlanMaker = (
 
 /** Inputs of a plan by name, absent ones undefined. */
 export type Shapes<Names extends string, Optional extends string = never> = Readonly<
-  Record<Names, Shaped> & Partial<Record<Optional, Shaped>>
+  Record<Names, ShapedInput> & Partial<Record<Optional, ShapedInput>>
 >;
 
 /** A source written once per form: the cache of compiled kernels goes by the identity of its text. */

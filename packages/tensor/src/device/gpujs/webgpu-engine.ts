@@ -117,14 +117,16 @@ export class WebgpuEngine implements Engine {
   async read(store: Store, start: number, end: number): Promise<Float32Array> {
     const bytes = Math.max(4, (end - start) * 4);
     const staging = this.#device.createBuffer({ size: bytes, usage: MAP_READ | COPY_DST });
-    await this.#ordered(() => {
-      const { buffer } = handleOf(store);
-      if (end > start) this.#copy(buffer, start, staging, 0, end - start);
-    });
-    await staging.mapAsync(MAP_READ);
-    const data = new Float32Array(staging.getMappedRange().slice(0, (end - start) * 4));
-    staging.destroy();
-    return data;
+    try {
+      await this.#ordered(() => {
+        const { buffer } = handleOf(store);
+        if (end > start) this.#copy(buffer, start, staging, 0, end - start);
+      });
+      await staging.mapAsync(MAP_READ);
+      return new Float32Array(staging.getMappedRange().slice(0, (end - start) * 4));
+    } finally {
+      staging.destroy();
+    }
   }
 
   write(target: Store, offset: number, source: Float32Array | Store, start: number, length: number): void {
@@ -179,7 +181,12 @@ export class WebgpuEngine implements Engine {
     });
     const compiled = this.#kernels.get(step, types, '', step.length * 4);
     const running = compiled.run(...values) as Promise<WebgpuHandle>;
-    this.ran = checkRan(compiled, 'webgpu', step);
+    try {
+      this.ran = checkRan(compiled, 'webgpu', step);
+    } catch (error) {
+      (await running).delete();
+      throw error;
+    }
     const result = await running;
     store.handle = this.#wrap(result.buffer, step.length);
     result.delete();

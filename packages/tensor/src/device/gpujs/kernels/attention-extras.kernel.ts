@@ -8,6 +8,7 @@ import {
   type RangeForm,
   rangeConstants,
   rangeForm,
+  rangeNames,
   rangeOf,
   rangeScalars,
 } from './attention-form.ts';
@@ -38,7 +39,7 @@ const lseSource = sourceOf(
 const unpackSource = sourceOf(
   ({ what, ...form }: RangeForm & { readonly what: 'weights' | 'scores' }) => `function (${
     what === 'weights' ? 'weights, sums' : 'scores'
-  }, first, offset, valid${what === 'scores' ? ', hidden, nothing' : ''}) {
+  }, ${rangeNames(form)}${what === 'scores' ? ', hidden, nothing' : ''}) {
     const b = Math.floor((this.thread.z + 0.5) / this.constants.H);
     const head = this.thread.z - b * this.constants.H;
     ${rowOf(form.R, 'this.thread.y', 'head')}

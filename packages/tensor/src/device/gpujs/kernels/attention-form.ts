@@ -4,7 +4,7 @@ import type { Shapes } from '../source.ts';
 
 export type AttentionShapes = Shapes<
   'q' | 'k' | 'v',
-  'bias' | 'slopes' | 'sinks' | 'queryPositions' | 'keyPositions' | 'keyUntil'
+  'bias' | 'slopes' | 'sinks' | 'queryPositions' | 'keyPositions' | 'keyUntil' | 'cursor'
 >;
 
 /**
@@ -60,7 +60,7 @@ export function layoutOf(inputs: AttentionShapes, params: AttentionParams, targe
   const rows = Lq * G;
   const R = target.packedRows ? Math.min(4, Math.max(1, rows)) : target.columns === 4 && rows >= 4 ? 4 : 1;
   const structural = !inputs.queryPositions && !inputs.keyPositions;
-  const behind = causal ? 0 : after;
+  const behind = causal && params.prefix === 0 ? 0 : after;
   // R rows reach over at most 1 + ⌈(R − 1) / G⌉ queries
   const band = before + behind + 1 + Math.ceil((R - 1) / G);
   const sinkTokens = before === Infinity ? 0 : params.sinkTokens;
@@ -133,11 +133,13 @@ function widthOf(layout: Layout, params: AttentionParams, first: number, queries
   return Math.max(1, Math.min(Lk, Math.ceil(reach / step) * step));
 }
 
-/** One more than the last key that a query before `first + queries` may see. */
+/** One more than the last key that a query before `first + queries` may see; `rangeOf` says the same in a kernel. */
 function reachOf(params: AttentionParams, structural: boolean, first: number, queries: number): number {
-  const { causal, after, offset, valid } = params;
-  const ahead = causal ? 0 : after;
-  return structural ? Math.max(0, Math.min(valid, offset + first + queries + ahead)) : valid;
+  const { causal, prefix, after, sinkTokens, offset, valid } = params;
+  if (!structural) return valid;
+  const own = offset + first + queries;
+  const allowed = causal ? Math.max(own, prefix) : Infinity;
+  return Math.max(0, Math.min(valid, allowed, Math.max(own + after, sinkTokens)));
 }
 
 /**
@@ -199,9 +201,18 @@ export function rangeConstants(
   };
 }
 
-/** Scalars that change from step to step without compiling: the parameters `first, offset, valid` of a source. */
-export function rangeScalars(chunk: Chunk, params: AttentionParams): KernelArgument[] {
-  return [{ integer: chunk.first }, { integer: params.offset }, { integer: params.valid }];
+/** Scalars that change from step to step without compiling: the parameters `rangeNames` of a source. */
+export function rangeScalars(
+  chunk: Chunk,
+  { prefix, offset, valid, causal }: AttentionParams,
+): KernelArgument[] {
+  const scalars = [{ integer: chunk.first }, { integer: offset }, { integer: valid }];
+  return causal && prefix > 0 ? [...scalars, { integer: prefix }] : scalars;
+}
+
+/** The parameters of a source that `rangeScalars` gives. */
+export function rangeNames({ prefixed }: RangeForm): string {
+  return `first, offset, valid${prefixed ? ', prefix' : ''}`;
 }
 
 /** What decides the range of keys of a row block in the text of a kernel. */
@@ -210,8 +221,13 @@ export interface RangeForm {
   readonly structural: boolean;
   readonly banded: boolean;
   readonly causal: boolean;
+  /** Causal, but for keys before `prefix`. */
+  readonly prefixed: boolean;
   readonly bounded: boolean;
+  /** The band has the sink tokens beside it. */
   readonly sinkTokens: boolean;
+  /** The window hides keys ahead, but for sink tokens that lie in the same range. */
+  readonly sinksAhead: boolean;
 }
 
 export function rangeForm(layout: Layout, params: AttentionParams): RangeForm {
@@ -220,8 +236,10 @@ export function rangeForm(layout: Layout, params: AttentionParams): RangeForm {
     structural: layout.structural,
     banded: layout.banded,
     causal: params.causal,
+    prefixed: params.causal && params.prefix > 0,
     bounded: params.after < Infinity,
     sinkTokens: layout.banded && layout.sinkTokens > 0,
+    sinksAhead: !layout.banded && params.sinkTokens > 0 && params.after < Infinity,
   };
 }
 
@@ -230,10 +248,8 @@ export function rangeForm(layout: Layout, params: AttentionParams): RangeForm {
  * with sink tokens key jj for the first of them (`keyAt`). A band may begin before key 0, and then has hidden keys
  * there: so its start is a plain sum.
  */
-export function rangeOf(
-  { R, structural, banded, causal, bounded, sinkTokens }: RangeForm,
-  block: string,
-): string {
+export function rangeOf(form: RangeForm, block: string): string {
+  const { R, structural, banded, causal, bounded, sinkTokens } = form;
   const sinks = sinkTokens ? 'this.constants.sinkTokens' : '0.0';
   const query = (row: string): string => `first + Math.floor((${row} + 0.5) / this.constants.G)`;
   const queries =
@@ -241,12 +257,24 @@ export function rangeOf(
       ? `const queryFirst = ${query(`(${block}) * ${R}`)};
     const queryLast = ${R === 1 ? 'queryFirst' : query(`Math.min((${block}) * ${R} + ${R - 1}, this.constants.M - 1)`)};`
       : '';
-  const ahead = causal ? '' : ' + this.constants.after';
-  const to = structural && (causal || bounded) ? `Math.min(offset + queryLast + 1${ahead}, valid)` : 'valid';
   return `${queries}
     const lo = ${banded ? 'offset + queryFirst - this.constants.before' : '0.0'};
-    const hi = ${to};
+    const hi = ${structural ? endOf(form, 'queryLast') : 'valid'};
     const count = ${sinkTokens ? `${sinks} + ` : ''}Math.max(hi - lo, 0.0);`;
+}
+
+/** One more than the last key that query `query` of a chunk sees, where positions are counted: every one before is seen. */
+export function endOf(form: RangeForm, query: string): string {
+  const { causal, prefixed, bounded, sinksAhead } = form;
+  const own = `offset + ${query} + 1`;
+  const ahead = `${own} + this.constants.after`;
+  const ends = [
+    ...(causal ? [prefixed ? `Math.max(${own}, prefix)` : own] : []),
+    ...(bounded && (!causal || prefixed)
+      ? [sinksAhead ? `Math.max(${ahead}, this.constants.sinkTokens)` : ahead]
+      : []),
+  ];
+  return ends.reduce((end, next) => `Math.min(${next}, ${end})`, 'valid');
 }
 
 /** The key of slot `jj`. */

@@ -10,6 +10,7 @@ import {
   type RangeForm,
   rangeConstants,
   rangeForm,
+  rangeNames,
   rangeOf,
   rangeScalars,
 } from './attention-form.ts';
@@ -58,7 +59,7 @@ const scoresSource = sourceOf((form: Form) => {
     ...(['slopes'] as const).filter((name) => form[name]),
     ...(['queryPositions', 'keyPositions', 'keyUntil'] as const).filter((name) => form[name] !== 'none'),
   ];
-  const scalars = ['scale', 'softcap', 'batch', 'first', 'offset', 'valid', 'keyStart', 'hidden', 'lowest'];
+  const scalars = ['scale', 'softcap', 'batch', rangeNames(form), 'keyStart', 'hidden', 'lowest'];
   const perRow = (line: (r: number) => string): string => each(R, line, '\n      ');
   const visibility = `${perRow((r) => rowOf(form, r))}
       const kp = ${form.keyPositions === 'none' ? 'j' : wholeAt('keyPositions', form.keyPositions, 'this.constants.Lk', 'key')};
@@ -115,7 +116,7 @@ function seenOf(form: Form, r: number): string {
     ...(form.banded ? ['j < 0'] : []),
     ...(form.sinkTokens ? ['jj >= this.constants.sinkTokens && j < this.constants.sinkTokens'] : []),
     ...(form.keyPositions === 'none' ? [] : ['kp < 0.0']),
-    ...(form.causal ? [`kp > p${r}`] : []),
+    ...(form.causal ? [`kp > p${r}${form.prefixed ? ' && kp >= prefix' : ''}`] : []),
     ...(form.windowed ? [`p${r} - kp > this.constants.before${sinks}`] : []),
     ...(form.bounded ? [`kp - p${r} > this.constants.after${sinks}`] : []),
     ...(form.keyUntil === 'none' ? [] : [`p${r} > until`]),

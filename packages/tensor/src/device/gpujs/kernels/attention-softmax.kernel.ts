@@ -8,6 +8,7 @@ import {
   type RangeForm,
   rangeConstants,
   rangeForm,
+  rangeNames,
   rangeOf,
   rangeScalars,
 } from './attention-form.ts';
@@ -26,7 +27,7 @@ const blockOfThread = 'this.thread.z * this.constants.Y + this.thread.y';
 
 const maximumSource = sourceOf(
   (form: RangeForm & { readonly sinks: boolean }) =>
-    `function (scores${form.sinks ? ', sinks' : ''}, first, offset, valid, hidden) {
+    `function (scores${form.sinks ? ', sinks' : ''}, ${rangeNames(form)}, hidden) {
     ${rangeOf(form, 'this.thread.y')}
     ${form.sinks ? `${headOfRow(form.R)}\n    let top = sinks[head];` : 'let top = hidden;'}
     for (let jj = 0; jj < count; jj++) {
@@ -40,7 +41,7 @@ const maximumSource = sourceOf(
 
 const weightsSource = sourceOf(
   ({ exp, ...form }: RangeForm & { readonly exp: PlanTarget['exp'] }) =>
-    `function (scores, tops, first, offset, valid, hidden) {
+    `function (scores, tops, ${rangeNames(form)}, hidden) {
     const z = Math.floor((this.thread.z + 0.5) / this.constants.Y);
     const block = this.thread.z - z * this.constants.Y;
     ${rangeOf(form, 'block')}
@@ -60,7 +61,7 @@ const weightsSource = sourceOf(
 
 const sumSource = sourceOf(
   (form: RangeForm & { readonly sinks: boolean; readonly exp: PlanTarget['exp'] }) =>
-    `function (weights${form.sinks ? ', tops, sinks' : ''}, first, offset, valid) {
+    `function (weights${form.sinks ? ', tops, sinks' : ''}, ${rangeNames(form)}) {
     ${rangeOf(form, 'this.thread.y')}
     let sum = 0.0;
     for (let jj = 0; jj < count; jj++) {

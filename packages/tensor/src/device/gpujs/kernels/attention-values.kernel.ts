@@ -4,6 +4,7 @@ import { each, sourceOf } from '../source.ts';
 import {
   type AttentionShapes,
   type Chunk,
+  endOf,
   keyAt,
   keyRange,
   type Layout,
@@ -11,6 +12,7 @@ import {
   type RangeForm,
   rangeConstants,
   rangeForm,
+  rangeNames,
   rangeOf,
   rangeScalars,
 } from './attention-form.ts';
@@ -37,7 +39,7 @@ const packedSource = sourceOf((form: PackedForm) => {
         const value = v[${slotOf(form, jj)}][this.thread.z][this.thread.x];
         ${rows((r) => `if (w${r} !== -1.0) { y${r} += w${r} * value; }`, '\n        ')}
       }`;
-  return `function (weights, sums, v, shift, first, offset, valid) {
+  return `function (weights, sums, v, shift, ${rangeNames(form)}) {
     ${rangeOf(form, 'this.thread.y')}
     ${rows((r) => `let y${r} = 0.0;`)}
     ${
@@ -78,7 +80,7 @@ const plainSource = sourceOf(
         const vRow = ${vRow(jj)};
         ${columns((c) => `y${c} += w * v[vRow][d + ${c}];`)}
       }`;
-    return `function (weights, sums, v, batch, first, offset, valid, keyStart) {
+    return `function (weights, sums, v, batch, ${rangeNames(form)}, keyStart) {
     const inBatch = Math.floor((this.thread.z + 0.5) / this.constants.queries);
     const kvHead = Math.floor((this.thread.y + 0.5) / this.constants.G);
     const inGroup = this.thread.y - kvHead * this.constants.G;
@@ -111,9 +113,8 @@ const plainSource = sourceOf(
 );
 
 /** Keys that every row of the block sees, when only causality and the ends hide any. */
-function seenByAll({ causal, bounded }: RangeForm): string {
-  const ahead = causal ? '' : ' + this.constants.after';
-  return causal || bounded ? `Math.max(Math.min(offset + queryFirst + 1${ahead}, valid), 0.0)` : 'valid';
+function seenByAll(form: RangeForm): string {
+  return form.causal || form.bounded ? `Math.max(${endOf(form, 'queryFirst')}, 0.0)` : 'valid';
 }
 
 function result(count: number, item: (i: number) => string): string {

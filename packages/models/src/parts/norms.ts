@@ -1,12 +1,13 @@
 import { layerNorm, rmsNorm, type Tensor } from '@headwise/tensor';
+import type { Shapes, Weights } from '../part.ts';
 
 /** A normalisation of the last axis, with the weights it needs. */
 export interface Norm {
   readonly name: string;
   /** Shapes of its weights by name, for a model of width E. */
-  parameters(E: number): Readonly<Record<string, readonly number[]>>;
+  parameters(E: number): Shapes;
   /** `[..., E]` → `[..., E]` */
-  apply<Axes extends string>(x: Tensor<Axes>, weights: Readonly<Record<string, Tensor>>): Tensor<Axes>;
+  apply<Axes extends string>(x: Tensor<Axes>, weights: Weights): Tensor<Axes>;
 }
 
 /** `x / √(mean(x²) + eps) · weight`: Llama's. Zhang & Sennrich 2019. */

@@ -1,0 +1,107 @@
+import { createReference, type Device, run, scope, type Tensor } from '@headwise/tensor';
+import { assertClose, seeded, withoutKernels } from '@headwise/tensor/testing';
+import { expect, it } from 'vitest';
+import { additiveScoresOp } from './additive-scores.ts';
+import { differentialMixOp } from './differential-mix.ts';
+import { linearAttentionOp } from './linear-attention.ts';
+
+/** Runs an operation by its reference and by its composition, and compares every result. */
+async function compare(
+  op: typeof linearAttentionOp | typeof additiveScoresOp | typeof differentialMixOp,
+  make: (device: Device) => Record<string, Tensor | undefined>,
+  params: object,
+): Promise<void> {
+  const plain = createReference();
+  const composed = withoutKernels(createReference(), op);
+  const want = scope(() => run(op as never, make(plain) as never, params));
+  const before = composed.memory.buffers;
+  const got = scope(() => run(op as never, make(composed) as never, params));
+  expect(got.map(({ shape }) => shape)).toEqual(want.map(({ shape }) => shape));
+  for (const [i, tensor] of got.entries()) {
+    assertClose(await tensor.data(), await want[i]!.data(), { atol: 1e-6, rtol: 1e-5 });
+    tensor.dispose();
+  }
+  expect(composed.memory.buffers, 'buffers left behind').toBe(before);
+}
+
+const sizes = [
+  [1, 1, 1, 1, 1, 1],
+  [2, 7, 6, 2, 5, 3],
+  [1, 70, 2, 1, 4, 6],
+  [2, 130, 3, 3, 3, 2],
+] as const;
+
+it.each(sizes)('composes linear attention: [%i, %i, %i/%i, %i, %i]', async (B, L, H, Hkv, D, Dv) => {
+  for (const causal of [true, false])
+    for (const normalised of [true, false])
+      for (const feature of ['none', 'elu+1'] as const)
+        await compare(
+          linearAttentionOp,
+          (d) => ({
+            q: seeded(d, [B, L, H, D], 1),
+            k: seeded(d, [B, L, Hkv, D], 2),
+            v: seeded(d, [B, L, Hkv, Dv], 3),
+            S: seeded(d, [B, Hkv, D, Dv], 4),
+            z: normalised && feature === 'elu+1' ? seeded(d, [B, Hkv, D], 5) : undefined,
+          }),
+          { rule: 'linear', feature, scale: 0.7, eps: 30, causal },
+        );
+});
+
+it.each(sizes.slice(0, 2))(
+  'composes the other rules: [%i, %i, %i/%i, %i, %i]',
+  async (B, L, H, Hkv, D, Dv) => {
+    for (const rule of ['gated', 'delta', 'gated_delta'] as const)
+      for (const wide of [true, false])
+        await compare(
+          linearAttentionOp,
+          (d) => ({
+            q: seeded(d, [B, L, H, D], 1),
+            k: seeded(d, [B, L, Hkv, D], 2),
+            v: seeded(d, [B, L, Hkv, Dv], 3),
+            S: seeded(d, [B, Hkv, D, Dv], 4),
+            decay: rule === 'delta' ? undefined : seeded(d, [B, L, Hkv, wide ? D : 1], 5),
+            beta: rule === 'gated' ? undefined : seeded(d, [B, L, wide ? Hkv : 1], 6),
+          }),
+          { rule, feature: 'none', scale: 1, eps: 0, causal: true },
+        );
+  },
+);
+
+it('composes additive scores, queries in pieces, with every form of a bias', async () => {
+  for (const bias of [undefined, [1, 1], [2, 1], [1, 6], [2, 6]] as const)
+    await compare(
+      additiveScoresOp,
+      (d) => ({
+        q: seeded(d, [2, 7, 6, 5], 1),
+        k: seeded(d, [2, 9, 2, 5], 2),
+        score: seeded(d, [6, 5], 3),
+        bias: bias && seeded(d, [...bias, 7, 9], 4),
+      }),
+      {},
+    );
+  // more numbers than one piece may have
+  await compare(
+    additiveScoresOp,
+    (d) => ({
+      q: seeded(d, [1, 40, 2, 33], 1),
+      k: seeded(d, [1, 3000, 2, 33], 2),
+      score: seeded(d, [2, 33], 3),
+    }),
+    {},
+  );
+});
+
+it('composes the difference of two maps', async () => {
+  const vectors = (d: Device) => ({
+    lambdaQ1: seeded(d, [5], 3),
+    lambdaK1: seeded(d, [5], 4),
+    lambdaQ2: seeded(d, [5], 5),
+    lambdaK2: seeded(d, [5], 6),
+  });
+  await compare(
+    differentialMixOp,
+    (d) => ({ a: seeded(d, [2, 3, 7], 1), b: seeded(d, [2, 3, 7], 2), ...vectors(d) }),
+    { init: 0.2 },
+  );
+});

@@ -1,0 +1,112 @@
+import type { Tensor } from '@headwise/tensor';
+import { within } from './block.ts';
+import {
+  createDecoder,
+  type Decoder,
+  type DecoderOptions,
+  type DecoderParts,
+  decoderParameters,
+} from './decoder.ts';
+import {
+  createEncoder,
+  type EncodeOptions,
+  type Encoder,
+  type EncoderParts,
+  encoderParameters,
+} from './encoder.ts';
+import type { Shapes } from './part.ts';
+import type { Session, SessionOptions } from './session.ts';
+import { checkModelWeights } from './stack.ts';
+
+/** The two halves; the decoder's blocks have cross-attention. */
+export interface EncoderDecoderParts {
+  readonly encoder: EncoderParts;
+  readonly decoder: DecoderParts;
+  /** Both read one embedding table, which stands at `encoder.embed`. Default true. */
+  readonly shared?: boolean | undefined;
+}
+
+/** Parts and weights. */
+export interface EncoderDecoderOptions
+  extends EncoderDecoderParts,
+    Pick<DecoderOptions, 'device' | 'weights'> {}
+
+/**
+ * Names and shapes of all weights: `encoder.embed`, `encoder.layers.0.attention.q`, `decoder.layers.0.cross.k`, …
+ *
+ * @throws {ShapeError | ValueError} if a part refuses the shape.
+ */
+export function encoderDecoderParameters({ encoder, decoder, shared = true }: EncoderDecoderParts): Shapes {
+  const named = (prefix: string, shapes: Shapes): [string, readonly number[]][] =>
+    Object.entries(shapes).map(([name, shape]) => [`${prefix}.${name}`, shape]);
+  const all = Object.fromEntries([
+    ...named('encoder', encoderParameters(encoder)),
+    ...named('decoder', decoderParameters(decoder)),
+  ]);
+  if (shared) delete all['decoder.embed'];
+  return all;
+}
+
+/**
+ * Puts an encoder and a decoder together.
+ *
+ * @example
+ * const model = createEncoderDecoder({ encoder, decoder, device, weights });
+ * using session = model.start([[5, 6, 7], [8]], { capacity: 32 }); // two sources
+ * session.step([[0], [0]]); // [2, V]
+ *
+ * @throws {ValueError} naming the weights that are missing or not the model's.
+ * @throws {ShapeError} naming the first weight of a wrong shape.
+ * @throws {DeviceError} naming the parts that the device cannot run.
+ */
+export function createEncoderDecoder(options: EncoderDecoderOptions): EncoderDecoder {
+  const { device, weights, shared = true } = options;
+  checkModelWeights('encoderDecoder', encoderDecoderParameters(options), weights);
+  const decoderWeights = within(weights, 'decoder.');
+  const embed = weights['encoder.embed']!;
+  return new EncoderDecoder(
+    createEncoder({ ...options.encoder, device, weights: within(weights, 'encoder.') }),
+    createDecoder({
+      ...options.decoder,
+      device,
+      // a tensor of its own over the same memory, so that each half may free what it has
+      weights: shared ? { embed: embed.reshape(embed.shape), ...decoderWeights } : decoderWeights,
+    }),
+  );
+}
+
+/** An encoder that reads a source and a decoder that writes a text about it. */
+export class EncoderDecoder implements Disposable {
+  constructor(
+    readonly encoder: Encoder,
+    readonly decoder: Decoder,
+  ) {}
+
+  /**
+   * Reads sources and begins a text for each.
+   *
+   * @param source ids of one source, or of several of different lengths
+   * @throws {ValueError} as `Encoder.encode` and `Session`.
+   */
+  start(
+    source: readonly number[] | readonly (readonly number[])[],
+    options: Omit<SessionOptions, 'source' | 'B'> & EncodeOptions = {},
+  ): Session {
+    const { hidden, positions } = this.encoder.encode(source, options);
+    return this.decoder.start({
+      ...options,
+      B: hidden.shape[0]!,
+      source: { source: hidden as Tensor, positions, owned: true },
+    });
+  }
+
+  /** Frees the weights of both. */
+  dispose(): void {
+    this.encoder.dispose();
+    this.decoder.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

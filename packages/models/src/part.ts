@@ -1,0 +1,63 @@
+import type { LayerShape } from '@headwise/attention-variants';
+import type { AttentionExtra, Device, LayerSpec, LayerState, Positions, Tensor } from '@headwise/tensor';
+
+/** Shapes of weights by name; projections are `[out, in]`. */
+export type Shapes = Readonly<Record<string, readonly number[]>>;
+
+/** Weights by name. */
+export type Weights = Readonly<Record<string, Tensor>>;
+
+/** What goes through all blocks of one call of a model. */
+export interface Flow {
+  readonly shape: LayerShape;
+  /** Of the L tokens; −1 for a token that is nobody. */
+  readonly positions: Positions;
+  /** What the model keeps, by id. */
+  readonly states: Readonly<Record<string, LayerState>>;
+  /** `[B, Ls, Es]`: what cross-attention reads; needed by the first call of its states. */
+  readonly source?: Tensor<'B Ls Es'> | undefined;
+  /** Of the source's tokens; −1 marks padding. */
+  readonly sourcePositions?: Positions | undefined;
+  /** What attention is to return beside its output: `weights [B, H, Lq, Lk]`, … */
+  readonly extras?: readonly AttentionExtra[] | undefined;
+}
+
+/** One call of a part. */
+export interface PartCall extends Flow {
+  /** `[B, L, E]`, normalised where the block's arrangement says so. */
+  readonly x: Tensor<'B L E'>;
+  /** The part's own, by the names of `parameters`. */
+  readonly weights: Weights;
+  /** Index of the layer, from 0. */
+  readonly layer: number;
+}
+
+/** What a part hands back. */
+export interface PartResult {
+  /** `[B, L, E]` */
+  readonly y: Tensor<'B L E'>;
+  /** What `extras` asked for, by name. */
+  readonly extras?: { readonly [Name in AttentionExtra]?: Tensor };
+}
+
+/**
+ * A part of a block: attention, cross-attention, a feed-forward, experts. All are the same to a block: they have
+ * weights, keep what they keep under ids of their own, and make `[B, L, E]` of `[B, L, E]`.
+ */
+export interface Part {
+  /** Its weights stand under this name in a block: `attention`, `cross`, `mlp`. */
+  readonly name: string;
+  /** Whose tokens its states keep: those of the text, or those of a source that is read once. */
+  readonly keeps: 'text' | 'source';
+  /** @throws {ShapeError | ValueError} if the part does not fit the shape. */
+  check(shape: LayerShape): void;
+  /** Shapes of its weights in a layer. */
+  parameters(shape: LayerShape, layer: number): Shapes;
+  /** What it keeps in a layer, by id: none, one or several. A shared one names its producer's id. */
+  states(shape: LayerShape, layer: number): Readonly<Record<string, LayerSpec>>;
+  /** Why it cannot run on a device; empty when it can. */
+  reasonsAgainst(device: Device, shape: LayerShape, layer: number): readonly string[];
+  /** Makes the tables of positions that calls up to a length need. */
+  reserve(device: Device, shape: LayerShape, end: number): void;
+  run(call: PartCall): PartResult;
+}

@@ -1,0 +1,87 @@
+import type { ConfiguredVariant } from '@headwise/attention-variants';
+import { type PositionEncoding, stateId, ValueError } from '@headwise/tensor';
+import type { Part } from '../part.ts';
+
+/** Options of an attention part. */
+export interface AttentionPartOptions {
+  /** A rotation or a bias. One that is added to the embeddings is the model's, which adds it once. */
+  readonly position?: PositionEncoding | undefined;
+  /** Name of its weights in a block. Default `attention`. */
+  readonly name?: string | undefined;
+}
+
+/**
+ * Self-attention as a part of a block: any variant, with the encoding it is to use. It keeps one state a layer,
+ * `"3.self"`.
+ *
+ * @throws {ValueError} for an encoding that is added to the embeddings, or a variant that reads a source.
+ */
+export function attentionPart(
+  attention: ConfiguredVariant,
+  { position, name = 'attention' }: AttentionPartOptions = {},
+): Part {
+  if (position?.kind === 'input') {
+    const rule = 'must act inside attention; give one that is added to the embeddings to the model';
+    throw new ValueError('attentionPart', 'position', rule, position.name);
+  }
+  if (attention.variant.needsSource)
+    throw new ValueError(
+      'attentionPart',
+      'attention',
+      'must read the text itself (crossPart reads a source)',
+      attention.name,
+    );
+  return partOf(attention, { name, keeps: 'text', role: 'self', position });
+}
+
+/**
+ * Cross-attention as a part of a block: queries from the text, keys and values from a source, read once and kept as
+ * `"3.cross"`.
+ *
+ * @throws {ValueError} unless the variant reads a source.
+ */
+export function crossPart(
+  attention: ConfiguredVariant,
+  { name = 'cross' }: { readonly name?: string } = {},
+): Part {
+  if (!attention.variant.needsSource)
+    throw new ValueError(
+      'crossPart',
+      'attention',
+      'must be a variant that reads a source, like crossAttention',
+      attention.name,
+    );
+  return partOf(attention, { name, keeps: 'source', role: 'cross', position: undefined });
+}
+
+function partOf(
+  attention: ConfiguredVariant,
+  {
+    name,
+    keeps,
+    role,
+    position,
+  }: {
+    readonly name: string;
+    readonly keeps: Part['keeps'];
+    readonly role: string;
+    readonly position: PositionEncoding | undefined;
+  },
+): Part {
+  return {
+    name,
+    keeps,
+    check: (shape) => attention.check(shape),
+    parameters: (shape, layer) => attention.parameters(shape, layer),
+    states: (shape, layer) => ({ [stateId(layer, role)]: attention.kv(shape, layer) }),
+    reasonsAgainst: (device, _shape, layer) => attention.reasonsAgainst(device, layer),
+    reserve(device, shape, end) {
+      if (position?.kind === 'rotation') position.reserve?.(device, end, attention.turns(shape));
+    },
+    run({ states, ...call }) {
+      const id = stateId(call.layer, role);
+      const { y, state: _, ...extras } = attention.layer({ ...call, state: states[id]!, id, position });
+      return { y, extras };
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import { sizeOf } from '../axes.ts';
+import type { HostArray, ShapedInput } from '../contracts/device.ts';
+import { ShapeError } from '../errors.ts';
+import { defineOp, run } from '../op.ts';
+import type { AnyAxes, Tensor } from '../tensor.ts';
+import { f32 } from './rows.ts';
+
+/** A function of two numbers; the comparisons give 1 or 0, and 0 where one is NaN. */
+export type BinaryKind =
+  | 'add'
+  | 'subtract'
+  | 'multiply'
+  | 'divide'
+  | 'maximum'
+  | 'minimum'
+  | 'less'
+  | 'less-equal'
+  | 'equal';
+
+const functions: Readonly<Record<BinaryKind, (a: number, b: number) => number>> = {
+  add: (a, b) => a + b,
+  subtract: (a, b) => a - b,
+  multiply: (a, b) => a * b,
+  divide: (a, b) => a / b,
+  maximum: Math.max,
+  minimum: Math.min,
+  less: (a, b) => (a < b ? 1 : 0),
+  'less-equal': (a, b) => (a <= b ? 1 : 0),
+  equal: (a, b) => (a === b ? 1 : 0),
+};
+
+/**
+ * `y = f(a, b)`, where axes are aligned on the right and one of size 1 is repeated, on either side: what compositions
+ * are made of. `add` and `multiply` are the fast forms of two of them.
+ */
+export const binaryOp = defineOp<{ a: Tensor; b: Tensor }, { readonly kind: BinaryKind }>({
+  name: 'binary',
+  outputs: ({ a, b }) => [f32(broadcastShape('binary', { a, b }))],
+  reference({ a, b }, { kind }) {
+    const shape = broadcastShape('binary', { a, b });
+    const [inA, inB] = [offsetsOf(a, shape), offsetsOf(b, shape)];
+    const f = functions[kind];
+    return [Float64Array.from(inA, (from, n) => f(a.data[from]!, b.data[inB[n]!]!))];
+  },
+});
+
+/**
+ * `y = condition ? a : b`, with the axes of `binary`; a condition is true where it is above 0. What is not taken
+ * changes nothing, NaN and infinity included.
+ */
+export const whereOp = defineOp<{ condition: Tensor; a: Tensor; b: Tensor }, Record<never, never>>({
+  name: 'where',
+  outputs: (inputs) => [f32(broadcastShape('where', inputs))],
+  reference({ condition, a, b }) {
+    const shape = broadcastShape('where', { condition, a, b });
+    const [inC, inA, inB] = [offsetsOf(condition, shape), offsetsOf(a, shape), offsetsOf(b, shape)];
+    return [
+      Float64Array.from(inC, (from, n) => (condition.data[from]! > 0 ? a.data[inA[n]!]! : b.data[inB[n]!]!)),
+    ];
+  },
+});
+
+/**
+ * `f(a, b)` with axes aligned on the right; one of size 1 is repeated.
+ *
+ * @throws {ShapeError} if two axes differ and neither is 1.
+ */
+export function binary<Axes extends string = AnyAxes>(a: Tensor, b: Tensor, kind: BinaryKind): Tensor<Axes> {
+  return run(binaryOp, { a, b }, { kind })[0] as Tensor<Axes>;
+}
+
+/**
+ * `a` where the condition is above 0, else `b`; axes as in `binary`.
+ *
+ * @throws {ShapeError} if two axes differ and neither is 1.
+ */
+export function where<Axes extends string = AnyAxes>(condition: Tensor, a: Tensor, b: Tensor): Tensor<Axes> {
+  return run(whereOp, { condition, a, b }, {})[0] as Tensor<Axes>;
+}
+
+/** The shape that all of them are repeated to. */
+function broadcastShape(op: string, inputs: Readonly<Record<string, ShapedInput | HostArray>>): number[] {
+  const entries = Object.entries(inputs);
+  const rank = Math.max(...entries.map(([, { shape }]) => shape.length));
+  return Array.from({ length: rank }, (_, axis) => {
+    const sizes = entries.map(([, { shape }]) => shape[axis - rank + shape.length] ?? 1);
+    const size = sizes.find((each) => each !== 1) ?? 1;
+    if (sizes.every((each) => each === 1 || each === size)) return size;
+    throw new ShapeError(
+      op,
+      `axis ${axis} of ${rank} has the sizes ${sizes.join(', ')}: they must be equal, or 1`,
+      entries.map(([name, { shape }]) => ({ name, axes: [], shape })),
+    );
+  });
+}
+
+/** How far apart two neighbours along each axis of `shape` lie in a tensor that is repeated to it; 0 where it is repeated. */
+export function stridesOf(of: readonly number[], shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length).fill(0);
+  let step = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const size = of[axis - shape.length + of.length] ?? 1;
+    strides[axis] = size === 1 ? 0 : step;
+    step *= size;
+  }
+  return strides;
+}
+
+/** Where each number of `shape`, in order, lies in a tensor that is repeated to it. */
+function offsetsOf(
+  { shape: of }: { readonly shape: readonly number[] },
+  shape: readonly number[],
+): Int32Array {
+  const strides = stridesOf(of, shape);
+  return Int32Array.from({ length: sizeOf(shape) }, (_, n) => {
+    let offset = 0;
+    for (let axis = shape.length - 1, left = n; axis >= 0; axis--) {
+      offset += (left % shape[axis]!) * strides[axis]!;
+      left = Math.floor(left / shape[axis]!);
+    }
+    return offset;
+  });
+}

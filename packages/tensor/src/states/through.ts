@@ -1,0 +1,170 @@
+import type { Device } from '../contracts/device.ts';
+import type { Positions } from '../contracts/position.ts';
+import { type LayerSpec, type LayerState, type StateView, stateId, type Tokens } from '../contracts/state.ts';
+import { ValueError } from '../errors.ts';
+import { keep } from '../scope.ts';
+import { type Tensor, zeros } from '../tensor.ts';
+
+/** What a state that keeps nothing is made from. */
+export interface ThroughOptions {
+  readonly device: Device;
+  readonly spec: LayerSpec;
+  /** Sequences. Default 1. */
+  readonly B?: number | undefined;
+  /** Default `stateId(0)`. */
+  readonly id?: string | undefined;
+  /** For a `shared` spec: the state it reads. */
+  readonly producer?: LayerState | undefined;
+}
+
+/**
+ * A state that keeps nothing: an append hands back the very rows it was given, and the next one starts at position 0
+ * again. For encoders, training and single calls, which read a whole sequence at once; nothing is copied and nothing
+ * is written in place, so gradients pass through it.
+ *
+ * A `recurrent` one starts from zeros at each call.
+ *
+ * @throws {ValueError} if a shared state is given no producer.
+ */
+export function createThrough({
+  device,
+  spec,
+  B = 1,
+  id = stateId(0),
+  producer,
+}: ThroughOptions): LayerState {
+  if (spec.kind === 'shared' && !producer)
+    throw new ValueError(
+      'through',
+      'producer',
+      `must be the state ${spec.producer}, which ${id} reads`,
+      producer,
+    );
+  return spec.kind === 'shared' ? new SharedThrough(spec, id, producer!) : new Through(device, spec, B, id);
+}
+
+class Through implements LayerState {
+  readonly length = 0;
+  readonly lengths: readonly number[];
+  #view: StateView | undefined;
+  readonly #zeros: Readonly<Record<string, Tensor>>;
+
+  constructor(
+    device: Device,
+    readonly spec: LayerSpec,
+    readonly B: number,
+    readonly id: string,
+  ) {
+    this.lengths = new Array<number>(B).fill(0);
+    this.#zeros = Object.fromEntries(
+      Object.entries(spec.constant).map(([name, shape]) => [name, keep(zeros(device, [B, ...shape]))]),
+    );
+  }
+
+  check(tokens: Tokens): void {
+    if (typeof tokens !== 'number') checkStart(this.id, tokens);
+  }
+
+  append(rows: Readonly<Record<string, Tensor>>, at?: Positions): StateView {
+    const L = Object.values(rows)[0]?.shape[1] ?? 0;
+    if (at) this.check(at);
+    const listed = at && !inOrder(at) ? at.tensor : undefined;
+    this.#view = {
+      rows,
+      valid: L,
+      offset: 0,
+      ...(listed && {
+        keyPositions: listed as Tensor<string, 'i32'> as never,
+        queryPositions: listed as never,
+      }),
+    };
+    return this.#view;
+  }
+
+  view(): StateView {
+    if (!this.#view)
+      throw new ValueError('through', 'view', 'follows an append in the same call', 'none yet');
+    return this.#view;
+  }
+
+  constants(): Readonly<Record<string, Tensor>> {
+    return this.#zeros;
+  }
+
+  advance(): void {}
+
+  dispose(): void {
+    for (const tensor of Object.values(this.#zeros)) tensor.dispose();
+  }
+}
+
+class SharedThrough implements LayerState {
+  constructor(
+    readonly spec: LayerSpec,
+    readonly id: string,
+    readonly producer: LayerState,
+  ) {}
+
+  get B(): number {
+    return this.producer.B;
+  }
+
+  get length(): number {
+    return this.producer.length;
+  }
+
+  get lengths(): readonly number[] {
+    return this.producer.lengths;
+  }
+
+  check(): void {}
+
+  append(): never {
+    throw this.#refusal('append');
+  }
+
+  view(): StateView {
+    return this.producer.view();
+  }
+
+  constants(): Readonly<Record<string, Tensor>> {
+    return this.producer.constants();
+  }
+
+  advance(): never {
+    throw this.#refusal('advance');
+  }
+
+  dispose(): void {}
+
+  #refusal(what: string): ValueError {
+    return new ValueError(
+      'through',
+      what,
+      `belongs to the state ${this.producer.id}, which it reads`,
+      this.id,
+    );
+  }
+}
+
+/** Whether every sequence is `0 … L − 1`: nothing has to be said of it. */
+function inOrder({ host, shape: [, L] }: Positions): boolean {
+  return host.every((position, n) => position === n % L);
+}
+
+function checkStart(id: string, { host, shape: [rows, L] }: Positions): void {
+  for (let b = 0; b < rows; b++) {
+    let next = 0;
+    for (let i = 0; i < L; i++) {
+      const position = host[b * L + i]!;
+      if (position < 0) continue;
+      if (position !== next++)
+        throw new ValueError(
+          'through',
+          `positions[${b}][${i}]`,
+          `must be ${next - 1}: ${id} keeps nothing, so every call is a whole sequence (take a cache to go on with one)`,
+          position,
+        );
+    }
+  }
+}
