@@ -9,35 +9,33 @@ import {
 } from '@headwise/tensor';
 import {
   checkAlive,
-  checkColumns,
   checkCount,
   checkCrop,
   checkFormat,
   checkOrder,
-  checkRoom,
-  checkRows,
   checkSpec,
   type Rows,
 } from './checks.ts';
 import type { Cache, CacheBytes, CacheOptions } from './contract.ts';
-import { describe, loadOne, type Persistent, type Snapshot, saveOne } from './format/snapshot.ts';
-import { placeTokens } from './tokens.ts';
+import { loadOne, saveOne } from './format/one.ts';
+import { describe, type Persistent, type Snapshot } from './format/snapshot.ts';
+import { checkRoom, type Placement, placeTokens } from './tokens.ts';
 
 /**
- * What all caches of rows do alike: check the call, refuse it before anything is touched, and pass on what is
- * left. A cache says the rest in the protected methods, which may trust their arguments.
+ * What all caches do alike: check the call, refuse it before anything is touched, and pass on what is left. A cache
+ * says the rest in the protected methods, which may trust their arguments.
  */
 export abstract class BaseCache implements Cache, Persistent {
   abstract readonly kind: string;
   readonly device: Device;
   readonly spec: LayerSpec;
   readonly id: string;
-  readonly B: number;
   readonly capacity: number;
   /** Length after which tokens are refused. */
   readonly limit: number;
-  protected seen = 0;
-  protected current: StateView = { rows: {}, valid: 0, offset: 0 };
+  /** What a call that adds tokens is named in errors. */
+  protected abstract readonly adding: string;
+  #lengths: readonly number[]; // [B]
   #disposed = false;
 
   /** @param keepsFormats whether its rows can be kept in fewer bits */
@@ -58,79 +56,60 @@ export abstract class BaseCache implements Cache, Persistent {
     this.device = options.device;
     this.spec = options.spec;
     this.id = options.id ?? stateId(0);
-    this.B = options.B;
     this.capacity = options.capacity;
     this.limit = options.limit ?? Infinity;
+    this.#lengths = Array.from({ length: options.B }, () => 0);
+  }
+
+  get B(): number {
+    return this.#lengths.length;
   }
 
   get length(): number {
-    return this.seen;
+    return Math.max(...this.#lengths);
+  }
+
+  get lengths(): readonly number[] {
+    return this.#lengths;
   }
 
   abstract get held(): number;
 
-  get lengths(): readonly number[] {
-    return Array.from({ length: this.B }, () => this.length);
-  }
-
   check(tokens: Tokens): void {
     this.checkAlive('check');
-    this.#place(`${this.kind}.append`, tokens);
+    this.place(tokens);
   }
 
-  append(rows: Rows, at?: Positions): StateView {
-    this.checkAlive('append');
-    const op = `${this.kind}.append`;
-    const L = checkRows(op, this, rows);
-    if (at) checkColumns(op, at, L);
-    this.#place(op, at ?? L);
-    this.put(rows, L);
-    return this.current;
+  abstract append(rows: Rows, at?: Positions): StateView;
+  abstract view(): StateView;
+  abstract constants(): Rows;
+  abstract advance(constants: Rows, tokens: Tokens): void;
+
+  crop(length: number | readonly number[]): void {
+    this.cut(this.#cropTo(length));
   }
 
-  view(): StateView {
-    this.checkAlive('view');
-    return this.current;
+  checkCrop(length: number | readonly number[]): void {
+    this.#cropTo(length);
   }
 
-  constants(): Rows {
-    return {};
-  }
-
-  advance(_constants: Rows, _tokens: Tokens): void {
-    throw new ValueError(
-      `${this.kind}.advance`,
-      'the state',
-      'must be recurrent; this layer keeps rows, which append adds',
-      this.spec.kind,
-    );
-  }
-
-  crop(length: number): void {
-    this.checkCrop(length);
-    this.cut(length);
-  }
-
-  checkCrop(length: number): void {
-    this.checkAlive('crop');
-    checkCrop(`${this.kind}.crop`, length, this.seen);
-    this.checkCut(length);
-  }
-
-  reorder(order: readonly number[]): void {
-    this.checkAlive('reorder');
-    checkOrder(`${this.kind}.reorder`, order, this.B);
-    this.permute(order);
+  take(order: readonly number[]): void {
+    this.checkAlive('take');
+    checkOrder(`${this.kind}.take`, order, this.B);
+    this.rearrange(order);
+    this.settle(order.map((from) => this.#lengths[from]!));
   }
 
   clone(): Cache {
     this.checkAlive('clone');
-    return this.copy();
+    const twin = this.copy();
+    twin.settle(this.#lengths);
+    return twin;
   }
 
   reset(): void {
     this.checkAlive('reset');
-    this.cut(0);
+    this.cut(this.#lengths.map(() => 0));
   }
 
   bytes(): CacheBytes {
@@ -154,7 +133,11 @@ export abstract class BaseCache implements Cache, Persistent {
 
   restore(snapshot: Snapshot): () => void {
     this.checkAlive('load');
-    return this.take(snapshot);
+    const step = this.accept(snapshot);
+    return () => {
+      step();
+      this.settle(snapshot.lengths);
+    };
   }
 
   dispose(): void {
@@ -168,27 +151,47 @@ export abstract class BaseCache implements Cache, Persistent {
     checkAlive(`${this.kind}.${what}`, this.device, this.#disposed);
   }
 
-  #place(op: string, tokens: Tokens): void {
-    const { L, even } = placeTokens(op, tokens, this.lengths);
-    if (!even) throw new ValueError(op, 'at', 'must give every sequence as many tokens', 'different counts');
-    checkRoom(op, L, this.length, this.limit);
-    this.checkPut(L);
+  /** Where tokens would stand. @throws {ValueError} if they do not fit. */
+  protected place(tokens: Tokens): Placement {
+    const op = `${this.kind}.${this.adding}`;
+    const placed = placeTokens(op, tokens, this.#lengths);
+    checkRoom(op, placed, this.limit);
+    this.checkPut(placed);
+    return placed;
   }
 
-  /** Throws where L more tokens cannot be written. */
-  protected checkPut(_L: number): void {}
-  /** Writes L tokens that `checkPut` has passed, and sets `seen` and `current`. */
-  protected abstract put(rows: Rows, L: number): void;
-  /** Goes back to `length`, 0 … `seen`. */
-  protected abstract cut(length: number): void;
-  /** Throws where `cut` cannot go back to `length`. */
-  protected checkCut(_length: number): void {}
-  protected abstract permute(order: readonly number[]): void;
-  protected abstract copy(): Cache;
+  /** Takes back tokens, so that the sequences are this long; `checkCut` has passed, or they were so long just before. */
+  protected cut(lengths: readonly number[]): void {
+    this.trim(lengths);
+    this.settle(lengths);
+  }
+
+  /** The sequences are this long from now on. */
+  protected settle(lengths: readonly number[]): void {
+    this.#lengths = lengths;
+  }
+
+  /** Throws where tokens cannot be written. */
+  protected checkPut(_placed: Placement): void {}
+  /** Throws where `trim` cannot go back to these lengths. */
+  protected checkCut(_lengths: readonly number[]): void {}
+  /** Lets go of what the sequences hold from these lengths on. */
+  protected abstract trim(lengths: readonly number[]): void;
+  /** Sequence b becomes what `order[b]` was. */
+  protected abstract rearrange(order: readonly number[]): void;
+  /** A cache with the same content, but for the lengths. */
+  protected abstract copy(): BaseCache;
   protected abstract measure(): CacheBytes;
   /** Bookkeeping and numbers for a file; asks for all reads before it awaits one. */
   protected abstract content(): Promise<Pick<Snapshot, 'state' | 'sections'>>;
-  /** Checks a file's content, changing nothing, and returns the step that takes it over. */
-  protected abstract take(snapshot: Snapshot): () => void;
+  /** Checks a file's content, changing nothing, and returns the step that takes it over, but for the lengths. */
+  protected abstract accept(snapshot: Snapshot): () => void;
   protected abstract free(): void;
+
+  #cropTo(length: number | readonly number[]): readonly number[] {
+    this.checkAlive('crop');
+    const lengths = checkCrop(`${this.kind}.crop`, length, this.#lengths);
+    this.checkCut(lengths);
+    return lengths;
+  }
 }

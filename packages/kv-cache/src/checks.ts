@@ -120,32 +120,40 @@ export function checkColumns(op: string, at: Positions, L: number): void {
   throw new ValueError(op, 'at', `must have ${L} columns, one a row of a sequence`, `${at.shape?.[1]}`);
 }
 
-/** @throws {ValueError} if L more tokens do not fit. */
-export function checkRoom(op: string, L: number, length: number, most: number): void {
-  if (length + L <= most) return;
-  throw new ValueError(
-    op,
-    'L',
-    `must be at most ${most - length}: ${length} of ${most} tokens are in use (crop or reset the cache, or create it larger)`,
-    L,
-  );
+/**
+ * @param present lengths of the sequences now
+ * @returns the lengths afterwards: one length cuts every sequence that is longer, a list each to its own
+ * @throws {ValueError} unless a crop takes nothing away that is not there.
+ */
+export function checkCrop(
+  op: string,
+  length: number | readonly number[],
+  present: readonly number[],
+): readonly number[] {
+  const isLength = (value: unknown, most: number): boolean =>
+    Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most;
+  if (!Array.isArray(length)) {
+    const most = Math.max(...present);
+    const one = length as number;
+    if (isLength(one, most)) return present.map((own) => Math.min(own, one));
+    const rule = `must be a whole number from 0 to ${most}, the present length`;
+    throw new ValueError(op, 'length', rule, one);
+  }
+  if (length.length !== present.length) {
+    throw new ValueError(op, 'lengths', `must have one for each of the ${present.length} sequences`, length);
+  }
+  length.forEach((one, b) => {
+    if (isLength(one, present[b]!)) return;
+    const rule = `must be a whole number from 0 to ${present[b]}, the present length of sequence ${b}`;
+    throw new ValueError(op, `lengths[${b}]`, rule, one);
+  });
+  return [...length];
 }
 
-/** @throws {ValueError} unless a crop to `length` takes nothing away that is not there. */
-export function checkCrop(op: string, length: number, present: number): void {
-  if (Number.isInteger(length) && length >= 0 && length <= present) return;
-  throw new ValueError(
-    op,
-    'length',
-    `must be a whole number from 0 to ${present}, the present length`,
-    length,
-  );
-}
-
-/** @throws {ValueError} unless `order` holds B indices of sequences. */
+/** @throws {ValueError} unless `order` holds at least one index, each of one of the B sequences. */
 export function checkOrder(op: string, order: readonly number[], B: number): void {
-  if (!Array.isArray(order) || order.length !== B) {
-    throw new ValueError(op, 'order', `must have one index for each of the ${B} sequences`, order);
+  if (!Array.isArray(order) || order.length === 0) {
+    throw new ValueError(op, 'order', `must be a list of indices of the ${B} sequences, at least one`, order);
   }
   order.forEach((index, b) => {
     if (!Number.isInteger(index) || index < 0 || index >= B) {

@@ -11,7 +11,11 @@ export interface CacheBytes {
 }
 
 /**
- * The state of one layer that a person can see, crop, save and free.
+ * A state that stores: what one part of a layer keeps, which a person can see, crop, save and free. (`LayerState` is
+ * the contract; a cache is an implementation of it.)
+ *
+ * Every sequence has its own length: what is appended to it goes to its own next places, and tokens at position −1
+ * take none. A cache holds at most `capacity` tokens of a sequence; a spec's `cap` is the most a layer ever needs.
  *
  * Whatever is refused leaves the cache as it was. A view belongs to the cache: do not dispose its tensors; they
  * hold until the next call that changes the cache.
@@ -19,24 +23,30 @@ export interface CacheBytes {
 export interface Cache extends LayerState {
   /** `contiguous`, `ring`, `paged`, … */
   readonly kind: string;
-  /** Most tokens held at once. */
+  /** Most tokens held at once, of each sequence: its slots. */
   readonly capacity: number;
-  /** Tokens held now; less than `length` once some are forgotten. */
+  /** Tokens held now, of the sequence that holds most; less than `length` once some are forgotten. */
   readonly held: number;
   /**
-   * Takes back the tokens from position `length` on, as if they had never been appended.
-   * @throws {ValueError} if `length` is more than the cache has, or needs tokens that are forgotten.
+   * Takes back the tokens from position `length` on, as if they had never been appended: of every sequence that is
+   * longer, or of each from its own length on.
+   *
+   * Right after an append, `crop` to the lengths of before takes it back, which is how a step that failed in a later
+   * layer is undone; a recurrent state cannot, and a ring cannot for what later appends have overwritten.
+   * @throws {ValueError} if a length is more than the sequence has, or needs tokens that are forgotten.
    */
-  crop(length: number): void;
+  crop(length: number | readonly number[]): void;
   /**
    * Throws what `crop(length)` would, and changes nothing: so that the layers of a model are cropped all or none.
    */
-  checkCrop(length: number): void;
+  checkCrop(length: number | readonly number[]): void;
   /**
-   * Sequence b becomes what sequence `order[b]` was: the surviving beams.
-   * @throws {ValueError} unless `order` names one of the B sequences for each of them.
+   * The batch becomes the sequences `order[0]`, `order[1]`, … of the present one: beams that survive, sequences that
+   * have ended left out, one prompt for several answers. `B` is then as many. As many as before are moved in place;
+   * another number takes memory of its own and frees the old.
+   * @throws {ValueError} unless `order` names at least one of the sequences, and no others.
    */
-  reorder(order: readonly number[]): void;
+  take(order: readonly number[]): void;
   /** A cache of its own with the same content; nothing that is written later is shared. */
   clone(): Cache;
   /** Forgets everything; keeps the memory. */
@@ -61,7 +71,7 @@ export interface CacheOptions {
   readonly spec: LayerSpec;
   /** Sequences. */
   readonly B: number;
-  /** Most tokens held at once. A window needs no more than its own. */
+  /** Most tokens held at once, of each sequence. A window needs no more than the `cap` of its spec. */
   readonly capacity: number;
   /** Which state of the model: `stateId(layer, part)`. Default `"0.self"`. */
   readonly id?: string | undefined;

@@ -3,7 +3,7 @@ export {
   anchorEvicting,
   createAnchorEvicting,
 } from './caches/anchor-evicting.ts';
-export { type ContiguousOptions, contiguous, createContiguous } from './caches/contiguous.ts';
+export { contiguous, createContiguous } from './caches/contiguous.ts';
 export { createLatent, latent } from './caches/latent.ts';
 export { createPaged, type PagedCache, type PagedOptions, paged } from './caches/paged.ts';
 export { createQuantized, type QuantizedOptions, quantized } from './caches/quantized.ts';
@@ -39,14 +39,15 @@ export { BlockTables, type BlockTablesRecord, type Span } from './paging/block-t
 export { createPagedPool, type PagedPool, type PagedPoolOptions } from './paging/pool.ts';
 export {
   bytesOfStates,
+  checkStates,
   cloneStates,
   createStates,
   cropStates,
   disposeStates,
   loadStates,
-  reorderStates,
   resetStates,
   type StatesOptions,
   saveStates,
+  takeStates,
 } from './states.ts';
 export { createWorkspace, type Workspace } from './workspace.ts';

@@ -1,7 +1,23 @@
-import { type Device, keep, type RowFormat, sizeOf, type Tensor, zeros, zerosIn } from '@headwise/tensor';
-import type { Rows } from './checks.ts';
+import {
+  type Device,
+  keep,
+  NOBODY,
+  type RowFormat,
+  sizeOf,
+  storeRows,
+  storeRowsOp,
+  type Tensor,
+  zeros,
+  zerosIn,
+} from '@headwise/tensor';
+import type { IndexTensor, Rows } from './checks.ts';
 import type { CacheFormat } from './contract.ts';
 import { bytesOfRows } from './dtype.ts';
+import { Indices } from './indices.ts';
+import type { Move } from './tokens.ts';
+
+/** Runs of slots up to which each is written on its own. */
+const WRITES = 2;
 
 /** A run of slots. */
 export interface Run {
@@ -18,6 +34,12 @@ export interface Copy {
   readonly toB?: number;
 }
 
+/** Frees a store that another has taken the place of. @returns the other */
+export function replaced<Store extends { dispose(): void }>(old: Store, next: Store): Store {
+  if (old !== next) old.dispose();
+  return next;
+}
+
 /**
  * Device memory for rows: one tensor `[B, capacity, ...row]` a name, allocated once, written in place. It knows
  * slots, not positions; which slot holds which token is its owner's business.
@@ -32,6 +54,8 @@ export class RowStore {
   readonly #shapes: Readonly<Record<string, readonly number[]>>;
   /** In how many bits the device keeps the rows; undefined for f32. */
   readonly #format: CacheFormat | undefined;
+  /** Slots `[B, L]` of an append. */
+  readonly #slots: Indices;
 
   constructor(
     device: Device,
@@ -42,6 +66,7 @@ export class RowStore {
   ) {
     this.device = device;
     this.#format = format;
+    this.#slots = new Indices(device);
     this.B = B;
     this.capacity = capacity;
     this.#shapes = rows;
@@ -73,8 +98,9 @@ export class RowStore {
     );
   }
 
+  /** Bytes that the device counts. */
   get bytes(): number {
-    return this.B * this.capacity * this.rowBytes;
+    return this.B * this.capacity * this.rowBytes + this.#slots.bytes;
   }
 
   #formatOf(name: string): RowFormat | undefined {
@@ -113,18 +139,56 @@ export class RowStore {
     }
   }
 
-  /** Sequence b becomes what `order[b]` was, in the first `used` slots; through temporary copies of the moved ones. */
-  reorder(order: readonly number[], used: number): void {
-    const moved = order.flatMap((from, b) => (from === b ? [] : [{ b, from }]));
-    if (moved.length === 0 || used === 0) return;
-    const temporary = this.like(moved.length, used);
-    moved.forEach(({ from }, i) => {
-      temporary.copy(this.tensors, { from: 0, to: 0, count: used, fromB: from, toB: i });
+  /** The rows `[B, L, ...row]` of an append into this store, sequence by sequence. */
+  put(rows: Rows, moves: readonly (readonly Move[])[]): void {
+    if (this.#storesBySlot(rows, moves)) {
+      const slots = this.#slotsOf(moves, Object.values(rows)[0]!.shape[1]!);
+      for (const [name, tensor] of Object.entries(this.tensors)) storeRows(tensor, rows[name]!, slots);
+      return;
+    }
+    moves.forEach((list, b) => {
+      for (const move of list) this.copy(rows, { ...move, fromB: b, toB: b });
     });
-    moved.forEach(({ b }, i) => {
-      this.copy(temporary.tensors, { from: 0, to: 0, count: used, fromB: i, toB: b });
-    });
-    temporary.dispose();
+  }
+
+  /**
+   * A store of the sequences `order[0]`, `order[1]`, … of this one. Of as many as before it is this one itself, and the
+   * rows that move go through temporary copies; of another number it is a new one, and this one is the caller's to free.
+   *
+   * @param used slots in use of each sequence as it was; no others are copied
+   */
+  take(order: readonly number[], used: (b: number) => number): RowStore {
+    if (order.length === this.B) {
+      this.#reorder(order, used);
+      return this;
+    }
+    const next = this.like(order.length, this.capacity);
+    try {
+      order.forEach((from, b) => {
+        next.copy(this.tensors, { from: 0, to: 0, count: used(from), fromB: from, toB: b });
+      });
+    } catch (error) {
+      next.dispose();
+      throw error;
+    }
+    return next;
+  }
+
+  #reorder(order: readonly number[], used: (b: number) => number): void {
+    const moved = order.flatMap((from, b) => (from === b ? [] : [{ b, from, count: used(from) }]));
+    const most = Math.max(0, ...moved.map(({ count }) => count));
+    if (most === 0) return;
+    const temporary = this.like(moved.length, most);
+    try {
+      moved.forEach(({ from, count }, i) => {
+        temporary.copy(this.tensors, { from: 0, to: 0, count, fromB: from, toB: i });
+      });
+      moved.forEach(({ b, count }, i) => {
+        this.copy(temporary.tensors, { from: 0, to: 0, count, fromB: i, toB: b });
+      });
+    } finally {
+      temporary.dispose();
+    }
   }
 
   /** Another store with the same content. */
@@ -173,5 +237,29 @@ export class RowStore {
 
   dispose(): void {
     for (const tensor of Object.values(this.tensors)) tensor.dispose();
+    this.#slots.clear();
+  }
+
+  /**
+   * Whether an append goes by one `storeRows` a name: on devices that have it, where that is fewer calls than a
+   * `write` for each run of slots. Rows in fewer bits are written.
+   */
+  #storesBySlot(rows: Rows, moves: readonly (readonly Move[])[]): boolean {
+    const runs = moves.reduce((sum, list) => sum + list.length, 0);
+    if (runs <= WRITES || this.#format !== undefined) return false;
+    return Object.entries(this.tensors).every(([name, target]) => {
+      const L = rows[name]!.shape[1]!;
+      const inputs = { target, rows: rows[name]!, slots: { shape: [this.B, L], dtype: 'i32' } as const };
+      return this.device.supports(storeRowsOp, inputs, {}).length === 0;
+    });
+  }
+
+  #slotsOf(moves: readonly (readonly Move[])[], L: number): IndexTensor {
+    const slots = new Int32Array(this.B * L).fill(NOBODY);
+    moves.forEach((list, b) => {
+      for (const { from, to, count } of list)
+        for (let i = 0; i < count; i++) slots[b * L + from + i] = to + i;
+    });
+    return this.#slots.set(slots, [this.B, L]);
   }
 }

@@ -9,9 +9,9 @@ import {
   cropStates,
   disposeStates,
   loadStates,
-  reorderStates,
   resetStates,
   saveStates,
+  takeStates,
 } from './index.ts';
 
 const kv2 = { k: [1, 2], v: [1, 2] };
@@ -115,7 +115,7 @@ it('reorders, clones and keeps apart', async () => {
   const device = createReference();
   const states = createStates(withRecurrence, { device, B: 2, capacity: 16 });
   step(states, 2, 1);
-  reorderStates(states, [1, 1]);
+  takeStates(states, [1, 1]);
   const clones = cloneStates(states);
   step(clones, 1, 5);
   expect([states[0]!.length, clones[0]!.length]).toEqual([2, 3]);
@@ -151,7 +151,7 @@ it('saves all layers to one file, and loads all or none', async () => {
   );
   expect(others.map(({ length }) => length)).toEqual([0, 0, 0, 0, 0, 0]);
   const fewer = createStates(specs, { device: createReference(), B: 2, capacity: 16 });
-  expect(() => loadStates(fewer, file)).toThrow('cache file: it holds 5 layers, this model stores 4');
+  expect(() => loadStates(fewer, file)).toThrow('cache file: it holds 5 states, this model stores 4');
 });
 
 it('takes other caches for a kind of layer', () => {
@@ -197,7 +197,7 @@ it('a shared state refuses what is done to its producer', async () => {
   expect(() => shared.append({})).toThrow(refusal('append'));
   expect(() => shared.advance({}, 1)).toThrow(refusal('advance'));
   expect(() => shared.crop(0)).toThrow(refusal('crop'));
-  expect(() => shared.reorder([0])).toThrow(refusal('reorder'));
+  expect(() => shared.take([0])).toThrow(refusal('take'));
   expect(() => shared.reset()).toThrow(refusal('reset'));
   expect(() => shared.clone()).toThrow(refusal('clone'));
   expect(() => shared.load(new Uint8Array(0))).toThrow(refusal('load'));

@@ -1,4 +1,11 @@
-import { type Device, type LayerSpec, type StateKind, ValueError } from '@headwise/tensor';
+import {
+  type Device,
+  type LayerSpec,
+  type LayerState,
+  type StateKind,
+  type Tokens,
+  ValueError,
+} from '@headwise/tensor';
 import { createContiguous } from './caches/contiguous.ts';
 import { createLatent } from './caches/latent.ts';
 import { createRecurrent } from './caches/recurrent.ts';
@@ -37,9 +44,9 @@ export interface StatesOptions {
  * the specs. A list of specs gives each layer one state, with the ids `stateId(0)`, `stateId(1)`, …; specs by id give
  * a layer as many as it needs (`{ '0.self': …, '0.cross': … }`).
  *
- * They refuse together: where one layer could hold no more than `capacity` tokens, every layer refuses the token
- * after it, so that the first layer of a step refuses and nothing has changed. Where every layer is a window or
- * recurrent, nothing fills up and nothing is refused.
+ * Where one layer could hold no more than `capacity` tokens, every layer refuses the token after it. Caches that
+ * `create` makes may fill up sooner; `checkStates` before the first layer of a step refuses for all of them. Where
+ * every layer is a window or recurrent, nothing fills up and nothing is refused.
  *
  * @example
  * const states = createStates(specs, { device, B: 1, capacity: 4096 });
@@ -89,16 +96,30 @@ function defaultFor({ kind }: LayerSpec, forgets: boolean): (options: CacheOptio
   return forgets ? createRing : createContiguous;
 }
 
-/** Takes back the tokens from position `length` on, in every layer or (when one cannot) in none. */
-export function cropStates(states: readonly Cache[], length: number): void {
+/**
+ * Throws what appending these tokens to one of the states would, and changes nothing: asked before the first layer of a
+ * step, the layers grow all or none, whatever caches they have.
+ *
+ * @param states those that a step appends to: the states of a source (`cross`) are not among them
+ * @throws {ValueError} if they do not fit.
+ */
+export function checkStates(states: readonly LayerState[], tokens: Tokens): void {
+  for (const state of states) if (state.spec.kind !== 'shared') state.check(tokens);
+}
+
+/**
+ * Takes back the tokens from position `length` on, or of each sequence from its own length on, in every layer or (when
+ * one cannot) in none.
+ */
+export function cropStates(states: readonly Cache[], length: number | readonly number[]): void {
   const own = owners(states);
   for (const state of own) state.checkCrop(length);
   for (const state of own) state.crop(length);
 }
 
-/** Sequence b becomes what sequence `order[b]` was, in every layer. */
-export function reorderStates(states: readonly Cache[], order: readonly number[]): void {
-  for (const state of owners(states)) state.reorder(order);
+/** The batch becomes the sequences `order[0]`, `order[1]`, … of the present one, in every layer. */
+export function takeStates(states: readonly Cache[], order: readonly number[]): void {
+  for (const state of owners(states)) state.take(order);
 }
 
 /** States of their own with the same content; shared layers read the clones of their producers. */
@@ -142,10 +163,14 @@ export function loadStates(states: readonly Cache[], file: Uint8Array): void {
   const snapshots = decodeCaches(file);
   const own = owners(states).map(persistent);
   if (snapshots.length !== own.length) {
-    const message = `it holds ${snapshots.length} layers, this model stores ${own.length}`;
+    const message = `it holds ${snapshots.length} states, this model stores ${own.length}`;
     throw new CacheFileError('mismatch', message);
   }
   const steps = own.map((state, i) => {
+    if (snapshots[i]!.id !== state.id) {
+      const message = `state ${i} of the file is ${snapshots[i]!.id}, this model's is ${state.id}`;
+      throw new CacheFileError('mismatch', message);
+    }
     checkSnapshot(state, snapshots[i]!);
     return state.restore(snapshots[i]!);
   });

@@ -10,15 +10,25 @@ export interface Piece {
   readonly count: number;
 }
 
+/** Consecutive columns of an append that go to consecutive slots of one sequence. */
+export interface Move {
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+}
+
 /** Where the tokens of one append stand, checked: each sequence goes on where it ends. */
 export interface Placement {
   /** Columns of the append: tokens that each sequence could have been given. */
   readonly L: number;
-  /** What each sequence takes, in order: nothing where its columns are nobody's. */
+  /** What each sequence takes, in order; columns that are nobody's are in no piece. */
   readonly pieces: readonly (readonly Piece[])[];
-  /** Length of each sequence afterwards. */
-  readonly lengths: readonly number[];
-  /** Whether all sequences are equally long before and take all columns. */
+  /** Tokens that each sequence takes. */
+  readonly counts: readonly number[];
+  /** Length of each sequence before, and afterwards. */
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  /** Whether all sequences were equally long and take every column. */
   readonly even: boolean;
 }
 
@@ -32,17 +42,20 @@ export function placeTokens(op: string, tokens: Tokens, lengths: readonly number
   if (typeof tokens !== 'object' || tokens === null) {
     checkCount(op, 'tokens', tokens, 0);
     const pieces = lengths.map((position) => (tokens > 0 ? [{ from: 0, position, count: tokens }] : []));
-    const even = lengths.every((length) => length === lengths[0]);
-    return { L: tokens, pieces, lengths: lengths.map((length) => length + tokens), even };
+    return placementOf(tokens, pieces, lengths);
   }
   const [rows, L] = checkPositions(op, tokens, lengths.length);
   const pieces = lengths.map((length, b) => {
     const row = rows === 1 ? 0 : b;
     return piecesOf(op, tokens.host.subarray(row * L, (row + 1) * L), length, b);
   });
-  const ends = lengths.map((length, b) => pieces[b]!.reduce((end, { count }) => end + count, length));
-  const even = ends.every((end, b) => lengths[b] === lengths[0] && end === lengths[b]! + L);
-  return { L, pieces, lengths: ends, even };
+  return placementOf(L, pieces, lengths);
+}
+
+function placementOf(L: number, pieces: Placement['pieces'], before: readonly number[]): Placement {
+  const counts = pieces.map((list) => list.reduce((sum, { count }) => sum + count, 0));
+  const even = isLevel(before) && counts.every((count) => count === L);
+  return { L, pieces, counts, before, after: before.map((length, b) => length + counts[b]!), even };
 }
 
 function checkPositions(op: string, at: Positions, B: number): readonly [rows: number, L: number] {
@@ -59,9 +72,10 @@ function piecesOf(op: string, positions: Int32Array, length: number, b: number):
   positions.forEach((position, from) => {
     if (position === NOBODY) return;
     if (position !== next) {
-      const rule = `must be ${next}, where sequence ${b} goes on, or −1 for nobody (crop it to ${position} first to write there again)`;
-      const ahead = `must be ${next}, where sequence ${b} goes on, or −1 for nobody (append the tokens before it first)`;
-      throw new ValueError(op, `at[${b}][${from}]`, position < next ? rule : ahead, position);
+      const cure =
+        position < next ? 'crop it first to write there again' : 'append the tokens before it first';
+      const rule = `must be ${next}, where sequence ${b} goes on, or −1 for nobody (${cure})`;
+      throw new ValueError(op, `at[${b}][${from}]`, rule, position);
     }
     const piece = pieces.at(-1);
     if (piece && piece.from + piece.count === from) piece.count++;
@@ -69,4 +83,46 @@ function piecesOf(op: string, positions: Int32Array, length: number, b: number):
     next++;
   });
   return pieces;
+}
+
+/** @throws {ValueError} if one of the sequences would be longer than `most`. */
+export function checkRoom(op: string, { L, before, after, counts }: Placement, most: number): void {
+  const b = after.findIndex((length) => length > most);
+  if (b < 0) return;
+  const cure = 'crop or reset the cache, or create it larger';
+  const room = Math.max(0, most - before[b]!);
+  if (isLevel(before) && counts.every((count) => count === L)) {
+    const rule = `must be at most ${room}: ${before[b]} of ${most} tokens are in use (${cure})`;
+    throw new ValueError(op, 'L', rule, L);
+  }
+  const rule = `must be at most ${room}: ${before[b]} of its ${most} tokens are in use (${cure})`;
+  throw new ValueError(op, `the tokens of sequence ${b}`, rule, counts[b]);
+}
+
+/** Whether all sequences are equally long. */
+export function isLevel(lengths: readonly number[]): boolean {
+  return lengths.every((length) => length === lengths[0]);
+}
+
+/** For caches whose slot j holds position j. */
+export function movesInOrder({ pieces }: Placement): readonly (readonly Move[])[] {
+  return pieces.map((list) => list.map(({ from, position, count }) => ({ from, to: position, count })));
+}
+
+/**
+ * The columns of one sequence's tokens against the slots of their positions, both in order, cut where either run ends.
+ * Positions that have no slot go nowhere.
+ */
+export function movesTo(
+  pieces: readonly Piece[],
+  slots: readonly { readonly position: number; readonly slot: number; readonly count: number }[],
+): Move[] {
+  return slots.flatMap(({ position, slot, count }) =>
+    pieces.flatMap((piece) => {
+      const first = Math.max(position, piece.position);
+      const end = Math.min(position + count, piece.position + piece.count);
+      if (first >= end) return [];
+      return [{ from: piece.from + first - piece.position, to: slot + first - position, count: end - first }];
+    }),
+  );
 }

@@ -63,6 +63,7 @@ export class Workspace {
     const stale = !this.isOwner(owner);
     if (!this.#store?.fits(device, rows, B, capacity)) {
       this.#store?.dispose();
+      this.#store = undefined;
       this.#store = new RowStore(device, rows, B, capacity);
     }
     this.#owner = owner;

@@ -1,11 +1,14 @@
-import { keep, sizeOf, tensor, ValueError } from '@headwise/tensor';
-import { BaseCache } from '../base.ts';
-import type { IndexTensor, Rows } from '../checks.ts';
+import { type StateView, sizeOf, ValueError } from '@headwise/tensor';
+import type { Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
 import { CacheFileError } from '../format/errors.ts';
 import { checkFits, floats, type Snapshot, sectionsOf } from '../format/snapshot.ts';
-import { RowStore, type Run } from '../row-store.ts';
-import { OPEN, type Placed, SegmentSlots } from '../slots/segment-slots.ts';
+import { Indices } from '../indices.ts';
+import { RowStore, replaced } from '../row-store.ts';
+import { RowsCache } from '../rows-cache.ts';
+import { AnchorChunk } from '../slots/anchor-chunk.ts';
+import { SegmentSlots } from '../slots/segment-slots.ts';
+import { type Move, movesTo, type Placement } from '../tokens.ts';
 
 /**
  * Anchor attention (AnLLM): a segment of text is pressed into its last token, the anchor. When an anchor is
@@ -21,7 +24,7 @@ import { OPEN, type Placed, SegmentSlots } from '../slots/segment-slots.ts';
  * The cache asks `isAnchor` about each token as it comes, so the decode loop answers from the ids it holds.
  * Sequences may be cut differently. Positions stay those of the text. An append that has several segments is
  * shown through a copy where the slots do not hold it all at once; it is refused when what would remain does not
- * fit. `crop` goes back to where the open segment is still held.
+ * fit. `crop` goes back to where the open segment is still held, in the slots or in that copy.
  *
  * Pang et al. 2024, "Anchor-based Large Language Models", section 3.
  */
@@ -43,7 +46,10 @@ export const anchorEvicting = defineCache({
 
 /** What an anchor-evicting cache is made from. */
 export interface AnchorEvictingOptions extends CacheOptions {
-  /** Whether the token at this position of sequence b ends a segment; asked once a token, in order. */
+  /**
+   * Whether the token at this position of sequence b ends a segment. Asked when tokens are checked and again when they
+   * are taken, so it must give the same answer.
+   */
   readonly isAnchor: (b: number, position: number) => boolean;
 }
 
@@ -52,16 +58,16 @@ export function createAnchorEvicting(options: AnchorEvictingOptions): Cache {
   return new AnchorEvictingCache(options);
 }
 
-class AnchorEvictingCache extends BaseCache {
+class AnchorEvictingCache extends RowsCache {
   readonly kind = 'anchor-evicting';
   readonly #options: AnchorEvictingOptions;
-  readonly #store: RowStore;
-  readonly #keyPositions: IndexTensor; // [B, capacity]
-  readonly #keyUntil: IndexTensor; // [B, capacity]
-  #slots: SegmentSlots[]; // [B]
-  #chunk: Chunk | undefined;
+  #store: RowStore;
+  readonly #keyPositions: Indices; // [B, capacity]
+  readonly #keyUntil: Indices; // [B, capacity]
+  #slots: readonly SegmentSlots[]; // [B]
+  #chunk: AnchorChunk | undefined;
 
-  constructor(options: AnchorEvictingOptions, store?: RowStore) {
+  constructor(options: AnchorEvictingOptions, from?: AnchorEvictingCache) {
     super('anchor-evicting', options, ['full'], true);
     if (typeof options.isAnchor !== 'function') {
       throw new ValueError(
@@ -72,12 +78,14 @@ class AnchorEvictingCache extends BaseCache {
       );
     }
     this.#options = options;
-    this.#store = store ?? new RowStore(this.device, this.spec.rows, this.B, this.capacity, options.format);
-    const none = new Int32Array(this.B * this.capacity).fill(-1);
-    this.#keyPositions = keep(tensor(this.device, none, [this.B, this.capacity]));
-    this.#keyUntil = keep(tensor(this.device, none, [this.B, this.capacity]));
-    this.#slots = Array.from({ length: this.B }, () => new SegmentSlots(this.capacity));
-    this.#look(0);
+    this.#store = from
+      ? from.#store.clone()
+      : new RowStore(this.device, this.spec.rows, this.B, this.capacity, options.format);
+    this.#keyPositions = new Indices(this.device);
+    this.#keyUntil = new Indices(this.device);
+    this.#slots = from
+      ? from.#slots.map((slots) => slots.clone())
+      : Array.from({ length: this.B }, () => new SegmentSlots(this.capacity));
   }
 
   /** Of the sequence that holds most. */
@@ -85,68 +93,89 @@ class AnchorEvictingCache extends BaseCache {
     return Math.max(...this.#slots.map(({ living }) => living));
   }
 
-  protected override checkPut(L: number): void {
-    const flags = this.#flags(L);
-    const most = Math.max(...this.#slots.map((slots, b) => slots.livingAfter(flags[b]!)));
-    if (most > this.capacity) {
-      const rule = `must leave at most ${this.capacity} anchors and tokens of the open segment, it would leave ${most} (crop or reset the cache, or create it larger)`;
-      throw new ValueError('anchor-evicting.append', 'L', rule, L);
-    }
+  protected override checkPut(placed: Placement): void {
+    const flags = this.#flags(placed);
+    const living = this.#slots.map((slots, b) => slots.livingAfter(flags[b]!));
+    const b = living.findIndex((most) => most > this.capacity);
+    if (b < 0) return;
+    const rule = `must leave at most ${this.capacity} anchors and tokens of the open segment, it would leave ${living[b]} (crop or reset the cache, or create it larger)`;
+    throw new ValueError('anchor-evicting.append', 'L', rule, placed.counts[b]);
   }
 
-  protected put(rows: Rows, L: number): void {
-    const start = this.seen;
-    const flags = this.#flags(L);
-    const inPlace = this.#slots.every((slots) => slots.hasRoom(L));
-    const chunk = inPlace ? undefined : this.#copyChunk(rows, L, flags);
+  protected put(rows: Rows, placed: Placement): void {
+    const { pieces, before } = placed;
+    const flags = this.#flags(placed);
+    const inPlace = this.#slots.every((slots, b) => slots.hasRoom(flags[b]!.length));
+    const chunk = inPlace ? undefined : new AnchorChunk(this.#store, this.#slots, rows, placed, flags);
+    this.#replaceChunk(chunk);
+    const moves = this.#slots.map((slots, b) => {
+      const start = before[b]!;
+      const taken = slots.append(start, flags[b]!, inPlace);
+      return movesTo(
+        pieces[b]!,
+        taken.map(({ token, slot }) => ({ position: start + token, slot, count: 1 })),
+      );
+    });
+    this.#store.put(rows, moves.map(joined));
+  }
+
+  protected look(placed: Placement | undefined): StateView {
+    const shape = [this.B, this.capacity];
+    const anew = [this.#keyPositions.reshape(shape), this.#keyUntil.reshape(shape)].includes(true);
     this.#slots.forEach((slots, b) => {
-      for (const { from, to, count } of runsOf(slots.append(start, flags[b]!, inPlace))) {
-        this.#store.copy(rows, { from, to, count, fromB: b, toB: b });
+      const dirty = slots.takeDirty();
+      for (const { start, count } of anew ? [{ start: 0, count: this.capacity }] : dirty) {
+        this.#keyPositions.write(b * this.capacity + start, slots.positions.slice(start, start + count));
+        this.#keyUntil.write(b * this.capacity + start, slots.until.slice(start, start + count));
       }
     });
-    this.seen = start + L;
-    this.#look(start, chunk);
+    if (this.#chunk && placed) return this.show(this.#chunk.shown, placed);
+    const { tensor: keyPositions } = this.#keyPositions;
+    const { tensor: keyUntil } = this.#keyUntil;
+    return this.show({ rows: this.#store.tensors, valid: this.capacity, keyPositions, keyUntil }, placed);
   }
 
-  protected override checkCut(length: number): void {
+  protected override checkCut(lengths: readonly number[]): void {
     this.#slots.forEach((slots, b) => {
-      const missing = slots.missingAt(length);
-      if (missing === undefined) return;
+      const missing = slots.missingAt(lengths[b]!);
+      if (missing === undefined || this.#chunk?.holds(b, lengths[b]!, this.capacity)) return;
       const rule = `must not reach into a closed segment: sequence ${b} no longer holds the token at ${missing}`;
-      throw new ValueError('anchor-evicting.crop', 'length', rule, length);
+      throw new ValueError('anchor-evicting.crop', 'length', rule, lengths[b]);
     });
   }
 
-  protected cut(length: number): void {
-    for (const slots of this.#slots) slots.crop(length);
-    this.seen = length;
-    this.#look(length);
+  protected trim(lengths: readonly number[]): void {
+    this.#slots.forEach((slots, b) => {
+      if (slots.missingAt(lengths[b]!) === undefined) slots.crop(lengths[b]!);
+      else this.#chunk?.putBack(this.#store, slots, b, lengths[b]!);
+      // an append that failed may have said some of its numbers
+      slots.touchAll();
+    });
+    this.#replaceChunk(undefined);
   }
 
-  protected permute(order: readonly number[]): void {
-    this.#store.reorder(order, this.capacity);
+  protected rearrange(order: readonly number[]): void {
+    this.#store = replaced(
+      this.#store,
+      this.#store.take(order, () => this.capacity),
+    );
     this.#slots = order.map((from) => this.#slots[from]!.clone());
-    this.#indexAll();
-    this.#look(this.seen);
+    for (const slots of this.#slots) slots.touchAll();
+    this.#replaceChunk(undefined);
   }
 
-  protected copy(): Cache {
-    const twin = new AnchorEvictingCache(this.#options, this.#store.clone());
-    twin.#slots = this.#slots.map((slots) => slots.clone());
-    twin.seen = this.seen;
-    twin.#indexAll();
-    twin.#look(this.seen);
-    return twin;
+  protected copy(): AnchorEvictingCache {
+    return new AnchorEvictingCache({ ...this.#options, B: this.B }, this);
   }
 
   protected measure(): CacheBytes {
     const row = this.#store.rowBytes;
     const living = this.#slots.reduce((sum, slots) => sum + slots.living, 0);
-    const chunk = this.#chunk ? this.#chunk.store.bytes + 8 * this.#chunk.keyUntil.size : 0;
+    const own = this.indexBytes + this.#keyPositions.bytes + this.#keyUntil.bytes;
     return {
       used: row * living,
       full: row * this.B * this.capacity,
-      device: this.#store.bytes + 8 * this.B * this.capacity + chunk,
+      device: this.#store.bytes + own + (this.#chunk?.bytes ?? 0),
     };
   }
 
@@ -160,12 +189,16 @@ class AnchorEvictingCache extends BaseCache {
     return { state, sections: sectionsOf(await read) };
   }
 
-  protected take(snapshot: Snapshot): () => void {
-    const { length, state, spec } = snapshot;
+  protected accept(snapshot: Snapshot): () => void {
+    const { lengths, state, spec } = snapshot;
     const positions = listsOf<number>(state.positions, this.B);
     const anchors = listsOf<boolean>(state.anchors, this.B);
-    checkFits(this, length, this.limit);
-    checkFits(this, Math.max(...positions.map((list) => list.length)), this.capacity);
+    checkFits(this, lengths, this.limit);
+    checkFits(
+      this,
+      positions.map((list) => list.length),
+      this.capacity,
+    );
     const total = positions.flat().length;
     const host = Object.fromEntries(
       Object.entries(spec.rows).map(([name, row]) => [name, floats(snapshot, name, total * sizeOf(row))]),
@@ -178,104 +211,38 @@ class AnchorEvictingCache extends BaseCache {
         this.#store.fill(host, b, { from, to: 0, count });
         from += count;
       });
-      this.seen = length;
-      this.#look(length);
+      this.#replaceChunk(undefined);
     };
   }
 
-  protected free(): void {
+  protected override free(): void {
+    super.free();
     this.#store.dispose();
-    this.#keyPositions.dispose();
-    this.#keyUntil.dispose();
-    this.#dropChunk();
+    this.#keyPositions.clear();
+    this.#keyUntil.clear();
+    this.#replaceChunk(undefined);
   }
 
-  /** Whether each of the next L tokens of each sequence ends a segment. */
-  #flags(L: number): boolean[][] {
-    return this.#slots.map((_, b) =>
-      Array.from({ length: L }, (_, i) => this.#options.isAnchor(b, this.seen + i) === true),
+  /** Whether each new token of each sequence ends a segment. */
+  #flags({ before, counts }: Placement): boolean[][] {
+    return counts.map((count, b) =>
+      Array.from({ length: count }, (_, i) => this.#options.isAnchor(b, before[b]! + i) === true),
     );
   }
 
-  /** What lives and the new tokens, before the ones that this append closes are let go. */
-  #copyChunk(rows: Rows, L: number, flags: readonly (readonly boolean[])[]): Chunk {
-    const start = this.seen;
-    const living = this.#slots.map((slots) => slots.livingSlots());
-    const valid = L + Math.max(...living.map((list) => list.length));
-    const store = this.#store.like(this.B, valid);
-    const positions = new Int32Array(this.B * valid).fill(-1);
-    const until = new Int32Array(this.B * valid).fill(-1);
-    living.forEach((list, b) => {
-      const slots = this.#slots[b]!;
-      list.forEach((from, to) => {
-        store.copy(this.#store.tensors, { from, to, count: 1, fromB: b, toB: b });
-        positions[b * valid + to] = slots.positions[from]!;
-        until[b * valid + to] = slots.untilAfter(from, start, flags[b]!);
-      });
-      store.copy(rows, { from: 0, to: list.length, count: L, fromB: b, toB: b });
-      flags[b]!.forEach((anchor, i) => {
-        const closing = flags[b]!.indexOf(true, i);
-        positions[b * valid + list.length + i] = start + i;
-        until[b * valid + list.length + i] = anchor || closing < 0 ? OPEN : start + closing;
-      });
-    });
-    const shape = [this.B, valid];
-    return {
-      store,
-      keyPositions: keep(tensor(this.device, positions, shape)),
-      keyUntil: keep(tensor(this.device, until, shape)),
-    };
-  }
-
-  #look(offset: number, chunk?: Chunk): void {
-    this.#slots.forEach((slots, b) => {
-      for (const run of slots.takeDirty()) this.#index(slots, b, run);
-    });
-    this.#dropChunk();
+  #replaceChunk(chunk: AnchorChunk | undefined): void {
+    this.#chunk?.dispose();
     this.#chunk = chunk;
-    const { keyPositions, keyUntil } = chunk ?? {
-      keyPositions: this.#keyPositions,
-      keyUntil: this.#keyUntil,
-    };
-    const { tensors: rows, capacity: valid } = chunk?.store ?? this.#store;
-    this.current = { rows, valid, offset, keyPositions, keyUntil };
-  }
-
-  #indexAll(): void {
-    this.#slots.forEach((slots, b) => {
-      slots.takeDirty();
-      this.#index(slots, b, { start: 0, count: this.capacity });
-    });
-  }
-
-  #index({ positions, until }: SegmentSlots, b: number, { start, count }: Run): void {
-    const target = b * this.capacity + start;
-    this.#keyPositions.write(target, positions.slice(start, start + count));
-    this.#keyUntil.write(target, until.slice(start, start + count));
-  }
-
-  #dropChunk(): void {
-    this.#chunk?.store.dispose();
-    this.#chunk?.keyPositions.dispose();
-    this.#chunk?.keyUntil.dispose();
-    this.#chunk = undefined;
   }
 }
 
-/** A view that is a copy, freed when it is replaced. */
-interface Chunk {
-  readonly store: RowStore;
-  readonly keyPositions: IndexTensor;
-  readonly keyUntil: IndexTensor;
-}
-
-/** Neighbouring tokens in neighbouring slots, as one copy. */
-function runsOf(placed: readonly Placed[]): { from: number; to: number; count: number }[] {
+/** Neighbouring columns in neighbouring slots, as one move. */
+function joined(moves: readonly Move[]): Move[] {
   const runs: { from: number; to: number; count: number }[] = [];
-  for (const { token, slot } of placed) {
+  for (const { from, to, count } of moves) {
     const run = runs.at(-1);
-    if (run && run.from + run.count === token && run.to + run.count === slot) run.count++;
-    else runs.push({ from: token, to: slot, count: 1 });
+    if (run && run.from + run.count === from && run.to + run.count === to) run.count += count;
+    else runs.push({ from, to, count });
   }
   return runs;
 }

@@ -1,10 +1,11 @@
 import { type StateView, ValueError } from '@headwise/tensor';
-import { BaseCache } from '../base.ts';
-import { checkRoom, type Rows } from '../checks.ts';
+import type { Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
 import { CacheFileError } from '../format/errors.ts';
 import { checkFits, hostRows, type Snapshot, sectionsOf } from '../format/snapshot.ts';
 import { createPagedPool, type PagedPool } from '../paging/pool.ts';
+import { RowsCache } from '../rows-cache.ts';
+import { checkRoom, movesInOrder, type Placement } from '../tokens.ts';
 import { Workspace } from '../workspace.ts';
 
 /**
@@ -13,10 +14,10 @@ import { Workspace } from '../workspace.ts';
  *
  * ```text
  * pool   k [blocks · 16, Hkv, D]          sequence 0: blocks 4 7 2     sequence 1: blocks 4 7 9
- * view   k [B, capacity, Hkv, D]          rows in order, as attention reads them
+ * view   k [B, capacity, Hkv, D]          rows in order, as attention reads them, each sequence by its own length
  * ```
  *
- * `clone` and `reorder` copy tables, not rows; a block that two sequences have is copied when one of them writes
+ * `clone` and `take` copy tables, not rows; a block that two sequences have is copied when one of them writes
  * into it. `publish` says which ids the sequences hold, and `adopt` gives a new sequence the blocks of a prefix
  * that any sequence of the pool has published. Attention reads rows in order, so a running cache keeps them in a
  * workspace too; caches that take turns can share one (`createWorkspace`), and an idle conversation then costs
@@ -77,7 +78,7 @@ interface OwnPool {
   users: number;
 }
 
-class PagedSequences extends BaseCache implements PagedCache {
+class PagedSequences extends RowsCache implements PagedCache {
   readonly kind = 'paged';
   readonly pool: PagedPool;
   readonly #options: PagedOptions;
@@ -88,7 +89,6 @@ class PagedSequences extends BaseCache implements PagedCache {
   readonly #workspace: Workspace;
   /** Ids in the tables, [B]. */
   #ids: number[];
-  #offset = 0;
 
   constructor(options: PagedOptions, from?: PagedSequences) {
     super('paged', options, ['full', 'latent', 'window']);
@@ -105,17 +105,10 @@ class PagedSequences extends BaseCache implements PagedCache {
     this.#workspace = (options.workspace ?? new Workspace()).join();
     const { tables } = this.pool;
     this.#ids = Array.from({ length: B }, (_, b) => (from ? tables.fork(from.#ids[b]!) : tables.open()));
-    this.seen = from?.seen ?? 0;
-    this.#offset = this.seen;
   }
 
   get held(): number {
-    return this.seen;
-  }
-
-  override view(): StateView {
-    this.checkAlive('view');
-    return this.#look();
+    return this.length;
   }
 
   publish(tokens: readonly ArrayLike<number>[]): void {
@@ -129,63 +122,74 @@ class PagedSequences extends BaseCache implements PagedCache {
   adopt(tokens: readonly ArrayLike<number>[]): number {
     this.checkAlive('adopt');
     this.#checkTokens('adopt', tokens);
-    if (this.seen > 0)
-      throw new ValueError('paged.adopt', 'the cache', 'must be empty (reset it)', `${this.seen} tokens`);
+    if (this.length > 0)
+      throw new ValueError('paged.adopt', 'the cache', 'must be empty (reset it)', `${this.length} tokens`);
     const { tables } = this.pool;
     const found = Math.min(this.capacity, this.limit, ...tokens.map((row) => tables.match(row)));
-    for (const [b, id] of this.#ids.entries()) this.seen = tables.adopt(id, tokens[b]!, found);
-    this.#offset = this.seen;
+    const adopted = this.#ids.map((id, b) => tables.adopt(id, tokens[b]!, found));
     this.#workspace.forget(this);
-    return this.seen;
+    this.settle(adopted);
+    return this.length;
   }
 
-  protected override checkPut(L: number): void {
-    checkRoom('paged.append', L, this.seen, this.capacity);
+  protected override checkPut(placed: Placement): void {
+    checkRoom('paged.append', placed, this.capacity);
     const { tables } = this.pool;
-    tables.checkRoom(this.#ids.reduce((sum, id) => sum + tables.needs(id, L), 0));
+    tables.checkRoom(this.#ids.reduce((sum, id, b) => sum + tables.needs(id, placed.counts[b]!), 0));
   }
 
-  protected put(rows: Rows, L: number): void {
+  protected put(rows: Rows, placed: Placement): void {
     const { tables } = this.pool;
     this.#ids.forEach((id, b) => {
-      this.pool.write(rows, b, tables.append(id, L));
+      const spans = tables.append(id, placed.counts[b]!);
+      this.pool.write(rows, b, spans, placed.pieces[b]!);
     });
-    if (this.#workspace.isOwner(this)) {
-      const { store } = this.#claim();
-      store.copy(rows, { from: 0, to: this.seen, count: L });
+    if (this.#workspace.isOwner(this)) this.#claim().store.put(rows, movesInOrder(placed));
+  }
+
+  protected look(placed: Placement | undefined): StateView {
+    const { store, stale } = this.#claim();
+    try {
+      if (stale) this.pool.gatherInto(store, this.#ids, this.length);
+    } catch (error) {
+      this.#workspace.forget(this);
+      throw error;
     }
-    this.#offset = this.seen;
-    this.seen += L;
-    this.current = this.#look();
+    return this.show({ rows: store.tensors, valid: this.length, keyPositions: this.keysInOrder() }, placed);
   }
 
-  protected cut(length: number): void {
-    for (const id of this.#ids) this.pool.tables.crop(id, length);
-    this.seen = length;
-    this.#offset = length;
+  protected override isFresh(): boolean {
+    return this.#workspace.isOwner(this);
   }
 
-  protected permute(order: readonly number[]): void {
+  protected trim(lengths: readonly number[]): void {
+    this.#ids.forEach((id, b) => {
+      this.pool.tables.crop(id, lengths[b]!);
+    });
+  }
+
+  protected rearrange(order: readonly number[]): void {
     const { tables } = this.pool;
+    if (order.length !== this.B) this.#workspace.forget(this);
+    if (this.#workspace.isOwner(this)) this.#claim().store.take(order, (b) => this.lengths[b]!);
     const before = this.#ids;
     this.#ids = order.map((from) => tables.fork(before[from]!));
     for (const id of before) tables.close(id);
-    if (this.#workspace.isOwner(this)) this.#claim().store.reorder(order, this.seen);
-    this.#offset = this.seen;
   }
 
-  protected copy(): Cache {
-    return new PagedSequences(this.#options, this);
+  protected copy(): PagedSequences {
+    return new PagedSequences({ ...this.#options, B: this.B }, this);
   }
 
   /** `used` counts whole blocks, each once however many of the sequences have it. */
   protected measure(): CacheBytes {
     const { tables, blockBytes, blockSize, bytes } = this.pool;
     const blocks = new Set(this.#ids.flatMap((id) => tables.table(id)));
+    const view = this.#workspace.bytesFor(this) + this.indexBytes;
     return {
       used: blocks.size * blockBytes,
       full: this.B * Math.ceil(this.capacity / blockSize) * blockBytes,
-      device: this.#workspace.bytesFor(this) + (this.#reportsPool ? bytes : 0),
+      device: view + (this.#reportsPool ? bytes : 0),
     };
   }
 
@@ -201,36 +205,30 @@ class PagedSequences extends BaseCache implements PagedCache {
     return { state, sections: sectionsOf(await read) };
   }
 
-  protected take(snapshot: Snapshot): () => void {
-    const { length, state } = snapshot;
+  protected accept(snapshot: Snapshot): () => void {
+    const { lengths, state } = snapshot;
     const { tables, blockSize } = this.pool;
     const count = state.blocks as number;
-    const named = checkTables(state.tables, {
-      B: this.B,
-      count,
-      length,
-      blockSize: state.blockSize as number,
-    });
+    const named = checkTables(state.tables, { count, lengths, blockSize: state.blockSize as number });
     if (state.blockSize !== blockSize) {
       const message = `blocks of ${state.blockSize} tokens, this cache has blocks of ${blockSize}`;
       throw new CacheFileError('mismatch', message);
     }
-    checkFits(this, length, Math.min(this.capacity, this.limit));
-    checkFits(this, count * blockSize, (tables.free + this.#releasable()) * blockSize);
-    const host = hostRows({ ...snapshot, B: 1 }, count * blockSize);
+    checkFits(this, lengths, Math.min(this.capacity, this.limit));
+    checkFits(this, [count * blockSize], (tables.free + this.#releasable()) * blockSize);
+    const host = hostRows(snapshot, count * blockSize);
     return () => {
       for (const id of this.#ids) tables.crop(id, 0);
-      const sequences = this.#ids.map((id, b) => ({ id, length, table: named[b]! }));
+      const sequences = this.#ids.map((id, b) => ({ id, length: lengths[b]!, table: named[b]! }));
       tables.fill(sequences, count).forEach((block, n) => {
         this.pool.store.fill(host, 0, { from: n * blockSize, to: block * blockSize, count: blockSize });
       });
-      this.seen = length;
-      this.#offset = length;
       this.#workspace.forget(this);
     };
   }
 
-  protected free(): void {
+  protected override free(): void {
+    super.free();
     for (const id of this.#ids) this.pool.tables.close(id);
     this.#workspace.leave(this);
     if (this.#own && --this.#own.users === 0) this.pool.dispose();
@@ -249,12 +247,6 @@ class PagedSequences extends BaseCache implements PagedCache {
     return this.#workspace.claim(this, this.device, this.spec.rows, this);
   }
 
-  #look(): StateView {
-    const { store, stale } = this.#claim();
-    if (stale) this.pool.gatherInto(store, this.#ids, this.seen);
-    return { rows: store.tensors, valid: this.seen, offset: this.#offset };
-  }
-
   #checkTokens(what: string, tokens: readonly ArrayLike<number>[]): void {
     if (tokens.length === this.B) return;
     const rule = `must have one row of ids for each of the ${this.B} sequences`;
@@ -263,28 +255,23 @@ class PagedSequences extends BaseCache implements PagedCache {
 }
 
 interface Claimed {
-  readonly B: number;
   readonly count: number;
-  readonly length: number;
+  readonly lengths: readonly number[];
   readonly blockSize: number;
 }
 
-/** The tables of a file: B of them, as long as the length says, each of `count` blocks in at least one. */
-function checkTables(
-  value: unknown,
-  { B, count, length, blockSize }: Claimed,
-): readonly (readonly number[])[] {
+/** The tables of a file: one a sequence, as long as its length says, each of `count` blocks in at least one. */
+function checkTables(value: unknown, { count, lengths, blockSize }: Claimed): readonly (readonly number[])[] {
   const tables = value as number[][];
   const whole = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0;
   const sane =
     Array.isArray(tables) &&
-    tables.length === B &&
+    tables.length === lengths.length &&
     whole(count) &&
-    whole(length) &&
     tables.every(
-      (table) =>
+      (table, b) =>
         Array.isArray(table) &&
-        table.length === Math.ceil(length / blockSize) &&
+        table.length === Math.ceil(lengths[b]! / blockSize) &&
         table.every((n) => whole(n) && n < count),
     ) &&
     new Set(tables.flat()).size === count;

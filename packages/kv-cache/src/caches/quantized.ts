@@ -1,15 +1,15 @@
-import { type Device, DeviceError, type StateView, scope, type Tensor, ValueError } from '@headwise/tensor';
-import { BaseCache } from '../base.ts';
-import { checkCount, checkRoom, type Rows } from '../checks.ts';
+import { type Device, DeviceError, type StateView, scope, ValueError } from '@headwise/tensor';
+import { checkCount, type Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
 import { bytesOfRows, type Quantization } from '../dtype.ts';
 import { CacheFileError } from '../format/errors.ts';
-import { checkFits, floats, type Snapshot, sectionsOf } from '../format/snapshot.ts';
-import { codesToBytes, packedBytes } from '../packing/bytes.ts';
-import { type PackLayout, packLayout } from '../packing/layout.ts';
-import { pack, packOp } from '../packing/pack.ts';
-import { unpack, unpackOp } from '../packing/unpack.ts';
-import { RowStore, type Run } from '../row-store.ts';
+import { checkFits, hostRows, numbersOf, type Snapshot, sectionsOf, totalOf } from '../format/snapshot.ts';
+import { BlockStore } from '../packing/block-store.ts';
+import { packOp } from '../packing/pack.ts';
+import { unpackOp } from '../packing/unpack.ts';
+import { RowStore, type Run, replaced } from '../row-store.ts';
+import { RowsCache } from '../rows-cache.ts';
+import { checkRoom, isLevel, movesInOrder, movesTo, type Placement } from '../tokens.ts';
 import { Workspace } from '../workspace.ts';
 
 /**
@@ -23,8 +23,9 @@ import { Workspace } from '../workspace.ts';
  *           'channel'  one scale a channel and block, as keys like it: their outliers sit in few channels
  * ```
  *
- * A number is off by at most half a step of its group (`packingBound`). Rows that are cropped into and packed
- * again with others are off by as many half steps as they were packed. Devices hold float32, in which 24 bits are
+ * Each sequence packs by its own length. A number is off by at most half a step of its group (`packingBound`). Rows
+ * that are cropped into and packed again with others are off by as many half steps as they were packed; so are those
+ * that were packed by an append which failed. Devices hold float32, in which 24 bits are
  * exact: a packed number takes 4/3 (or 2/3) of a byte there. Attention reads rows of float32, so a running cache
  * keeps them in a workspace; the layers of a model can share one (`createWorkspace`), and then memory is that of
  * the packed rows and one view.
@@ -68,21 +69,18 @@ export function createQuantized(options: QuantizedOptions): Cache {
   return new QuantizedCache(options);
 }
 
-class QuantizedCache extends BaseCache {
+class QuantizedCache extends RowsCache {
   readonly kind = 'quantized';
   readonly #options: QuantizedOptions;
-  readonly #layouts: Readonly<Record<string, PackLayout>>;
   /** Tokens of a block. */
   readonly #group: number;
   readonly #residual: number;
-  /** Blocks: `name.codes`, `name.scales`, `name.lows`, `[B, blocks, …]`. */
-  readonly #packed: RowStore;
+  #packed: BlockStore;
   /** The rows that are not packed, position p in slot `p mod capacity`; a whole number of blocks. */
-  readonly #recent: RowStore;
+  #recent: RowStore;
   readonly #workspace: Workspace;
-  /** Blocks that are packed. */
-  #blocks = 0;
-  #offset = 0;
+  /** Blocks that are packed, [B]. */
+  #blocks: number[];
 
   constructor(options: QuantizedOptions, from?: QuantizedCache) {
     super('quantized', options, ['full', 'latent']);
@@ -95,161 +93,163 @@ class QuantizedCache extends BaseCache {
     this.#group = group;
     this.#residual = residual;
     const { device, spec, B, capacity } = this;
-    this.#layouts = Object.fromEntries(
-      Object.entries(spec.rows).map(([name, row]) => {
-        const axis = typeof along === 'string' ? along : along[name];
-        if (axis !== 'token' && axis !== 'channel') {
-          throw new ValueError('quantized', `along.${name}`, 'must be token or channel', axis);
-        }
-        return [name, packLayout(row, { bits, along: axis, group })];
-      }),
-    );
+    for (const name of Object.keys(spec.rows)) {
+      const axis = typeof along === 'string' ? along : along[name];
+      if (axis !== 'token' && axis !== 'channel')
+        throw new ValueError('quantized', `along.${name}`, 'must be token or channel', axis);
+    }
     const blocks = Math.max(0, Math.floor((capacity - residual) / group));
     const recent = Math.ceil((residual + group) / group) * group;
-    this.#packed = from ? from.#packed.clone() : new RowStore(device, packedRows(this.#layouts), B, blocks);
-    this.#recent = from ? from.#recent.clone() : new RowStore(device, spec.rows, B, recent);
+    const axes = { bits, group, along: (name: string) => (typeof along === 'string' ? along : along[name]!) };
+    this.#packed = from ? from.#packed.clone() : new BlockStore(device, spec.rows, B, blocks, axes);
+    try {
+      this.#recent = from ? from.#recent.clone() : new RowStore(device, spec.rows, B, recent);
+    } catch (error) {
+      this.#packed.dispose();
+      throw error;
+    }
     this.#workspace = (options.workspace ?? new Workspace()).join();
-    this.#blocks = from ? from.#blocks : 0;
-    this.seen = from?.seen ?? 0;
-    this.#offset = this.seen;
+    this.#blocks = from ? [...from.#blocks] : Array.from({ length: B }, () => 0);
   }
 
   get held(): number {
-    return this.seen;
+    return this.length;
   }
 
-  override view(): StateView {
-    this.checkAlive('view');
-    return this.#look();
+  protected override checkPut(placed: Placement): void {
+    checkRoom('quantized.append', placed, this.capacity);
   }
 
-  protected override checkPut(L: number): void {
-    checkRoom('quantized.append', L, this.seen, this.capacity);
-  }
-
-  protected put(rows: Rows, L: number): void {
+  protected put(rows: Rows, placed: Placement): void {
     const view = this.#workspace.isOwner(this) ? this.#claim().store : undefined;
-    view?.copy(rows, { from: 0, to: this.seen, count: L });
-    this.#offset = this.seen;
-    for (let from = 0; from < L; ) {
-      const room = this.#recent.capacity - (this.seen - this.#packedTokens);
-      const count = Math.min(L - from, room);
-      this.#write(this.#recent, rows, from, count);
-      this.seen += count;
-      from += count;
-      while (this.#blocks < this.#packed.capacity && this.#unpacked >= this.#residual + this.#group) {
-        this.#packNext(view);
-      }
-    }
-    this.current = this.#look();
+    view?.put(rows, movesInOrder(placed));
+    // sequences that are at one place are packed by one call
+    const together = placed.even && isLevel(this.#blocks);
+    const all = [...this.#blocks.keys()];
+    for (const sequences of together ? [all] : all.map((b) => [b])) this.#fill(sequences, rows, placed, view);
   }
 
-  protected cut(length: number): void {
-    const block = Math.floor(length / this.#group);
-    if (block < this.#blocks) {
+  protected look(placed: Placement | undefined): StateView {
+    const { store, stale } = this.#claim();
+    try {
+      if (stale) this.#refill(store);
+    } catch (error) {
+      this.#workspace.forget(this);
+      throw error;
+    }
+    return this.show({ rows: store.tensors, valid: this.length, keyPositions: this.keysInOrder() }, placed);
+  }
+
+  protected override isFresh(): boolean {
+    return this.#workspace.isOwner(this);
+  }
+
+  protected trim(lengths: readonly number[]): void {
+    this.#blocks.forEach((blocks, b) => {
+      const length = lengths[b]!;
+      const block = Math.floor(length / this.#group);
+      if (block >= blocks) return;
       // the rows before the cut come out of their block, as they are by now
       const count = length - block * this.#group;
-      scope(() => this.#recent.copy(this.#unpack(block, 1), { from: 0, to: this.#slot(block), count }));
-      this.#blocks = block;
+      scope(() => {
+        const rows = this.#packed.unpack(block, 1);
+        this.#recent.copy(rows, { from: 0, to: this.#slot(block), count, fromB: b, toB: b });
+      });
+      this.#blocks[b] = block;
+    });
+  }
+
+  protected rearrange(order: readonly number[]): void {
+    const blocks = this.#blocks;
+    if (order.length !== this.B) this.#workspace.forget(this);
+    if (this.#workspace.isOwner(this)) this.#claim().store.take(order, (b) => this.lengths[b]!);
+    const recent = this.#recent.take(order, () => this.#recent.capacity);
+    try {
+      this.#packed = replaced(
+        this.#packed,
+        this.#packed.take(order, (b) => blocks[b]!),
+      );
+    } catch (error) {
+      if (recent !== this.#recent) recent.dispose();
+      throw error;
     }
-    this.seen = length;
-    this.#offset = length;
+    this.#recent = replaced(this.#recent, recent);
+    this.#blocks = order.map((from) => blocks[from]!);
   }
 
-  protected permute(order: readonly number[]): void {
-    this.#packed.reorder(order, this.#blocks);
-    this.#recent.reorder(order, this.#recent.capacity);
-    if (this.#workspace.isOwner(this)) this.#claim().store.reorder(order, this.seen);
-    this.#offset = this.seen;
-  }
-
-  protected copy(): Cache {
-    return new QuantizedCache(this.#options, this);
+  protected copy(): QuantizedCache {
+    return new QuantizedCache({ ...this.#options, B: this.B }, this);
   }
 
   /** `used` and `full` count a packed number as 8 or 4 bits, as a file has it; `device` what the device has. */
   protected measure(): CacheBytes {
     const bytesAt = (packed: number, total: number): number =>
       Object.entries(this.spec.rows).reduce((sum, [name, row]) => {
-        const { bits, along } = this.#layouts[name]!;
+        const { bits, along } = this.#packed.layouts[name]!;
         const dtype = { bits, along, group: this.#group };
         return sum + bytesOfRows(row, packed, dtype) + bytesOfRows(row, total - packed, 'f32');
       }, 0);
+    const stores = this.#packed.bytes + this.#recent.bytes;
     return {
-      used: this.B * bytesAt(this.#packedTokens, this.seen),
-      full: this.B * bytesAt(this.#packed.capacity * this.#group, this.capacity),
-      device: this.#packed.bytes + this.#recent.bytes + this.#workspace.bytesFor(this),
+      used: totalOf(this.lengths.map((length, b) => bytesAt(this.#packedTokens(b), length))),
+      full: this.B * bytesAt(this.#packed.blocks * this.#group, this.capacity),
+      device: stores + this.indexBytes + this.#workspace.bytesFor(this),
     };
   }
 
   protected async content(): Promise<Pick<Snapshot, 'state' | 'sections'>> {
-    const layouts = this.#layouts;
-    const blocks = this.#blocks;
-    const state = { ...this.#format(), blocks };
-    const reads = [
-      this.#packed.read(() => [{ start: 0, count: blocks }]),
-      this.#recent.read(() => this.#recentRuns()),
-    ];
-    const [packed, recent] = (await Promise.all(reads)) as [
-      Record<string, Float32Array>,
-      Record<string, Float32Array>,
-    ];
-    const numbers = Object.entries(packed).map(([key, data]) => {
-      const [name, what] = key.split('.') as [string, string];
-      return [key, what === 'codes' ? codesToBytes(data, layouts[name]!) : data] as const;
-    });
-    return { state, sections: sectionsOf({ ...recent, ...Object.fromEntries(numbers) }) };
+    const blocks = [...this.#blocks];
+    const runs = this.lengths.map((length, b) => this.#recentRuns(blocks[b]!, length));
+    const reads = [this.#packed.read((b) => blocks[b]!), this.#recent.read((b) => runs[b]!)] as const;
+    const [packed, recent] = await Promise.all(reads);
+    return { state: { ...this.#format(), blocks }, sections: sectionsOf({ ...recent, ...packed }) };
   }
 
-  protected take(snapshot: Snapshot): () => void {
-    const { length, state } = snapshot;
-    const { blocks, ...format } = state as Record<string, unknown> & { blocks: number };
+  protected accept(snapshot: Snapshot): () => void {
+    const { lengths, state } = snapshot;
+    const { blocks: _, ...format } = state as Record<string, unknown>;
     const theirs = JSON.stringify(format);
     const ours = JSON.stringify(this.#format());
     if (theirs !== ours)
       throw new CacheFileError('mismatch', `it is packed as ${theirs}, this cache packs as ${ours}`);
-    checkFits(this, length, Math.min(this.capacity, this.limit));
-    const rest = length - blocks * this.#group;
-    if (!(blocks >= 0 && blocks <= this.#packed.capacity && rest >= 0 && rest <= this.#recent.capacity)) {
-      throw new CacheFileError('damaged', `${length} tokens cannot be ${blocks} blocks and a rest`);
-    }
-    const packed = packedBytes(snapshot, this.#layouts, blocks);
-    const recent = Object.fromEntries(
-      Object.entries(this.#layouts).map(([name, { n }]) => [name, floats(snapshot, name, this.B * rest * n)]),
-    );
+    const blocks = numbersOf(snapshot, 'blocks');
+    checkFits(this, lengths, Math.min(this.capacity, this.limit));
+    const rest = lengths.map((length, b) => length - blocks[b]! * this.#group);
+    blocks.forEach((count, b) => {
+      const sound = count >= 0 && count <= this.#packed.blocks;
+      if (sound && rest[b]! >= 0 && rest[b]! <= this.#recent.capacity) return;
+      throw new CacheFileError('damaged', `${lengths[b]} tokens cannot be ${count} blocks and a rest`);
+    });
+    const packed = this.#packed.hostBlocks(snapshot, totalOf(blocks));
+    const recent = hostRows(snapshot, totalOf(rest));
     return () => {
-      this.#blocks = blocks;
-      this.seen = length;
-      this.#offset = length;
-      for (let b = 0; b < this.B; b++) {
-        this.#packed.fill(packed, b, { from: b * blocks, to: 0, count: blocks });
-        let from = b * rest;
-        for (const { start, count } of this.#recentRuns()) {
+      this.#blocks = [...blocks];
+      this.#packed.fill(packed, blocks);
+      let from = 0;
+      lengths.forEach((length, b) => {
+        for (const { start, count } of this.#recentRuns(blocks[b]!, length)) {
           this.#recent.fill(recent, b, { from, to: start, count });
           from += count;
         }
-      }
+      });
       this.#workspace.forget(this);
     };
   }
 
-  protected free(): void {
+  protected override free(): void {
+    super.free();
     this.#packed.dispose();
     this.#recent.dispose();
     this.#workspace.leave(this);
   }
 
-  get #packedTokens(): number {
-    return this.#blocks * this.#group;
-  }
-
-  get #unpacked(): number {
-    return this.seen - this.#packedTokens;
+  #packedTokens(b: number): number {
+    return this.#blocks[b]! * this.#group;
   }
 
   /** What two caches must have in common so that one reads the other's file. */
   #format(): Record<string, unknown> {
-    const layouts = Object.entries(this.#layouts).map(([name, { bits, along }]) => [
+    const layouts = Object.entries(this.#packed.layouts).map(([name, { bits, along }]) => [
       name,
       `${bits} bits by ${along}`,
     ]);
@@ -261,75 +261,79 @@ class QuantizedCache extends BaseCache {
     return (block * this.#group) % this.#recent.capacity;
   }
 
-  /** Slots of the tokens that are not packed, in order. */
-  #recentRuns(): Run[] {
+  /** Slots of the tokens of a sequence that are not packed, in order. */
+  #recentRuns(blocks: number, length: number): Run[] {
+    return this.#runs(blocks * this.#group, length).map(({ slot, count }) => ({ start: slot, count }));
+  }
+
+  /** Where positions `from … to − 1` stand among the recent rows, in at most two runs. */
+  #runs(from: number, to: number): { position: number; slot: number; count: number }[] {
     const { capacity } = this.#recent;
-    const start = this.#packedTokens % capacity;
-    const first = Math.min(this.#unpacked, capacity - start);
+    const slot = from % capacity;
+    const first = Math.min(to - from, capacity - slot);
     return [
-      { start, count: first },
-      { start: 0, count: this.#unpacked - first },
-    ];
+      { position: from, slot, count: first },
+      { position: from + first, slot: 0, count: to - from - first },
+    ].filter(({ count }) => count > 0);
   }
 
-  #write(recent: RowStore, rows: Rows, from: number, count: number): void {
-    const to = this.seen % recent.capacity;
-    const first = Math.min(count, recent.capacity - to);
-    recent.copy(rows, { from, to, count: first });
-    recent.copy(rows, { from: from + first, to: 0, count: count - first });
-  }
-
-  /** Packs the oldest block that is not, and shows it as it is from now on. */
-  #packNext(view: RowStore | undefined): void {
-    const block = this.#blocks++;
-    scope(() => {
-      const packed: Record<string, Tensor> = {};
-      for (const [name, layout] of Object.entries(this.#layouts)) {
-        const x = this.#recent.tensors[name]!.reshape([this.B, this.#recent.capacity, layout.n]);
-        for (const [what, made] of Object.entries(pack(x, { ...layout, start: this.#slot(block) }))) {
-          packed[`${name}.${what}`] = made.reshape([this.B, 1, made.shape[1]!]);
-        }
+  /** Takes in the new tokens of sequences that are equally long, packing as blocks become full. */
+  #fill(
+    sequences: readonly number[],
+    rows: Rows,
+    { pieces, before, after }: Placement,
+    view?: RowStore,
+  ): void {
+    const [b] = sequences as [number];
+    for (let from = before[b]!; from < after[b]!; ) {
+      const to = Math.min(after[b]!, this.#packedTokens(b) + this.#recent.capacity);
+      const moves = this.#blocks.map((_, other) =>
+        sequences.includes(other) ? movesTo(pieces[other]!, this.#runs(from, to)) : [],
+      );
+      this.#recent.put(rows, moves);
+      from = to;
+      while (
+        this.#blocks[b]! < this.#packed.blocks &&
+        from - this.#packedTokens(b) >= this.#residual + this.#group
+      ) {
+        this.#packNext(sequences, view);
       }
-      this.#packed.copy(packed, { from: 0, to: block, count: 1 });
-      view?.copy(this.#unpack(block, 1), { from: 0, to: block * this.#group, count: this.#group });
-    });
+    }
   }
 
-  /** The rows `[B, count · group, ...row]` of packed blocks. */
-  #unpack(first: number, count: number): Rows {
-    return Object.fromEntries(
-      Object.entries(this.#layouts).map(([name, layout]) => {
-        const [codes, scales, lows] = ['codes', 'scales', 'lows'].map(
-          (what) => this.#packed.tensors[`${name}.${what}`]!,
-        );
-        const rows = unpack({ codes: codes!, scales: scales!, lows: lows! }, { ...layout, first, count });
-        return [name, rows.reshape([this.B, count * this.#group, ...this.spec.rows[name]!])];
-      }),
-    );
+  /** Packs the oldest block of the sequences that is not packed, and shows it as it is from now on. */
+  #packNext(sequences: readonly number[], view: RowStore | undefined): void {
+    const [b] = sequences as [number];
+    const block = this.#blocks[b]!;
+    this.#packed.pack(this.#recent, sequences, block, this.#slot(block));
+    if (view) {
+      const [to, count] = [block * this.#group, this.#group];
+      scope(() => {
+        const rows = this.#packed.unpack(block, 1);
+        for (const one of sequences) view.copy(rows, { from: 0, to, count, fromB: one, toB: one });
+      });
+    }
+    for (const one of sequences) this.#blocks[one] = block + 1;
   }
 
   #claim() {
     return this.#workspace.claim(this, this.device, this.spec.rows, this);
   }
 
-  #look(): StateView {
-    const { store, stale } = this.#claim();
-    if (stale) this.#refill(store);
-    return { rows: store.tensors, valid: this.seen, offset: this.#offset };
-  }
-
   #refill(view: RowStore): void {
-    if (this.#blocks > 0) {
+    if (this.#blocks.some((blocks) => blocks > 0)) {
       // all blocks, so that the operation has one size
-      scope(() =>
-        view.copy(this.#unpack(0, this.#packed.capacity), { from: 0, to: 0, count: this.#packedTokens }),
-      );
+      scope(() => {
+        const rows = this.#packed.unpack(0, this.#packed.blocks);
+        this.#blocks.forEach((_, b) => {
+          view.copy(rows, { from: 0, to: 0, count: this.#packedTokens(b), fromB: b, toB: b });
+        });
+      });
     }
-    let to = this.#packedTokens;
-    for (const { start, count } of this.#recentRuns()) {
-      view.copy(this.#recent.tensors, { from: start, to, count });
-      to += count;
-    }
+    this.lengths.forEach((length, b) => {
+      for (const { position, slot, count } of this.#runs(this.#packedTokens(b), length))
+        view.copy(this.#recent.tensors, { from: slot, to: position, count, fromB: b, toB: b });
+    });
   }
 }
 
@@ -342,15 +346,5 @@ function checkSupport(device: Device): void {
     'cannot pack the rows of a quantized cache',
     reasons,
     'Choose reference or a gpujs device, or another cache.',
-  );
-}
-
-function packedRows(layouts: Readonly<Record<string, PackLayout>>): Record<string, readonly number[]> {
-  return Object.fromEntries(
-    Object.entries(layouts).flatMap(([name, { elements, groups }]) => [
-      [`${name}.codes`, [elements]],
-      [`${name}.scales`, [groups]],
-      [`${name}.lows`, [groups]],
-    ]),
   );
 }

@@ -37,7 +37,7 @@ it('refuses what it cannot do, with what can be done', () => {
   const cache = createRecurrent({ device, spec, B: 2 });
   cache.advance({ S: state(device, 2, 2, 2) }, 5);
   expect(() => cache.crop(3)).toThrow(
-    'recurrent.crop: length must be 0 or 5: a recurrent state cannot take tokens out again (clone it before tokens you may take back), got 3',
+    'recurrent.crop: length of sequence 0 must be 0 or 5: a recurrent state cannot take tokens out again (clone it before tokens you may take back), got 3',
   );
   expect(() => cache.append({})).toThrow(
     'recurrent.append: rows are not kept by a recurrent layer; use advance, got "rows"',

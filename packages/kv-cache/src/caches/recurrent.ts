@@ -2,6 +2,7 @@ import {
   DeviceError,
   keep,
   ShapeError,
+  type StateView,
   sizeOf,
   Tensor,
   type Tokens,
@@ -9,10 +10,9 @@ import {
   zeros,
 } from '@headwise/tensor';
 import { BaseCache } from '../base.ts';
-import { checkRoom, type Rows } from '../checks.ts';
+import type { Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
 import { checkFits, floats, type Snapshot, sectionsOf } from '../format/snapshot.ts';
-import { type Placement, placeTokens } from '../tokens.ts';
 
 /**
  * A state of constant size: linear attention folds every token into it, and it never grows.
@@ -22,8 +22,9 @@ import { type Placement, placeTokens } from '../tokens.ts';
  * z [B, H, D]
  * ```
  *
- * The layer computes the next state and hands it over with `advance`, which frees the old one. What was folded
- * in cannot be taken out again: `crop` goes to the present length or to 0.
+ * The layer computes the next state and hands it over with `advance`, which frees the old one; a token at position
+ * −1 is to leave its sequence's sums as they were. What was folded in cannot be taken out again, by a step that
+ * failed after it either: `crop` takes each sequence to its present length or to 0.
  *
  * Katharopoulos et al. 2020, "Transformers are RNNs", section 3.3.
  */
@@ -46,20 +47,23 @@ export function createRecurrent(
 
 class RecurrentCache extends BaseCache {
   readonly kind = 'recurrent';
+  protected readonly adding = 'advance';
   readonly #options: CacheOptions;
   #constants: Record<string, Tensor>;
+  /** Longest sequence before the last advance. */
+  #offset = 0;
 
   constructor(options: CacheOptions) {
     super('recurrent', options, ['recurrent']);
     this.#options = options;
-    this.#constants = this.#zeros();
+    this.#constants = this.#zeros(this.B);
   }
 
   get held(): number {
     return 0;
   }
 
-  override append(): never {
+  append(): never {
     throw new ValueError(
       'recurrent.append',
       'rows',
@@ -68,65 +72,72 @@ class RecurrentCache extends BaseCache {
     );
   }
 
-  override constants(): Rows {
+  view(): StateView {
+    this.checkAlive('view');
+    return { rows: {}, valid: 0, offset: this.#offset };
+  }
+
+  constants(): Rows {
     this.checkAlive('constants');
     return this.#constants;
   }
 
-  override check(tokens: Tokens): void {
-    this.checkAlive('check');
-    this.#place(tokens);
-  }
-
-  override advance(constants: Rows, tokens: Tokens): void {
+  advance(constants: Rows, tokens: Tokens): void {
     this.checkAlive('advance');
-    const { L } = this.#place(tokens);
+    const { after } = this.place(tokens);
     for (const [name, old] of Object.entries(this.#constants)) this.#checkOne(name, constants[name], old);
+    const offset = this.length;
     this.#replace(
       Object.fromEntries(Object.keys(this.#constants).map((name) => [name, keep(constants[name]!)])),
     );
-    this.#moveTo(this.seen + L, this.seen);
+    this.settle(after);
+    this.#offset = offset;
   }
 
-  protected put(): never {
-    return this.append();
+  protected override settle(lengths: readonly number[]): void {
+    super.settle(lengths);
+    this.#offset = this.length;
   }
 
-  protected override checkCut(length: number): void {
-    if (length === this.seen || length === 0) return;
-    throw new ValueError(
-      'recurrent.crop',
-      'length',
-      `must be 0 or ${this.seen}: a recurrent state cannot take tokens out again (clone it before tokens you may take back)`,
-      length,
-    );
+  protected override checkCut(lengths: readonly number[]): void {
+    this.lengths.forEach((length, b) => {
+      if (lengths[b] === length || lengths[b] === 0) return;
+      throw new ValueError(
+        'recurrent.crop',
+        this.B > 1 ? `length of sequence ${b}` : 'length',
+        `must be 0 or ${length}: a recurrent state cannot take tokens out again (clone it before tokens you may take back)`,
+        lengths[b],
+      );
+    });
   }
 
-  protected cut(length: number): void {
-    if (length > 0) return;
-    this.#replace(this.#zeros());
-    this.#moveTo(0, 0);
+  protected trim(lengths: readonly number[]): void {
+    if (lengths.every((length) => length === 0)) {
+      this.#replace(this.#zeros(this.B));
+      return;
+    }
+    for (const tensor of Object.values(this.#constants)) {
+      const width = tensor.size / this.B;
+      lengths.forEach((length, b) => {
+        if (length === 0) tensor.write(b * width, new Float32Array(width));
+      });
+    }
   }
 
-  protected permute(order: readonly number[]): void {
-    this.#replace(
-      Object.fromEntries(
-        Object.entries(this.#constants).map(([name, old]) => {
-          const next = keep(zeros(this.device, old.shape));
-          const width = old.size / this.B;
-          order.forEach((from, b) => {
-            next.write(b * width, old, from * width, width);
-          });
-          return [name, next];
-        }),
-      ),
-    );
+  protected rearrange(order: readonly number[]): void {
+    const next = this.#zeros(order.length);
+    for (const [name, old] of Object.entries(this.#constants)) {
+      const width = old.size / this.B;
+      order.forEach((from, b) => {
+        next[name]!.write(b * width, old, from * width, width);
+      });
+    }
+    this.#replace(next);
   }
 
-  protected copy(): Cache {
-    const twin = new RecurrentCache(this.#options);
+  protected copy(): RecurrentCache {
+    const twin = new RecurrentCache({ ...this.#options, B: this.B });
     for (const [name, tensor] of Object.entries(this.#constants)) twin.#constants[name]!.write(0, tensor);
-    twin.#moveTo(this.seen, this.seen);
     return twin;
   }
 
@@ -142,14 +153,13 @@ class RecurrentCache extends BaseCache {
     return { state: {}, sections: sectionsOf(Object.fromEntries(await Promise.all(reads))) };
   }
 
-  protected take(snapshot: Snapshot): () => void {
-    checkFits(this, snapshot.length, this.limit);
+  protected accept(snapshot: Snapshot): () => void {
+    checkFits(this, snapshot.lengths, this.limit);
     const host = Object.entries(this.#constants).map(
       ([name, tensor]) => [tensor, floats(snapshot, name, tensor.size)] as const,
     );
     return () => {
       for (const [tensor, values] of host) tensor.write(0, values);
-      this.#moveTo(snapshot.length, snapshot.length);
     };
   }
 
@@ -157,23 +167,16 @@ class RecurrentCache extends BaseCache {
     for (const tensor of Object.values(this.#constants)) tensor.dispose();
   }
 
-  #place(tokens: Tokens): Placement {
-    const placed = placeTokens('recurrent.advance', tokens, this.lengths);
-    if (!placed.even) {
-      const rule = 'must give every sequence as many tokens';
-      throw new ValueError('recurrent.advance', 'tokens', rule, 'different counts');
+  #zeros(B: number): Record<string, Tensor> {
+    const made: Record<string, Tensor> = {};
+    try {
+      for (const [name, shape] of Object.entries(this.spec.constant))
+        made[name] = keep(zeros(this.device, [B, ...shape]));
+    } catch (error) {
+      for (const tensor of Object.values(made)) tensor.dispose();
+      throw error;
     }
-    checkRoom('recurrent.advance', placed.L, this.seen, this.limit);
-    return placed;
-  }
-
-  #zeros(): Record<string, Tensor> {
-    return Object.fromEntries(
-      Object.entries(this.spec.constant).map(([name, shape]) => [
-        name,
-        keep(zeros(this.device, [this.B, ...shape])),
-      ]),
-    );
+    return made;
   }
 
   #checkOne(name: string, next: Tensor | undefined, old: Tensor): void {
@@ -199,10 +202,5 @@ class RecurrentCache extends BaseCache {
     this.#constants = next;
     const kept = new Set(Object.values(next));
     for (const tensor of Object.values(old)) if (!kept.has(tensor)) tensor.dispose();
-  }
-
-  #moveTo(length: number, offset: number): void {
-    this.seen = length;
-    this.current = { rows: {}, valid: 0, offset };
   }
 }

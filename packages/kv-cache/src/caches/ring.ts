@@ -1,24 +1,33 @@
-import { keep, type StateView, type Tensor, tensor, ValueError } from '@headwise/tensor';
-import { BaseCache } from '../base.ts';
+import { type StateView, ValueError } from '@headwise/tensor';
 import type { Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
 import { CacheFileError } from '../format/errors.ts';
-import { checkFits, hostRows, type Snapshot, sectionsOf } from '../format/snapshot.ts';
-import { RowStore } from '../row-store.ts';
+import { checkFits, hostRows, numbersOf, type Snapshot, sectionsOf } from '../format/snapshot.ts';
+import { Indices } from '../indices.ts';
+import { RowStore, replaced } from '../row-store.ts';
+import { RowsCache } from '../rows-cache.ts';
+import { RingChunk } from '../slots/ring-chunk.ts';
+import { RingSlots, type Segment } from '../slots/ring-slots.ts';
+import { movesTo, type Placement } from '../tokens.ts';
 
 /**
  * The last W tokens, and the first `sinks` tokens where the layer's spec asks for them: memory stops growing at
- * the window. Position p stands in slot p while it is a sink, else in slot `sinks + (p − sinks) mod C`.
+ * the window. Position p stands in slot p while it is a sink, else in slot `sinks + (p − sinks) mod C`, in each
+ * sequence by its own length.
  *
  * ```text
- * k [B, sinks + C, Hkv, D]    C = capacity − sinks ≥ W; keyPositions say which slot holds which position
- * v [B, sinks + C, Hkv, Dv]   while nothing is forgotten, slot j holds position j and keyPositions are absent
+ * k [B, sinks + C, Hkv, D]    C = capacity − sinks ≥ W; keyPositions say which slot holds which position, −1 for
+ * v [B, sinks + C, Hkv, Dv]   none: [1, capacity] while all sequences are equally long, else [B, capacity]
  * ```
  *
  * A token overwrites the one that no later query sees. An append of several tokens would overwrite what its own
  * first queries still see; their view is therefore a copy that holds the last W − 1 older tokens and all new
- * ones, and is freed by the next call that changes the cache. A capacity above the window leaves room to take
- * tokens back: `crop` refuses when the window would have holes.
+ * ones, and is freed by the next call that changes the cache. Until then `crop` can take that append back; after
+ * it, a capacity above the window is what leaves room to take tokens back: `crop` refuses when the window would
+ * have holes.
+ *
+ * A view of one token always has `keyPositions`. One of several leaves them out while every slot holds the
+ * position of its own number, as in the first pieces of a prompt, so that attention reads the band only.
  *
  * Mistral's rolling buffer (Jiang et al. 2023), with the sinks of Xiao et al. 2023 at their own positions.
  */
@@ -40,36 +49,21 @@ export function createRing(options: CacheOptions): Cache {
   return new RingCache(options);
 }
 
-/** Consecutive positions in consecutive slots. */
-interface Segment {
-  readonly position: number;
-  readonly slot: number;
-  readonly count: number;
-}
-
-/** A view that is a copy, freed when it is replaced. */
-interface Chunk {
-  readonly store: RowStore;
-  readonly positions: Int32Array;
-  readonly keyPositions?: Tensor<'B Lk', 'i32'>;
-}
-
 /** The ring itself, for caches that are a ring and something more. */
-export class RingCache extends BaseCache {
+export class RingCache extends RowsCache {
   readonly kind = 'ring';
   readonly #options: CacheOptions;
-  readonly #store: RowStore;
+  #store: RowStore;
+  #slots: readonly RingSlots[]; // [B]
   readonly #sinks: number;
   readonly #window: number;
-  /** Slots that go round. */
-  readonly #size: number;
-  /** Oldest position held in the round slots, never below `sinks`. */
-  #first: number;
-  readonly #positions: Int32Array; // [slots]
-  readonly #keyPositions: Tensor<'B Lk', 'i32'>; // [1, slots]
-  #chunk: Chunk | undefined;
+  /** `[1 | B, capacity]` */
+  readonly #keys: Indices;
+  /** What was written since `#keys` was, by sequence; undefined when all of it is to be said anew. */
+  #fresh: readonly (readonly Segment[])[] | undefined;
+  #chunk: RingChunk | undefined;
 
-  constructor(options: CacheOptions, store?: RowStore) {
+  constructor(options: CacheOptions, from?: RingCache) {
     super('ring', options, ['window'], true);
     const { cap, sinks = 0 } = this.spec;
     if (!Number.isInteger(cap) || cap <= sinks) {
@@ -82,211 +76,185 @@ export class RingCache extends BaseCache {
     this.#options = options;
     this.#sinks = sinks;
     this.#window = cap - sinks;
-    this.#size = this.capacity - sinks;
-    this.#first = sinks;
-    this.#store = store ?? new RowStore(this.device, this.spec.rows, this.B, this.capacity, options.format);
-    this.#positions = Int32Array.from({ length: this.capacity }, (_, slot) => slot);
-    this.#keyPositions = keep(tensor<'B Lk'>(this.device, this.#positions, [1, this.capacity]));
-    this.current = this.#look(0);
+    const size = { capacity: this.capacity, sinks, window: this.#window };
+    this.#slots = from
+      ? from.#slots.map((slots) => slots.clone())
+      : Array.from({ length: this.B }, () => new RingSlots(size));
+    this.#keys = new Indices(this.device);
+    this.#store = from
+      ? from.#store.clone()
+      : new RowStore(this.device, this.spec.rows, this.B, this.capacity, options.format);
+    try {
+      this.#keys.reshape([1, this.capacity]);
+    } catch (error) {
+      this.#store.dispose();
+      throw error;
+    }
   }
 
   get held(): number {
-    return Math.min(this.#sinks, this.seen) + Math.max(0, this.seen - this.#first);
+    return Math.max(...this.#slots.map(({ held }) => held));
   }
 
-  /** The position in each slot of the present view, −1 for none; slots from `valid` on do not count. */
+  /** The position in each slot of the present view, `[1 | B, slots]`, −1 for none; slots from `valid` on do not count. */
   get viewPositions(): Int32Array {
-    return this.#chunk?.positions ?? this.#positions;
+    this.view();
+    return this.#chunk?.positions ?? this.#keys.host;
   }
 
-  protected put(rows: Rows, L: number): void {
-    const start = this.seen;
-    const end = start + L;
-    const oldestSeen = Math.max(this.#first, this.#sinks, start - this.#window + 1);
-    const inPlace = end - this.#size <= oldestSeen;
-    const chunk = inPlace ? undefined : this.#copyChunk(rows, L, oldestSeen);
-    const from = Math.max(start, Math.min(end, this.#sinks), end - this.#size);
-    for (const segment of [
-      ...this.#segments(start, Math.min(end, this.#sinks)),
-      ...this.#segments(from, end),
-    ]) {
-      this.#store.copy(rows, { from: segment.position - start, to: segment.slot, count: segment.count });
-      this.#place(segment);
-    }
-    this.seen = end;
-    this.#first = Math.max(this.#first, end - this.#size);
-    this.#show(start, chunk);
-  }
-
-  protected override checkCut(length: number): void {
-    const needed = Math.max(this.#sinks, length - this.#window + 1);
-    if (length === this.seen || needed >= length || this.#first <= needed) return;
-    const shortest = this.#first + this.#window - 1;
-    const cure = `a capacity of ${this.capacity + shortest - length} would still hold it`;
-    throw new ValueError(
-      'ring.crop',
-      'length',
-      `must be from 0 to ${Math.max(this.#sinks, 0)}, or at least ${shortest}: the window of ${this.#window} before it is overwritten (${cure})`,
-      length,
+  protected put(rows: Rows, placed: Placement): void {
+    const { pieces, counts } = placed;
+    const inPlace = this.#slots.every((slots, b) => slots.fits(counts[b]!));
+    const chunk = inPlace
+      ? undefined
+      : new RingChunk(this.#store, this.#slots, rows, placed, placed.even && !this.ragged);
+    this.#replaceChunk(chunk);
+    const grown = this.#slots.map((slots, b) => slots.grow(counts[b]!));
+    this.#fresh &&= grown;
+    this.#store.put(
+      rows,
+      grown.map((segments, b) => movesTo(pieces[b]!, segments)),
     );
   }
 
-  protected cut(length: number): void {
-    this.seen = length;
-    this.#first = Math.min(this.#first, Math.max(this.#sinks, length));
-    this.#replace();
-    this.#show(length);
+  protected look(placed: Placement | undefined): StateView {
+    this.#markKeys();
+    const { keys, chunk } = { keys: this.#keys.tensor, chunk: this.#chunk };
+    if (chunk && placed) return this.show(chunk.shown, placed);
+    const valid = Math.max(...this.#slots.map(({ used }) => used));
+    const inOrder = !this.ragged && !this.#slots[0]!.isWrapped && (placed?.L ?? 1) > 1;
+    const keyPositions = inOrder ? undefined : keys;
+    return this.show({ rows: this.#store.tensors, valid, keyPositions }, placed);
   }
 
-  protected permute(order: readonly number[]): void {
-    this.#store.reorder(order, this.#wrapped ? this.capacity : this.seen);
-    this.#show(this.seen);
+  protected override checkCut(lengths: readonly number[]): void {
+    this.#slots.forEach((slots, b) => {
+      const length = lengths[b]!;
+      if (slots.canTrim(length) || slots.canTrim(length, this.#oldest(b))) return;
+      const shortest = this.#oldest(b) + this.#window - 1;
+      const cure = `a capacity of ${this.capacity + shortest - length} would still hold it`;
+      throw new ValueError(
+        'ring.crop',
+        this.B > 1 ? `length of sequence ${b}` : 'length',
+        `must be from 0 to ${this.#sinks}, or at least ${shortest}: the window of ${this.#window} before it is overwritten (${cure})`,
+        length,
+      );
+    });
   }
 
-  protected copy(): Cache {
-    const twin = new RingCache(this.#options, this.#store.clone());
-    twin.seen = this.seen;
-    twin.#first = this.#first;
-    twin.#replace();
-    twin.#show(this.seen);
-    return twin;
+  protected trim(lengths: readonly number[]): void {
+    this.#fresh = undefined;
+    this.#slots.forEach((slots, b) => {
+      const length = lengths[b]!;
+      if (slots.canTrim(length)) {
+        slots.trim(length);
+        return;
+      }
+      // what the last append wrote over still stands in the copy that was shown
+      const first = Math.max(this.#oldest(b), slots.oldestAt(length));
+      for (const { position, slot, count } of slots.segments(first, length))
+        this.#chunk!.copyBack(this.#store, b, position, slot, count);
+      slots.trim(length, first);
+    });
+    this.#replaceChunk(undefined);
+  }
+
+  protected rearrange(order: readonly number[]): void {
+    this.#store = replaced(
+      this.#store,
+      this.#store.take(order, (b) => this.#slots[b]!.used),
+    );
+    this.#slots = order.map((from) => this.#slots[from]!.clone());
+    this.#fresh = undefined;
+    this.#replaceChunk(undefined);
+  }
+
+  protected copy(): RingCache {
+    return new RingCache({ ...this.#options, B: this.B }, this);
   }
 
   protected measure(): CacheBytes {
-    const token = this.B * this.#store.rowBytes;
-    const chunk = this.#chunk ? this.#chunk.store.bytes + 4 * (this.#chunk.keyPositions?.size ?? 0) : 0;
+    const row = this.#store.rowBytes;
     return {
-      used: token * this.held,
-      full: token * this.capacity,
-      device: this.#store.bytes + 4 * this.capacity + chunk,
+      used: row * this.#slots.reduce((sum, { held }) => sum + held, 0),
+      full: row * this.B * this.capacity,
+      device: this.#store.bytes + this.#keys.bytes + this.indexBytes + (this.#chunk?.bytes ?? 0),
     };
   }
 
   protected async content(): Promise<Pick<Snapshot, 'state' | 'sections'>> {
-    const runs = [
-      ...this.#segments(0, Math.min(this.#sinks, this.seen)),
-      ...this.#segments(this.#first, this.seen),
-    ].map(({ slot, count }) => ({ start: slot, count }));
-    const state = { first: this.#first };
-    return { state, sections: sectionsOf(await this.#store.read(() => runs)) };
+    const runs = this.#slots.map((slots) =>
+      slots.heldSegments().map(({ slot, count }) => ({ start: slot, count })),
+    );
+    const state = { first: this.#slots.map(({ first }) => first) };
+    return { state, sections: sectionsOf(await this.#store.read((b) => runs[b]!)) };
   }
 
-  protected take(snapshot: Snapshot): () => void {
-    const { length } = snapshot;
-    const first = snapshot.state.first as number;
-    checkFits(this, length, this.limit);
-    if (!Number.isInteger(first) || first < this.#sinks || first > Math.max(length, this.#sinks)) {
-      throw new CacheFileError('damaged', `a ring of ${length} tokens cannot begin at position ${first}`);
-    }
-    const sinks = Math.min(this.#sinks, length);
-    const inFile = sinks + Math.max(0, length - first);
-    const host = hostRows(snapshot, inFile);
+  protected accept(snapshot: Snapshot): () => void {
+    const { lengths } = snapshot;
+    const first = numbersOf(snapshot, 'first');
+    checkFits(this, lengths, this.limit);
+    const inFile = lengths.map((length, b) => {
+      const sinks = Math.min(this.#sinks, length);
+      if (first[b]! >= this.#sinks && first[b]! <= Math.max(length, this.#sinks))
+        return { sinks, rows: sinks + Math.max(0, length - first[b]!) };
+      throw new CacheFileError('damaged', `a ring of ${length} tokens cannot begin at position ${first[b]}`);
+    });
+    const host = hostRows(
+      snapshot,
+      inFile.reduce((sum, { rows }) => sum + rows, 0),
+    );
     return () => {
-      this.seen = length;
-      this.#first = Math.max(first, length - this.#size);
-      for (const { position, slot, count } of [
-        ...this.#segments(0, sinks),
-        ...this.#segments(this.#first, length),
-      ]) {
-        const from = position < sinks ? position : sinks + position - first;
-        for (let b = 0; b < this.B; b++)
-          this.#store.fill(host, b, { from: b * inFile + from, to: slot, count });
-      }
-      this.#replace();
-      this.#show(length);
+      let before = 0;
+      this.#slots.forEach((slots, b) => {
+        const { sinks, rows } = inFile[b]!;
+        slots.trim(lengths[b]!, Math.max(first[b]!, slots.oldestAt(lengths[b]!)));
+        for (const { position, slot, count } of slots.heldSegments()) {
+          const from = before + (position < sinks ? position : sinks + position - first[b]!);
+          this.#store.fill(host, b, { from, to: slot, count });
+        }
+        before += rows;
+      });
+      this.#fresh = undefined;
+      this.#replaceChunk(undefined);
     };
   }
 
-  protected free(): void {
+  protected override free(): void {
+    super.free();
     this.#store.dispose();
-    this.#keyPositions.dispose();
-    this.#dropChunk();
+    this.#keys.clear();
+    this.#replaceChunk(undefined);
   }
 
-  /** Whether a slot holds another position than its own number. */
-  get #wrapped(): boolean {
-    return this.#first > this.#sinks;
+  /** Oldest position beside the sinks that sequence b still has, in its slots or in the copy that is shown. */
+  #oldest(b: number): number {
+    return Math.min(this.#slots[b]!.first, this.#chunk?.oldest[b] ?? Infinity);
   }
 
-  #show(offset: number, chunk?: { readonly view: StateView; readonly owned: Chunk }): void {
-    this.#dropChunk();
-    this.#chunk = chunk?.owned;
-    this.current = chunk?.view ?? this.#look(offset);
+  /** Says on the device which slots hold which positions: what is new, or all. */
+  #markKeys(): void {
+    const shown = this.ragged ? this.#slots : this.#slots.slice(0, 1);
+    const anew = this.#keys.reshape([shown.length, this.capacity]) || !this.#fresh;
+    shown.forEach((slots, b) => {
+      const base = b * this.capacity;
+      if (anew) {
+        const all = new Int32Array(this.capacity).fill(-1);
+        for (const segment of slots.heldSegments()) all.set(positionsOf(segment), segment.slot);
+        this.#keys.write(base, all);
+      } else {
+        for (const segment of this.#fresh![b]!) this.#keys.write(base + segment.slot, positionsOf(segment));
+      }
+    });
+    this.#fresh = this.#slots.map(() => []);
   }
 
-  #look(offset: number): StateView {
-    const rows = this.#store.tensors;
-    if (!this.#wrapped) return { rows, valid: this.seen, offset };
-    return { rows, valid: this.capacity, offset, keyPositions: this.#keyPositions };
+  #replaceChunk(chunk: RingChunk | undefined): void {
+    this.#chunk?.dispose();
+    this.#chunk = chunk;
   }
+}
 
-  /** Sinks, older tokens from `oldest` on, and the new ones, before the new ones overwrite anything. */
-  #copyChunk(rows: Rows, L: number, oldest: number): { readonly view: StateView; readonly owned: Chunk } {
-    const start = this.seen;
-    const older = [
-      ...this.#segments(0, Math.min(this.#sinks, start)),
-      ...this.#segments(Math.min(oldest, start), start),
-    ];
-    const slots = older.reduce((sum, { count }) => sum + count, L);
-    const store = this.#store.like(this.B, slots);
-    const positions = new Int32Array(slots);
-    let to = 0;
-    for (const { position, slot, count } of older) {
-      store.copy(this.#store.tensors, { from: slot, to, count });
-      for (let i = 0; i < count; i++) positions[to + i] = position + i;
-      to += count;
-    }
-    store.copy(rows, { from: 0, to, count: L });
-    for (let i = 0; i < L; i++) positions[to + i] = start + i;
-    const view = { rows: store.tensors, valid: slots, offset: start };
-    // a prompt's first piece stands in order: said by leaving positions out, so that attention reads only the band
-    if (positions.every((position, slot) => position === slot)) return { owned: { store, positions }, view };
-    const keyPositions = keep(tensor<'B Lk'>(this.device, positions, [1, slots]));
-    return { owned: { store, positions, keyPositions }, view: { ...view, keyPositions } };
-  }
-
-  /** The slots of positions `from … to − 1`, in order, none of them across the end of the ring. */
-  #segments(from: number, to: number): Segment[] {
-    const segments: Segment[] = [];
-    for (let position = from; position < to; ) {
-      const sink = position < this.#sinks;
-      const slot = sink ? position : this.#sinks + ((position - this.#sinks) % this.#size);
-      const room = sink ? this.#sinks - position : this.capacity - slot;
-      const count = Math.min(to - position, room);
-      segments.push({ position, slot, count });
-      position += count;
-    }
-    return segments;
-  }
-
-  /** Notes which positions the slots of a segment hold, on the device only where they change. */
-  #place({ position, slot, count }: Segment): void {
-    let changed = false;
-    for (let i = 0; i < count; i++) {
-      if (this.#positions[slot + i] === position + i) continue;
-      this.#positions[slot + i] = position + i;
-      changed = true;
-    }
-    // a device may convert the whole of what it is given, so it is given no more than it needs
-    if (changed) this.#keyPositions.write(slot, this.#positions.slice(slot, slot + count));
-  }
-
-  /** Notes anew what every slot holds, −1 for none. */
-  #replace(): void {
-    if (this.#wrapped) this.#positions.fill(-1);
-    else for (let slot = 0; slot < this.capacity; slot++) this.#positions[slot] = slot;
-    for (const { position, slot, count } of [
-      ...this.#segments(0, Math.min(this.#sinks, this.seen)),
-      ...this.#segments(this.#first, this.seen),
-    ]) {
-      for (let i = 0; i < count; i++) this.#positions[slot + i] = position + i;
-    }
-    this.#keyPositions.write(0, this.#positions);
-  }
-
-  #dropChunk(): void {
-    this.#chunk?.store.dispose();
-    this.#chunk?.keyPositions?.dispose();
-    this.#chunk = undefined;
-  }
+function positionsOf({ position, count }: Segment): Int32Array {
+  return Int32Array.from({ length: count }, (_, i) => position + i);
 }

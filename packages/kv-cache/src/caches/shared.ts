@@ -6,7 +6,7 @@ import { type Cache, type CacheBytes, defineCache } from '../contract.ts';
  * The state of a layer that keeps nothing and reads an earlier layer's: cross-layer attention (CLA), the shared
  * tail of Gemma-3n, YOCO's decoder. It holds no memory, only the way to its producer, and follows it by itself.
  *
- * What changes content (append, crop, reorder, load, …) is refused: it is done to the producer, once.
+ * What changes content (append, crop, take, load, …) is refused: it is done to the producer, once.
  *
  * Brandon et al. 2024, "Reducing Transformer Key-Value Cache Size with Cross-Layer Attention".
  */
@@ -88,6 +88,7 @@ class SharedCache implements Cache {
     return this.#producer.held;
   }
 
+  /** Nothing is appended to it, so nothing is in the way. */
   check(): void {}
 
   view(): StateView {
@@ -114,8 +115,8 @@ class SharedCache implements Cache {
     throw this.#refusal('crop');
   }
 
-  reorder(): never {
-    throw this.#refusal('reorder');
+  take(): never {
+    throw this.#refusal('take');
   }
 
   clone(): never {

@@ -4,13 +4,14 @@ import {
   type Rotation,
   type StateView,
   type Tensor,
-  tensor,
   ValueError,
 } from '@headwise/tensor';
-import { BaseCache } from '../base.ts';
-import type { IndexTensor, Rows } from '../checks.ts';
+import type { Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
 import type { Snapshot } from '../format/snapshot.ts';
+import { Indices, positionsOver } from '../indices.ts';
+import { queriesOf, RowsCache } from '../rows-cache.ts';
+import type { Placement } from '../tokens.ts';
 import { RingCache } from './ring.ts';
 
 /**
@@ -61,16 +62,20 @@ export function createSinkPreserving(options: SinkPreservingOptions): Cache {
   return new SinkPreservingCache(options);
 }
 
-class SinkPreservingCache extends BaseCache {
+class SinkPreservingCache extends RowsCache {
   readonly kind = 'sink-preserving';
   readonly turnsKeys: boolean;
   readonly #options: SinkPreservingOptions;
   readonly #ring: RingCache;
   readonly #sinks: number;
   readonly #window: number;
-  readonly #keys: readonly string[];
-  /** What the present view owns beside the ring's rows. */
-  #owned: Tensor<string, 'i32' | 'f32'>[] = [];
+  readonly #names: readonly string[];
+  readonly #keys: Indices; // [1 | B, slots]
+  readonly #keysAt: Indices; // [1 | B, slots], where keys are turned
+  readonly #queries: Indices; // [1 | B, L]
+  readonly #queriesAt: Indices; // [1 | B, L], where queries are turned
+  /** Turned keys of the present view. */
+  #turned: Readonly<Record<string, Tensor>> = {};
 
   constructor(options: SinkPreservingOptions, copyOf?: RingCache) {
     super('sink-preserving', options, ['window'], true);
@@ -79,50 +84,50 @@ class SinkPreservingCache extends BaseCache {
     this.#window = this.spec.cap - this.#sinks;
     this.turnsKeys = options.rotation !== undefined;
     const names = Object.keys(this.spec.rows);
-    this.#keys = options.keys ?? names.filter((name) => name.startsWith('k'));
-    for (const name of this.#keys) {
+    this.#names = options.keys ?? names.filter((name) => name.startsWith('k'));
+    for (const name of this.#names) {
       if (names.includes(name)) continue;
       throw new ValueError('sink-preserving', 'keys', `must be among the rows ${names.join(', ')}`, name);
     }
     this.#ring = copyOf ?? new RingCache(options);
-    this.#show(this.#ring.length);
-  }
-
-  override get length(): number {
-    return this.#ring.length;
+    [this.#keys, this.#keysAt, this.#queries, this.#queriesAt] = Array.from(
+      { length: 4 },
+      () => new Indices(this.device),
+    ) as [Indices, Indices, Indices, Indices];
   }
 
   get held(): number {
     return this.#ring.held;
   }
 
-  protected put(rows: Rows): void {
-    const start = this.#ring.length;
-    this.#ring.append(rows);
-    this.#show(start);
+  protected put(rows: Rows, _placed: Placement, at: Positions | undefined): void {
+    this.#ring.append(rows, at);
   }
 
-  protected override checkCut(length: number): void {
-    this.#ring.checkCrop(length);
+  protected override checkCut(lengths: readonly number[]): void {
+    this.#ring.checkCrop(lengths);
   }
 
-  protected cut(length: number): void {
-    this.#ring.crop(length);
-    this.#show(length);
+  protected trim(lengths: readonly number[]): void {
+    this.#ring.crop(lengths);
+    this.#dropTurned();
   }
 
-  protected permute(order: readonly number[]): void {
-    this.#ring.reorder(order);
-    this.#show(this.length);
+  protected rearrange(order: readonly number[]): void {
+    this.#ring.take(order);
+    this.#dropTurned();
   }
 
-  protected copy(): Cache {
-    return new SinkPreservingCache(this.#options, this.#ring.clone() as RingCache);
+  protected copy(): SinkPreservingCache {
+    return new SinkPreservingCache({ ...this.#options, B: this.B }, this.#ring.clone() as RingCache);
   }
 
   protected measure(): CacheBytes {
     const ring = this.#ring.bytes();
-    return { ...ring, device: ring.device + this.#owned.reduce((sum, { size }) => sum + 4 * size, 0) };
+    const turned = Object.values(this.#turned).reduce((sum, { size }) => sum + 4 * size, 0);
+    const numbers = [this.#keys, this.#keysAt, this.#queries, this.#queriesAt];
+    const own = numbers.reduce((sum, { bytes }) => sum + bytes, this.indexBytes);
+    return { ...ring, device: ring.device + turned + own };
   }
 
   protected async content(): Promise<Pick<Snapshot, 'state' | 'sections'>> {
@@ -130,70 +135,84 @@ class SinkPreservingCache extends BaseCache {
     return { state, sections };
   }
 
-  protected take(snapshot: Snapshot): () => void {
+  protected accept(snapshot: Snapshot): () => void {
     const step = this.#ring.restore(snapshot);
     return () => {
       step();
-      this.#show(this.length);
+      this.#dropTurned();
     };
   }
 
-  protected free(): void {
+  protected override free(): void {
+    super.free();
     this.#ring.dispose();
-    this.#drop();
+    for (const indices of [this.#keys, this.#keysAt, this.#queries, this.#queriesAt]) indices.clear();
+    this.#dropTurned();
   }
 
-  /** Counts positions anew for the tokens from `start` on, and turns the keys to them. */
-  #show(start: number): void {
-    this.#drop();
-    this.seen = this.#ring.length;
-    const view = this.#ring.view();
+  /** Counts positions anew for what is held and the tokens of an append, and turns the keys to them. */
+  protected look(placed: Placement | undefined): StateView {
+    const { rows: kept, valid } = this.#ring.view();
+    const held = this.#ring.viewPositions;
+    const sequences = this.ragged ? this.B : 1;
+    const slots = held.length / sequences;
+    const starts = placed?.before ?? this.lengths;
+    const positions = held.map((position, i) => this.#inside(position, starts[Math.floor(i / slots)]!));
+    const keyPositions = this.#keys.set(positions, [sequences, slots]);
+    const rows = this.#turn(kept, positions, [sequences, slots]);
+    const shown = { rows, valid, keyPositions };
+    if (!placed || placed.L === 0) return this.show(shown, placed);
+    // without a token that is nobody, all sequences of an even append stand at the same positions
+    const shape = [placed.even && !this.ragged ? 1 : this.B, placed.L] as const;
+    const queries = queriesOf(placed)
+      .subarray(0, shape[0] * placed.L)
+      .map((position, i) => this.#inside(position, starts[Math.floor(i / placed.L)]!));
+    const queryPositions = this.#queries.set(queries, shape);
+    if (!this.turnsKeys) return this.show({ ...shown, queryPositions }, placed);
+    const turnQueriesAt = turnedAt(this.#queriesAt, queries, shape);
+    return this.show({ ...shown, queryPositions, turnQueriesAt }, placed);
+  }
+
+  /** The position inside the cache of a position of the text, for queries from `start` on; −1 for none. */
+  #inside(position: number, start: number): number {
+    if (position < this.#sinks) return position;
     const oldest = Math.max(this.#sinks, start - this.#window + 1);
-    const inside = (position: number): number => {
-      if (position < this.#sinks) return position;
-      return position < oldest ? -1 : this.#sinks + position - oldest;
-    };
-    const positions = this.#ring.viewPositions.map(inside);
-    const queries = Int32Array.from({ length: this.seen - start }, (_, i) => inside(start + i));
-    const { valid, offset } = view;
-    const keyPositions = this.#own(this.#positionsAt(positions).tensor);
-    const rows = this.#turn(view, positions);
-    this.current = { rows, valid, offset, keyPositions };
-    if (queries.length === 0) return;
-    const at = this.#positionsAt(queries);
-    const queryPositions: IndexTensor = this.#own(at.tensor);
-    this.current = { ...this.current, queryPositions, ...(this.turnsKeys && { turnQueriesAt: at }) };
+    return position < oldest ? -1 : this.#sinks + position - oldest;
   }
 
-  #turn({ rows }: StateView, positions: Int32Array): Rows {
+  #turn(rows: Rows, positions: Int32Array, shape: readonly [number, number]): Rows {
     const { rotation } = this.#options;
     if (!rotation) return rows;
-    // an empty slot is turned like position 0; attention does not see it
-    const at = this.#positionsAt(positions.map((position) => Math.max(0, position)));
-    const turned = this.#keys.map((name) => {
-      const kept = rows[name] as Tensor<'B L H D'>;
-      if (rotation.turn) return [name, this.#own(rotation.turn(kept, at, 'k'))] as const;
-      const { q, k } = rotation.rotate(kept, kept, at);
-      q.dispose();
-      return [name, this.#own(k)] as const;
-    });
-    at.tensor.dispose();
-    return { ...rows, ...Object.fromEntries(turned) };
+    const at = turnedAt(this.#keysAt, positions, shape);
+    const turned: Record<string, Tensor> = {};
+    try {
+      for (const name of this.#names) {
+        const kept = rows[name] as Tensor<'B L H D'>;
+        if (rotation.turn) {
+          turned[name] = keep(rotation.turn(kept, at, 'k'));
+        } else {
+          const { q, k } = rotation.rotate(kept, kept, at);
+          q.dispose();
+          turned[name] = keep(k);
+        }
+      }
+    } catch (error) {
+      for (const made of Object.values(turned)) made.dispose();
+      throw error;
+    }
+    this.#dropTurned();
+    this.#turned = turned;
+    return { ...rows, ...turned };
   }
 
-  #positionsAt(host: Int32Array): Positions & { readonly tensor: IndexTensor } {
-    const shape = [1, host.length] as const;
-    const end = host.reduce((most, position) => Math.max(most, position + 1), 0);
-    return { host, shape, end, ends: [end], tensor: tensor(this.device, host, shape) };
+  #dropTurned(): void {
+    for (const made of Object.values(this.#turned)) made.dispose();
+    this.#turned = {};
   }
+}
 
-  #own<T extends Tensor<string, 'i32'> | Tensor>(made: T): T {
-    this.#owned.push(made);
-    return keep(made);
-  }
-
-  #drop(): void {
-    for (const made of this.#owned) made.dispose();
-    this.#owned = [];
-  }
+/** Where to turn rows: nobody's and an empty slot's are turned like position 0; attention does not see them. */
+function turnedAt(indices: Indices, positions: Int32Array, shape: readonly [number, number]): Positions {
+  const at = positions.map((position) => Math.max(0, position));
+  return positionsOver(indices.set(at, shape), at);
 }

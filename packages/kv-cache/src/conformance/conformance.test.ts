@@ -25,7 +25,7 @@ function withFault(
       advance: inner.advance.bind(inner),
       crop: inner.crop.bind(inner),
       checkCrop: inner.checkCrop.bind(inner),
-      reorder: inner.reorder.bind(inner),
+      take: inner.take.bind(inner),
       clone: () => wrap(inner.clone(), options),
       reset: inner.reset.bind(inner),
       bytes: inner.bytes.bind(inner),
@@ -51,23 +51,26 @@ const asRing = { spec: windowed, capacity: 5, endless: true, cropsBack: 1 };
 
 const faults: Record<string, CacheSubject> = {
   'values of the second sequence are lost': {
-    create: withFault((inner) => ({ append: ({ k, v }) => inner.append({ k: k!, v: without(v!, 1) }) })),
+    create: withFault((inner) => ({
+      append: ({ k, v }, at) => inner.append({ k: k!, v: without(v!, 1) }, at),
+    })),
   },
   'keys and values are swapped': {
-    create: withFault((inner) => ({ append: ({ k, v }) => inner.append({ k: v!, v: k! }) })),
+    create: withFault((inner) => ({ append: ({ k, v }, at) => inner.append({ k: v!, v: k! }, at) })),
   },
   'the newest token is not seen': {
     create: withFault((inner) => ({
-      append(rows) {
-        const view = inner.append(rows);
-        return { ...view, valid: Math.max(0, view.valid - 1) };
+      append(rows, at) {
+        const view = inner.append(rows, at);
+        const { cursor: _, ...rest } = view;
+        return { ...rest, valid: Math.max(0, view.valid - 1) };
       },
     })),
   },
   'the offset is one too large': {
     create: withFault((inner) => ({
-      append(rows) {
-        const view = inner.append(rows);
+      append(rows, at) {
+        const view = inner.append(rows, at);
         return { ...view, offset: view.offset + 1 };
       },
     })),
@@ -76,8 +79,8 @@ const faults: Record<string, CacheSubject> = {
     ...asRing,
     create: withFault(
       (inner) => ({
-        append(rows) {
-          inner.append(rows);
+        append(rows, at) {
+          inner.append(rows, at);
           inner.crop(inner.length);
           return { ...inner.view(), offset: inner.length - rows.k!.shape[1]! };
         },
@@ -86,23 +89,51 @@ const faults: Record<string, CacheSubject> = {
     ),
   },
   'crop keeps the last token': {
-    create: withFault((inner) => ({ crop: (length) => inner.crop(Math.min(inner.length, length + 1)) })),
+    create: withFault((inner) => ({
+      crop: (length) => inner.crop(typeof length === 'number' ? Math.min(inner.length, length + 1) : length),
+    })),
   },
   'crop beyond the length is clamped': {
-    create: withFault((inner) => ({ crop: (length) => inner.crop(Math.min(inner.length, length)) })),
-  },
-  'reorder copies over what it still needs': {
     create: withFault((inner) => ({
-      reorder(order) {
-        inner.reorder(order.map((_, i) => i));
+      crop: (length) => inner.crop(typeof length === 'number' ? Math.min(inner.length, length) : length),
+    })),
+  },
+  'take copies over what it still needs': {
+    create: withFault((inner) => ({
+      take(order) {
+        if (order.length !== inner.B) return inner.take(order);
         order.forEach((from, b) => {
           const step = order.map((_, i) => (i === b ? from : i));
-          inner.reorder(step);
+          inner.take(step);
         });
       },
     })),
   },
-  'reorder is forgotten': { create: withFault(() => ({ reorder: () => {} })) },
+  'take is forgotten': { create: withFault(() => ({ take: () => {} })) },
+  'what stands behind the end of a shorter sequence is seen': {
+    create: withFault((inner) => ({
+      append(rows, at) {
+        const view = inner.append(rows, at);
+        if (!view.queryPositions) return view;
+        const { keyPositions: _, ...rest } = view;
+        return rest;
+      },
+    })),
+  },
+  'nobody is written': {
+    create: withFault((inner) => ({
+      append: (rows, at) => inner.append(rows, at && { ...at, host: at.host.map((p) => Math.max(0, p)) }),
+    })),
+  },
+  'a check says nothing': { create: withFault(() => ({ check: () => {} })) },
+  'a view is a new tensor each time': {
+    create: withFault((inner) => ({
+      append(rows, at) {
+        const view = inner.append(rows, at);
+        return { ...view, cursor: view.cursor!.reshape([2]) };
+      },
+    })),
+  },
   'a clone is the same cache': {
     create: withFault((inner) => ({ clone: () => inner })),
   },
@@ -120,9 +151,9 @@ const faults: Record<string, CacheSubject> = {
       const inner = createContiguous(options);
       const cache = withFault(
         () => ({
-          append(rows) {
+          append(rows, at) {
             length += rows.k!.shape[1]!;
-            return inner.append(rows);
+            return inner.append(rows, at);
           },
         }),
         () => inner,
@@ -135,16 +166,16 @@ const faults: Record<string, CacheSubject> = {
   },
   'a full cache forgets instead of refusing': {
     create: withFault((inner) => ({
-      append(rows) {
+      append(rows, at) {
         if (inner.length + rows.k!.shape[1]! > inner.capacity) inner.reset();
-        return inner.append(rows);
+        return inner.append(rows, at);
       },
     })),
   },
   'an append of nothing adds a token': {
     create: withFault((inner, { device }) => ({
-      append(rows) {
-        if (rows.k?.shape[1] !== 0) return inner.append(rows);
+      append(rows, at) {
+        if (rows.k?.shape[1] !== 0) return inner.append(rows, at);
         const none = zeros(device, [inner.B, 1, 2, 4]);
         return inner.append({ k: none, v: none });
       },
@@ -152,9 +183,9 @@ const faults: Record<string, CacheSubject> = {
   },
   'each append leaves a buffer behind': {
     create: withFault((inner, { device }) => ({
-      append(rows) {
+      append(rows, at) {
         device.allocate(1, 'f32');
-        return inner.append(rows);
+        return inner.append(rows, at);
       },
     })),
   },
@@ -199,16 +230,16 @@ const faults: Record<string, CacheSubject> = {
   'reset keeps the tokens': { create: withFault((inner) => ({ reset: () => inner.crop(inner.length) })) },
   'bad rows end in a TypeError': {
     create: withFault((inner) => ({
-      append(rows) {
+      append(rows, at) {
         if (rows.k?.shape.length !== 4) throw new TypeError('cannot read properties of undefined');
-        return inner.append(rows);
+        return inner.append(rows, at);
       },
     })),
   },
   'rows of whole numbers are taken': {
     create: withFault((inner) => ({
-      append(rows) {
-        if ((rows.k as unknown as Tensor<'', 'i32'>).dtype !== 'i32') return inner.append(rows);
+      append(rows, at) {
+        if ((rows.k as unknown as Tensor<'', 'i32'>).dtype !== 'i32') return inner.append(rows, at);
         return inner.append({ k: rows.v!, v: rows.v! });
       },
     })),

@@ -3,9 +3,10 @@ import { describe, it } from 'vitest';
 import { type LawName, laws } from './laws.ts';
 import type { CacheSubject } from './subject.ts';
 
-export { type Law, type LawName, laws } from './laws.ts';
+export type { Law } from './law.ts';
+export { type LawName, laws } from './laws.ts';
 export { type CacheSubject, plainSpec, type RecallCall, type Recalled } from './subject.ts';
-export { createTwin, LawError, Twin } from './twin.ts';
+export { type Columns, createTwin, LawError, padded, Twin } from './twin.ts';
 
 /**
  * Registers the laws of caches as tests, for the caches of this package and for those of people elsewhere.

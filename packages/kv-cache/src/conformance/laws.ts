@@ -1,21 +1,11 @@
-import {
-  createReference,
-  type Device,
-  DeviceError,
-  ShapeError,
-  scope,
-  tensor,
-  ValueError,
-} from '@headwise/tensor';
-import { CacheFileError } from '../format/errors.ts';
-import { type CacheSubject, plainSpec } from './subject.ts';
-import { createTwin, LawError, Twin } from './twin.ts';
+import { createReference, type Device, scope, tensor } from '@headwise/tensor';
+import { allowed, capacityOf, fill, type Law, must, refused } from './law.ts';
+import { ofDifferentLengths } from './laws-lengths.ts';
+import { ofSteps } from './laws-steps.ts';
+import { plainSpec } from './subject.ts';
+import { createTwin, padded, Twin } from './twin.ts';
 
-/** One law: throws when it does not hold. */
-export type Law = (subject: CacheSubject, device: Device) => Promise<void>;
-
-/** What holds for every cache, by name. */
-export const laws = {
+const ofEqualLengths = {
   'equals recomputing the sequence, in chunks of any size': async (subject, device) => {
     const twin = createTwin(subject, device);
     const end = capacityOf(subject) * (subject.endless ? 3 : 1);
@@ -63,23 +53,6 @@ export const laws = {
     }
   },
 
-  'reorder equals sequences that were so from the start': async (subject, device) => {
-    const twin = createTwin(subject, device, 3);
-    await fill(twin, 7);
-    for (const order of [
-      [2, 0, 1],
-      [0, 0, 2],
-      [1, 1, 1],
-      [0, 1, 2],
-    ]) {
-      twin.reorder(order);
-      await twin.append(1);
-    }
-    await twin.append(2);
-    twin.reorder([2, 2, 0]);
-    await twin.append(1);
-  },
-
   'a clone shares nothing that is written': async (subject, device) => {
     const twin = createTwin(subject, device);
     await fill(twin, 6);
@@ -87,7 +60,7 @@ export const laws = {
     await clone.append(2);
     await twin.append(1);
     await clone.append(1);
-    clone.reorder([1, 0]);
+    clone.take([1, 0]);
     await twin.append(1);
     twin.cache.dispose();
     await clone.append(1);
@@ -125,8 +98,14 @@ export const laws = {
       await twin.append(L);
       agree(`after ${twin.length} tokens`);
     }
-    twin.reorder([1, 0]);
-    agree('after a reorder');
+    twin.take([1, 0]);
+    agree('after a take');
+    twin.take([1, 0, 0]);
+    agree('after a take of more');
+    twin.take([0, 2]);
+    agree('after a take of fewer');
+    await twin.append(padded([2, 1], 'left'));
+    agree('after an append of two lengths');
     caches.push(twin.clone());
     agree('after a clone');
     await caches[1]!.append(1);
@@ -256,6 +235,9 @@ export const laws = {
   },
 } satisfies Record<string, Law>;
 
+/** What holds for every cache, by name. */
+export const laws = { ...ofEqualLengths, ...ofDifferentLengths, ...ofSteps } satisfies Record<string, Law>;
+
 export type LawName = keyof typeof laws;
 
 function badInput(twin: Twin, elsewhere: Device): [string, () => unknown][] {
@@ -264,10 +246,12 @@ function badInput(twin: Twin, elsewhere: Device): [string, () => unknown][] {
     ['a crop beyond the length', () => cache.crop(cache.length + 1)],
     ['a negative crop', () => cache.crop(-1)],
     ['half a crop', () => cache.crop(0.5)],
-    ['an order out of range', () => cache.reorder([0, 2])],
-    ['an order of one', () => cache.reorder([0])],
-    ['no order', () => cache.reorder(undefined as never)],
-    ['an order with half an index', () => cache.reorder([0, 0.5])],
+    ['a crop of one sequence beyond its length', () => cache.crop([0, cache.length + 1])],
+    ['a crop of three sequences', () => cache.crop([1, 1, 1])],
+    ['an order out of range', () => cache.take([0, 2])],
+    ['an order of none', () => cache.take([])],
+    ['no order', () => cache.take(undefined as never)],
+    ['an order with half an index', () => cache.take([0, 0.5])],
   ];
   if (spec.kind === 'recurrent') {
     const wrong = Object.keys(spec.constant).map((name) => [name, tensor(twin.device, [1], [1])]);
@@ -301,48 +285,8 @@ function badInput(twin: Twin, elsewhere: Device): [string, () => unknown][] {
   ];
 }
 
-async function fill(twin: Twin, tokens: number): Promise<void> {
-  for (let i = 0; i < tokens; i += 2) await twin.append(Math.min(2, tokens - i));
-}
-
-/** The call throws one of the errors that explain themselves, and nothing that can be seen has changed. */
-async function refused(what: string, twin: Twin, act: (twin: Twin) => unknown): Promise<void> {
-  const { cache } = twin;
-  const look = (): string =>
-    JSON.stringify([cache.length, cache.held, cache.bytes(), twin.device.memory.buffers]);
-  const before = look();
-  const tokens = twin.tokens.map((list) => [...list]);
-  must(!allowed(() => act(twin)), `${what} is not refused`);
-  must(look() === before, `${what} is refused, but changes the cache: ${before} to ${look()}`);
-  twin.tokens = tokens;
-}
-
-/** Whether a call goes through; an error that does not explain itself is a fault of its own. */
-function allowed(act: () => unknown): boolean {
-  try {
-    act();
-    return true;
-  } catch (error) {
-    const explained = [ValueError, ShapeError, DeviceError, CacheFileError].some((kind) =>
-      kind.isInstance(error),
-    );
-    if (explained) return false;
-    throw new LawError(
-      `a refusal must be a ValueError, ShapeError, DeviceError or CacheFileError, got ${error}`,
-    );
-  }
-}
-
 function widened(shapes: Readonly<Record<string, readonly number[]>>): Record<string, readonly number[]> {
   return Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => [name, [...shape.slice(0, -1), shape.at(-1)! + 1]]),
   );
-}
-
-function capacityOf({ capacity = 24 }: CacheSubject): number {
-  return capacity;
-}
-
-function must(holds: boolean, otherwise: string): void {
-  if (!holds) throw new LawError(otherwise);
 }

@@ -80,13 +80,14 @@ export interface Wanted {
  * @param tokens by sequence, all of them
  * @param queries by sequence, the tokens that ask
  * @param bound the most each number of a row may be off
+ * @param causal whether a query sees no later position
  */
 export async function recompute(
   spec: LayerSpec,
   tokens: readonly (readonly number[])[],
   queries: readonly (readonly number[])[],
   recalled: readonly Recalled[],
-  bound: number,
+  { bound, causal }: { readonly bound: number; readonly causal: boolean },
 ): Promise<Wanted> {
   const device = createReference();
   const { k, v, Hkv, D, Dv } = headsOf(spec);
@@ -101,7 +102,7 @@ export async function recompute(
     return tensor<'B Lk'>(device, Int32Array.from(numbers), [B, Lk]);
   };
   const kept = tokens.map((list, b) =>
-    Array.from({ length: Lk }, (_, j) => list[recalled[b]!.keys[j]?.token ?? 0]!),
+    Array.from({ length: Lk }, (_, j) => list[recalled[b]!.keys[j]?.token ?? 0] ?? 0),
   );
   const q = queryRows(spec, queries);
   const values = tokenRows(v, spec.rows[v]!, kept);
@@ -119,7 +120,7 @@ export async function recompute(
           L,
         ]),
       },
-      options,
+      { ...options, causal },
       ['weights'],
     ),
   );

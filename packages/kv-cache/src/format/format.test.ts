@@ -121,14 +121,14 @@ it.each([
     'another version',
     () => createContiguous(options),
     async () => withVersion(await filled(5).save(), FORMAT_VERSION + 1),
-    'cache file: it is of version 2, this release reads version 1',
+    'cache file: it is of version 3, this release reads version 2',
   ],
   [
     'several layers',
     () => createContiguous(options),
     async () =>
       encodeCaches([...decodeCaches(await filled(5).save()), ...decodeCaches(await filled(5).save())]),
-    'cache file: it holds 2 layers, one cache takes one (loadStates takes the list)',
+    'cache file: it holds 2 states, one cache takes one (loadStates takes the list)',
   ],
   [
     'something else',
@@ -160,7 +160,7 @@ function withVersion(file: Uint8Array, version: number): Uint8Array {
 
 it('says what is wrong with a header that contradicts its file', async () => {
   const [layer] = decodeCaches(await filled(5).save());
-  const wrong = encodeCaches([{ ...layer!, length: 4 }]);
+  const wrong = encodeCaches([{ ...layer!, lengths: [4] }]);
   expect(() => createContiguous(options).load(wrong)).toThrow(
     'cache file: section k must hold 32 float32 numbers, it has 40',
   );
@@ -168,6 +168,8 @@ it('says what is wrong with a header that contradicts its file', async () => {
   expect(() => createContiguous(options).load(less)).toThrow(
     'cache file: section v must hold 40 float32 numbers, it has none',
   );
-  const none = encodeCaches([{ ...layer!, length: -1 }]);
-  expect(() => createContiguous(options).load(none)).toThrow('it holds -1 tokens of state 0.self');
+  const none = encodeCaches([{ ...layer!, lengths: [-1] }]);
+  expect(() => createContiguous(options).load(none)).toThrow(
+    'the lengths of state 0.self are not those of 1 sequences',
+  );
 });

@@ -9,12 +9,12 @@ import type { LayerHeader, SectionData, Snapshot } from './snapshot.ts';
  *  0  8 bytes  magic "HWCACHE\n"
  *  8  u32      version of the format
  * 12  u32      bytes of the header
- * 16  JSON     header: for each layer its kind, spec, B, length, bookkeeping, and its sections
+ * 16  JSON     header: for each state its kind, id, spec, B, lengths, bookkeeping, and its sections
  *     …        sections in order, each padded with zeros to a multiple of 4 bytes
  *  −4 u32      CRC-32 of everything before
  * ```
  */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 const MAGIC = Uint8Array.from('HWCACHE\n', (letter) => letter.charCodeAt(0));
 const LEAD = 16;
 

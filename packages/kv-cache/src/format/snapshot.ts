@@ -1,6 +1,5 @@
 import { type LayerSpec, sizeOf } from '@headwise/tensor';
 import { CacheFileError } from './errors.ts';
-import { decodeCaches, encodeCaches } from './format.ts';
 
 /** Host numbers of a section. */
 export type SectionData = Float32Array | Int32Array | Uint8Array;
@@ -8,20 +7,21 @@ export type SectionData = Float32Array | Int32Array | Uint8Array;
 /** A spec in JSON, where `cap: null` stands for no cap. */
 export type SpecRecord = Omit<LayerSpec, 'cap'> & { readonly cap: number | null };
 
-/** One layer in a file: what it is and its numbers. */
+/** One state in a file: what it is and its numbers. */
 export interface Snapshot {
   /** Kind of the cache that wrote it. */
   readonly kind: string;
   readonly id: string;
   readonly spec: SpecRecord;
   readonly B: number;
-  readonly length: number;
+  /** Of each sequence. */
+  readonly lengths: readonly number[];
   /** Bookkeeping of the kind, in JSON. */
   readonly state: Readonly<Record<string, unknown>>;
   readonly sections: readonly { readonly name: string; readonly data: SectionData }[];
 }
 
-/** One layer in the header: the snapshot with the sizes of its sections in place of their numbers. */
+/** One state in the header: the snapshot with the sizes of its sections in place of their numbers. */
 export type LayerHeader = Omit<Snapshot, 'sections'> & {
   readonly sections: readonly {
     readonly name: string;
@@ -48,28 +48,10 @@ export interface Persistent {
 
 /** The head of a snapshot of a cache. */
 export function describe(
-  cache: Persistent & { readonly length: number },
+  cache: Persistent & { readonly lengths: readonly number[] },
 ): Omit<Snapshot, 'state' | 'sections'> {
-  const { kind, id, spec, B, length } = cache;
-  return { kind, id, B, length, spec: { ...spec, cap: Number.isFinite(spec.cap) ? spec.cap : null } };
-}
-
-/** `save` of one cache. */
-export async function saveOne(cache: Persistent): Promise<Uint8Array> {
-  return encodeCaches([await cache.snapshot()]);
-}
-
-/** `load` of one cache. */
-export function loadOne(cache: Persistent, file: Uint8Array): void {
-  const snapshots = decodeCaches(file);
-  if (snapshots.length !== 1) {
-    throw new CacheFileError(
-      'mismatch',
-      `it holds ${snapshots.length} layers, one cache takes one (loadStates takes the list)`,
-    );
-  }
-  checkSnapshot(cache, snapshots[0]!);
-  cache.restore(snapshots[0]!)();
+  const { kind, id, spec, B, lengths } = cache;
+  return { kind, id, B, lengths, spec: { ...spec, cap: Number.isFinite(spec.cap) ? spec.cap : null } };
 }
 
 /** @throws {CacheFileError} if a snapshot is of another kind, of other shapes or of another batch. */
@@ -85,6 +67,12 @@ export function checkSnapshot(cache: Persistent, snapshot: Snapshot): void {
   const ours = specText(cache.spec);
   if (theirs !== ours) refuse('what a token adds', theirs, ours);
   if (snapshot.B !== cache.B) refuse('sequences', snapshot.B, cache.B);
+  if (!isNumbers(snapshot.lengths, cache.B)) {
+    throw new CacheFileError(
+      'damaged',
+      `the lengths of state ${cache.id} are not those of ${cache.B} sequences`,
+    );
+  }
 }
 
 /** `full, k [2, 4], v [2, 4]`: everything that two layers must share to hold the same content. */
@@ -106,12 +94,27 @@ export function floats(snapshot: Snapshot, name: string, length: number): Float3
   );
 }
 
-/** The rows `[B, tokens, ...row]` of a snapshot by name. @throws {CacheFileError} as `floats`. */
+/** A whole number ≥ 0 of each sequence. @throws {CacheFileError} if the bookkeeping does not have them. */
+export function numbersOf({ state, B }: Snapshot, name: string): readonly number[] {
+  const numbers = state[name];
+  if (isNumbers(numbers, B)) return numbers;
+  throw new CacheFileError('damaged', `its ${name} is not a whole number for each of ${B} sequences`);
+}
+
+function isNumbers(value: unknown, B: number): value is readonly number[] {
+  return Array.isArray(value) && value.length === B && value.every((n) => Number.isInteger(n) && n >= 0);
+}
+
+export function totalOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** The rows `[tokens, ...row]` of a snapshot by name, those of sequence 0 first. @throws {CacheFileError} as `floats`. */
 export function hostRows(snapshot: Snapshot, tokens: number): Readonly<Record<string, Float32Array>> {
   return Object.fromEntries(
     Object.entries(snapshot.spec.rows).map(([name, row]) => [
       name,
-      floats(snapshot, name, snapshot.B * tokens * sizeOf(row)),
+      floats(snapshot, name, tokens * sizeOf(row)),
     ]),
   );
 }
@@ -121,11 +124,12 @@ export function sectionsOf(rows: Readonly<Record<string, SectionData>>): Snapsho
   return Object.entries(rows).map(([name, data]) => ({ name, data }));
 }
 
-/** @throws {CacheFileError} if the tokens of a snapshot are more than the cache takes. */
-export function checkFits(cache: { readonly id: string }, tokens: number, capacity: number): void {
-  if (Number.isInteger(tokens) && tokens >= 0 && tokens <= capacity) return;
+/** @throws {CacheFileError} if the tokens of one of the sequences of a snapshot are more than the cache takes. */
+export function checkFits(cache: { readonly id: string }, tokens: readonly number[], capacity: number): void {
+  const most = tokens.find((count) => count > capacity);
+  if (most === undefined) return;
   throw new CacheFileError(
     'mismatch',
-    `it holds ${tokens} tokens of state ${cache.id}, this cache has room for ${capacity}`,
+    `it holds ${most} tokens of state ${cache.id}, this cache has room for ${capacity}`,
   );
 }

@@ -38,13 +38,12 @@ export function bytesToCodes(bytes: Uint8Array, layout: PackLayout): Float32Arra
   return elements;
 }
 
-/** The packed numbers of a file by name, as a device holds them: `[B, blocks, …]`. */
+/** The packed numbers of so many blocks of a file by name, as a device holds them: `[count, …]`. */
 export function packedBytes(
   snapshot: Snapshot,
   layouts: Readonly<Record<string, PackLayout>>,
-  blocks: number,
+  count: number,
 ): Readonly<Record<string, Float32Array>> {
-  const count = snapshot.B * blocks;
   const numbers = Object.entries(layouts).flatMap(([name, layout]) => {
     const data = snapshot.sections.find((section) => section.name === `${name}.codes`)?.data;
     const size = count * Math.ceil((codesOf(layout) * layout.bits) / 8);

@@ -301,7 +301,12 @@ export class BlockTables {
       return last;
     }
     const copy = this.#takeEmpty();
-    this.#copy(last, copy, offset);
+    try {
+      this.#copy(last, copy, offset);
+    } catch (error) {
+      this.#empty.push(copy);
+      throw error;
+    }
     this.#hold(copy);
     this.#drop(last);
     table[table.length - 1] = copy;

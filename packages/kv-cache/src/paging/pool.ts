@@ -1,6 +1,7 @@
 import { type Device, gather, type LayerSpec, scope, sizeOf, tensor } from '@headwise/tensor';
 import { checkSpec, type Rows } from '../checks.ts';
 import { RowStore } from '../row-store.ts';
+import { movesTo, type Piece } from '../tokens.ts';
 import { BlockTables, type Span } from './block-tables.ts';
 
 /** What a pool of blocks is made from. */
@@ -44,16 +45,20 @@ export class PagedPool {
     return this.store.bytes;
   }
 
-  /** Writes tokens of sequence b of `rows [B, L, ...row]`, from token `from` on, to where they belong. */
-  write(rows: Rows, b: number, spans: readonly Span[]): void {
-    let from = 0;
-    for (const { block, offset, count } of spans) {
-      this.store.copy(rows, { from, to: block * this.blockSize + offset, count, fromB: b, toB: 0 });
-      from += count;
-    }
+  /** Writes the tokens of sequence b of `rows [B, L, ...row]` to where they belong. */
+  write(rows: Rows, b: number, spans: readonly Span[], pieces: readonly Piece[]): void {
+    let position = pieces[0]?.position ?? 0;
+    const slots = spans.map(({ block, offset, count }) => {
+      position += count;
+      return { position: position - count, slot: block * this.blockSize + offset, count };
+    });
+    for (const move of movesTo(pieces, slots)) this.store.copy(rows, { ...move, fromB: b, toB: 0 });
   }
 
-  /** Copies the first `length` tokens of sequences into the slots 0 … of a store, in order, on the device. */
+  /**
+   * Copies the first `length` tokens of sequences into the slots 0 … of a store, in order, on the device. What stands
+   * behind the end of a shorter one is arbitrary.
+   */
   gatherInto(target: RowStore, sequences: readonly number[], length: number): void {
     if (length === 0) return;
     const slots = Int32Array.from(sequences.flatMap((id) => this.#slots(id, length)));
@@ -75,16 +80,19 @@ export class PagedPool {
     const table = this.tables.table(id);
     return Array.from(
       { length },
-      (_, i) => table[Math.floor(i / this.blockSize)]! * this.blockSize + (i % this.blockSize),
+      (_, i) => (table[Math.floor(i / this.blockSize)] ?? 0) * this.blockSize + (i % this.blockSize),
     );
   }
 
   /** A device does not copy within one buffer, so the rows go through one of their own. */
   #copyBlock(from: number, to: number, rows: number): void {
     const between = this.store.like(1, rows);
-    between.copy(this.store.tensors, { from: from * this.blockSize, to: 0, count: rows });
-    this.store.copy(between.tensors, { from: 0, to: to * this.blockSize, count: rows });
-    between.dispose();
+    try {
+      between.copy(this.store.tensors, { from: from * this.blockSize, to: 0, count: rows });
+      this.store.copy(between.tensors, { from: 0, to: to * this.blockSize, count: rows });
+    } finally {
+      between.dispose();
+    }
   }
 }
 

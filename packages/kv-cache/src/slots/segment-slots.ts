@@ -160,6 +160,11 @@ export class SegmentSlots {
     });
   }
 
+  /** The numbers of all slots are to be said anew. */
+  touchAll(): void {
+    this.#dirty = new Set(this.positions.keys());
+  }
+
   /** Runs of slots whose numbers changed since the last call. */
   takeDirty(): readonly { readonly start: number; readonly count: number }[] {
     const slots = [...this.#dirty].sort((a, b) => a - b);

@@ -22,16 +22,6 @@ function recallReindexed({ start, L }: RecallCall): Recalled {
   return { keys, queries: keys.slice(-L).map(({ position }) => position) };
 }
 
-/** Sequence b begins with `2 b mod 3` tokens of padding. */
-function recallPadded({ origin, start, L }: RecallCall): Recalled {
-  const pad = (origin * 2) % 3;
-  const all = Array.from({ length: start + L }, (_, token) => ({ token, position: token - pad }));
-  return {
-    keys: all.filter(({ position }) => position >= 0),
-    queries: all.slice(start).map(({ position }) => Math.max(-1, position)),
-  };
-}
-
 /** All tokens at their own positions; a token is seen until the anchor that ends its segment, an anchor always. */
 export const recallSegments =
   (isAnchor: (b: number, position: number) => boolean) =>
@@ -50,11 +40,6 @@ export const everyFourth = (_: number, position: number): boolean => position % 
 /** Every cache of the package, as the kit tries it: on the reference beside each cache, on devices elsewhere. */
 export const subjects = {
   contiguous: { create: createContiguous },
-  'contiguous with padding': {
-    create: (options) =>
-      createContiguous({ ...options, padding: Array.from({ length: options.B }, (_, b) => (b * 2) % 3) }),
-    recall: recallPadded,
-  },
   latent: { create: createLatent, spec: { ...plainSpec, kind: 'latent', rows: { latent: [7] } } },
   ring: { create: createRing, spec: windowed, capacity: 5, endless: true, cropsBack: 1 },
   'ring with slack': { create: createRing, spec: windowed, capacity: 9, endless: true, cropsBack: 5 },
