@@ -112,7 +112,7 @@ it('reports missing, unknown and misshapen tensors at once, before it uploads an
   expect(() => createLlama(device, config, tensors)).toThrowErrorMatchingInlineSnapshot(`
     [FormatError: weights: the tensors are not those of the model
       - "model.layers.0.input_layernorm.weight" must hold floating-point numbers, it is I32
-      - "model.layers.1.self_attn.k_proj.weight" [8, 16] is missing
+      - "model.layers.1.self_attn.k_proj.weight" is missing, for "layers.1.attention.k" [8, 16]
       - "model.norm.weight" must be [16], it is [4, 4]
       - "model.layers.2.mlp.up_proj.weight" is unknown: the model has no such weight]
   `);
