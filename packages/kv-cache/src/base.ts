@@ -1,4 +1,4 @@
-import { type Device, type LayerSpec, type StateView, ValueError } from '@headwise/tensor';
+import { type Device, type LayerSpec, type StateView, scope, ValueError } from '@headwise/tensor';
 import {
   checkAlive,
   checkCount,
@@ -10,8 +10,9 @@ import {
   checkSpec,
   type Rows,
 } from './checks.ts';
-import type { Cache, CacheBytes, CacheOptions } from './contract.ts';
+import type { Cache, CacheBytes, CacheFormat, CacheOptions } from './contract.ts';
 import { describe, loadOne, type Persistent, type Snapshot, saveOne } from './format/snapshot.ts';
+import { roundedRows } from './row-store.ts';
 
 /**
  * What all caches of rows do alike: check the call, refuse it before anything is touched, and pass on what is
@@ -26,6 +27,8 @@ export abstract class BaseCache implements Cache, Persistent {
   readonly capacity: number;
   /** Length after which tokens are refused. */
   readonly limit: number;
+  readonly format: CacheFormat | undefined;
+  gate: ((tokens: number) => void) | undefined;
   protected seen = 0;
   protected current: StateView = { rows: {}, valid: 0, offset: 0 };
   #disposed = false;
@@ -51,6 +54,7 @@ export abstract class BaseCache implements Cache, Persistent {
     this.B = options.B;
     this.capacity = options.capacity;
     this.limit = options.limit ?? Infinity;
+    this.format = options.format;
   }
 
   get length(): number {
@@ -62,9 +66,18 @@ export abstract class BaseCache implements Cache, Persistent {
   append(rows: Rows): StateView {
     this.check('append');
     const L = checkRows(`${this.kind}.append`, this, rows);
-    checkRoom(`${this.kind}.append`, L, this.seen, this.limit);
-    this.put(rows, L);
+    this.gate?.(L);
+    this.checkAppend(L);
+    const { format } = this;
+    if (format === undefined) this.put(rows, L);
+    else scope(() => this.put(roundedRows(`${this.kind}.append`, rows, format), L));
     return this.current;
+  }
+
+  checkAppend(tokens: number): void {
+    this.check('append');
+    checkRoom(`${this.kind}.append`, tokens, this.length, this.limit);
+    this.checkPut(tokens);
   }
 
   view(): StateView {
@@ -147,7 +160,9 @@ export abstract class BaseCache implements Cache, Persistent {
     checkAlive(`${this.kind}.${what}`, this.device, this.#disposed);
   }
 
-  /** Writes L checked tokens and sets `seen` and `current`; refuses, before it writes, what does not fit. */
+  /** Throws where `put` has no room for L more tokens. */
+  protected checkPut(_L: number): void {}
+  /** Writes L checked tokens and sets `seen` and `current`. */
   protected abstract put(rows: Rows, L: number): void;
   /** Goes back to `length`, 0 … `seen`. */
   protected abstract cut(length: number): void;

@@ -24,6 +24,17 @@ export interface Cache extends LayerState {
   /** Tokens held now; less than `length` once some are forgotten. */
   readonly held: number;
   /**
+   * Throws what an append of so many tokens would for want of room, and changes nothing: so that the layers of a model
+   * take a step all or none. Absent: it has room.
+   * @throws {ValueError} if they do not fit, {DeviceError} if the cache is disposed.
+   */
+  checkAppend?(tokens: number): void;
+  /**
+   * Called with the tokens of an append before anything is written, and refuses by throwing. `createStates` sets it, so
+   * that the layer which comes first refuses for all.
+   */
+  gate?: ((tokens: number) => void) | undefined;
+  /**
    * Takes back the tokens from position `length` on, as if they had never been appended.
    * @throws {ValueError} if `length` is more than the cache has, or needs tokens that are forgotten.
    */
@@ -39,14 +50,18 @@ export interface Cache extends LayerState {
   reorder(order: readonly number[]): void;
   /** A cache of its own with the same content; nothing that is written later is shared. */
   clone(): Cache;
-  /** Forgets everything; keeps the memory. */
+  /** Forgets everything; keeps the memory. @throws {DeviceError} if the cache is disposed. */
   reset(): void;
+  /** @throws {DeviceError} if the cache is disposed. */
   bytes(): CacheBytes;
-  /** A file with the content as it is at the time of the call; values as float32, one checksum over all. */
+  /**
+   * A file with the content as it is at the time of the call; values as float32, one checksum over all.
+   * @throws {DeviceError} if the cache is disposed.
+   */
   save(): Promise<Uint8Array>;
   /**
    * Takes over the content of a file.
-   * @throws {CacheFileError} if it is damaged, of another version, kind or shape, or does not fit.
+   * @throws {CacheFileError} if it is damaged, of another version, layer, kind, shape or format, or does not fit.
    */
   load(file: Uint8Array): void;
 }

@@ -1,7 +1,16 @@
-import { type Device, keep, type RowFormat, sizeOf, type Tensor, zeros, zerosIn } from '@headwise/tensor';
+import {
+  type Device,
+  keep,
+  largestIn,
+  sizeOf,
+  type Tensor,
+  ValueError,
+  zeros,
+  zerosIn,
+} from '@headwise/tensor';
 import type { Rows } from './checks.ts';
 import type { CacheFormat } from './contract.ts';
-import { bytesOfRows } from './dtype.ts';
+import { bytesOfRows, formatOf } from './dtype.ts';
 
 /** A run of slots. */
 export interface Run {
@@ -16,6 +25,29 @@ export interface Copy {
   readonly count: number;
   readonly fromB?: number;
   readonly toB?: number;
+}
+
+/**
+ * Rows rounded as a cache keeps them, all of them before one is stored: a device refuses a number that the format has no
+ * room for, and a row that came before it would already stand in its place. To be called in a scope.
+ *
+ * @throws {ValueError} naming the row and the number.
+ */
+export function roundedRows(op: string, rows: Rows, format: CacheFormat): Rows {
+  const rounded = Object.entries(rows).map(([name, row]) => {
+    const kept = formatOf(format, name);
+    if (kept === undefined || row.size === 0) return [name, row] as const;
+    const target = zerosIn(row.device, row.shape, kept);
+    try {
+      target.write(0, row);
+    } catch (error) {
+      if (!ValueError.isInstance(error)) throw error;
+      const rule = `must have no finite number above ${largestIn(kept)} to be kept as ${kept} (bf16 takes larger ones, f32 all)`;
+      throw new ValueError(op, `rows.${name}`, rule, error.got);
+    }
+    return [name, target] as const;
+  });
+  return Object.fromEntries(rounded);
 }
 
 /**
@@ -49,7 +81,7 @@ export class RowStore {
     const tensors: Record<string, Tensor> = {};
     try {
       for (const [name, row] of Object.entries(rows)) {
-        const [shape, kept] = [[B, capacity, ...row], this.#formatOf(name)];
+        const [shape, kept] = [[B, capacity, ...row], formatOf(format, name)];
         tensors[name] = keep(kept ? zerosIn(device, shape, kept) : zeros(device, shape));
       }
     } catch (error) {
@@ -68,17 +100,13 @@ export class RowStore {
   /** Bytes of one token of one sequence. */
   get rowBytes(): number {
     return Object.entries(this.#shapes).reduce(
-      (sum, [name, row]) => sum + bytesOfRows(row, 1, this.#formatOf(name) ?? 'f32'),
+      (sum, [name, row]) => sum + bytesOfRows(row, 1, formatOf(this.#format, name) ?? 'f32'),
       0,
     );
   }
 
   get bytes(): number {
     return this.B * this.capacity * this.rowBytes;
-  }
-
-  #formatOf(name: string): RowFormat | undefined {
-    return typeof this.#format === 'object' ? this.#format[name] : this.#format;
   }
 
   /** Whether it is a store of these rows and sizes. */

@@ -4,9 +4,9 @@ import { createLatent } from './caches/latent.ts';
 import { createRecurrent } from './caches/recurrent.ts';
 import { createRing } from './caches/ring.ts';
 import { createShared } from './caches/shared.ts';
-import { checkCount } from './checks.ts';
+import { checkCount, checkOrder } from './checks.ts';
 import type { Cache, CacheBytes, CacheFormat, CacheOptions } from './contract.ts';
-import { CacheFileError } from './format/errors.ts';
+import { damaged, mismatch } from './format/errors.ts';
 import { decodeCaches, encodeCaches } from './format/format.ts';
 import { checkSnapshot, type Persistent } from './format/snapshot.ts';
 import { checkProducer } from './kv.ts';
@@ -35,14 +35,17 @@ export interface StatesOptions {
 /**
  * The states of a model's layers, each by its own kind: the list that a model hands to its layers.
  *
- * They refuse together: where one layer could hold no more than `capacity` tokens, every layer refuses the token
- * after it, so that the first layer of a step refuses and nothing has changed. Where every layer is a window or
- * recurrent, nothing fills up and nothing is refused.
+ * They refuse together: the layer that a step comes to first asks all of them before it takes a token, so that what one
+ * has no room for changes none, whatever caches are mixed. Every layer reaches `capacity` tokens; a cache of `create`
+ * that forgets nothing is given so much room for a window too. Where every layer is a window or recurrent, nothing
+ * fills up and nothing is refused.
  *
  * @example
  * const states = createStates(specs, { device, B: 1, capacity: 4096 });
  *
- * @throws {ValueError} for sizes that are not whole numbers ≥ 1, or a layer that shares with none before it.
+ * @throws {ValueError} for sizes that are not whole numbers ≥ 1, a layer that shares with none before it, or a `create`
+ * that makes no cache of B sequences.
+ * @throws {DeviceError} if the device has no room, or cannot keep rows in the format.
  */
 export function createStates(specs: readonly LayerSpec[], options: StatesOptions): Cache[] {
   const { device, B, capacity, slack = 0, create = {}, format } = options;
@@ -67,13 +70,50 @@ export function createStates(specs: readonly LayerSpec[], options: StatesOptions
       const room = forgets(spec) ? spec.cap + slack : capacity;
       const make = create[spec.kind] ?? defaultFor(spec, forgets(spec));
       const bits = spec.kind === 'recurrent' ? undefined : formatFor(spec, format);
-      states.push(make({ device, spec, B, layer, limit, capacity: room, format: bits }));
+      const options = { device, spec, B, layer, limit, format: bits };
+      const made = make({ ...options, capacity: room });
+      checkMade(made, layer, spec, B);
+      states.push(made);
+      if (room < capacity && !takes(made, capacity)) {
+        states.pop()!.dispose();
+        states.push(make({ ...options, capacity }));
+      }
     });
   } catch (error) {
     disposeStates(states);
     throw error;
   }
+  return refusingTogether(states);
+}
+
+/** Lets the layer that a step comes to first refuse for all. */
+function refusingTogether(states: Cache[]): Cache[] {
+  const own = owners(states);
+  for (const state of own) {
+    state.gate = (tokens) => {
+      // in the middle of a step there is nothing left to ask
+      if (own.some(({ length }) => length !== state.length)) return;
+      for (const other of own) other.checkAppend?.(tokens);
+    };
+  }
   return states;
+}
+
+/** Whether a new cache has room for so many tokens; one that cannot be asked is taken at its word. */
+function takes(state: Cache, tokens: number): boolean {
+  try {
+    state.checkAppend?.(tokens);
+    return true;
+  } catch (error) {
+    if (!ValueError.isInstance(error)) throw error;
+    return false;
+  }
+}
+
+function checkMade(made: Cache, layer: number, { kind }: LayerSpec, B: number): void {
+  if (typeof made?.append === 'function' && made.B === B) return;
+  const rule = `must make a cache of ${B} sequences for layer ${layer}`;
+  throw new ValueError('createStates', `create.${kind}`, rule, made && `one of ${made.B}`);
 }
 
 /** The formats of the rows that this layer has; a model's layers may keep different ones. */
@@ -94,35 +134,55 @@ function defaultFor({ kind }: LayerSpec, forgets: boolean): (options: CacheOptio
   return forgets ? createRing : createContiguous;
 }
 
-/** Takes back the tokens from position `length` on, in every layer or (when one cannot) in none. */
+/**
+ * Takes back the tokens from position `length` on, in every layer or (when one cannot) in none.
+ * @throws {ValueError} if `length` is more than a layer has, or needs tokens that one has forgotten.
+ * @throws {DeviceError} if a layer is disposed.
+ */
 export function cropStates(states: readonly Cache[], length: number): void {
   const own = owners(states);
   for (const state of own) state.checkCrop(length);
   for (const state of own) state.crop(length);
 }
 
-/** Sequence b becomes what sequence `order[b]` was, in every layer. */
+/**
+ * Sequence b becomes what sequence `order[b]` was, in every layer or (when one cannot) in none.
+ * @throws {ValueError} unless `order` names one of the B sequences for each of them.
+ * @throws {DeviceError} if a layer is disposed.
+ */
 export function reorderStates(states: readonly Cache[], order: readonly number[]): void {
-  for (const state of owners(states)) state.reorder(order);
+  const own = owners(states);
+  for (const state of own) checkOrder('reorderStates', order, state.B);
+  for (const state of own) state.reorder(order);
 }
 
-/** States of their own with the same content; shared layers read the clones of their producers. */
+/**
+ * States of their own with the same content; shared layers read the clones of their producers.
+ * @throws {DeviceError} if a layer is disposed, or the device has no room; no clone is left behind then.
+ */
 export function cloneStates(states: readonly Cache[]): Cache[] {
   const clones: Cache[] = [];
-  for (const state of states) {
-    const { spec, layer } = state;
-    const producer = clones.find((clone) => clone.layer === spec.producer);
-    clones.push(spec.kind === 'shared' ? createShared({ spec, layer, producer: producer! }) : state.clone());
+  try {
+    for (const state of states) {
+      const { spec, layer } = state;
+      const producer = clones.find((clone) => clone.layer === spec.producer);
+      clones.push(
+        spec.kind === 'shared' ? createShared({ spec, layer, producer: producer! }) : state.clone(),
+      );
+    }
+  } catch (error) {
+    disposeStates(clones);
+    throw error;
   }
-  return clones;
+  return refusingTogether(clones);
 }
 
-/** Forgets everything in every layer; keeps the memory. */
+/** Forgets everything in every layer; keeps the memory. @throws {DeviceError} if a layer is disposed. */
 export function resetStates(states: readonly Cache[]): void {
   for (const state of owners(states)) state.reset();
 }
 
-/** The bytes of all layers together. */
+/** The bytes of all layers together. @throws {DeviceError} if a layer is disposed. */
 export function bytesOfStates(states: readonly Cache[]): CacheBytes {
   const sum = { used: 0, full: 0, device: 0 };
   for (const state of states) {
@@ -134,22 +194,32 @@ export function bytesOfStates(states: readonly Cache[]): CacheBytes {
   return sum;
 }
 
-/** One file with every layer that stores, as they are at the time of the call. */
+/**
+ * One file with every layer that stores, as they are at the time of the call.
+ * @throws {ValueError} if a cache cannot be saved, or the layers hold unequal numbers of tokens: a step failed half-way.
+ * @throws {DeviceError} if a layer is disposed.
+ */
 export async function saveStates(states: readonly Cache[]): Promise<Uint8Array> {
+  const uneven = unequal(owners(states));
+  if (uneven) throw new ValueError('saveStates', 'states', 'must be of one length', uneven);
   return encodeCaches(await Promise.all(owners(states).map((state) => persistent(state).snapshot())));
 }
 
 /**
  * Takes over a file of `saveStates`, in every layer or in none.
  * @throws {CacheFileError} if it is damaged, of another version, or another model's.
+ * @throws {ValueError} if a cache cannot load.
+ * @throws {DeviceError} if a layer is disposed.
  */
 export function loadStates(states: readonly Cache[], file: Uint8Array): void {
   const snapshots = decodeCaches(file);
   const own = owners(states).map(persistent);
   if (snapshots.length !== own.length) {
     const message = `it holds ${snapshots.length} layers, this model stores ${own.length}`;
-    throw new CacheFileError('mismatch', message);
+    throw mismatch(message);
   }
+  const uneven = unequal(snapshots);
+  if (uneven) throw damaged(`its layers hold unequal numbers of tokens: ${uneven}`);
   const steps = own.map((state, i) => {
     checkSnapshot(state, snapshots[i]!);
     return state.restore(snapshots[i]!);
@@ -157,7 +227,14 @@ export function loadStates(states: readonly Cache[], file: Uint8Array): void {
   for (const step of steps) step();
 }
 
-/** Frees every layer. */
+/** The first layer whose length is not that of the first, in words. */
+function unequal(layers: readonly { readonly layer: number; readonly length: number }[]): string | undefined {
+  const [first] = layers;
+  const other = layers.find(({ length }) => length !== first!.length);
+  return other && `${first!.length} in layer ${first!.layer}, ${other.length} in layer ${other.layer}`;
+}
+
+/** Frees every layer. Never throws. */
 export function disposeStates(states: readonly Cache[]): void {
   for (const state of states) state.dispose();
 }

@@ -1,9 +1,14 @@
+import { printable } from './printable.ts';
+
 /** One named tensor argument and the axes it was read with. */
 export interface BoundShape {
   readonly name: string;
   readonly axes: readonly string[];
   readonly shape: readonly number[];
 }
+
+/** Bytes of a value that an error shows; the whole of it is in `got`. */
+const MOST_SHOWN = 1000;
 
 const shapeMarker = Symbol.for('@headwise/tensor/ShapeError');
 const valueMarker = Symbol.for('@headwise/tensor/ValueError');
@@ -99,7 +104,7 @@ function hasMarker(error: unknown, marker: symbol): boolean {
 }
 
 function show(value: unknown): string {
-  if (typeof value === 'string') return `"${value}"`;
-  if (Array.isArray(value)) return `[${value.join(', ')}]`;
-  return String(value);
+  if (typeof value === 'string') return `"${printable(value, MOST_SHOWN)}"`;
+  if (Array.isArray(value)) return `[${printable(value.join(', '), MOST_SHOWN)}]`;
+  return printable(String(value), MOST_SHOWN);
 }

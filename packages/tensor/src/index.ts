@@ -39,7 +39,7 @@ export type {
 } from './device/gpujs/plan.ts';
 export { checkWrite, MemoryLedger } from './device/memory.ts';
 export { createReference } from './device/reference.ts';
-export { bytesOfRow, type RowFormat, rowFormats, zerosIn } from './device/row-format.ts';
+export { bytesOfRow, largestIn, type RowFormat, rowFormats, zerosIn } from './device/row-format.ts';
 export { type BoundShape, DeviceError, ShapeError, ValueError } from './errors.ts';
 export { defineOp, type HostArray, type Op, type OpInputs, run, type ShapedInput } from './op.ts';
 export {
@@ -78,5 +78,6 @@ export { argmax, argmaxOp, topK, topKOp } from './ops/rank.ts';
 export { type RotaryLayout, rotary, rotaryOp } from './ops/rotary.ts';
 export { concat, concatOp, slice, sliceOp } from './ops/slices.ts';
 export { logSoftmax, logSoftmaxOp, softmax, softmaxOp } from './ops/softmax.ts';
+export { printable } from './printable.ts';
 export { keep, scope } from './scope.ts';
 export { type AnyAxes, Tensor, tensor, zeros } from './tensor.ts';

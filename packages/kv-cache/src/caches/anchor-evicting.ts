@@ -2,7 +2,7 @@ import { keep, sizeOf, tensor, ValueError } from '@headwise/tensor';
 import { BaseCache } from '../base.ts';
 import type { IndexTensor, Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
-import { CacheFileError } from '../format/errors.ts';
+import { livingIn } from '../format/bookkeeping.ts';
 import { checkFits, floats, type Snapshot, sectionsOf } from '../format/snapshot.ts';
 import { RowStore, type Run } from '../row-store.ts';
 import { OPEN, type Placed, SegmentSlots } from '../slots/segment-slots.ts';
@@ -18,7 +18,7 @@ import { OPEN, type Placed, SegmentSlots } from '../slots/segment-slots.ts';
  * v [B, capacity, Hkv, Dv]  keyUntil [B, capacity]: the anchor that closes a token's segment sees it last
  * ```
  *
- * The cache asks `isAnchor` about each token as it comes, so the decode loop answers from the ids it holds.
+ * The cache asks `isAnchor` about tokens as they come, so the decode loop answers from the ids it holds.
  * Sequences may be cut differently. Positions stay those of the text. An append that has several segments is
  * shown through a copy where the slots do not hold it all at once; it is refused when what would remain does not
  * fit. `crop` goes back to where the open segment is still held.
@@ -43,7 +43,7 @@ export const anchorEvicting = defineCache({
 
 /** What an anchor-evicting cache is made from. */
 export interface AnchorEvictingOptions extends CacheOptions {
-  /** Whether the token at this position of sequence b ends a segment; asked once a token, in order. */
+  /** Whether the token at this position of sequence b ends a segment; asked as tokens come, of one more than once. */
   readonly isAnchor: (b: number, position: number) => boolean;
 }
 
@@ -85,16 +85,18 @@ class AnchorEvictingCache extends BaseCache {
     return Math.max(...this.#slots.map(({ living }) => living));
   }
 
-  protected put(rows: Rows, L: number): void {
-    const start = this.seen;
-    const flags = this.#slots.map((_, b) =>
-      Array.from({ length: L }, (_, i) => this.#options.isAnchor(b, start + i) === true),
-    );
+  protected override checkPut(L: number): void {
+    const flags = this.#flags(L);
     const most = Math.max(...this.#slots.map((slots, b) => slots.livingAfter(flags[b]!)));
     if (most > this.capacity) {
       const rule = `must leave at most ${this.capacity} anchors and tokens of the open segment, it would leave ${most} (crop or reset the cache, or create it larger)`;
       throw new ValueError('anchor-evicting.append', 'L', rule, L);
     }
+  }
+
+  protected put(rows: Rows, L: number): void {
+    const start = this.seen;
+    const flags = this.#flags(L);
     const inPlace = this.#slots.every((slots) => slots.hasRoom(L));
     const chunk = inPlace ? undefined : this.#copyChunk(rows, L, flags);
     this.#slots.forEach((slots, b) => {
@@ -104,6 +106,13 @@ class AnchorEvictingCache extends BaseCache {
     });
     this.seen = start + L;
     this.#look(start, chunk);
+  }
+
+  /** Which of the next L tokens of each sequence are anchors. */
+  #flags(L: number): boolean[][] {
+    return this.#slots.map((_, b) =>
+      Array.from({ length: L }, (_, i) => this.#options.isAnchor(b, this.seen + i) === true),
+    );
   }
 
   protected override checkCut(length: number): void {
@@ -159,9 +168,8 @@ class AnchorEvictingCache extends BaseCache {
   }
 
   protected take(snapshot: Snapshot): () => void {
-    const { length, state, spec } = snapshot;
-    const positions = listsOf<number>(state.positions, this.B);
-    const anchors = listsOf<boolean>(state.anchors, this.B);
+    const { length, spec } = snapshot;
+    const { positions, anchors } = livingIn(snapshot);
     checkFits(this, length, this.limit);
     checkFits(this, Math.max(...positions.map((list) => list.length)), this.capacity);
     const total = positions.flat().length;
@@ -269,9 +277,4 @@ function runsOf(placed: readonly Placed[]): { from: number; to: number; count: n
     else runs.push({ from: token, to: slot, count: 1 });
   }
   return runs;
-}
-
-function listsOf<T>(value: unknown, B: number): readonly (readonly T[])[] {
-  if (Array.isArray(value) && value.length === B && value.every(Array.isArray)) return value;
-  throw new CacheFileError('damaged', `its positions are not those of ${B} sequences`);
 }

@@ -2,6 +2,7 @@ import { keep, tensor, ValueError } from '@headwise/tensor';
 import { BaseCache } from '../base.ts';
 import { checkRoom, type IndexTensor, type Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
+import { paddingIn } from '../format/bookkeeping.ts';
 import { CacheFileError } from '../format/errors.ts';
 import { checkFits, hostRows, type Snapshot, sectionsOf } from '../format/snapshot.ts';
 import { RowStore } from '../row-store.ts';
@@ -72,8 +73,11 @@ class ContiguousCache extends BaseCache {
     this.#pad(this.#options.padding ?? []);
   }
 
-  protected put(rows: Rows, L: number): void {
+  protected override checkPut(L: number): void {
     checkRoom('contiguous.append', L, this.seen, this.capacity);
+  }
+
+  protected put(rows: Rows, L: number): void {
     this.#store.copy(rows, { from: 0, to: this.seen, count: L });
     this.#moveTo(this.seen + L, this.seen);
   }
@@ -107,7 +111,7 @@ class ContiguousCache extends BaseCache {
 
   protected take(snapshot: Snapshot): () => void {
     const { length } = snapshot;
-    const padding = (snapshot.state.padding ?? []) as readonly number[];
+    const padding = paddingIn(snapshot);
     checkFits(this, length, Math.min(this.capacity, this.limit));
     if (padding.length > 0 && !isPadding(padding, this)) {
       throw new CacheFileError(

@@ -2,7 +2,8 @@ import { type StateView, ValueError } from '@headwise/tensor';
 import { BaseCache } from '../base.ts';
 import { checkRoom, type Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
-import { CacheFileError } from '../format/errors.ts';
+import { tablesIn } from '../format/bookkeeping.ts';
+import { mismatch } from '../format/errors.ts';
 import { checkFits, hostRows, type Snapshot, sectionsOf } from '../format/snapshot.ts';
 import { createPagedPool, type PagedPool } from '../paging/pool.ts';
 import { Workspace } from '../workspace.ts';
@@ -57,12 +58,16 @@ export interface PagedCache extends Cache {
   /**
    * Says which ids the sequences hold, so that `adopt` finds their full blocks.
    * @param tokens one row a sequence, from position 0 on
+   * @throws {ValueError} if there is not one list of ids for each sequence.
+   * @throws {DeviceError} if the cache is disposed.
    */
   publish(tokens: readonly ArrayLike<number>[]): void;
   /**
-   * Takes the longest published prefix of these ids, the same number of tokens in every sequence. The cache must
-   * be empty. The model then goes on from there.
+   * Takes the longest published prefix of these ids, the same number of tokens in every sequence, and never the last
+   * id: the model goes on from there, and needs one to compute the logits of what follows. The cache must be empty.
    * @returns the tokens it now holds: a multiple of the block size
+   * @throws {ValueError} if the cache holds tokens, or there is not one list of ids for each sequence.
+   * @throws {DeviceError} if the cache is disposed.
    */
   adopt(tokens: readonly ArrayLike<number>[]): number;
 }
@@ -132,17 +137,21 @@ class PagedSequences extends BaseCache implements PagedCache {
     if (this.seen > 0)
       throw new ValueError('paged.adopt', 'the cache', 'must be empty (reset it)', `${this.seen} tokens`);
     const { tables } = this.pool;
-    const found = Math.min(this.capacity, this.limit, ...tokens.map((row) => tables.match(row)));
+    const most = tokens.map((row) => Math.min(tables.match(row), Math.max(0, row.length - 1)));
+    const found = Math.min(this.capacity, this.limit, ...most);
     for (const [b, id] of this.#ids.entries()) this.seen = tables.adopt(id, tokens[b]!, found);
     this.#offset = this.seen;
     this.#workspace.forget(this);
     return this.seen;
   }
 
-  protected put(rows: Rows, L: number): void {
+  protected override checkPut(L: number): void {
     checkRoom('paged.append', L, this.seen, this.capacity);
+    this.pool.tables.checkRoom(this.pool.tables.needsTogether(this.#ids, L));
+  }
+
+  protected put(rows: Rows, L: number): void {
     const { tables } = this.pool;
-    tables.checkRoom(this.#ids.reduce((sum, id) => sum + tables.needs(id, L), 0));
     this.#ids.forEach((id, b) => {
       this.pool.write(rows, b, tables.append(id, L));
     });
@@ -198,19 +207,11 @@ class PagedSequences extends BaseCache implements PagedCache {
   }
 
   protected take(snapshot: Snapshot): () => void {
-    const { length, state } = snapshot;
+    const { length } = snapshot;
     const { tables, blockSize } = this.pool;
-    const count = state.blocks as number;
-    const named = checkTables(state.tables, {
-      B: this.B,
-      count,
-      length,
-      blockSize: state.blockSize as number,
-    });
-    if (state.blockSize !== blockSize) {
-      const message = `blocks of ${state.blockSize} tokens, this cache has blocks of ${blockSize}`;
-      throw new CacheFileError('mismatch', message);
-    }
+    const { blocks: count, tables: named, blockSize: theirs } = tablesIn(snapshot);
+    if (theirs !== blockSize)
+      throw mismatch(`blocks of ${theirs} tokens, this cache has blocks of ${blockSize}`);
     checkFits(this, length, Math.min(this.capacity, this.limit));
     checkFits(this, count * blockSize, (tables.free + this.#releasable()) * blockSize);
     const host = hostRows({ ...snapshot, B: 1 }, count * blockSize);
@@ -252,38 +253,10 @@ class PagedSequences extends BaseCache implements PagedCache {
   }
 
   #checkTokens(what: string, tokens: readonly ArrayLike<number>[]): void {
-    if (tokens.length === this.B) return;
     const rule = `must have one row of ids for each of the ${this.B} sequences`;
-    throw new ValueError(`paged.${what}`, 'tokens', rule, `${tokens.length} rows`);
+    const lists = Array.isArray(tokens) && tokens.every((row) => typeof row?.length === 'number');
+    if (!lists) throw new ValueError(`paged.${what}`, 'tokens', rule, tokens);
+    if (tokens.length !== this.B)
+      throw new ValueError(`paged.${what}`, 'tokens', rule, `${tokens.length} rows`);
   }
-}
-
-interface Claimed {
-  readonly B: number;
-  readonly count: number;
-  readonly length: number;
-  readonly blockSize: number;
-}
-
-/** The tables of a file: B of them, as long as the length says, each of `count` blocks in at least one. */
-function checkTables(
-  value: unknown,
-  { B, count, length, blockSize }: Claimed,
-): readonly (readonly number[])[] {
-  const tables = value as number[][];
-  const whole = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0;
-  const sane =
-    Array.isArray(tables) &&
-    tables.length === B &&
-    whole(count) &&
-    whole(length) &&
-    tables.every(
-      (table) =>
-        Array.isArray(table) &&
-        table.length === Math.ceil(length / blockSize) &&
-        table.every((n) => whole(n) && n < count),
-    ) &&
-    new Set(tables.flat()).size === count;
-  if (!sane) throw new CacheFileError('damaged', 'its block tables contradict themselves');
-  return tables;
 }

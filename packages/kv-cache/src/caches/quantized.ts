@@ -3,7 +3,8 @@ import { BaseCache } from '../base.ts';
 import { checkCount, checkRoom, type Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
 import { bytesOfRows, type Quantization } from '../dtype.ts';
-import { CacheFileError } from '../format/errors.ts';
+import { packedIn } from '../format/bookkeeping.ts';
+import { damaged } from '../format/errors.ts';
 import { checkFits, floats, type Snapshot, sectionsOf } from '../format/snapshot.ts';
 import { codesToBytes, packedBytes } from '../packing/bytes.ts';
 import { type PackLayout, packLayout } from '../packing/layout.ts';
@@ -123,8 +124,11 @@ class QuantizedCache extends BaseCache {
     return this.#look();
   }
 
-  protected put(rows: Rows, L: number): void {
+  protected override checkPut(L: number): void {
     checkRoom('quantized.append', L, this.seen, this.capacity);
+  }
+
+  protected put(rows: Rows, L: number): void {
     const view = this.#workspace.isOwner(this) ? this.#claim().store : undefined;
     view?.copy(rows, { from: 0, to: this.seen, count: L });
     this.#offset = this.seen;
@@ -199,17 +203,12 @@ class QuantizedCache extends BaseCache {
   }
 
   protected take(snapshot: Snapshot): () => void {
-    const { length, state } = snapshot;
-    const { blocks, ...format } = state as Record<string, unknown> & { blocks: number };
-    const theirs = JSON.stringify(format);
-    const ours = JSON.stringify(this.#format());
-    if (theirs !== ours)
-      throw new CacheFileError('mismatch', `it is packed as ${theirs}, this cache packs as ${ours}`);
+    const { length } = snapshot;
+    const blocks = packedIn(snapshot, this.#format());
     checkFits(this, length, Math.min(this.capacity, this.limit));
     const rest = length - blocks * this.#group;
-    if (!(blocks >= 0 && blocks <= this.#packed.capacity && rest >= 0 && rest <= this.#recent.capacity)) {
-      throw new CacheFileError('damaged', `${length} tokens cannot be ${blocks} blocks and a rest`);
-    }
+    if (!(blocks <= this.#packed.capacity && rest >= 0 && rest <= this.#recent.capacity))
+      throw damaged(`${length} tokens cannot be ${blocks} blocks and a rest`);
     const packed = packedBytes(snapshot, this.#layouts, blocks);
     const recent = Object.fromEntries(
       Object.entries(this.#layouts).map(([name, { n }]) => [name, floats(snapshot, name, this.B * rest * n)]),

@@ -63,10 +63,16 @@ class RecurrentCache extends BaseCache {
     return this.#constants;
   }
 
+  override checkAppend(tokens: number): void {
+    this.check('advance');
+    checkRoom('recurrent.advance', tokens, this.seen, this.limit);
+  }
+
   override advance(constants: Rows, tokens: number): void {
     this.check('advance');
     checkCount('recurrent.advance', 'tokens', tokens, 0);
-    checkRoom('recurrent.advance', tokens, this.seen, this.limit);
+    this.gate?.(tokens);
+    this.checkAppend(tokens);
     for (const [name, old] of Object.entries(this.#constants)) this.#checkOne(name, constants[name], old);
     this.#replace(
       Object.fromEntries(Object.keys(this.#constants).map((name) => [name, keep(constants[name]!)])),

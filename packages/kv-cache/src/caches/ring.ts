@@ -2,7 +2,7 @@ import { keep, type StateView, type Tensor, tensor, ValueError } from '@headwise
 import { BaseCache } from '../base.ts';
 import type { Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
-import { CacheFileError } from '../format/errors.ts';
+import { firstIn } from '../format/bookkeeping.ts';
 import { checkFits, hostRows, type Snapshot, sectionsOf } from '../format/snapshot.ts';
 import { RowStore } from '../row-store.ts';
 
@@ -173,11 +173,8 @@ export class RingCache extends BaseCache {
 
   protected take(snapshot: Snapshot): () => void {
     const { length } = snapshot;
-    const first = snapshot.state.first as number;
     checkFits(this, length, this.limit);
-    if (!Number.isInteger(first) || first < this.#sinks || first > Math.max(length, this.#sinks)) {
-      throw new CacheFileError('damaged', `a ring of ${length} tokens cannot begin at position ${first}`);
-    }
+    const first = firstIn(snapshot, { sinks: this.#sinks, window: this.#window });
     const sinks = Math.min(this.#sinks, length);
     const inFile = sinks + Math.max(0, length - first);
     const host = hostRows(snapshot, inFile);

@@ -99,6 +99,10 @@ class SharedCache implements Cache {
     throw this.#refusal('advance');
   }
 
+  checkAppend(): never {
+    throw this.#refusal('append');
+  }
+
   crop(): never {
     throw this.#refusal('crop');
   }

@@ -1,4 +1,9 @@
+import { printable } from '@headwise/tensor';
+
 const marker = Symbol.for('@headwise/kv-cache/CacheFileError');
+
+/** Bytes of a message, whatever a file says. */
+const MOST_SHOWN = 2000;
 
 /** Why a file is not taken: the bytes are damaged, or they belong to something else. */
 export type CacheFileProblem = 'damaged' | 'version' | 'mismatch';
@@ -9,13 +14,24 @@ export class CacheFileError extends Error {
   readonly [marker] = true;
   readonly problem: CacheFileProblem;
 
+  /** Never throws. */
   constructor(problem: CacheFileProblem, message: string) {
-    super(`cache file: ${message}`);
+    super(`cache file: ${printable(message, MOST_SHOWN)}`);
     this.problem = problem;
   }
 
-  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */
+  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. Never throws. */
   static isInstance(error: unknown): error is CacheFileError {
     return typeof error === 'object' && error !== null && marker in error;
   }
+}
+
+/** The bytes contradict themselves. */
+export function damaged(message: string): CacheFileError {
+  return new CacheFileError('damaged', message);
+}
+
+/** The bytes are sound, and of something else. */
+export function mismatch(message: string): CacheFileError {
+  return new CacheFileError('mismatch', message);
 }

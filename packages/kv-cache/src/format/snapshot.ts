@@ -1,34 +1,11 @@
-import { type LayerSpec, sizeOf } from '@headwise/tensor';
-import { CacheFileError } from './errors.ts';
+import { type LayerSpec, largestIn, type RowFormat, sizeOf } from '@headwise/tensor';
+import type { CacheFormat } from '../contract.ts';
+import { formatOf } from '../dtype.ts';
+import { CacheFileError, mismatch } from './errors.ts';
 import { decodeCaches, encodeCaches } from './format.ts';
+import type { Snapshot, SpecRecord } from './record.ts';
 
-/** Host numbers of a section. */
-export type SectionData = Float32Array | Int32Array | Uint8Array;
-
-/** A spec in JSON, where `cap: null` stands for no cap. */
-export type SpecRecord = Omit<LayerSpec, 'cap'> & { readonly cap: number | null };
-
-/** One layer in a file: what it is and its numbers. */
-export interface Snapshot {
-  /** Kind of the cache that wrote it. */
-  readonly kind: string;
-  readonly layer: number;
-  readonly spec: SpecRecord;
-  readonly B: number;
-  readonly length: number;
-  /** Bookkeeping of the kind, in JSON. */
-  readonly state: Readonly<Record<string, unknown>>;
-  readonly sections: readonly { readonly name: string; readonly data: SectionData }[];
-}
-
-/** One layer in the header: the snapshot with the sizes of its sections in place of their numbers. */
-export type LayerHeader = Omit<Snapshot, 'sections'> & {
-  readonly sections: readonly {
-    readonly name: string;
-    readonly dtype: 'f32' | 'i32' | 'u8';
-    readonly length: number;
-  }[];
-};
+export type { Snapshot } from './record.ts';
 
 /** What a cache must be able to do so that its `save` and `load` are these two functions. */
 export interface Persistent {
@@ -36,6 +13,8 @@ export interface Persistent {
   readonly layer: number;
   readonly spec: LayerSpec;
   readonly B: number;
+  /** In how many bits its rows are kept; undefined for f32. */
+  readonly format?: CacheFormat | undefined;
   /** Reads everything; all reads are asked for before the first is awaited. */
   snapshot(): Promise<Snapshot>;
   /**
@@ -50,8 +29,16 @@ export interface Persistent {
 export function describe(
   cache: Persistent & { readonly length: number },
 ): Omit<Snapshot, 'state' | 'sections'> {
-  const { kind, layer, spec, B, length } = cache;
-  return { kind, layer, B, length, spec: { ...spec, cap: Number.isFinite(spec.cap) ? spec.cap : null } };
+  const { kind, layer, B, length, format } = cache;
+  const { cap, rows, constant, sinks } = cache.spec;
+  const spec: SpecRecord = {
+    kind: cache.spec.kind,
+    rows,
+    cap: Number.isFinite(cap) ? cap : null,
+    ...(sinks !== undefined && { sinks }),
+    constant,
+  };
+  return { kind, layer, B, length, spec, ...(format !== undefined && { format }) };
 }
 
 /** `save` of one cache. */
@@ -72,22 +59,64 @@ export function loadOne(cache: Persistent, file: Uint8Array): void {
   cache.restore(snapshots[0]!)();
 }
 
-/** @throws {CacheFileError} if a snapshot is of another kind, of other shapes or of another batch. */
+/**
+ * @throws {CacheFileError} if a snapshot is of another layer, kind, shape, batch or format, or holds a number that the
+ * format of the cache has no room for.
+ */
 export function checkSnapshot(cache: Persistent, snapshot: Snapshot): void {
   const refuse = (what: string, theirs: unknown, ours: unknown): never => {
-    throw new CacheFileError(
-      'mismatch',
-      `${what} of layer ${cache.layer}: the file has ${theirs}, this cache has ${ours}`,
-    );
+    throw mismatch(`${what} of layer ${cache.layer}: the file has ${theirs}, this cache has ${ours}`);
   };
   if (snapshot.kind !== cache.kind) refuse('kind', snapshot.kind, cache.kind);
-  const theirs = specText(snapshot.spec);
-  const ours = specText(cache.spec);
-  if (theirs !== ours) refuse('what a token adds', theirs, ours);
+  if (snapshot.layer !== cache.layer) refuse('the place', `layer ${snapshot.layer}`, `layer ${cache.layer}`);
+  if (!sameSpec(snapshot.spec, cache.spec))
+    refuse('what a token adds', specText(snapshot.spec), specText(cache.spec));
   if (snapshot.B !== cache.B) refuse('sequences', snapshot.B, cache.B);
+  const names = Object.keys(cache.spec.rows);
+  for (const name of names) {
+    const [theirs, ours] = [formatOf(snapshot.format, name), formatOf(cache.format, name)];
+    if (theirs !== ours) refuse(`the format of ${name}`, theirs ?? 'f32', ours ?? 'f32');
+  }
+  const known = [...names, ...Object.keys(cache.spec.constant)];
+  for (const { name, data } of snapshot.sections) {
+    if (!known.some((own) => name === own || (name.startsWith(own) && packed.has(name.slice(own.length)))))
+      throw mismatch(`section ${name} is of nothing that layer ${cache.layer} keeps`);
+    const format = formatOf(cache.format, name);
+    if (format) checkRange(name, data, format);
+  }
 }
 
-/** `full, k [2, 4], v [2, 4]`: everything that two layers must share to hold the same content. */
+/** A device would refuse the number when it is written, which is too late for the layers before. */
+function checkRange(name: string, data: ArrayLike<number>, format: RowFormat): void {
+  const most = largestIn(format);
+  for (let i = 0; i < data.length; i++) {
+    const size = Math.abs(data[i]!);
+    if (size > most && size < Infinity)
+      throw mismatch(`section ${name} holds ${data[i]}, ${format} takes numbers up to ${most}`);
+  }
+}
+
+/** What a quantized cache appends to the name of a row. */
+const packed = new Set(['.codes', '.scales', '.lows']);
+
+/** Everything that two layers must share to hold the same content. */
+function sameSpec(a: LayerSpec | SpecRecord, b: LayerSpec | SpecRecord): boolean {
+  const window = ({ kind, cap, sinks = 0 }: LayerSpec | SpecRecord): string =>
+    kind === 'window' ? `${cap} ${sinks}` : '';
+  const shapes = (rows: LayerSpec['rows']): string => JSON.stringify(Object.entries(rows).sort(byName));
+  return (
+    a.kind === b.kind &&
+    window(a) === window(b) &&
+    shapes(a.rows) === shapes(b.rows) &&
+    shapes(a.constant) === shapes(b.constant)
+  );
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+/** `full, k [2, 4], v [2, 4]`: a spec in an error. */
 function specText({ kind, rows, constant, cap, sinks }: LayerSpec | SpecRecord): string {
   const shapes = Object.entries({ ...rows, ...constant })
     .map(([name, shape]) => `${name} [${shape.join(', ')}]`)
@@ -117,7 +146,9 @@ export function hostRows(snapshot: Snapshot, tokens: number): Readonly<Record<st
 }
 
 /** Host rows as sections of a file. */
-export function sectionsOf(rows: Readonly<Record<string, SectionData>>): Snapshot['sections'] {
+export function sectionsOf(
+  rows: Readonly<Record<string, Snapshot['sections'][number]['data']>>,
+): Snapshot['sections'] {
   return Object.entries(rows).map(([name, data]) => ({ name, data }));
 }
 

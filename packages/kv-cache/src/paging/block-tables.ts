@@ -120,13 +120,30 @@ export class BlockTables {
     for (let i = table.length - 1; i >= 0; i--) this.#drop(table[i]!);
   }
 
-  /** Blocks that `tokens` more of a sequence would take. */
+  /** Blocks that `tokens` more of a sequence would take. @throws {ValueError} if it is not open. */
   needs(id: number, tokens: number): number {
-    const { length, table } = this.#of(id);
-    if (tokens === 0) return 0;
-    const partial = length % this.blockSize !== 0;
-    const copied = partial && this.#owners[table.at(-1)!]! > 1 ? 1 : 0;
-    return Math.ceil((length + tokens) / this.blockSize) - table.length + copied;
+    return this.needsTogether([id], tokens);
+  }
+
+  /**
+   * Blocks that `tokens` more of each of these sequences would take, one sequence after the other. Of those that share a
+   * block which is not full, each takes a copy but the one that is left alone with it.
+   * @throws {ValueError} if one of them is not open.
+   */
+  needsTogether(ids: readonly number[], tokens: number): number {
+    const sharers = new Map<number, number>();
+    let needed = 0;
+    for (const id of ids) {
+      const { length, table } = this.#of(id);
+      if (tokens === 0) continue;
+      needed += Math.ceil((length + tokens) / this.blockSize) - table.length;
+      if (length % this.blockSize === 0) continue;
+      const last = table.at(-1)!;
+      const before = sharers.get(last) ?? 0;
+      if (this.#owners[last]! - before > 1) needed++;
+      sharers.set(last, before + 1);
+    }
+    return needed;
   }
 
   /**

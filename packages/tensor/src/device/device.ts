@@ -72,7 +72,8 @@ export interface Device {
   /** A buffer of zeros. */
   allocate(length: number, dtype: DType): DeviceBuffer;
   /**
-   * `rows · width` zeros of f32 whose rows are kept in fewer bits; `write` takes whole rows there. Absent where a device
+   * `rows · width` zeros of f32 whose rows are kept in fewer bits; `write` takes whole rows there, and throws a
+   * `ValueError` before it stores any of them where a finite number is above `largestIn(format)`. Absent where a device
    * keeps 32 bits only; `zerosIn` calls it and says so.
    */
   allocateRows?(rows: number, width: number, format: RowFormat): DeviceBuffer;

@@ -12,6 +12,17 @@ export type RowFormat = 'f16' | 'bf16' | 'Q8_0' | 'Q4_0' | 'Q4_1';
 const blockBytes = { Q8_0: 34, Q4_0: 18, Q4_1: 20 } as const;
 const BLOCK = 32;
 
+/** The largest finite f16, and so the largest scale of a block. */
+const LARGEST_HALF = 65504;
+/** A scale is the largest number over 127 (Q8_0) or 8 (Q4_0); a minimum (Q4_1) is a number of the block itself. */
+const largest = {
+  f16: LARGEST_HALF,
+  bf16: (2 - 2 ** -7) * 2 ** 127,
+  Q8_0: 127 * LARGEST_HALF,
+  Q4_0: 8 * LARGEST_HALF,
+  Q4_1: LARGEST_HALF,
+} as const;
+
 /** Every `RowFormat`. */
 export const rowFormats: readonly RowFormat[] = ['f16', 'bf16', 'Q8_0', 'Q4_0', 'Q4_1'];
 
@@ -22,9 +33,18 @@ export function bytesOfRow(width: number, format: RowFormat): number {
 }
 
 /**
+ * The largest size of a finite number that a format takes, whatever stands beside it: what is larger is refused by the
+ * device that is to keep it, and never becomes an infinity silently. Never throws for a `RowFormat`.
+ */
+export function largestIn(format: RowFormat): number {
+  return largest[format];
+}
+
+/**
  * Zeros whose rows (the last axis) a device keeps in fewer bits, for caches. `write` rounds whole rows as ggml rounds and
- * touches no other; whoever reads them, `data()` and every operation, sees the rounded numbers. A number that is not
- * finite, or too large for the scale of its block, makes its block NaN; `f16` makes it infinite.
+ * touches no other; whoever reads them, `data()` and every operation, sees the rounded numbers. A finite number above
+ * `largestIn(format)` is refused before any of the write is stored. One that was not finite stays so: 16 bits keep it,
+ * and a block that has one becomes NaN.
  *
  * @throws {DeviceError} if the device keeps 32 bits only.
  * @throws {ShapeError} if there is no last axis, or an axis is not a whole number.
