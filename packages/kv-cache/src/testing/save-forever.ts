@@ -3,6 +3,8 @@ import { createReference, type LayerSpec, tensor } from '@headwise/tensor';
 import { saveToFile } from '../file.ts';
 import { type Cache, createStates } from '../index.ts';
 
+export { saveToFile } from '../file.ts';
+
 /** A layer of 256 KiB at 512 tokens. */
 export const savedSpec: LayerSpec = {
   kind: 'full',
