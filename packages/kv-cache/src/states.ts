@@ -112,6 +112,7 @@ function takes(state: Cache, tokens: number): boolean {
 
 function checkMade(made: Cache, layer: number, { kind }: LayerSpec, B: number): void {
   if (typeof made?.append === 'function' && made.B === B) return;
+  made?.dispose?.();
   const rule = `must make a cache of ${B} sequences for layer ${layer}`;
   throw new ValueError('createStates', `create.${kind}`, rule, made && `one of ${made.B}`);
 }
