@@ -53,7 +53,7 @@ export function createTokenizer({ pieces, scores }: Vocabulary): Tokenizer {
   if (pieces.length < FIRST_BYTE + 256)
     throw new FormatError(FORMAT, `${pieces.length} pieces; 3 special and 256 byte pieces come first`);
   // latin-1 keys: one character a byte, so that pieces which are no UTF-8 stay apart
-  const keys = pieces.map((piece) => String.fromCharCode(...piece));
+  const keys = pieces.map(latin1);
   for (let byte = 0; byte < 256; byte++) {
     const want = `<0x${byte.toString(16).padStart(2, '0').toUpperCase()}>`;
     const id = FIRST_BYTE + byte;
@@ -73,7 +73,7 @@ export function createTokenizer({ pieces, scores }: Vocabulary): Tokenizer {
       if (text === '') return [BOS];
       const start = [...` ${text}`].flatMap((char) => {
         const bytes = new TextEncoder().encode(char);
-        const id = ids.get(String.fromCharCode(...bytes));
+        const id = ids.get(latin1(bytes));
         return id === undefined ? Array.from(bytes, (byte) => FIRST_BYTE + byte) : [id];
       });
       return [BOS, ...merge(start, keys, ids, scores)];
@@ -86,6 +86,13 @@ export function createTokenizer({ pieces, scores }: Vocabulary): Tokenizer {
     stream: () => createStream(pieces),
   };
   return tokenizer;
+}
+
+/** One character a byte, of a piece however long. */
+function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
 }
 
 function merge(

@@ -112,13 +112,22 @@ function textOf(
   return `{${written.map(([name, json]) => `${JSON.stringify(name)}:${json}`).join(',')}}`;
 }
 
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 const words = [0, 1, -1, 2 ** 31 - 1, -(2 ** 31), 0x7fc00000, 0x7f800000, 2 ** 24 + 1, 255, 65_536];
 
 /** The same bytes with one piece of them changed: flipped, cut, overwritten, inserted, repeated or left out. */
 export function mutateBytes(bytes: Uint8Array, pick: Pick): Uint8Array {
   const at = pick(pick(2) === 0 ? Math.min(bytes.length, 64) : bytes.length);
   const piece = bytes.slice(at, at + 1 + pick(16));
-  const joined = (...parts: Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]));
   const copy = bytes.slice();
   switch (pick(6)) {
     case 0:
