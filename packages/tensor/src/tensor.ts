@@ -87,10 +87,18 @@ export class Tensor<Axes extends string = AnyAxes, T extends DType = 'f32'> impl
 
   /**
    * Overwrites elements in place, from element `offset` on; nothing else is touched. For caches.
-   * @throws {DeviceError} if the range does not fit.
+   * @throws {DeviceError} if the range does not fit, the source is on another device, or one of the two is disposed.
+   * @throws {ValueError} where rows are kept in fewer bits and a number is too large for them.
    */
   write(offset: number, source: HostData<T> | Tensor<string, T>, sourceOffset = 0, length?: number): void {
     const target = this.use('write');
+    if (Tensor.isInstance(source) && source.device !== this.device)
+      throw new DeviceError(
+        this.device.name,
+        `write was given a source from another device, ${source.device.name}`,
+        [],
+        'Read it and write the numbers.',
+      );
     const from = Tensor.isInstance(source)
       ? source.use('write', 'source')
       : (source as Float32Array | Int32Array);
