@@ -41,6 +41,7 @@ export interface Cache extends LayerState {
   crop(length: number): void;
   /**
    * Throws what `crop(length)` would, and changes nothing: so that the layers of a model are cropped all or none.
+   * @throws {ValueError} as `crop`, {DeviceError} if the cache is disposed.
    */
   checkCrop(length: number): void;
   /**
@@ -48,7 +49,10 @@ export interface Cache extends LayerState {
    * @throws {ValueError} unless `order` names one of the B sequences for each of them.
    */
   reorder(order: readonly number[]): void;
-  /** A cache of its own with the same content; nothing that is written later is shared. */
+  /**
+   * A cache of its own with the same content; nothing that is written later is shared.
+   * @throws {DeviceError} if the cache is disposed, or the device has no room.
+   */
   clone(): Cache;
   /** Forgets everything; keeps the memory. @throws {DeviceError} if the cache is disposed. */
   reset(): void;
@@ -109,7 +113,7 @@ export interface CacheKind<Name extends string = string, Options = CacheOptions>
   readonly create: (options: Options) => Cache;
 }
 
-/** Keeps the literal name and the option types; does nothing at run time. */
+/** Keeps the literal name and the option types; does nothing at run time. Never throws. */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineCache<const Name extends string, Options>(
   kind: CacheKind<Name, Options>,
@@ -117,7 +121,7 @@ export function defineCache<const Name extends string, Options>(
   return kind;
 }
 
-/** Keeps names and option types of a map of caches, and checks that each key is its cache's name. */
+/** Keeps names and option types of a map of caches, and checks that each key is its cache's name. Never throws. */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineCaches<
   // biome-ignore lint/suspicious/noExplicitAny: caches of any options; the map keeps the exact types

@@ -48,7 +48,7 @@ export interface BlockResult {
   readonly extras: { readonly [Name in AttentionExtra]?: Tensor };
 }
 
-/** Shapes of a block's weights by part and name. */
+/** Shapes of a block's weights by part and name. @throws {ShapeError | ValueError} if the variant refuses the shape. */
 export function blockParameters(
   { attention, norm, mlp }: BlockParts,
   shape: LayerShape,
@@ -72,6 +72,10 @@ export function blockParameters(
  * ```
  *
  * Xiong et al. 2020, "On Layer Normalization in the Transformer Architecture", table 1, right column.
+ *
+ * @throws {ShapeError} if x, a weight or the state is of another size.
+ * @throws {ValueError} if the tokens do not fit into the state; it is then as it was.
+ * @throws {DeviceError} if the device cannot run a part, or tensors are on different devices.
  */
 export function runBlock(
   { attention, norm, mlp, position }: BlockParts,

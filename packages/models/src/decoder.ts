@@ -71,7 +71,10 @@ export function decoderParameters(parts: DecoderParts): Readonly<Record<string, 
   return shapes;
 }
 
-/** What each layer keeps, from config alone: the estimator and the caches read this. */
+/**
+ * What each layer keeps, from config alone: the estimator and the caches read this.
+ * @throws {ValueError} if there is not one part for each layer.
+ */
 export function decoderSpecs(parts: DecoderParts): readonly LayerSpec[] {
   return Array.from({ length: parts.shape.layers }, (_, layer) =>
     blockAt(parts, layer).attention.kv(parts.shape, layer),
@@ -155,32 +158,37 @@ export class Decoder implements Disposable {
     }));
   }
 
-  /** A text, or B of them of equal length, with states of its own. */
+  /**
+   * A text, or B of them of equal length, with states of its own.
+   * @throws {ValueError} if the capacity has no bound, or the limit is beyond the model's context.
+   * @throws {DeviceError} if the device has no room.
+   */
   start(options: SessionOptions = {}): Session {
     return new Session(this, options);
   }
 
-  /** One layer with its weights, for the session and for whoever looks inside. */
+  /** One layer with its weights, for the session and for whoever looks inside. Never throws. */
   block(layer: number): { readonly parts: BlockParts; readonly weights: BlockWeights } {
     return this.#blocks[layer]!;
   }
 
-  /** `[B, L]` ids → `[B, L, E]` */
+  /** `[B, L]` ids → `[B, L, E]` @throws {DeviceError} if the ids are on another device, or the decoder is disposed. */
   embed(ids: Tensor<'B L', 'i32'>): Tensor<'B L E'> {
     return gather<'B L E'>(this.#weights.embed!, ids);
   }
 
-  /** `[..., E]` → logits `[..., V]` */
+  /** `[..., E]` → logits `[..., V]` @throws {ShapeError | DeviceError} if x is of another width or device. */
   head<Axes extends string>(x: Tensor): Tensor<Axes> {
     const normed = this.parts.norm.apply(x, under(this.#weights, 'norm.'));
     return linear<Axes>(normed, this.#weights.head ?? this.#weights.embed!);
   }
 
-  /** Frees the weights. Sessions have their own memory and are freed by themselves. */
+  /** Frees the weights. Sessions have their own memory and are freed by themselves. Never throws. */
   dispose(): void {
     for (const weight of Object.values(this.#weights)) weight.dispose();
   }
 
+  /** As `dispose`, for `using`. Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -3,23 +3,23 @@ import { type GeluKind, geglu, gelu, linear, swiglu, type Tensor } from '@headwi
 /** The feed-forward half of a block, with the weights it needs. */
 export interface Mlp {
   readonly name: string;
-  /** Shapes of its weights by name, for a model of width E; projections are `[out, in]`. */
+  /** Shapes of its weights by name, for a model of width E; projections are `[out, in]`. Never throws. */
   parameters(E: number): Readonly<Record<string, readonly number[]>>;
-  /** `[B, L, E]` → `[B, L, E]` */
+  /** `[B, L, E]` → `[B, L, E]` @throws {ShapeError | DeviceError} if x or a weight does not fit, or is elsewhere. */
   apply(x: Tensor<'B L E'>, weights: Readonly<Record<string, Tensor>>): Tensor<'B L E'>;
 }
 
-/** `down · (silu(gate · x) · (up · x))`: Llama's. Shazeer 2020, eq. 6. `F` is the inner width. */
+/** `down · (silu(gate · x) · (up · x))`: Llama's. Shazeer 2020, eq. 6. `F` is the inner width. Never throws. */
 export function createSwiglu({ F }: { readonly F: number }): Mlp {
   return gated('swiglu', F, swiglu);
 }
 
-/** `down · (gelu(gate · x) · (up · x))`: Gemma's with `kind: 'tanh'`. Shazeer 2020, eq. 6. */
+/** `down · (gelu(gate · x) · (up · x))`: Gemma's with `kind: 'tanh'`. Shazeer 2020, eq. 6. Never throws. */
 export function createGeglu({ F, kind = 'exact' }: { readonly F: number; readonly kind?: GeluKind }): Mlp {
   return gated('geglu', F, (gate, up) => geglu(gate, up, { kind }));
 }
 
-/** `down · gelu(up · x + bias) + bias`: GPT-2's. Hendrycks & Gimpel 2016. */
+/** `down · gelu(up · x + bias) + bias`: GPT-2's. Hendrycks & Gimpel 2016. Never throws. */
 export function createGeluMlp({ F, kind = 'exact' }: { readonly F: number; readonly kind?: GeluKind }): Mlp {
   return {
     name: 'gelu',

@@ -3,13 +3,13 @@ import { layerNorm, rmsNorm, type Tensor } from '@headwise/tensor';
 /** A normalisation of the last axis, with the weights it needs. */
 export interface Norm {
   readonly name: string;
-  /** Shapes of its weights by name, for a model of width E. */
+  /** Shapes of its weights by name, for a model of width E. Never throws. */
   parameters(E: number): Readonly<Record<string, readonly number[]>>;
-  /** `[..., E]` → `[..., E]` */
+  /** `[..., E]` → `[..., E]` @throws {ShapeError | DeviceError} if x or a weight does not fit, or is elsewhere. */
   apply<Axes extends string>(x: Tensor<Axes>, weights: Readonly<Record<string, Tensor>>): Tensor<Axes>;
 }
 
-/** `x / √(mean(x²) + eps) · weight`: Llama's. Zhang & Sennrich 2019. */
+/** `x / √(mean(x²) + eps) · weight`: Llama's. Zhang & Sennrich 2019. Never throws. */
 export function createRmsNorm({ eps = 1e-5 }: { readonly eps?: number } = {}): Norm {
   return {
     name: 'rms-norm',
@@ -18,7 +18,7 @@ export function createRmsNorm({ eps = 1e-5 }: { readonly eps?: number } = {}): N
   };
 }
 
-/** `(x − mean) / √(variance + eps) · weight + bias`: GPT-2's. Ba et al. 2016. */
+/** `(x − mean) / √(variance + eps) · weight + bias`: GPT-2's. Ba et al. 2016. Never throws. */
 export function createLayerNorm({ eps = 1e-5 }: { readonly eps?: number } = {}): Norm {
   return {
     name: 'layer-norm',

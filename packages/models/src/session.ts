@@ -167,13 +167,14 @@ export class Session implements Disposable {
     this.#length = length;
   }
 
-  /** Frees the states. */
+  /** Frees the states. Never throws. */
   dispose(): void {
     for (const state of this.#states) state.dispose();
     this.#states = [];
     this.#broken = 'it is disposed';
   }
 
+  /** As `dispose`, for `using`. Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }

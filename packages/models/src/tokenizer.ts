@@ -8,22 +8,25 @@ export interface Tokenizer {
   /** Begin-of-sequence, put in front of every text. */
   readonly bos: number;
   readonly eos: number;
-  /** Ids of a text, `bos` first. */
+  /** Ids of a text, `bos` first. Never throws. */
   encode(text: string): number[];
   /**
    * Text of ids. `bos` and `eos` are nothing, and one space after `bos` is dropped, as encoding put it there.
    * @throws {ValueError} for an id outside the vocabulary.
    */
   decode(ids: readonly number[]): string;
-  /** Decodes id by id, holding back the bytes of a character until it is whole. */
+  /** Decodes id by id, holding back the bytes of a character until it is whole. Never throws. */
   stream(): TextStream;
 }
 
 /** Text that comes id by id. */
 export interface TextStream {
-  /** What one more id adds to the text; empty inside a character. */
+  /**
+   * What one more id adds to the text; empty inside a character.
+   * @throws {ValueError} for an id outside the vocabulary.
+   */
   push(id: number): string;
-  /** What is left when no id follows: the replacement character for a character that was cut. */
+  /** What is left when no id follows: the replacement character for a character that was cut. Never throws. */
   end(): string;
 }
 

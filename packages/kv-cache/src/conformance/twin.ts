@@ -52,7 +52,10 @@ export class Twin {
     return this.tokens[0]!.length;
   }
 
-  /** Appends L tokens that no sequence had before, and compares. */
+  /**
+   * Appends L tokens that no sequence had before, and compares.
+   * @throws {LawError} where attention over the cache is another, and what the cache refuses.
+   */
   async append(L: number): Promise<void> {
     const start = this.length;
     const fresh = this.tokens.map(() => Array.from({ length: L }, () => this.#next++));
@@ -68,7 +71,7 @@ export class Twin {
     got.dispose();
   }
 
-  /** Appends L tokens without asking anything, for many steps. */
+  /** Appends L tokens without asking anything, for many steps. @throws what the cache refuses. */
   feed(L: number): void {
     const fresh = this.tokens.map(() => Array.from({ length: L }, () => this.#next++));
     scope(() => {
@@ -80,6 +83,7 @@ export class Twin {
     });
   }
 
+  /** @throws {LawError} if the length is another, and what the cache refuses. */
   crop(length: number): void {
     this.cache.crop(length);
     this.tokens = this.tokens.map((list) => list.slice(0, length));
@@ -87,6 +91,7 @@ export class Twin {
     this.#compareCounts('crop');
   }
 
+  /** @throws {LawError} if the length is another, and what the cache refuses. */
   reorder(order: readonly number[]): void {
     this.cache.reorder(order);
     this.tokens = order.map((from) => [...this.tokens[from]!]);
@@ -94,6 +99,7 @@ export class Twin {
     this.#compareCounts('reorder');
   }
 
+  /** @throws {LawError} if the length is another, and what the cache refuses. */
   reset(): void {
     this.cache.reset();
     this.tokens = this.tokens.map(() => []);
@@ -101,11 +107,12 @@ export class Twin {
     this.#compareCounts('reset');
   }
 
+  /** A twin of the cache's clone. @throws what the cache refuses. */
   clone(): Twin {
     return this.with(this.cache.clone());
   }
 
-  /** The same expectations of another cache, whose new tokens are its own. */
+  /** The same expectations of another cache, whose new tokens are its own. Never throws. */
   with(cache: Cache): Twin {
     const twin = new Twin(this.subject, this.device, cache, this.tokens, this.#next + 100_000);
     twin.#packings = this.#packings;
@@ -113,7 +120,7 @@ export class Twin {
     return twin;
   }
 
-  /** Rows that fit, for calls that are to be refused for another reason. */
+  /** Rows that fit, for calls that are to be refused for another reason. @throws {DeviceError} if there is no room. */
   rows(L: number, shape: (row: readonly number[]) => readonly number[] = (row) => row): Rows {
     return Object.fromEntries(
       Object.entries(this.spec.rows).map(([name, row]) => {
@@ -123,7 +130,7 @@ export class Twin {
     );
   }
 
-  /** For a recurrent state: its numbers are those of the tokens folded so far. */
+  /** For a recurrent state: its numbers are those of the tokens folded so far. @throws {LawError} if not. */
   async compareConstants(): Promise<void> {
     for (const [name, state] of Object.entries(this.cache.constants())) {
       const got = await state.data();
@@ -219,7 +226,7 @@ export class Twin {
   }
 }
 
-/** A new cache of a subject on a device, and its twin. */
+/** A new cache of a subject on a device, and its twin. @throws what making the cache throws. */
 export function createTwin(subject: CacheSubject, device: Device, B = 2): Twin {
   const { spec = plainSpec, capacity = 24 } = subject;
   return new Twin(subject, device, subject.create({ device, spec, B, capacity }));

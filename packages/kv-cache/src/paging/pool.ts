@@ -44,7 +44,10 @@ export class PagedPool {
     return this.store.bytes;
   }
 
-  /** Writes tokens of sequence b of `rows [B, L, ...row]`, from token `from` on, to where they belong. */
+  /**
+   * Writes tokens of sequence b of `rows [B, L, ...row]`, from token `from` on, to where they belong.
+   * @throws {DeviceError} if the rows do not reach so far, or are on another device.
+   */
   write(rows: Rows, b: number, spans: readonly Span[]): void {
     let from = 0;
     for (const { block, offset, count } of spans) {
@@ -53,7 +56,10 @@ export class PagedPool {
     }
   }
 
-  /** Copies the first `length` tokens of sequences into the slots 0 … of a store, in order, on the device. */
+  /**
+   * Copies the first `length` tokens of sequences into the slots 0 … of a store, in order, on the device.
+   * @throws {ValueError} if a sequence is not open or not so long, {DeviceError} if the store is too small.
+   */
   gatherInto(target: RowStore, sequences: readonly number[], length: number): void {
     if (length === 0) return;
     const slots = Int32Array.from(sequences.flatMap((id) => this.#slots(id, length)));
@@ -67,6 +73,7 @@ export class PagedPool {
     });
   }
 
+  /** Frees the blocks. Never throws. */
   dispose(): void {
     this.store.dispose();
   }
