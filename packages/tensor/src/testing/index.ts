@@ -3,6 +3,7 @@ export { assertClose, type Difference, difference, toleranceOf } from './close.t
 export type { DeviceLaw } from './device-law.ts';
 export { deviceLaws } from './device-laws.ts';
 export { withoutKernels } from './lowered.ts';
+export { mutateBytes, mutateJson, type Pick, randomIndex } from './mutate.ts';
 export type { OpCase } from './op-case.ts';
 export { opCases } from './op-cases.ts';
 export { type OpSample, opSamples } from './op-samples.ts';
