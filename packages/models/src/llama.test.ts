@@ -146,7 +146,7 @@ const wrong: readonly [string, object, string][] = [
     { tie_word_embeddings: 'yes' },
     'tie_word_embeddings must be true or false, it is "yes"',
   ],
-  ['a base below zero', { rope_theta: -1 }, 'rope_theta must be a finite number > 0, it is -1'],
+  ['a base below zero', { rope_theta: -1 }, 'rope_theta must be a finite number > 0, got -1'],
   ['a number that is none in JSON', { vocab_size: 20n }, 'vocab_size must be a whole number ≥ 1, it is 20'],
 ];
 
