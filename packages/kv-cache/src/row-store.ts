@@ -242,11 +242,11 @@ export class RowStore {
 
   /**
    * Whether an append goes by one `storeRows` a name: on devices that have it, where that is fewer calls than a
-   * `write` for each run of slots. Rows in fewer bits are written.
+   * `write` for each run of slots.
    */
   #storesBySlot(rows: Rows, moves: readonly (readonly Move[])[]): boolean {
     const runs = moves.reduce((sum, list) => sum + list.length, 0);
-    if (runs <= WRITES || this.#format !== undefined) return false;
+    if (runs <= WRITES) return false;
     return Object.entries(this.tensors).every(([name, target]) => {
       const L = rows[name]!.shape[1]!;
       const inputs = { target, rows: rows[name]!, slots: { shape: [this.B, L], dtype: 'i32' } as const };

@@ -62,7 +62,8 @@ function checkPositions(op: string, at: Positions, B: number): readonly [rows: n
   const { host, shape } = at;
   const sound = host instanceof Int32Array && Array.isArray(shape) && host.length === shape[0]! * shape[1]!;
   if (sound && (shape[0] === 1 || shape[0] === B)) return [shape[0]!, shape[1]!];
-  const rule = `must be positions [${B}, L] or [1, L], as createPositions makes them`;
+  const shapes = B === 1 ? '[1, L]' : `[${B}, L] or [1, L]`;
+  const rule = `must be positions ${shapes}, as createPositions makes them`;
   throw new ValueError(op, 'at', rule, sound ? `positions [${shape.join(', ')}]` : at);
 }
 
