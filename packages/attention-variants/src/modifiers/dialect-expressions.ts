@@ -7,7 +7,7 @@ import type {
   PrivateIdentifier,
 } from 'acorn';
 import { mathName } from './ast.ts';
-import type { Scope } from './dialect.ts';
+import type { Scope } from './dialect-scope.ts';
 import { ModifierError } from './error.ts';
 
 /** `Math` functions that gave the same numbers in every gpu.js mode, with how many arguments. */

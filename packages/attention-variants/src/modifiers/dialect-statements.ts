@@ -1,6 +1,6 @@
 import type { Expression, ForStatement, Node, Statement, VariableDeclaration } from 'acorn';
-import type { Scope } from './dialect.ts';
 import { checkCondition, checkNumber } from './dialect-expressions.ts';
+import type { Scope } from './dialect-scope.ts';
 import { ModifierError } from './error.ts';
 
 /**

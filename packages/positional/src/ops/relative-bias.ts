@@ -1,13 +1,17 @@
 import {
   bindAxes,
+  cast,
   defineOp,
+  gather,
   type KernelPlan,
   type OutputSpec,
+  permute,
   run,
   type ShapedInput,
   type Tensor,
   ValueError,
 } from '@headwise/tensor';
+import { clampedDistances } from './relative-positions.ts';
 
 type Inputs = {
   table: Tensor;
@@ -39,6 +43,7 @@ export interface RelativeBiasParams {
  */
 export const relativeBiasOp = defineOp<Inputs, RelativeBiasParams>({
   name: 'relative-bias',
+  dtypes: { lookup: 'i32', queryPositions: 'i32', keyPositions: 'i32' },
   outputs({ table, lookup, queryPositions, keyPositions }, { Lq, Lk, offset }) {
     for (const [argument, value] of Object.entries({ Lq, Lk, offset })) {
       if (!Number.isInteger(value) || value < 0)
@@ -74,6 +79,17 @@ export const relativeBiasOp = defineOp<Inputs, RelativeBiasParams>({
     return [y];
   },
   gpujs: plan,
+  lower({ table, lookup, ...positions }, sizes) {
+    const { H } = bindAxes('relative-bias', { table: [table, 'N H'] });
+    const distances = clampedDistances(
+      { device: table.device, ...sizes, ...positions },
+      (lookup.size - 1) / 2,
+    );
+    const entries = cast(lookup, 'f32').reshape([lookup.size, 1]);
+    const rows = cast(gather(entries, distances), 'i32') as Tensor<string, 'i32'>;
+    const [B, Lq, Lk] = distances.shape as [number, number, number];
+    return [permute(gather(table, rows).reshape([B, Lq, Lk, H]), [0, 3, 1, 2])];
+  },
 });
 
 /**

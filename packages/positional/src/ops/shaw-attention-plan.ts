@@ -1,5 +1,5 @@
 import type { KernelPlan, KernelScalar, KernelStep, OutputSpec, ShapedInput } from '@headwise/tensor';
-import type { ShawInputs, ShawParams } from './shaw-attention.ts';
+import type { ShawInputs, ShawParams } from './shaw-attention-form.ts';
 
 type Shapes = { readonly [K in keyof ShawInputs]: ShapedInput };
 

@@ -1,7 +1,7 @@
 import { bindAxes, describeShapes } from '../axes.ts';
 import type { OutputSpec, ShapedInput } from '../contracts/device.ts';
 import { ShapeError, ValueError } from '../errors.ts';
-import type { AttentionExtra, AttentionInputs, AttentionParams } from './attention.ts';
+import type { AttentionExtra, AttentionInputs, AttentionParams } from './attention-form.ts';
 import { f32 } from './rows.ts';
 
 /** Checks one call of attention, and says what it returns. */

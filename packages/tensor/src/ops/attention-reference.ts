@@ -1,5 +1,5 @@
 import type { HostArray } from '../contracts/device.ts';
-import type { AttentionExtra, AttentionInputs, AttentionParams } from './attention.ts';
+import type { AttentionExtra, AttentionInputs, AttentionParams } from './attention-form.ts';
 import { hostModifier } from './modifier.ts';
 
 type Host = { readonly [K in keyof AttentionInputs]: HostArray };
