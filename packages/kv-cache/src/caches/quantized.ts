@@ -1,12 +1,10 @@
-import { type Device, DeviceError, type StateView, scope, ValueError } from '@headwise/tensor';
+import { type StateView, scope, ValueError } from '@headwise/tensor';
 import { checkCount, type Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
 import { bytesOfRows, type Quantization } from '../dtype.ts';
 import { CacheFileError } from '../format/errors.ts';
 import { checkFits, hostRows, numbersOf, type Snapshot, sectionsOf, totalOf } from '../format/snapshot.ts';
 import { BlockStore } from '../packing/block-store.ts';
-import { packOp } from '../packing/pack.ts';
-import { unpackOp } from '../packing/unpack.ts';
 import { RowStore, type Run, replaced } from '../row-store.ts';
 import { RowsCache } from '../rows-cache.ts';
 import { checkRoom, isLevel, movesInOrder, movesTo, type Placement } from '../tokens.ts';
@@ -88,7 +86,6 @@ class QuantizedCache extends RowsCache {
     if (bits !== 8 && bits !== 4) throw new ValueError('quantized', 'bits', 'must be 8 or 4', bits);
     checkCount('quantized', 'group', group);
     checkCount('quantized', 'residual', residual, 0);
-    checkSupport(options.device);
     this.#options = options;
     this.#group = group;
     this.#residual = residual;
@@ -335,16 +332,4 @@ class QuantizedCache extends RowsCache {
         view.copy(this.#recent.tensors, { from: slot, to: position, count, fromB: b, toB: b });
     });
   }
-}
-
-/** Refused here, because an append that finds out would have written half of its rows. */
-function checkSupport(device: Device): void {
-  const reasons = [...device.supports(packOp, {}, {}), ...device.supports(unpackOp, {}, {})];
-  if (reasons.length === 0) return;
-  throw new DeviceError(
-    device.name,
-    'cannot pack the rows of a quantized cache',
-    reasons,
-    'Choose reference or a gpujs device, or another cache.',
-  );
 }

@@ -1,4 +1,21 @@
-import { bindAxes, defineOp, type KernelPlan, type OutputSpec, run, type Tensor } from '@headwise/tensor';
+import {
+  binary,
+  bindAxes,
+  concat,
+  type Device,
+  defineOp,
+  gather,
+  type KernelPlan,
+  multiply,
+  type OutputSpec,
+  reduce,
+  run,
+  type Tensor,
+  tensor,
+  unary,
+  where,
+  zeros,
+} from '@headwise/tensor';
 import type { PackLayout } from './layout.ts';
 
 type Inputs = { x: Tensor };
@@ -59,6 +76,7 @@ export const packOp = defineOp<Inputs, PackParams>({
     return [codes, scales, lows];
   },
   gpujs: plan,
+  lower: lowerPack,
 });
 
 /** Packs the slots `start …` of `x [B, S, n]`. */
@@ -152,4 +170,42 @@ function plan({ x }: { readonly x: { readonly shape: readonly number[] } }, para
     ],
     outputs: ['codes', 'scales', 'lows'],
   };
+}
+
+/** The same from other operations: groups are rows or columns of `[B, tokens, …]`, digits a last axis of their own. */
+function lowerPack({ x }: Inputs, params: PackParams): readonly Tensor[] {
+  const { device } = x;
+  const [B, S] = x.shape as [number, number];
+  const { along, tokens, n, width, levels, perElement, elements, groups, start } = params;
+  const ids = Int32Array.from(
+    { length: B * tokens },
+    (_, i) => Math.floor(i / tokens) * S + start + (i % tokens),
+  );
+  const block = gather(x.reshape([B * S, n]), tensor(device, ids, [B, tokens]));
+  const [shape, axis, kept] =
+    along === 'token'
+      ? [[B, tokens, n / width, width], 3, [B, tokens, n / width, 1]]
+      : [[B, tokens, n], 1, [B, 1, n]];
+  const grouped = block.reshape(shape as number[]);
+  const group = (kind: 'min' | 'max'): Tensor =>
+    reduce(grouped, kind, [axis as number]).reshape(kept as number[]);
+  const half = (of: Tensor): Tensor => multiply(of, number(device, 0.5));
+  const [lows, highs] = [group('min'), group('max')];
+  const step = binary(binary(half(highs), half(lows), 'subtract'), number(device, levels), 'divide');
+  const above = binary(half(grouped), half(lows), 'subtract');
+  const rounded = unary(binary(binary(above, step, 'divide'), number(device, 0.5), 'add'), 'floor');
+  const positive = binary(number(device, 0), step, 'less');
+  // without a step the group is one number, above it by 0 or, where it is not finite, by NaN
+  const codes = binary(where(positive, rounded, above), number(device, levels), 'minimum');
+  const missing = elements * perElement - tokens * n;
+  const flat = codes.reshape([B, tokens * n]);
+  const whole = missing > 0 ? concat(flat, zeros(device, [B, missing])) : flat;
+  const places = Array.from({ length: perElement }, (_, i) => (levels + 1) ** i);
+  const digits = multiply(whole.reshape([B, elements, perElement]), tensor(device, places, [perElement]));
+  const scales = multiply(step, number(device, 2));
+  return [reduce(digits, 'sum'), scales.reshape([B, groups]), lows.reshape([B, groups])];
+}
+
+function number(device: Device, value: number): Tensor {
+  return tensor(device, [value], []);
 }

@@ -1,4 +1,16 @@
-import { bindAxes, defineOp, type KernelPlan, run, type Tensor } from '@headwise/tensor';
+import {
+  binary,
+  bindAxes,
+  defineOp,
+  gather,
+  type KernelPlan,
+  multiply,
+  run,
+  slice,
+  type Tensor,
+  tensor,
+  unary,
+} from '@headwise/tensor';
 import type { PackLayout } from './layout.ts';
 import { groupOf } from './pack.ts';
 
@@ -48,6 +60,7 @@ export const unpackOp = defineOp<Inputs, UnpackParams>({
     return [x];
   },
   gpujs: plan,
+  lower: lowerUnpack,
 });
 
 /** The rows `[B, count · tokens, n]` of blocks `first …`. */
@@ -114,4 +127,38 @@ function plan(
     ],
     outputs: ['x'],
   };
+}
+
+/** The same from other operations: digits are a last axis of their own, and groups repeat along theirs. */
+function lowerUnpack({ codes, scales, lows }: Inputs, params: UnpackParams): readonly Tensor[] {
+  const { device } = codes;
+  const [B, blocks] = codes.shape as [number, number];
+  const { along, first, count, tokens, n, width, levels, perElement, elements, groups } = params;
+  const ids = Int32Array.from(
+    { length: B * count },
+    (_, i) => Math.floor(i / count) * blocks + first + (i % count),
+  );
+  const chosen = (of: Tensor, size: number): Tensor =>
+    gather(of.reshape([B * blocks, size]), tensor(device, ids, [B * count]));
+  const radix = levels + 1;
+  // powers of two are divided by exactly
+  const inverses = Array.from({ length: perElement }, (_, i) => radix ** -i);
+  const packed = chosen(codes, elements).reshape([B * count, elements, 1]);
+  const shifted = unary(binary(packed, tensor(device, inverses, [perElement]), 'multiply'), 'floor');
+  const above = unary(multiply(shifted, tensor(device, [1 / radix], [])), 'floor');
+  const digits = binary(shifted, multiply(above, tensor(device, [radix], [])), 'subtract');
+  const used = slice(digits.reshape([B * count, elements * perElement]), 0, tokens * n);
+  const [shape, kept] =
+    along === 'token'
+      ? [
+          [B * count, tokens, n / width, width],
+          [B * count, tokens, n / width, 1],
+        ]
+      : [
+          [B * count, tokens, n],
+          [B * count, 1, n],
+        ];
+  const of = (values: Tensor): Tensor => chosen(values, groups).reshape(kept as number[]);
+  const rows = binary(of(lows), binary(used.reshape(shape as number[]), of(scales), 'multiply'), 'add');
+  return [rows.reshape([B, count * tokens, n])];
 }
