@@ -110,7 +110,7 @@ export function visibility(qLow: i32, qHigh: i32, kLow: i32, kHigh: i32, holes: 
   if (kLow >= sinkTokens && (qLow - kHigh > before || kLow - qHigh > after)) return HIDDEN;
   if (segment() > 0) {
     const anchors = (int(36) & 2) !== 0, first = segmentStart(qLow), last = segmentStart(qHigh) + segment() - 1;
-    if (kLow > last || (!anchors && kHigh < first)) return HIDDEN;
+    if (!anchors && (kLow > last || kHigh < first)) return HIDDEN;
     if (kLow < segmentStart(qHigh) || kHigh >= first + segment()) return PARTLY;
   }
   const inWindow = (qHigh - kLow <= before && kHigh - qLow <= after) || kHigh < sinkTokens;
@@ -149,7 +149,11 @@ export function finishScores(row: usize, count: i32, first: i32, b: i32, h: i32,
     if (cap > 0) s = f32x4.mul(tanh(f32x4.div(s, splat(cap))), splat(cap * LOG2E));
     const distance = i32x4.sub(q, k);
     if (slope !== 0) s = f32x4.sub(s, f32x4.mul(splat(slope), f32x4.convert_i32x4_s(i32x4.abs(distance))));
-    if (l < biased) s = f32x4.add(s, inBase2(biasOf(at(bias, l), biased - l)));
+    if (l < biased) {
+      const more = biasOf(at(bias, l), biased - l), none = splat(-Infinity);
+      // whatever the key is, NaN too
+      s = v128.bitselect(none, f32x4.add(s, inBase2(more)), f32x4.eq(more, none));
+    }
     if (masked) s = v128.bitselect(splat(-Infinity), s, hidden(distance, k, q, until, l));
     v128.store(at(row, l), s);
   }

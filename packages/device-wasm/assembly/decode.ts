@@ -4,7 +4,7 @@ import { blockSums, storedScores, storedSums } from './decode-stored';
 import { at, int, ptr } from './job';
 import { Format, Tile } from './kernel-list';
 import { lseOf } from './prefill';
-import { anyMaxOf, exp2Down, hasNaN, madd, splat, weighSeen } from './vector';
+import { anyMaxOf, exp2Down, hasNaN, splat, weighSeen } from './vector';
 
 /**
  * Attention for few queries: one task is 128 keys of all heads, read once, in the order in which a cache holds them
@@ -161,20 +161,27 @@ export function combineTask(task: i32): void {
   let m = sink;
   for (let c = 0; c < chunks; c++) m = max(m, load<f32>(at(first + <usize>c * size, row)));
   const out = at(ptr(3), task * Dv);
-  memory.fill(out, 0, <usize>Dv << 2);
-  let total: f32 = sink === -Infinity ? 0 : power(sink - m);
-  if (m !== -Infinity)
+  let total: f64 = sink === -Infinity ? 0 : <f64>power(sink - m);
+  // from here on the maximum of a part is its weight, 0 where it has no sums
+  for (let c = 0; c < chunks; c++) {
+    const part = first + <usize>c * size, maximum = load<f32>(at(part, row));
+    const w: f32 = maximum === -Infinity ? 0 : power(maximum - m);
+    store<f32>(at(part, row), w);
+    if (w !== 0) total += <f64>w * <f64>load<f32>(at(part, rows + row));
+  }
+  const scale: f32 = m === m ? (total === 0 ? 0 : <f32>(1 / total)) : NaN;
+  for (let d = 0; d < Dv; d += 4) {
+    let low = f64x2.splat(0), high = low;
     for (let c = 0; c < chunks; c++) {
-      const part = first + <usize>c * size;
-      const maximum = load<f32>(at(part, row));
-      if (maximum === -Infinity) continue;
-      const w = power(maximum - m);
-      total += w * load<f32>(at(part, rows + row));
-      const from = at(part, 2 * rows + row * Dv);
-      for (let d = 0; d < Dv; d += 4) v128.store(at(out, d), madd(splat(w), v128.load(at(from, d)), v128.load(at(out, d))));
+      const part = first + <usize>c * size, w = load<f32>(at(part, row));
+      if (w === 0) continue;
+      const v = f32x4.mul(splat(w), v128.load(at(part, 2 * rows + row * Dv + d)));
+      low = f64x2.add(low, f64x2.promote_low_f32x4(v));
+      high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3)));
     }
-  const scale: f32 = m === m ? (total === 0 ? 0 : 1 / total) : NaN;
-  for (let d = 0; d < Dv; d += 4) v128.store(at(out, d), f32x4.mul(splat(scale), v128.load(at(out, d))));
+    const sum = v128.shuffle<f32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
+    v128.store(at(out, d), f32x4.mul(splat(scale), sum));
+  }
   if (ptr(4)) store<f32>(at(ptr(4), (b * H + h) * Lq + i), lseOf(m, total));
 }
 

@@ -5,19 +5,23 @@ import { largestBits, madd, SMALLEST_UNIT, splat, wholeSum } from './vector';
 
 /** y[8] (+)= x · panel for one row x, dequantizing in registers; for the block formats x as `prepareFor` wrote it. */
 export function quantizedRow(x: usize, panel: usize, y: usize, K: i32, format: i32, add: bool): void {
+  if (format === Format.f16 || format === Format.bf16) return addShort(x, panel, y, K, format === Format.f16, add);
   if (!add) memory.fill(y, 0, 32);
   if (format === Format.Q8_0) addBytes(x, panel, y, K);
-  else if (format >= Format.Q4_0) ASC_FEATURE_RELAXED_SIMD ? addNibbleDigits(x, panel, y, K, format === Format.Q4_1) : addNibbles(x, panel, y, K, format === Format.Q4_1);
-  else addShort(x, panel, y, K, format === Format.f16);
+  else ASC_FEATURE_RELAXED_SIMD ? addNibbleDigits(x, panel, y, K, format === Format.Q4_1) : addNibbles(x, panel, y, K, format === Format.Q4_1);
 }
 
-function addShort(x: usize, panel: usize, y: usize, K: i32, half: bool): void {
-  let low = v128.load(y), high = v128.load(y, 16);
+function addShort(x: usize, panel: usize, y: usize, K: i32, half: bool, add: bool): void {
+  let low = splat(0), high = low;
   for (const end = x + (<usize>K << 2); x < end; x += 4) {
     const x0 = v128.load32_splat(x);
     low = madd(x0, widen(panel, half), low);
     high = madd(x0, widen(panel + 8, half), high);
     panel += 16;
+  }
+  if (add) {
+    low = f32x4.add(low, v128.load(y));
+    high = f32x4.add(high, v128.load(y, 16));
   }
   v128.store(y, low);
   v128.store(y, high, 16);

@@ -2,7 +2,7 @@ import { attentionPackTask } from './attention-pack';
 import { combineTask, decodeTask } from './decode';
 import { gatherTask, rowsTask } from './copy';
 import { mapTask } from './elementwise';
-import { CONTROL, COUNTERS, OPEN } from './job';
+import { CONTROL, COUNTERS, giveSign, OPEN, signAt } from './job';
 import { Kernel } from './kernel-list';
 import { forgetRow, matrixTask } from './matrix';
 import { normTask, rotaryTask, softmaxTask } from './rowwise';
@@ -22,11 +22,13 @@ export function work(thread: i32): void {
   const scratch = load<usize>(CONTROL, 20) + <usize>thread * load<usize>(CONTROL, 24);
   const step = load<i32>(CONTROL, 28);
   forgetRow();
+  signAt(counter(thread) + 4);
   for (let n = 0; n < sections; n++) {
     const section = (thread + n) % sections, end = sectionStart(section + 1, tasks, sections);
     for (;;) {
       const next = atomic.add<i32>(counter(section), 1);
       if (next >= end) break;
+      giveSign();
       run(kernel, step === 1 ? next : <i32>((<i64>next * step) % tasks), scratch);
     }
   }

@@ -16,9 +16,23 @@
  */
 export const CONTROL: usize = 1024;
 export const ARGUMENTS: usize = CONTROL + 64;
-/** What has been handed out, section by section: as many as there may be threads, 32 bytes each. */
+/** What has been handed out, section by section: as many as there may be threads, 32 bytes each. Then, at +4, the signs of life of that thread. */
 export const COUNTERS: usize = CONTROL + 1024;
 export const OPEN: i32 = 1 << 30;
+
+/** Where this thread counts its signs of life. Every thread has an instance of its own. */
+let sign: usize = 0;
+
+// @ts-ignore: decorator
+@inline export function signAt(address: usize): void {
+  sign = address;
+}
+
+/** Says that this thread still works: at each task, and at each tile where tasks are long. */
+// @ts-ignore: decorator
+@inline export function giveSign(): void {
+  store<i32>(sign, load<i32>(sign) + 1);
+}
 
 /** Argument n of the running kernel, as an integer. */
 // @ts-ignore: decorator

@@ -2,8 +2,8 @@ import { dequantizePanel, prepareFor, preparedBytes, quantizedRow } from './dequ
 import { panelBytes } from './format';
 import { at, int, ptr } from './job';
 import { Format, Tile } from './kernel-list';
-import { multiplyTile, ROWS, tile1 } from './micro';
-import { twoPanels, twoShortPanels } from './vector-panels';
+import { multiplyTile, multiplyWide, panelsOf, ROWS, tile1, WIDE, wide1 } from './micro';
+import { twoShortPanels } from './vector-panels';
 
 /**
  * y[g, m, o] = Σ_k x[g, m, k] · w[g, o, k] + bias[o], with w in panels.
@@ -15,10 +15,12 @@ import { twoPanels, twoShortPanels } from './vector-panels';
  *            9 M, 10 O, 11 K, 12 rows a task, 13 panels a task (or of each stream, see `vectorTask`), 14 row tasks, 15 panel tasks
  *            16 format, 17 depth
  * scratch    of one row: 8 numbers | for the block formats, x as `prepareFor` writes it | what more rows take
- *            of more: x packed ROWS rows at a time [rows/ROWS][depth][ROWS], one dequantized panel [depth][8], one tile [ROWS][8]
+ *            of more: x packed some rows at a time [48][depth], dequantized panels [WIDE][depth][8], one tile [ROWS][8]
  * ```
  *
- * The depth is cut into blocks whose size depends on K alone, so that a sum is always taken in the same order.
+ * The depth is cut into blocks whose size depends on K alone, and each number is the sum of its blocks, each summed step
+ * by step: the same bits for a row however many rows, panels and threads there are. One row in the block formats is an
+ * exception: its blocks are multiplied as integers.
  */
 export function matrixTask(task: i32, scratch: usize): void {
   if (int(9) === 1) return vectorTask(task, scratch);
@@ -63,18 +65,28 @@ function vectorTask(task: i32, scratch: usize): void {
     for (let panel = first; panel < min(panels, first + int(13)); panel++) vectorTimesPanel(x, w, size, bias, y, K, O, panel, format, scratch);
     return;
   }
-  const part = O >> 4, jump = <usize>part * size;
+  const streams = format === Format.f32 ? STREAMS : SHORT_STREAMS, part = (O >> 3) / streams;
+  const jump = <usize>part * size, step = <usize>part << 5;
   for (let panel = first; panel < min(part, first + int(13)); panel++) {
-    for (let n = 0; n < 2; n++) {
-      const o = (panel + n * part) << 3;
-      if (bias) copyRow(at(bias, o), at(y, o), 8);
-      else memory.fill(at(y, o), 0, 32);
-    }
-    const at0 = w + <usize>panel * size, to = at(y, panel << 3);
-    if (format === Format.f32) twoPanels(x, at0, jump, to, <usize>part << 5, K);
-    else twoShortPanels(x, at0, jump, to, <usize>part << 5, K, format);
+    if (bias) for (let n = 0; n < streams; n++) copyRow(at(bias, (panel + n * part) << 3), at(y, (panel + n * part) << 3), 8);
+    rowTimesStreams(x, w + <usize>panel * size, jump, at(y, panel << 3), step, K, format, bias !== 0);
   }
-  if (t === tasks - 1) for (let panel = part << 1; panel < panels; panel++) vectorTimesPanel(x, w, size, bias, y, K, O, panel, format, scratch);
+  if (t === tasks - 1) for (let panel = part * streams; panel < panels; panel++) vectorTimesPanel(x, w, size, bias, y, K, O, panel, format, scratch);
+}
+
+/** Streams of panels that one row is multiplied with at once, as `STREAMS` of ops/matrix.ts. */
+const STREAMS: i32 = 4;
+const SHORT_STREAMS: i32 = 2;
+
+function rowTimesStreams(x: usize, w: usize, jump: usize, y: usize, step: usize, K: i32, format: i32, bias: bool): void {
+  const depth = int(17);
+  let k0 = 0;
+  do {
+    const steps = min(depth, K - k0), add = bias || k0 > 0;
+    if (format === Format.f32) wide1(at(x, k0), w + panelBytes(format, k0), jump, step, y, steps, 0, add);
+    else twoShortPanels(at(x, k0), w + panelBytes(format, k0), jump, y, step, steps, format, add);
+    k0 += steps;
+  } while (k0 < K);
 }
 
 function vectorTimesPanel(x: usize, w: usize, size: usize, bias: usize, y: usize, K: i32, O: i32, panel: i32, format: i32, scratch: usize): void {
@@ -83,41 +95,70 @@ function vectorTimesPanel(x: usize, w: usize, size: usize, bias: usize, y: usize
   if (format >= Format.Q8_0 && !fits)
     return rowsTimesPanels(x, weights, bias ? at(bias, panel << 3) : 0, whole, K, 1, 1, left, format, scratch + 32 + preparedBytes(K));
   if (bias) copyRow(at(bias, panel << 3), target, left);
-  if (format === Format.f32) tile1(x, weights, target, K, 0, bias !== 0);
-  else quantizedRow(format >= Format.Q8_0 ? scratch + 32 : x, weights, target, K, format, bias !== 0);
+  if (format >= Format.Q8_0) quantizedRow(scratch + 32, weights, target, K, format, bias !== 0);
+  else rowTimesPanel(x, weights, target, K, format, bias !== 0);
   if (left < 8) copyRow(scratch, whole, left);
+}
+
+function rowTimesPanel(x: usize, w: usize, y: usize, K: i32, format: i32, bias: bool): void {
+  const depth = int(17);
+  let k0 = 0;
+  do {
+    const steps = min(depth, K - k0), add = bias || k0 > 0;
+    if (format === Format.f32) tile1(at(x, k0), w + panelBytes(format, k0), y, steps, 0, add);
+    else quantizedRow(at(x, k0), w + panelBytes(format, k0), y, steps, format, add);
+    k0 += steps;
+  } while (k0 < K);
 }
 
 function rowsTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, rows: i32, panels: i32, width: i32, format: i32, scratch: usize): void {
   const ldx = <usize>int(1) << 2, ldy = <usize>int(7) << 2, depth = int(17);
-  const wide = scratch + Tile.rows * Tile.depth * 4, corner = wide + Tile.depth * 32;
+  const wide = scratch + Tile.rows * Tile.depth * 4, corner = wide + WIDE * Tile.depth * 32;
   const size = panelBytes(format, K);
   if (bias) for (let row = 0; row < rows; row++) copyRow(bias, y + <usize>row * ldy, width);
 
+  const few = rows % ROWS, two = few === 2 || (few === 3 && ASC_FEATURE_RELAXED_SIMD) ? 2 : 0;
+  const one = few === 1 || (few === 3 && ASC_FEATURE_RELAXED_SIMD) ? 1 : 0, whole = rows - two - one;
+  // a few rows take several panels at once
+  const together = whole < rows ? WIDE : 1;
   let k0 = 0;
   do {
-    const steps = min(depth, K - k0);
-    for (let row = 0; row < rows; row += ROWS) packRows(at(x, k0) + <usize>row * ldx, ldx, at(scratch, row * steps), min(ROWS, rows - row), steps);
-    const add = bias !== 0 || k0 > 0;
-    for (let panel = 0; panel < panels; panel++) {
-      let b = w + <usize>panel * size + panelBytes(format, k0);
+    const steps = min(depth, K - k0), add = bias !== 0 || k0 > 0;
+    for (let row = 0; row < whole; row += ROWS) packRows(at(x, k0) + <usize>row * ldx, ldx, at(scratch, row * steps), min(ROWS, whole - row), steps);
+    if (two) packRows(at(x, k0) + <usize>whole * ldx, ldx, at(scratch, whole * steps), 2, steps);
+    if (one) packRows(at(x, k0) + <usize>(rows - 1) * ldx, ldx, at(scratch, (rows - 1) * steps), 1, steps);
+    for (let panel = 0; panel < panels; panel += together) {
+      const count = min(together, panels - panel), left = width - (panel << 3), target = at(y, panel << 3);
+      let b = w + <usize>panel * size + panelBytes(format, k0), apart = size;
       if (format !== Format.f32) {
-        dequantizePanel(b, wide, steps, format);
+        apart = <usize>steps << 5;
+        for (let n = 0; n < count; n++) dequantizePanel(b + <usize>n * size, wide + <usize>n * apart, steps, format);
         b = wide;
       }
-      const left = width - (panel << 3);
-      for (let row = 0; row < rows; row += ROWS) {
-        const high = min(ROWS, rows - row);
-        const target = at(y, panel << 3) + <usize>row * ldy;
-        if (left >= 8) multiplyTile(high, at(scratch, row * steps), b, target, steps, ldy, add);
-        else {
-          multiplyTile(high, at(scratch, row * steps), b, corner, steps, 32, false);
-          for (let r: usize = 0; r < <usize>high; r++) addRow(corner + (r << 5), target + r * ldy, left, add);
-        }
-      }
+      for (let n = 0; n < count; n++)
+        for (let row = 0; row < whole; row += ROWS)
+          rowsTimesPanel(min(ROWS, whole - row), at(scratch, row * steps), b + <usize>n * apart, at(target, n << 3) + <usize>row * ldy, left - (n << 3), corner, steps, ldy, add);
+      if (two) rowsTimesSome(2, at(scratch, whole * steps), b, apart, count, target + <usize>whole * ldy, left, corner, steps, ldy, add);
+      if (one) rowsTimesSome(1, at(scratch, (rows - 1) * steps), b, apart, count, target + <usize>(rows - 1) * ldy, left, corner, steps, ldy, add);
     }
     k0 += steps;
   } while (k0 < K);
+}
+
+/** One or two packed rows times `count` panels, `apart` bytes apart, of which `left` columns exist. */
+function rowsTimesSome(rows: i32, a: usize, b: usize, apart: usize, count: i32, y: usize, left: i32, corner: usize, steps: i32, ldy: usize, add: bool): void {
+  const step = panelsOf(rows);
+  let n = 0;
+  for (; n + step <= count && left >= (n + step) << 3; n += step)
+    multiplyWide(rows, a, b + <usize>n * apart, apart, 32, at(y, n << 3), steps, ldy, add);
+  for (; n < count; n++) rowsTimesPanel(rows, a, b + <usize>n * apart, at(y, n << 3), left - (n << 3), corner, steps, ldy, add);
+}
+
+/** At most ROWS packed rows times one panel, of which `left` columns exist. */
+function rowsTimesPanel(rows: i32, a: usize, b: usize, y: usize, left: i32, corner: usize, steps: i32, ldy: usize, add: bool): void {
+  if (left >= 8) return multiplyTile(rows, a, b, y, steps, ldy, add);
+  multiplyTile(rows, a, b, corner, steps, 32, false);
+  for (let r: usize = 0; r < <usize>rows; r++) addRow(corner + (r << 5), y + r * ldy, left, add);
 }
 
 /** `[rows, steps]` → `[steps][rows]` */

@@ -1,8 +1,11 @@
 import { finishScores, HIDDEN, isScored, keyPosition, lastSeen, LOG2E, PARTLY, queryPosition, queryScale, readKeys, visibility } from './attention';
-import { at, int, ptr } from './job';
+import { at, giveSign, int, ptr } from './job';
 import { Tile } from './kernel-list';
 import { multiplyTile, ROWS, tileStrided } from './micro';
 import { exp2Down, hasNaN, largestScore, madd, splat, weigh, weighSeen } from './vector';
+
+/** Tiles whose weighted values are summed up before they join those of earlier tiles: long sums in f32 lose digits. */
+const SPAN: i32 = 32;
 
 /**
  * Attention for many queries: one task is 48 queries of one head, taken ROWS at a time (6 or 4) against tiles of 64 keys, with
@@ -12,8 +15,8 @@ import { exp2Down, hasNaN, largestScore, madd, splat, weigh, weighSeen } from '.
  *
  * ```text
  * arguments  of attention, and 37 keys, 38 values, 39 odd tiles, 40 tiles, 41 query blocks
- * scratch    queries packed [groups][D][ROWS] | sums [48][Dv up to 8] | scores [ROWS][64] | maxima [48] | totals [48]
- *            positions of queries [48] | of keys [64] | until [64]
+ * scratch    queries packed [groups][D][ROWS] | sums [48][Dv up to 8] | scores [ROWS][64] | maxima [48] | totals f64 [48]
+ *            positions of queries [48] | of keys [64] | until [64] | with more than SPAN tiles, sums of earlier ones [48][Dv up to 8]
  * ```
  */
 export function prefillTask(task: i32, scratch: usize): void {
@@ -30,7 +33,7 @@ export function prefillTask(task: i32, scratch: usize): void {
   const scores = at(sums, Tile.queries * width);
   const maxima = at(scores, ROWS * Tile.keys);
   const totals = at(maxima, Tile.queries);
-  const qPositions = at(totals, Tile.queries);
+  const qPositions = at(totals, 2 * Tile.queries);
   const kPositions = at(qPositions, Tile.queries);
   const until = at(kPositions, Tile.keys);
 
@@ -39,10 +42,24 @@ export function prefillTask(task: i32, scratch: usize): void {
   const sink: f32 = ptr(25) ? load<f32>(at(ptr(25), h)) * LOG2E : -Infinity;
   for (let row = 0; row < Tile.queries; row++) {
     store<f32>(at(maxima, row), sink);
-    store<f32>(at(totals, row), sink === -Infinity ? 0 : 1);
+    store<f64>(totals + (<usize>row << 3), sink === -Infinity ? 0 : 1);
   }
-  for (let tile = 0; tile < int(40); tile++) tileOfKeys(b, h, first, rows, tile, scratch);
+  const tiles = int(40), earlier = at(until, Tile.keys), size = Tile.queries * width;
+  if (tiles > SPAN) memory.fill(earlier, 0, <usize>size << 2);
+  for (let tile = 0; tile < tiles; tile++) {
+    giveSign();
+    if (tile > 0 && tile % SPAN === 0) {
+      addTo(earlier, sums, size);
+      memory.fill(sums, 0, <usize>size << 2);
+    }
+    tileOfKeys(b, h, first, rows, tile, scratch);
+  }
+  if (tiles > SPAN) addTo(sums, earlier, size);
   writeRows(b, h, first, rows, sums, width, maxima, totals);
+}
+
+function addTo(target: usize, from: usize, count: i32): void {
+  for (let n = 0; n < count; n += 4) v128.store(at(target, n), f32x4.add(v128.load(at(target, n)), v128.load(at(from, n))));
 }
 
 /** Queries times the scale as `[group][D][ROWS]`; rows that do not exist are zeros at the last position. */
@@ -70,7 +87,7 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
   const scores = at(sums, Tile.queries * width);
   const maxima = at(scores, ROWS * Tile.keys);
   const totals = at(maxima, Tile.queries);
-  const qPositions = at(totals, Tile.queries);
+  const qPositions = at(totals, 2 * Tile.queries);
   const kPositions = at(qPositions, Tile.queries);
   const until = at(kPositions, Tile.keys);
 
@@ -89,7 +106,7 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
       }
     }
   }
-  const scored = isScored();
+  const scored = isScored(), earlier = tile >= SPAN ? at(until, Tile.keys) : 0;
   let read = false;
   const kv = (b * int(10) + h / (int(7) / int(10))) * int(40) + tile;
   const keys = ptr(37) + <usize>kv * <usize>(Tile.keys * D) * 4;
@@ -122,7 +139,7 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
       for (let row = 0; row < min(ROWS, rows - group); row++)
         finishScores(at(scores, row * Tile.keys + from), to - from, j0 + from, b, h, first + group + row, load<i32>(at(qPositions, group + row)), at(kPositions, from), at(until, from), masked);
     for (let row = 0; row < ROWS; row++)
-      softmaxRow(at(scores, row * Tile.keys + from), to - from, at(maxima, group + row), at(totals, group + row), at(sums, (group + row) * width), width, masked);
+      softmaxRow(at(scores, row * Tile.keys + from), to - from, at(maxima, group + row), totals + (<usize>(group + row) << 3), at(sums, (group + row) * width), earlier ? at(earlier, (group + row) * width) : 0, width, masked);
     const target = at(sums, group * width);
     if (odd && masked) carefulSums(scores, from, to, values, target, width);
     else
@@ -132,25 +149,26 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
 }
 
 /** Scores of one row into weights; when a larger score came, what was summed so far shrinks. */
-function softmaxRow(row: usize, count: i32, maximum: usize, total: usize, sums: usize, width: i32, masked: bool): void {
+function softmaxRow(row: usize, count: i32, maximum: usize, total: usize, sums: usize, earlier: usize, width: i32, masked: bool): void {
   const before = load<f32>(maximum);
   const top = largestScore(row, count);
   const m = before > top ? before : top;
   if (m === -Infinity) {
-    if (hasNaN(row, count)) store<f32>(total, NaN);
+    if (hasNaN(row, count)) store<f64>(total, NaN);
     memory.fill(row, 0, <usize>count << 2);
     return;
   }
-  let sum: f32 = load<f32>(total);
+  let sum = load<f64>(total);
   if (m !== before) {
     store<f32>(maximum, m);
     if (before !== -Infinity) {
       const shrink = exp2Down(splat(before - m));
-      sum *= f32x4.extract_lane(shrink, 0);
+      sum *= <f64>f32x4.extract_lane(shrink, 0);
       for (let d = 0; d < width; d += 4) v128.store(at(sums, d), f32x4.mul(shrink, v128.load(at(sums, d))));
+      if (earlier) for (let d = 0; d < width; d += 4) v128.store(at(earlier, d), f32x4.mul(shrink, v128.load(at(earlier, d))));
     }
   }
-  store<f32>(total, sum + (masked ? weighSeen(row, count, m) : weigh(row, count, m)));
+  store<f64>(total, sum + <f64>(masked ? weighSeen(row, count, m) : weigh(row, count, m)));
 }
 
 /**
@@ -173,8 +191,8 @@ function carefulSums(scores: usize, from: i32, to: i32, values: usize, sums: usi
 function writeRows(b: i32, h: i32, first: i32, rows: i32, sums: usize, width: i32, maxima: usize, totals: usize): void {
   const H = int(7), Lq = int(6), Dv = int(12);
   for (let row = 0; row < rows; row++) {
-    const m = load<f32>(at(maxima, row)), total = load<f32>(at(totals, row));
-    const scale: f32 = m === m ? (total === 0 ? 0 : 1 / total) : NaN;
+    const m = load<f32>(at(maxima, row)), total = load<f64>(totals + (<usize>row << 3));
+    const scale: f32 = m === m ? (total === 0 ? 0 : <f32>(1 / total)) : NaN;
     const from = at(sums, row * width);
     const to = at(ptr(3), ((b * Lq + first + row) * H + h) * Dv);
     let d = 0;
@@ -185,6 +203,6 @@ function writeRows(b: i32, h: i32, first: i32, rows: i32, sums: usize, width: i3
 }
 
 /** Natural logarithm of the sum of exponentials, from a maximum in base 2 and a total. */
-export function lseOf(m: f32, total: f32): f32 {
+export function lseOf(m: f32, total: f64): f32 {
   return m === -Infinity && total === 0 ? -Infinity : <f32>((<f64>m + Math.log2(total)) * 0.6931471805599453);
 }

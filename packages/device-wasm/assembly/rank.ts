@@ -2,7 +2,7 @@ import { at, int, ptr } from './job';
 import { largest } from './rowwise';
 
 /**
- * Index of the largest number of a row, the first on ties. One row a task.
+ * Index of the largest number of a row, the first on ties; of the first NaN, if there is one. One row a task.
  *
  * ```text
  * arguments  0 x, 1 y, 2 E
@@ -13,12 +13,17 @@ export function argmaxTask(row: i32): void {
   const top = largest(x, E);
   let best = 0;
   if (top === top) while (load<f32>(at(x, best)) !== top) best++;
-  else for (let e = 1; e < E; e++) if (load<f32>(at(x, e)) > load<f32>(at(x, best))) best = e;
+  else while (isNumber(load<f32>(at(x, best)))) best++;
   store<i32>(at(ptr(1), row), best);
 }
 
+// @ts-ignore: decorator
+@inline function isNumber(x: f32): bool {
+  return x === x;
+}
+
 /**
- * The k best of a row in order, by a heap whose root is the worst of them. One row a task.
+ * The k best of a row in order (NaN above every number, the lower index on ties), by a heap whose root is the worst of them. One row a task.
  *
  * ```text
  * arguments  0 x, 1 values, 2 indices, 3 E, 4 k, 5 largest first
@@ -45,8 +50,12 @@ export function topKTask(row: i32): void {
 }
 
 function better(a: f32, i: i32, b: f32, j: i32): bool {
+  const largest = int(5) !== 0;
+  if (largest ? a > b : a < b) return true;
   if (a === b) return i < j;
-  return int(5) ? a > b : a < b;
+  // two numbers are decided by now
+  if (!isNumber(a)) return isNumber(b) ? largest : i < j;
+  return !isNumber(b) && !largest;
 }
 
 function put(values: usize, indices: usize, n: i32, value: f32, index: i32): void {

@@ -1,6 +1,6 @@
 import { loadPart, storePart } from './elementwise';
 import { at, int, num, ptr } from './job';
-import { exp, maxOf, splat, sumOf } from './vector';
+import { addWide, exp, madd, maxOf, splat, wideSum } from './vector';
 
 /**
  * RMSNorm and LayerNorm over rows.
@@ -15,8 +15,8 @@ export function normTask(task: i32): void {
   const centred = int(9) !== 0, weight = ptr(1), bias = ptr(2);
   for (let row = start; row < end; row++) {
     const x = at(ptr(0), row * E), y = at(ptr(3), row * E);
-    const mean: f32 = centred ? total(x, E) / <f32>E : 0;
-    const inverse: f32 = 1 / sqrt<f32>(squares(x, E, mean) / <f32>E + num(8));
+    const mean: f32 = centred ? <f32>(total(x, E) / <f64>E) : 0;
+    const inverse: f32 = <f32>(1 / sqrt<f64>(squares(x, E, mean) / <f64>E + <f64>num(8)));
     const m = splat(mean), s = splat(inverse);
     for (let e = 0; e < E; e += 4) {
       const left = E - e;
@@ -38,29 +38,42 @@ export function normTask(task: i32): void {
   return left >= 4 ? v128.load(from) : loadPart(from, left);
 }
 
-function total(x: usize, E: i32): f32 {
-  let a = splat(0), b = splat(0), e = 0;
-  for (; e + 8 <= E; e += 8) {
-    a = f32x4.add(a, v128.load(at(x, e)));
-    b = f32x4.add(b, v128.load(at(x, e), 16));
+function total(x: usize, E: i32): f64 {
+  let sum = f64x2.splat(0), e = 0;
+  for (; e + 32 <= E; e += 32) {
+    const p = at(x, e);
+    let a = f32x4.add(v128.load(p), v128.load(p, 32)), b = f32x4.add(v128.load(p, 16), v128.load(p, 48));
+    a = f32x4.add(a, f32x4.add(v128.load(p, 64), v128.load(p, 96)));
+    b = f32x4.add(b, f32x4.add(v128.load(p, 80), v128.load(p, 112)));
+    sum = addWide(sum, f32x4.add(a, b));
   }
-  for (; e < E; e += 4) a = f32x4.add(a, some(at(x, e), E - e));
-  return sumOf(f32x4.add(a, b));
+  for (; e < E; e += 4) sum = addWide(sum, some(at(x, e), E - e));
+  return wideSum(sum);
 }
 
-function squares(x: usize, E: i32, mean: f32): f32 {
+function squares(x: usize, E: i32, mean: f32): f64 {
   const m = splat(mean);
-  let a = splat(0), b = splat(0), e = 0;
-  for (; e + 8 <= E; e += 8) {
-    const u = f32x4.sub(v128.load(at(x, e)), m), v = f32x4.sub(v128.load(at(x, e), 16), m);
-    a = f32x4.add(a, f32x4.mul(u, u));
-    b = f32x4.add(b, f32x4.mul(v, v));
+  let sum = f64x2.splat(0), e = 0;
+  for (; e + 32 <= E; e += 32) {
+    let a = splat(0), b = a;
+    const p = at(x, e);
+    for (let n: usize = 0; n < 128; n += 32) {
+      const u = f32x4.sub(v128.load(p + n), m), v = f32x4.sub(v128.load(p + n, 16), m);
+      a = f32x4.add(a, f32x4.mul(u, u));
+      b = f32x4.add(b, f32x4.mul(v, v));
+    }
+    sum = addWide(sum, f32x4.add(a, b));
   }
+  for (; e + 4 <= E; e += 4) {
+    const u = f32x4.sub(v128.load(at(x, e)), m);
+    sum = addWide(sum, f32x4.mul(u, u));
+  }
+  let rest: f64 = 0;
   for (; e < E; e++) {
-    const u = load<f32>(at(x, e)) - mean;
-    b = f32x4.add(b, f32x4.replace_lane(splat(0), 0, u * u));
+    const u: f32 = load<f32>(at(x, e)) - mean;
+    rest += <f64>(u * u);
   }
-  return sumOf(f32x4.add(a, b));
+  return wideSum(sum) + rest;
 }
 
 /**
@@ -80,29 +93,40 @@ export function softmaxTask(task: i32): void {
       for (let e = 0; e < E; e++) store<f32>(at(y, e), logarithm ? -Infinity : 0);
       continue;
     }
-    const shift = splat(top);
-    let sum = splat(0), e = 0;
-    for (; e + 4 <= E; e += 4) {
-      const p = exp(f32x4.sub(v128.load(at(x, e)), shift));
-      sum = f32x4.add(sum, p);
-      if (!logarithm) v128.store(at(y, e), p);
+    const shift = splat(top), whole = E & ~3;
+    let sum = f64x2.splat(0), e = 0;
+    while (e < whole) {
+      let piece = splat(0);
+      for (const end = min(e + 32, whole); e < end; e += 4) {
+        const p = shiftedExp(v128.load(at(x, e)), shift);
+        piece = f32x4.add(piece, p);
+        if (!logarithm) v128.store(at(y, e), p);
+      }
+      sum = addWide(sum, piece);
     }
-    let tail: f32 = 0;
+    let total = wideSum(sum);
     for (; e < E; e++) {
-      const p = f32x4.extract_lane(exp(splat(load<f32>(at(x, e)) - top)), 0);
-      tail += p;
+      const p = f32x4.extract_lane(shiftedExp(splat(load<f32>(at(x, e))), shift), 0);
+      total += <f64>p;
       if (!logarithm) store<f32>(at(y, e), p);
     }
-    const whole = sumOf(sum) + tail;
     if (logarithm) {
-      const ln = <f32>Math.log(whole);
+      const ln = <f32>Math.log(total);
       for (e = 0; e < E; e++) store<f32>(at(y, e), load<f32>(at(x, e)) - top - ln);
     } else {
-      const inverse: f32 = 1 / whole;
-      for (e = 0; e + 4 <= E; e += 4) v128.store(at(y, e), f32x4.mul(v128.load(at(y, e)), splat(inverse)));
+      const inverse = <f32>(1 / total);
+      for (e = 0; e < whole; e += 4) v128.store(at(y, e), f32x4.mul(v128.load(at(y, e)), splat(inverse)));
       for (; e < E; e++) store<f32>(at(y, e), load<f32>(at(y, e)) * inverse);
     }
   }
+}
+
+/** exp(x − top) with what the difference lost in rounding (Knuth's two-sum): far from 0 it is a relative error of the result. */
+function shiftedExp(x: v128, top: v128): v128 {
+  const d = f32x4.sub(x, top), z = f32x4.sub(d, x);
+  const lost = f32x4.sub(f32x4.sub(x, f32x4.sub(d, z)), f32x4.add(top, z));
+  const p = exp(d);
+  return v128.bitselect(p, madd(p, lost, p), f32x4.eq(p, splat(0)));
 }
 
 /** The largest number of a row; NaN if there is one. */

@@ -29,7 +29,10 @@ export function scoresTask(task: i32, scratch: usize): void {
     if (ptr(39)) store<f32>(at(ptr(39), cell), s);
     const position = keyPosition(b, j);
     if (ptr(21)) s -= load<f32>(at(ptr(21), h)) * <f32>abs(qPosition - position);
-    if (ptr(22)) s += load<f32>(at(ptr(22), b * int(23) + h * int(24) + i * Lk + j));
+    if (ptr(22)) {
+      const bias = load<f32>(at(ptr(22), b * int(23) + h * int(24) + i * Lk + j));
+      s = bias === -Infinity ? bias : s + bias;
+    }
     if (!seen(b, j, qPosition, position)) s = -Infinity;
     if (ptr(40)) store<f32>(at(ptr(40), cell), s);
     if (ptr(37)) {

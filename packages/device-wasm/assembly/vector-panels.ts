@@ -3,55 +3,22 @@ import { Format } from './kernel-list';
 import { madd, splat } from './vector';
 
 /**
- * One row of x times panels that lie `size` bytes apart. Streams that each go front to back through pages of their own
+ * One row of x times panels that lie `size` bytes apart, in 16 bits (those of f32 are in the micro-kernels). Streams that each go front to back through pages of their own
  * are what prefetchers follow best, and each number of x is loaded once for all of them. The 8 sums of each panel lie
  * `step` bytes after those of the last.
  */
 
-/** y (+)= x · two panels of f32: two sums for each, so that no addition waits for the one before it. */
-export function twoPanels(x: usize, p: usize, size: usize, y: usize, step: usize, K: i32): void {
-  let q = p + size;
-  const y1 = y + step;
-  let a = v128.load(y), b = v128.load(y, 16), c = v128.load(y1), d = v128.load(y1, 16);
-  let e = splat(0), f = e, g = e, h = e;
-  for (let k = K >> 1; k > 0; k--) {
-    const x0 = v128.load32_splat(x), x1 = v128.load32_splat(x, 4);
-    a = madd(x0, v128.load(p), a);
-    b = madd(x0, v128.load(p, 16), b);
-    c = madd(x0, v128.load(q), c);
-    d = madd(x0, v128.load(q, 16), d);
-    e = madd(x1, v128.load(p, 32), e);
-    f = madd(x1, v128.load(p, 48), f);
-    g = madd(x1, v128.load(q, 32), g);
-    h = madd(x1, v128.load(q, 48), h);
-    x += 8;
-    p += 64;
-    q += 64;
-  }
-  if (K & 1) {
-    const x0 = v128.load32_splat(x);
-    a = madd(x0, v128.load(p), a);
-    b = madd(x0, v128.load(p, 16), b);
-    c = madd(x0, v128.load(q), c);
-    d = madd(x0, v128.load(q, 16), d);
-  }
-  v128.store(y, f32x4.add(a, e));
-  v128.store(y, f32x4.add(b, f), 16);
-  v128.store(y1, f32x4.add(c, g));
-  v128.store(y1, f32x4.add(d, h), 16);
-}
-
 /** y (+)= x · two panels of f16 or bf16: widening needs the registers that more panels would take. */
-export function twoShortPanels(x: usize, panel: usize, size: usize, y: usize, step: usize, K: i32, format: i32): void {
-  if (format === Format.f16) sumTwo(x, panel, panel + size, y, y + step, K, true);
-  else sumTwo(x, panel, panel + size, y, y + step, K, false);
+export function twoShortPanels(x: usize, panel: usize, size: usize, y: usize, step: usize, K: i32, format: i32, add: bool): void {
+  if (format === Format.f16) sumTwo(x, panel, panel + size, y, y + step, K, add, true);
+  else sumTwo(x, panel, panel + size, y, y + step, K, add, false);
 }
 
 // @ts-ignore: decorator
-@inline function sumTwo(x0: usize, p0: usize, q0: usize, y: usize, y1: usize, K: i32, half: bool): void {
+@inline function sumTwo(x0: usize, p0: usize, q0: usize, y: usize, y1: usize, K: i32, add: bool, half: bool): void {
   let x = x0, p = p0, q = q0;
   const mask = halfConstant(0), scale = halfConstant(1);
-  let a = v128.load(y), b = v128.load(y, 16), c = v128.load(y1), d = v128.load(y1, 16);
+  let a = splat(0), b = a, c = a, d = a;
   for (const end = x + (<usize>K << 2); x < end; x += 4) {
     const x0 = v128.load32_splat(x);
     if (half) {
@@ -67,6 +34,12 @@ export function twoShortPanels(x: usize, panel: usize, size: usize, y: usize, st
     }
     p += 16;
     q += 16;
+  }
+  if (add) {
+    a = f32x4.add(a, v128.load(y));
+    b = f32x4.add(b, v128.load(y, 16));
+    c = f32x4.add(c, v128.load(y1));
+    d = f32x4.add(d, v128.load(y1, 16));
   }
   v128.store(y, a);
   v128.store(y, b, 16);

@@ -19,6 +19,20 @@
   );
 }
 
+/**
+ * A sum of four numbers added to two in f64. Long sums are taken in short pieces of f32 and put together so: a sum of
+ * n numbers in f32 may be wrong by n · 2^-25 of itself when all are positive.
+ */
+// @ts-ignore: decorator
+@inline export function addWide(sum: v128, piece: v128): v128 {
+  return f64x2.add(f64x2.add(sum, f64x2.promote_low_f32x4(piece)), f64x2.promote_low_f32x4(v128.shuffle<f32>(piece, piece, 2, 3, 2, 3)));
+}
+
+// @ts-ignore: decorator
+@inline export function wideSum(sum: v128): f64 {
+  return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
+}
+
 /** The sum of four whole numbers. */
 // @ts-ignore: decorator
 @inline export function wholeSum(v: v128): i32 {

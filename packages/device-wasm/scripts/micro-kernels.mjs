@@ -2,9 +2,10 @@
  * Writes the register-blocked micro-kernels as AssemblyScript text: the language cannot unroll, and twelve
  * accumulators have to be twelve variables to stay in registers.
  *
- * One micro-kernel computes a `rows × 8` tile `c (+)= a · b` over `depth` steps. `b` is a panel: 8 numbers a step,
- * contiguous. With few rows the depth is dealt out to several sets of accumulators, so that no addition waits for
- * the one before it.
+ * One micro-kernel computes a tile `c (+)= a · b` over `depth` steps: some rows of a times one or more panels of b. A
+ * panel is 8 numbers a step, contiguous; panels lie `size` bytes apart. Each number of c is one sum, taken step by step
+ * and then added to what was there. So a row has the same bits however many rows are computed with it; few rows take
+ * more panels at once instead of more sums, so that no addition waits for the one before it.
  *
  * How many rows is a matter of V8's registers, 15 on x64. Fused multiply-add: 12 accumulators, 2 of b, 1 of a make 6
  * rows and 98 % of the peak. Multiply and add need one more for the product: 4 rows are fastest on Node 20 (41
@@ -12,87 +13,95 @@
  * one everywhere: the register allocator then keeps the accumulators where they are.
  */
 
-/** Sets of accumulators by number of rows. */
-const SETS = { 1: 4, 2: 2, 3: 2, 4: 1, 5: 1, 6: 1 };
+/** Panels that a tile of few rows takes at once. Three rows times two would fill the registers, but V8 spills some. */
+const PANELS = { 1: 4, 2: 2 };
 
 const list = (n, line) => Array.from({ length: n }, (_, i) => line(i));
 
-/** @returns {string} `export function <name>(a, b, c, depth, ldc, load)` */
-function tile({ name, rows, aOffset, aStep }) {
-  const sets = SETS[rows];
-  const acc = (row, vector, set) => `c${row}${vector}${set}`;
+/** @returns {string} `export function <name>(a, b, c, depth, ldc, load)`, with `size, step` before `c` for more panels than one */
+function tile({ name, rows, panels = 1, aOffset, aStep }) {
+  const more = panels > 1;
+  const acc = (row, panel, vector) => `c${row}${panel}${vector}`;
   const every = (line) =>
-    list(rows, (row) => list(2, (vector) => list(sets, (set) => line(row, vector, set)))).flat(2);
-
-  const step = (u) => [
-    `{ const b0 = v128.load(b, ${u * 32}), b1 = v128.load(b, ${u * 32 + 16});`,
+    list(rows, (row) => list(panels, (panel) => list(2, (vector) => line(row, panel, vector)))).flat(2);
+  const at = (row, panel) => {
+    const column = panel === 0 ? 'c' : panel === 1 ? 'c + step' : `c + ${panel} * step`;
+    return row === 0 ? column : `${column} + ${row} * ldc`;
+  };
+  const x = (row) => `v128.load32_splat(a, ${aOffset(row)})`;
+  // one number of a stays in a register for all panels; more of them would not find any
+  const shared = rows === 1 && more;
+  const steps = list(panels, (panel) => [
+    `{ const p = p0${panel > 0 ? ` + size${panel}` : ''}, b0 = v128.load(p), b1 = v128.load(p, 16);`,
     ...list(rows, (row) => {
-      const set = u % sets;
-      const [low, high] = [acc(row, 0, set), acc(row, 1, set)];
-      return `  { const x = v128.load32_splat(a, ${aOffset(row, u)}); ${low} = madd(x, b0, ${low}); ${high} = madd(x, b1, ${high}); }`;
+      const [low, high] = [acc(row, panel, 0), acc(row, panel, 1)];
+      return `{ const x = ${shared ? 'x0' : x(row)}; ${low} = madd(x, b0, ${low}); ${high} = madd(x, b1, ${high}); }`;
     }),
     '}',
-  ];
-  const folded = list(rows, (row) =>
-    list(2, (vector) => {
-      const others = list(sets - 1, (set) => acc(row, vector, set + 1));
-      const into = acc(row, vector, 0);
-      if (others.length === 0) return '';
-      if (others.length === 1) return `${into} = f32x4.add(${into}, ${others[0]});`;
-      return `${into} = f32x4.add(f32x4.add(${into}, ${others[0]}), f32x4.add(${others[1]}, ${others[2]}));`;
-    }),
-  ).flat();
-  const perRow = (line) => list(rows, (row) => list(2, (vector) => line(row, vector))).flat();
-  const at = (row) => (row === 0 ? 'c' : `c + ${row} * ldc`);
+  ]).flat();
 
   return [
-    `export function ${name}(a: usize, b: usize, c: usize, depth: i32, ldc: usize, load: bool): void {`,
-    ...every((row, vector, set) => `let ${acc(row, vector, set)} = f32x4.splat(0);`),
-    `for (let k = depth >> ${Math.log2(sets)}; k > 0; k--) {`,
-    ...list(sets, step).flat(),
-    `a += ${aStep * sets}; b += ${32 * sets}; }`,
-    ...(sets > 1
-      ? [`for (let k = depth & ${sets - 1}; k > 0; k--) {`, ...step(0), `a += ${aStep}; b += 32; }`]
-      : []),
-    ...folded,
+    `export function ${name}(a: usize, p0: usize, ${more ? 'size: usize, step: usize, ' : ''}c: usize, depth: i32, ldc: usize, load: bool): void {`,
+    ...list(panels - 1, (n) => `const size${n + 1} = size * ${n + 1};`),
+    ...every((...cell) => `let ${acc(...cell)} = f32x4.splat(0);`),
+    'for (let k = depth; k > 0; k--) {',
+    ...(shared ? [`const x0 = ${x(0)};`] : []),
+    ...steps,
+    `a += ${aStep}; p0 += 32; }`,
     'if (load) {',
-    ...perRow(
-      (row, vector) =>
-        `${acc(row, vector, 0)} = f32x4.add(${acc(row, vector, 0)}, v128.load(${at(row)}, ${vector * 16}));`,
+    ...every(
+      (row, panel, vector) =>
+        `${acc(row, panel, vector)} = f32x4.add(${acc(row, panel, vector)}, v128.load(${at(row, panel)}, ${vector * 16}));`,
     ),
     '}',
-    ...perRow((row, vector) => `v128.store(${at(row)}, ${acc(row, vector, 0)}, ${vector * 16});`),
+    ...every(
+      (row, panel, vector) => `v128.store(${at(row, panel)}, ${acc(row, panel, vector)}, ${vector * 16});`,
+    ),
     '}',
   ].join('\n');
 }
 
 /** @returns {string} the AssemblyScript module `./micro`, with `rows` rows in the largest tile */
 export function microKernels({ tileKeys, rows }) {
-  const packed = list(rows, (n) =>
-    tile({
-      name: `tile${n + 1}`,
-      rows: n + 1,
-      aOffset: (row, u) => (u * (n + 1) + row) * 4,
-      aStep: (n + 1) * 4,
-    }),
+  const packed = (n) => ({ aOffset: (row) => row * 4, aStep: n * 4 });
+  const narrow = list(rows, (n) => tile({ name: `tile${n + 1}`, rows: n + 1, ...packed(n + 1) }));
+  const few = Object.entries(PANELS).map(([n, panels]) =>
+    tile({ name: `wide${n}`, rows: Number(n), panels, ...packed(Number(n)) }),
   );
   const strided = tile({
     name: 'tileStrided',
     rows,
-    aOffset: (row, u) => row * tileKeys * 4 + u * 4,
+    aOffset: (row) => row * tileKeys * 4,
     aStep: 4,
   });
   const choices = list(rows - 1, (n) => `case ${n + 1}: return tile${n + 1}(a, b, c, depth, ldc, load);`);
+  const wider = Object.keys(PANELS).map(
+    (n) => `${n === Object.keys(PANELS).at(-1) ? 'default' : `case ${n}`}: return wide${n}(a, b, size, step, c, depth, ldc, load);`,
+  );
+  const parameters = 'c: usize, depth: i32, ldc: usize, load: bool';
   return [
     `import { madd } from './vector';`,
     '/** Rows of the largest tile. */',
     `export const ROWS: i32 = ${rows};`,
-    ...packed,
+    '/** Most panels that are taken at once. */',
+    `export const WIDE: i32 = ${Math.max(...Object.values(PANELS))};`,
+    ...narrow,
+    ...few,
     strided,
-    'export function multiplyTile(rows: i32, a: usize, b: usize, c: usize, depth: i32, ldc: usize, load: bool): void {',
+    `export function multiplyTile(rows: i32, a: usize, b: usize, ${parameters}): void {`,
     'switch (rows) {',
     ...choices,
     `default: return tile${rows}(a, b, c, depth, ldc, load);`,
+    '} }',
+    '/** Panels that `multiplyWide` takes at once, 1 where rows are enough to keep the arithmetic busy. */',
+    'export function panelsOf(rows: i32): i32 {',
+    `switch (rows) { ${Object.entries(PANELS)
+      .map(([n, panels]) => `case ${n}: return ${panels};`)
+      .join(' ')} default: return 1; } }`,
+    '/** One or two rows times `panelsOf(rows)` panels, `size` bytes apart; their columns lie `step` bytes apart. */',
+    `export function multiplyWide(rows: i32, a: usize, b: usize, size: usize, step: usize, ${parameters}): void {`,
+    'switch (rows) {',
+    ...wider,
     '} }',
   ].join('\n');
 }

@@ -11,6 +11,12 @@ export interface Panels {
   readonly format: Format;
 }
 
+/** The same numbers once more, as panels. */
+export interface Pack {
+  readonly address: number;
+  readonly panels: Panels;
+}
+
 /** Rows that are kept in fewer bits; the layout is described in assembly/stored.ts. */
 export interface StoredRows {
   readonly width: number;
@@ -33,11 +39,13 @@ export class WasmBuffer implements DeviceBuffer {
   readonly counted: number;
   /** Set while the numbers are stored as panels of a weight instead of row by row. */
   panels: Panels | undefined;
+  /** Panels beside the rows, of a constant that is read both ways, or as a weight in more than one way. */
+  packs: Pack[] | undefined;
   /** Set for rows that are kept in fewer bits. */
   readonly stored: StoredRows | undefined;
   /** A number that is not finite was stored: the fast ways of reading do not know those. */
   odd = false;
-  /** Came from the host and was not written since: worth packing when it is used as a weight. */
+  /** Came from the host and was not written since: when it is used as a weight, its panels are kept. */
   constant: boolean;
 
   constructor(

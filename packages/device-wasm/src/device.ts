@@ -1,8 +1,10 @@
 import {
+  checkStore,
   checkWrite,
   type Device,
   type DeviceBuffer,
   DeviceError,
+  type DeviceFactory,
   type DType,
   type HostData,
   type MemoryCounters,
@@ -11,6 +13,7 @@ import {
   type OpCall,
   type RowFormat,
   type ShapedInput,
+  sizeOf,
 } from '@headwise/tensor';
 import { storedRows, WasmBuffer } from './buffer.ts';
 import { Engine, type EngineOptions } from './engine.ts';
@@ -20,6 +23,7 @@ import { attentionReasons } from './ops/attention.ts';
 import { runners } from './ops/index.ts';
 import { stridedReasons } from './ops/primitives.ts';
 import { writeRows } from './stored-rows.ts';
+import { storedWeight } from './weights.ts';
 
 /** Options of `createWasm`. */
 export interface WasmOptions {
@@ -40,6 +44,9 @@ export async function createWasm(options: WasmOptions = {}): Promise<WasmDevice>
   return createWasmWith(options);
 }
 
+/** The device as a value, for `createDevice` and the kits; with options, call `createWasm`. */
+export const wasm: DeviceFactory = { name: 'wasm', preference: 50, create: () => createWasm() };
+
 /** `createWasm` with the options that tests need. */
 export async function createWasmWith(options: EngineOptions): Promise<WasmDevice> {
   return new WasmDevice(await Engine.create(options));
@@ -50,7 +57,7 @@ const stridedOps: ReadonlySet<string> = new Set(['binary', 'where', 'permute', '
 /** A heap in WebAssembly memory and the kernels over it. */
 export class WasmDevice implements Device {
   readonly name = 'wasm';
-  readonly precision = 'f32';
+  readonly precision = { dtype: 'f32', epsilon: 2 ** -24 } as const;
   readonly details: Readonly<Record<string, string>>;
   readonly #engine: Engine;
   readonly #ledger = new MemoryLedger('wasm');
@@ -83,16 +90,20 @@ export class WasmDevice implements Device {
     this.#check('allocate');
     const address = this.#engine.heap.allocate(length * 4);
     this.#engine.heap.views.u8.fill(0, address, address + length * 4);
-    return this.own(new WasmBuffer(dtype, length, address));
+    return this.#own(new WasmBuffer(dtype, length, address));
   }
 
-  allocateRows(rows: number, width: number, format: RowFormat): DeviceBuffer {
-    this.#check('allocateRows');
-    const stored = storedRows(width, format);
-    const counted = rows * stored.bytes;
-    const address = this.#engine.heap.allocate(counted);
-    this.#engine.heap.views.u8.fill(0, address, address + counted);
-    return this.own(new WasmBuffer('f32', rows * width, address, { counted, stored }));
+  store(shape: readonly number[], format: RowFormat, source?: Uint8Array | DeviceBuffer): DeviceBuffer {
+    this.#check('store');
+    checkStore('store', shape, format, source);
+    if (!source) return this.#storeZeros(shape, format);
+    const from = source instanceof Uint8Array ? source : this.#held(source, 'store');
+    const kit = new Kit(this.#engine);
+    try {
+      return this.#own(storedWeight(kit, shape, format, from));
+    } finally {
+      kit.end();
+    }
   }
 
   upload(data: Float32Array | Int32Array): DeviceBuffer {
@@ -101,7 +112,7 @@ export class WasmDevice implements Device {
     const { f32, i32 } = this.#engine.heap.views;
     const dtype = data instanceof Int32Array ? 'i32' : 'f32';
     (dtype === 'i32' ? i32 : f32).set(data, address / 4);
-    return this.own(new WasmBuffer(dtype, data.length, address, { constant: true }));
+    return this.#own(new WasmBuffer(dtype, data.length, address, { constant: true }));
   }
 
   async read(buffer: DeviceBuffer, start = 0, end = buffer.length): Promise<Float32Array | Int32Array> {
@@ -156,7 +167,7 @@ export class WasmDevice implements Device {
       const results = empty ? outputs.map((output) => kit.output(output)) : runner(kit, call);
       this.#ran = this.#engine.simd === 'relaxed' ? 'relaxed-simd' : 'simd128';
       failed = false;
-      return results.map((buffer) => this.own(buffer));
+      return results.map((buffer) => this.#own(buffer));
     } finally {
       kit.end(failed);
       if (failed) this.#engine.setScratch(scratch);
@@ -175,6 +186,7 @@ export class WasmDevice implements Device {
     const held = buffer as WasmBuffer;
     this.#ledger.remove(held);
     this.#engine.heap.free(held.address);
+    for (const { address } of held.packs ?? []) this.#engine.heap.free(address);
   }
 
   async settled(): Promise<void> {}
@@ -191,9 +203,18 @@ export class WasmDevice implements Device {
     return this.#engine;
   }
 
-  /** Takes a buffer into the books. */
-  own(buffer: WasmBuffer): WasmBuffer {
+  #own(buffer: WasmBuffer): WasmBuffer {
     return this.#ledger.add(buffer);
+  }
+
+  #storeZeros(shape: readonly number[], format: RowFormat): DeviceBuffer {
+    const width = shape.at(-1)!;
+    const rows = sizeOf(shape.slice(0, -1));
+    const stored = storedRows(width, format);
+    const counted = rows * stored.bytes;
+    const address = this.#engine.heap.allocate(counted);
+    this.#engine.heap.views.u8.fill(0, address, address + counted);
+    return this.#own(new WasmBuffer('f32', rows * width, address, { counted, stored }));
   }
 
   #writePlain(
@@ -204,16 +225,15 @@ export class WasmDevice implements Device {
     start: number,
     length: number,
   ): void {
-    if (to.panels) kit.unpack(to);
-    if (!ArrayBuffer.isView(from) && from.panels) kit.unpack(from);
-    to.constant = false;
+    kit.rowsOnly(to);
     const at = to.address / 4 + offset;
-    const { f32, i32 } = this.#engine.heap.views;
     if (ArrayBuffer.isView(from)) {
+      const { f32, i32 } = this.#engine.heap.views;
       (to.dtype === 'i32' ? i32 : f32).set(from.subarray(start, start + length), at);
       return;
     }
-    const first = from.address / 4 + start;
+    const first = kit.rowsOf(from) / 4 + start;
+    const { i32 } = this.#engine.heap.views;
     if (from.dtype === to.dtype) i32.copyWithin(at, first, first + length);
     else this.#convert(from, to, first, at, length);
   }

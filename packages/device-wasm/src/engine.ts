@@ -1,9 +1,10 @@
 import { DeviceError } from '@headwise/tensor';
 import type { Kernel } from '../assembly/kernel-list.ts';
-import { ARGUMENTS, CONTROL, MAX_ARGUMENTS } from './control.ts';
+import { ARGUMENTS, CONTROL, COUNTER_BYTES, COUNTERS, MAX_ARGUMENTS, MAX_THREADS } from './control.ts';
 import { Heap } from './heap.ts';
 import { compileKernels, type KernelExports, type Simd } from './module.ts';
 import { type Pool, sharedPool } from './pool.ts';
+import { settle } from './settle.ts';
 
 /** One run of a kernel. */
 export interface Job {
@@ -31,8 +32,6 @@ export interface EngineOptions {
 /** Below so many nanoseconds a job stays on the calling thread: when a helper sleeps, and when all look out for work. */
 const WORTH_WAKING = 30_000;
 const WORTH_SHARING = 6_000;
-/** Looks for the last helper to finish before the calling thread gives its core away: some 100 µs. */
-const LOOKS = 100_000;
 const MAX_PAGES = [65536, 32768, 16384, 8192];
 
 const word = new DataView(new ArrayBuffer(4));
@@ -53,6 +52,7 @@ export class Engine {
   readonly #place: number;
   readonly #shuffle: boolean;
   #scratch = { address: 0, stride: 0 };
+  #shared = 0;
 
   private constructor(
     heap: Heap,
@@ -79,8 +79,11 @@ export class Engine {
     guard,
     shuffle = false,
   }: EngineOptions): Promise<Engine> {
-    if (!Number.isInteger(threads) || threads < 1 || threads > 64)
-      throw new DeviceError('wasm', `threads must be a whole number from 1 to 64, got ${threads}`);
+    if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS)
+      throw new DeviceError(
+        'wasm',
+        `threads must be a whole number from 1 to ${MAX_THREADS}, got ${threads}`,
+      );
     const pool = threads > 1 ? sharedPool() : undefined;
     const helpers = pool ? await pool.ensure(threads - 1) : 0;
     const shared = pool !== undefined && helpers > 0;
@@ -99,8 +102,23 @@ export class Engine {
     return new Engine(heap, kernels, chosen, available, shared ? pool : undefined, place, shuffle);
   }
 
-  /** Runs a job to its end on the calling thread and as many helpers as come in time. */
+  /** Whether a helper thread has ended: then nothing more runs here, and nothing is freed that it may still write to. */
+  get lost(): boolean {
+    return this.#pool?.lost !== undefined;
+  }
+
+  /** How many tasks and tiles a thread has taken so far. */
+  signs(thread: number): number {
+    return this.heap.views.i32[(COUNTERS + thread * COUNTER_BYTES) / 4 + 1]!;
+  }
+
+  /**
+   * Runs a job to its end on the calling thread and as many helpers as come in time.
+   *
+   * @throws {DeviceError} if a kernel fails, or a helper thread has ended: before, or inside the job.
+   */
   launch({ kernel, args, tasks, cost, scratch = 0 }: Job): void {
+    if (this.lost) throw this.#lostError();
     if (tasks <= 0) return;
     if (args.length > MAX_ARGUMENTS) throw new RangeError(`kernel ${kernel} has ${args.length} arguments`);
     if (scratch > this.#scratch.stride) this.setScratch(Math.ceil(scratch / 4096) * 4096);
@@ -127,14 +145,32 @@ export class Engine {
 
   #together(): void {
     const pool = this.#pool!;
+    // a program that never returns to its event loop hears of no end either
+    if ((++this.#shared & 31) === 0) pool.inspect();
     this.#kernels.open();
     pool.ring(this.#place);
     try {
       this.#kernels.work(0);
     } finally {
-      if (this.#kernels.close() > 0) while (this.#kernels.settle(LOOKS) > 0) pause();
+      if (this.#kernels.close() > 0) settle(this.#kernels, pool, () => this.#helperSigns());
     }
+    if (this.lost) throw this.#lostError();
     if (pool.failed()) throw new DeviceError('wasm', 'a kernel failed in a helper thread');
+  }
+
+  #helperSigns(): number {
+    let sum = 0;
+    for (let thread = 1; thread < this.threads; thread++) sum += this.signs(thread);
+    return sum;
+  }
+
+  #lostError(): DeviceError {
+    return new DeviceError(
+      'wasm',
+      'a helper thread has ended, so this device can compute no more',
+      [this.#pool!.lost!, 'it may have left a job half done; what tensors hold can still be read'],
+      'Create a new device: it starts new helpers.',
+    );
   }
 
   /** Bytes of working memory of each thread; it grows to what the largest job wanted, and stays. */
@@ -168,18 +204,6 @@ function defaultThreads(): number {
       ? process.getBuiltinModule('node:os').availableParallelism()
       : globalThis.navigator?.hardwareConcurrency;
   return Math.max(1, Math.min(8, cores ?? 1));
-}
-
-const sleeper =
-  typeof SharedArrayBuffer === 'undefined' ? undefined : new Int32Array(new SharedArrayBuffer(4));
-
-/** Gives the core away for a moment; in the main thread of a browser, where sleeping is forbidden, does nothing. */
-function pause(): void {
-  try {
-    if (sleeper) Atomics.wait(sleeper, 0, 0, 0.05);
-  } catch {
-    // the caller looks again
-  }
 }
 
 /** A step that visits every task once, in another order. */

@@ -1,3 +1,3 @@
-export { createWasm, type WasmDevice, type WasmOptions } from './device.ts';
+export { packWeights, uploadWeights } from '@headwise/tensor';
+export { createWasm, type WasmDevice, type WasmOptions, wasm } from './device.ts';
 export type { Simd } from './module.ts';
-export { packWeights, type StorageFormat, uploadWeights } from './weights.ts';

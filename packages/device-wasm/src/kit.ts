@@ -50,6 +50,7 @@ export class Kit {
 
   /** Frees what `temporary` gave, and the results too when the operation has failed. */
   end(failed = false): void {
+    if (this.engine.lost) return;
     if (this.#temporary) for (const address of this.#temporary) this.engine.heap.free(address);
     if (failed && this.#outputs) for (const address of this.#outputs) this.engine.heap.free(address);
     this.#temporary = undefined;
@@ -61,8 +62,12 @@ export class Kit {
   rows(operand: Operand | undefined): number {
     if (!operand) return 0;
     const buffer = operand.buffer as WasmBuffer;
-    if (buffer.stored) return this.writtenOut(buffer);
-    if (buffer.panels) this.unpack(buffer);
+    return buffer.stored ? this.writtenOut(buffer) : this.rowsOf(buffer);
+  }
+
+  /** The same of a buffer that holds 32 bits a number. */
+  rowsOf(buffer: WasmBuffer): number {
+    if (buffer.panels) this.#layRows(buffer);
     return buffer.address;
   }
 
@@ -113,34 +118,34 @@ export class Kit {
   }
 
   /**
-   * The panels of a weight. A constant is packed once, in place of its rows; anything else, and what the operation
-   * reads row by row at the same time, is packed for this call.
+   * The panels of a weight. A constant is packed once, in place of its rows, or beside them when they are read too;
+   * anything else is packed for this call.
    *
+   * @param besides what the operation reads row by row
    * @throws {DeviceError} if it was stored in fewer bits for another shape.
    */
   weight(operand: Operand, geometry: Geometry, besides: readonly (Operand | undefined)[]): PackedWeight {
     const buffer = operand.buffer as WasmBuffer;
+    const wanted = oneMatrix(geometry);
     const alone = besides.every((other) => other?.buffer !== buffer);
-    if (alone && buffer.panels && same(buffer.panels, geometry)) return packed(buffer.address, buffer.panels);
-    const wanted = { ...geometry, format: Format.f32 };
-    const bytes = packedBytes(wanted);
-    if (buffer.stored) {
-      const address = this.temporary(bytes);
-      this.pack(this.writtenOut(buffer), address, wanted);
-      return packed(address, wanted);
-    }
-    if (!alone) this.rows(operand);
-    if (buffer.panels) this.unpack(buffer);
-    if (!buffer.constant || !alone) {
-      const address = this.temporary(bytes);
-      this.pack(buffer.address, address, wanted);
-      return packed(address, wanted);
-    }
+    if (alone && buffer.panels && same(buffer.panels, wanted))
+      return packed(buffer.address, geometry, buffer.panels.format);
+    if (!buffer.stored) this.rowsOf(buffer);
+    const kept = buffer.packs?.find(({ panels }) => same(panels, wanted));
+    if (kept) return packed(kept.address, geometry, Format.f32);
+    const panels = { ...wanted, format: Format.f32 };
+    const bytes = packedBytes(panels);
+    const keep = buffer.constant && !buffer.stored;
     const address = this.temporary(bytes);
-    this.pack(buffer.address, address, wanted);
-    this.#move(buffer, address);
-    buffer.panels = wanted;
-    return packed(address, wanted);
+    this.pack(this.rows(operand), address, panels);
+    if (keep && (!alone || buffer.packs)) {
+      this.keep(address);
+      (buffer.packs ??= []).push({ address, panels });
+    } else if (keep) {
+      this.#move(buffer, address);
+      buffer.panels = panels;
+    }
+    return packed(address, geometry, Format.f32);
   }
 
   pack(source: number, target: number, { G, O, I, transposed, format }: Panels): void {
@@ -150,11 +155,23 @@ export class Kit {
   }
 
   /**
-   * Puts a constant back into rows, for good: whoever reads it both ways would pack it again and again.
+   * Leaves a buffer nothing but its rows, because they are about to be written.
+   *
+   * @throws {DeviceError} if it is a weight stored in fewer bits.
+   */
+  rowsOnly(buffer: WasmBuffer): void {
+    if (buffer.panels) this.#layRows(buffer);
+    for (const { address } of buffer.packs ?? []) this.engine.heap.free(address);
+    buffer.packs = undefined;
+    buffer.constant = false;
+  }
+
+  /**
+   * Rows beside the panels of a constant: who reads it both ways does so at every step.
    *
    * @throws {DeviceError} if it is stored in fewer bits.
    */
-  unpack(buffer: WasmBuffer): void {
+  #layRows(buffer: WasmBuffer): void {
     const panels = buffer.panels!;
     if (panels.format !== Format.f32) {
       throw new DeviceError(
@@ -166,9 +183,10 @@ export class Kit {
     }
     const address = this.temporary(buffer.length * 4);
     this.unpackInto(buffer, address);
-    this.#move(buffer, address);
+    (buffer.packs ??= []).push({ address: buffer.address, panels });
+    this.keep(address);
+    buffer.address = address;
     buffer.panels = undefined;
-    buffer.constant = false;
   }
 
   /** Puts a buffer where its numbers have been written to. */
@@ -191,9 +209,13 @@ function rowsOfTask(width: number): number {
   return Math.max(1, Math.floor(4096 / Math.max(1, width)));
 }
 
-function packed(address: number, panels: Panels): PackedWeight {
-  const { O, I, format } = panels;
+function packed(address: number, { O, I }: Geometry, format: Format): PackedWeight {
   return { address, format, batchBytes: Math.ceil(O / 8) * panelBytes(format, I) };
+}
+
+/** Matrices of whole panels lie one after the other as the panels of one: the weights of heads, and of their product. */
+function oneMatrix({ G, O, I, transposed }: Geometry): Geometry {
+  return !transposed && O % 8 === 0 ? { G: 1, O: G * O, I, transposed } : { G, O, I, transposed };
 }
 
 function same(a: Geometry, b: Geometry): boolean {

@@ -4,6 +4,7 @@ import {
   createReference,
   type HostData,
   linear,
+  packWeights,
   type RowFormat,
   relu,
   rowFormats,
@@ -20,7 +21,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createWasmWith, type WasmDevice } from './device.ts';
 import { type HostTensor, pick } from './testing.ts';
 import { modelSizes, randomCase, smallSizes } from './testing-attention.ts';
-import { packWeights } from './weights.ts';
 
 const setups = [
   { simd: 'simd128', threads: 1, guard: 256 },
@@ -255,6 +255,22 @@ it.each(rowFormats)('a number that is not finite is not lost in %s', async (form
     y!.dispose();
   }
   for (const made of [rows, q]) made.dispose();
+});
+
+it.each(rowFormats)('a copy of stored rows knows that some are not finite (%s)', async (format) => {
+  const values = seededValues(4 * 64, 1);
+  values[64 + 3] = Infinity;
+  const { rows, rounded } = await stored(device, { shape: [4, 64], data: values }, format);
+  const copy = zerosIn(device, [5, 64], format);
+  copy.write(0, rows, 64, 2 * 64);
+  const want = [...rounded.data.subarray(64, 3 * 64)];
+  expect([...(await copy.data()).subarray(0, 2 * 64)]).toEqual(want);
+  expect(want.every(Number.isFinite)).toBe(false);
+  // and a copy of that one
+  const again = zerosIn(device, [1, 64], format);
+  again.write(0, copy, 0, 64);
+  expect([...(await again.data())]).toEqual(want.slice(0, 64));
+  for (const made of [rows, copy, again]) made.dispose();
 });
 
 it('other operations read the rounded numbers', async () => {

@@ -1,12 +1,15 @@
-import { DeviceError, type HostData, type OpCall, slotRuns } from '@headwise/tensor';
+import { DeviceError, type HostData, type OpCall, type RowFormat, slotRuns } from '@headwise/tensor';
+import { Format } from '../assembly/kernel-list.ts';
 import type { WasmBuffer } from './buffer.ts';
 import type { Kit } from './kit.ts';
+import { checkRange } from './range.ts';
 
 /**
  * A write that begins or ends in rows kept in fewer bits: f32 is rounded, stored rows of the same form are copied as
- * they are, others are written out. The range is checked before.
+ * they are, others are written out. The range of elements is checked before.
  *
- * @throws {DeviceError} if a target in fewer bits is not written in whole rows, or ids are to be stored there.
+ * @throws {DeviceError} if a target in fewer bits is not written in whole rows.
+ * @throws {ValueError} if a finite number from the host is one that the format cannot hold; nothing is written then.
  */
 export function writeRows(
   kit: Kit,
@@ -20,9 +23,12 @@ export function writeRows(
   if (to.stored) checkWhole(to.stored.width, offset, length);
   if (length === 0) return;
   if (ArrayBuffer.isView(source)) {
+    const { width, format } = to.stored!;
+    const values = source.subarray(sourceOffset, sourceOffset + length);
+    checkRange('write', 'source', values, width, Format[format] as RowFormat);
     const from = kit.temporary(length * 4);
-    heap.views.f32.set(source.subarray(sourceOffset, sourceOffset + length), from / 4);
-    kit.storeRows(from, to, offset / to.stored!.width, length / to.stored!.width);
+    heap.views.f32.set(values, from / 4);
+    kit.storeRows(from, to, offset / width, length / width);
     return;
   }
   if (to.stored && source.stored && alike(to, source) && sourceOffset % to.stored.width === 0) {
@@ -37,8 +43,7 @@ export function writeRows(
     kit.storeRows(from, to, offset / to.stored.width, length / to.stored.width);
     return;
   }
-  if (to.panels) kit.unpack(to);
-  to.constant = false;
+  kit.rowsOnly(to);
   const { f32, i32 } = heap.views;
   (to.dtype === 'i32' ? i32 : f32).set(f32.subarray(from / 4, from / 4 + length), to.address / 4 + offset);
 }
@@ -64,8 +69,7 @@ export function storeRows(kit: Kit, { inputs }: OpCall): readonly WasmBuffer[] {
       kit.storeRows(source + run.from * width * 4, to, run.to * perRow, run.count * perRow);
     return [];
   }
-  if (to.panels) kit.unpack(to);
-  to.constant = false;
+  kit.rowsOnly(to);
   to.odd ||= from.odd;
   const bytes = to.stored ? (width / to.stored.width) * to.stored.bytes : width * 4;
   const source = to.stored ? from.address : kit.rows(inputs.rows);
@@ -88,10 +92,9 @@ function f32At(kit: Kit, source: WasmBuffer, first: number, length: number): num
     kit.loadRows(source, row, rows, target);
     return target + (first - row * width) * 4;
   }
-  if (source.panels) kit.unpack(source);
-  if (source.dtype === 'f32') return source.address + first * 4;
+  const start = kit.rowsOf(source) / 4 + first;
+  if (source.dtype === 'f32') return start * 4;
   const target = kit.temporary(length * 4);
-  const start = source.address / 4 + first;
   heap.views.f32.set(heap.views.i32.subarray(start, start + length), target / 4);
   return target;
 }

@@ -92,7 +92,7 @@ export function randomCase(seed: number, sizes: AttentionSizes = smallSizes(seed
     extras: extras.filter((name, n) => chance(20 + n, 3) && (Lq < 500 || name === 'lse')),
   };
   const axis = (n: number, size: number): number => (chance(n, 2) ? 1 : size);
-  const moving = chance(43, 4);
+  const moving = chance(44, 4);
   const table = random([axis(11, B), axis(12, H), Lq, Lk], seed + 11, 3);
   return {
     inputs: {

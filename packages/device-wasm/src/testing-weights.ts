@@ -1,10 +1,9 @@
-import { gather, linear, tensor } from '@headwise/tensor';
+import { gather, linear, packWeights, type RowFormat, tensor } from '@headwise/tensor';
 import { assertClose, seededValues } from '@headwise/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WasmDevice } from './device.ts';
-import { packWeights, type StorageFormat } from './weights.ts';
 
-const formats: readonly StorageFormat[] = ['f16', 'bf16', 'Q8_0', 'Q4_0', 'Q4_1'];
+const formats: readonly RowFormat[] = ['f16', 'bf16', 'Q8_0', 'Q4_0', 'Q4_1'];
 const blockFormats = ['Q8_0', 'Q4_0', 'Q4_1'] as const;
 
 /** Products with stored weights equal those with their numbers in f32; with every kind of instructions, in Node and in a browser. */

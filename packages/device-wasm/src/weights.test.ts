@@ -1,9 +1,20 @@
-import { DeviceError, relu, run, sizeOf, tensor, zeros } from '@headwise/tensor';
+import {
+  createReference,
+  DeviceError,
+  packWeights,
+  type RowFormat,
+  relu,
+  run,
+  sizeOf,
+  tensor,
+  uploadWeights,
+  zeros,
+  zerosIn,
+} from '@headwise/tensor';
 import { assertClose, opSamples, seededValues } from '@headwise/tensor/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createWasmWith, type WasmDevice } from './device.ts';
 import { checkStoredWeights } from './testing-weights.ts';
-import { packWeights, uploadWeights } from './weights.ts';
 
 const blockFormats = ['Q8_0', 'Q4_0', 'Q4_1'] as const;
 
@@ -159,6 +170,76 @@ it('counts what the format takes', () => {
   for (const made of [plain, packed]) made.dispose();
 });
 
+/** The largest numbers that still round to a finite one, and the least that do not; halves are rounded to even. */
+const edges = {
+  f16: [65519.996, 65520],
+  bf16: [3.3961773e38, 3.3961775e38],
+  Q8_0: [8_321_000, 8_321_100],
+  Q4_0: [524_159, 524_160],
+  Q4_1: [65519.996, 65520],
+} as const;
+const formats = Object.keys(edges) as (keyof typeof edges)[];
+
+it.each(formats)(
+  'one rule for numbers that %s cannot hold: weights and rows refuse them by name',
+  async (format) => {
+    for (const sign of [1, -1]) {
+      const [most, beyond] = edges[format].map((x) => sign * x);
+      const row = (value: number): Float32Array =>
+        Float32Array.from({ length: 32 }, (_, n) => (n === 5 ? value : 0));
+      // what Q4_1 keeps is the least number: a large one needs a block of large ones
+      const values = (value: number): Float32Array =>
+        format === 'Q4_1' ? row(value).fill(value) : row(value);
+      const rows = zerosIn(device, [1, 32], format);
+      const fits = tensor(device, values(most!), [1, 32]);
+      const packed = packWeights(fits, format);
+      expect((await packed.data()).every(Number.isFinite)).toBe(true);
+      rows.write(0, values(most!));
+      const before = await rows.data();
+      expect(before.every(Number.isFinite)).toBe(true);
+      const large = tensor(device, values(beyond!), [1, 32]);
+      expect(() => packWeights(large, format)).toThrow(`cannot be stored as ${format}, which holds `);
+      expect(() => rows.write(0, values(beyond!))).toThrow(/^write: source\[[05]\] cannot be stored as /);
+      expect(await rows.data()).toEqual(before);
+      // computed on the device, it becomes infinite or makes its block NaN, never another number
+      rows.write(0, large);
+      expect((await rows.data()).some((x) => !Number.isFinite(x))).toBe(true);
+      for (const made of [rows, fits, packed, large]) made.dispose();
+    }
+  },
+);
+
+it('refuses blocks whose spread is too large for the scale of Q4_1', () => {
+  const wide = tensor(
+    device,
+    Float32Array.from({ length: 32 }, (_, n) => (n === 3 ? 1e6 : 0)),
+    [1, 32],
+  );
+  expect(() => packWeights(wide, 'Q4_1')).toThrowErrorMatchingInlineSnapshot(
+    `[ValueError: packWeights: weight[3] cannot be stored as Q4_1, which holds blocks whose least number is within ±65504 and whose largest is at most 982,000 above it, got 1000000]`,
+  );
+  wide.dispose();
+});
+
+it('refuses files whose numbers or scales are not finite', () => {
+  const upload = (format: RowFormat, at: number, bits: number) => () => {
+    const bytes = new Uint8Array(
+      format === 'f16' || format === 'bf16' ? 64 : { Q8_0: 34, Q4_0: 18, Q4_1: 20 }[format],
+    );
+    bytes[at] = bits & 255;
+    bytes[at + 1] = bits >> 8;
+    return uploadWeights(device, bytes, format, [1, 32]);
+  };
+  expect(upload('f16', 6, 0x7c00)).toThrowErrorMatchingInlineSnapshot(
+    `[ValueError: uploadWeights: bytes must hold finite numbers; number 3 is NaN or infinite, got "0x7c00"]`,
+  );
+  expect(upload('f16', 0, 0xfe01)).toThrow('number 0 is NaN or infinite');
+  expect(upload('bf16', 62, 0xff80)).toThrow('number 31 is NaN or infinite');
+  expect(upload('Q8_0', 0, 0x7c00)).toThrow('the scale of block 0 is NaN or infinite');
+  expect(upload('Q4_0', 0, 0xfc00)).toThrow('the scale of block 0');
+  expect(upload('Q4_1', 2, 0x7e00)).toThrow('the minimum of block 0');
+});
+
 it('says what it cannot store and where a stored weight cannot go', () => {
   const odd = tensor(device, seededValues(4 * 33, 1), [4, 33]);
   expect(() => packWeights(odd, 'Q8_0')).toThrow('I a multiple of 32');
@@ -169,5 +250,11 @@ it('says what it cannot store and where a stored weight cannot go', () => {
     'stored as f16 for [4, 33] can be used in linear, gather and data() only',
   );
   expect(() => uploadWeights(device, new Uint8Array(3), 'Q8_0', [1, 32])).toThrow('which takes 34');
-  for (const made of [odd, infinite, packed]) made.dispose();
+  const ids = tensor(device, Int32Array.of(1, 2), [1, 2]);
+  expect(() => packWeights(ids as never, 'f16')).toThrow('weight must be of dtype f32, got "i32"');
+  expect(() => packWeights(odd, 'Q5_1' as never)).toThrow('must be one of f16, bf16, Q8_0');
+  expect(() => device.store([2, 65], 'f16', odd.use('test'))).toThrow('132 numbers do not fill [2, 65]');
+  const elsewhere = tensor(createReference(), [1, 2], [1, 2]);
+  expect(() => packWeights(elsewhere, 'f16')).toThrow('reference: cannot keep numbers as f16');
+  for (const made of [odd, infinite, packed, ids]) made.dispose();
 });

@@ -8,6 +8,7 @@ import {
   FormatError,
   type HostTensor,
   type LlamaConfig,
+  readJson,
   readJsonVocabulary,
   readLlama2c,
   readLlama2cVocabulary,
@@ -76,7 +77,7 @@ function readFolder(path: string): {
       ],
     );
   }
-  const config = inFile(configPath!, () => readLlamaConfig(parse(configPath!)));
+  const config = inFile(configPath!, () => readLlamaConfig(readJson(bytesOf(configPath!), 'config')));
   return { config, tensors: inFile(weightsPath!, () => readSafetensors(bytesOf(weightsPath!)).tensors) };
 }
 
@@ -91,19 +92,9 @@ function findTokenizer(folder: string, V: number): Tokenizer | undefined {
 function readTokenizer(path: string): Tokenizer {
   return inFile(path, () =>
     createTokenizer(
-      path.endsWith('.json')
-        ? readJsonVocabulary(new TextDecoder().decode(bytesOf(path)))
-        : readLlama2cVocabulary(bytesOf(path)),
+      path.endsWith('.json') ? readJsonVocabulary(bytesOf(path)) : readLlama2cVocabulary(bytesOf(path)),
     ),
   );
-}
-
-function parse(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new FormatError('config', `not JSON: ${(error as Error).message}`);
-  }
 }
 
 function bytesOf(path: string): Uint8Array {

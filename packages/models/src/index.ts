@@ -41,6 +41,7 @@ export {
   encoderDecoderParameters,
 } from './encoder-decoder.ts';
 export { FormatError } from './errors.ts';
+export { readJson } from './formats/json.ts';
 export { type Llama2c, readLlama2c } from './formats/llama2c.ts';
 export { readJsonVocabulary, readLlama2cVocabulary } from './formats/llama2c-tokenizer.ts';
 export {

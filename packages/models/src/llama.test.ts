@@ -1,37 +1,13 @@
 import { createReference, type Device } from '@headwise/tensor';
 import { assertClose, seededValues } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
-import { decoderParameters } from './decoder.ts';
+import { FormatError } from './errors.ts';
 import { readLlama2c } from './formats/llama2c.ts';
 import type { HostTensor } from './formats/safetensors.ts';
-import { createLlama, type LlamaConfig, llamaName, llamaParts, readLlamaConfig } from './llama.ts';
+import { createLlama, type LlamaConfig, readLlamaConfig } from './llama.ts';
+import { checkpoint, config, json, toLlama2c } from './testing/checkpoint.ts';
 
-const json = {
-  model_type: 'llama',
-  vocab_size: 20,
-  hidden_size: 16,
-  intermediate_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  max_position_embeddings: 32,
-  rms_norm_eps: 1e-5,
-  tie_word_embeddings: true,
-  bos_token_id: 1,
-  eos_token_id: [2, 3],
-};
-const config = readLlamaConfig(json);
 const ids = [3, 1, 4, 1, 5, 9, 2, 6];
-
-/** A checkpoint with random values. */
-function checkpoint(of = config): Map<string, HostTensor> {
-  return new Map(
-    Object.entries(decoderParameters(llamaParts(of))).map(([name, shape], i) => {
-      const size = shape.reduce((product, axis) => product * axis, 1);
-      return [llamaName(name), { dtype: 'F32', shape, data: seededValues(size, i) }];
-    }),
-  );
-}
 
 async function logitsOf(device: Device, tensors: ReadonlyMap<string, HostTensor>): Promise<Float32Array> {
   return createLlama(device, config, tensors).start().step(ids).data();
@@ -98,6 +74,127 @@ it('lists everything that is wrong with a config', () => {
   expect(() => readLlamaConfig(null)).toThrow('model_type must be "llama", it is undefined');
 });
 
+const wrong: readonly [string, object, string][] = [
+  [
+    'an architecture of another kind',
+    { architectures: ['GPT2LMHeadModel'] },
+    'architectures ["GPT2LMHeadModel"] contradicts model_type "llama", which is LlamaForCausalLM',
+  ],
+  [
+    'two architectures',
+    { architectures: ['LlamaForCausalLM', 'MistralForCausalLM'] },
+    'architectures ["LlamaForCausalLM","MistralForCausalLM"] contradicts',
+  ],
+  [
+    'an architecture that is no list',
+    { architectures: 'LlamaForCausalLM' },
+    'architectures must be a list of names, it is "LlamaForCausalLM"',
+  ],
+  ['an end outside the vocabulary', { eos_token_id: 20 }, 'eos_token_id 20 must be below vocab_size 20'],
+  [
+    'one of several ends outside',
+    { eos_token_id: [2, 128_001] },
+    'eos_token_id 128001 must be below vocab_size 20',
+  ],
+  ['a beginning outside', { bos_token_id: 50_256 }, 'bos_token_id 50256 must be below vocab_size 20'],
+  ['a negative end', { eos_token_id: -1 }, 'eos_token_id must be an id or a list of ids, it is -1'],
+  [
+    'layers beyond count',
+    { num_hidden_layers: 1e9 },
+    'num_hidden_layers must be at most 10000, it is 1000000000',
+  ],
+  [
+    'layers beyond numbers',
+    { num_hidden_layers: 1e300 },
+    'num_hidden_layers must be a whole number ≥ 1, it is 1e+300',
+  ],
+  ['no layers', { num_hidden_layers: 0 }, 'num_hidden_layers must be a whole number ≥ 1, it is 0'],
+  ['negative heads', { num_attention_heads: -4 }, 'num_attention_heads must be a whole number ≥ 1, it is -4'],
+  ['no key heads', { num_key_value_heads: 0 }, 'num_key_value_heads must be a whole number ≥ 1, it is 0'],
+  ['a width of zero', { hidden_size: 0 }, 'hidden_size must be a whole number ≥ 1, it is 0'],
+  ['a head of zero', { head_dim: 0 }, 'head_dim must be a whole number ≥ 1, it is 0'],
+  [
+    'a head whose angles would take for ever',
+    { head_dim: 2 ** 53 - 2 },
+    'head_dim must be at most 16777216, it is 9007199254740990',
+  ],
+  ['an odd head', { head_dim: 5 }, 'head_dim 5 must be even, since its numbers turn in pairs'],
+  ['an odd head that follows', { hidden_size: 20 }, 'hidden_size 20 / num_attention_heads 4 must be even'],
+  [
+    'heads that do not divide',
+    { hidden_size: 18 },
+    'hidden_size 18 must be a multiple of num_attention_heads 4, where there is no head_dim',
+  ],
+  [
+    'a negative inner width',
+    { intermediate_size: -1 },
+    'intermediate_size must be a whole number ≥ 1, it is -1',
+  ],
+  [
+    'a vocabulary beyond count',
+    { vocab_size: 2 ** 25 },
+    'vocab_size must be at most 16777216, it is 33554432',
+  ],
+  [
+    'no positions',
+    { max_position_embeddings: 0 },
+    'max_position_embeddings must be a whole number ≥ 1, it is 0',
+  ],
+  ['an epsilon of zero', { rms_norm_eps: 0 }, 'rms_norm_eps must be a number > 0, it is 0'],
+  [
+    'a table tied by a word',
+    { tie_word_embeddings: 'yes' },
+    'tie_word_embeddings must be true or false, it is "yes"',
+  ],
+  ['a base below zero', { rope_theta: -1 }, 'rope_theta must be a finite number > 0, got -1'],
+  ['a number that is none in JSON', { vocab_size: 20n }, 'vocab_size must be a whole number ≥ 1, it is 20'],
+];
+
+it.each(wrong)('refuses %s by the name of the field, at once', (_, change, message) => {
+  const { problems } = readProblems({ ...json, ...change });
+  expect(problems.join('\n')).toContain(message);
+  expect(problems.join('\n')).not.toMatch(/\b(Hkv|H|D|E|F|V|B|L) [=≥]/);
+});
+
+function readProblems(value: object): FormatError {
+  try {
+    readLlamaConfig(value);
+  } catch (error) {
+    if (FormatError.isInstance(error)) return error;
+    throw error;
+  }
+  throw new Error('it was taken');
+}
+
+it('takes the file itself, strictly', () => {
+  const text = JSON.stringify({ ...json, architectures: ['LlamaForCausalLM'] });
+  expect(readLlamaConfig(text)).toMatchObject({ V: 20, layers: 2 });
+  expect(readLlamaConfig(new TextEncoder().encode(text))).toMatchObject({ V: 20, layers: 2 });
+  expect(() => readLlamaConfig(`\ufeff${text}`)).toThrow(
+    'llama config: it begins with a byte order mark; save it as UTF-8 without one',
+  );
+  expect(() => readLlamaConfig(new TextEncoder().encode(`\ufeff${text}`))).toThrow('a byte order mark');
+  expect(() => readLlamaConfig(Uint8Array.of(0x7b, 0xff, 0x7d))).toThrow('llama config: it is not UTF-8');
+  expect(() => readLlamaConfig(text.replace('{', '{"vocab_size":9,'))).toThrow(
+    'llama config: "vocab_size" stands twice in one object',
+  );
+  expect(() => readLlamaConfig('{"a":')).toThrow(/^llama config: not JSON: /);
+});
+
+it('takes no field that every object inherits, and no positions of another part', () => {
+  const inherited = Object.create({ ...json });
+  expect(readProblems(inherited).problems[0]).toBe('model_type must be "llama", it is undefined');
+  const other = { ...json, text_config: { model_type: 'llama', num_hidden_layers: 1e9 } };
+  expect(readLlamaConfig(other).position).toMatchObject({ name: 'rotary' });
+});
+
+it('refuses more layers than the file has tensors before it looks at one of them', () => {
+  const many = { ...config, layers: 5_000_000 };
+  expect(() => createLlama(createReference(), many, checkpoint())).toThrow(
+    'weights: num_hidden_layers 5000000 cannot be: the file has 20 tensors, and a layer has nine',
+  );
+});
+
 it('reports missing, unknown and misshapen tensors at once, before it uploads any', () => {
   const device = createReference();
   const tensors = checkpoint();
@@ -112,7 +209,7 @@ it('reports missing, unknown and misshapen tensors at once, before it uploads an
   expect(() => createLlama(device, config, tensors)).toThrowErrorMatchingInlineSnapshot(`
     [FormatError: weights: the tensors are not those of the model
       - "model.layers.0.input_layernorm.weight" must hold floating-point numbers, it is I32
-      - "model.layers.1.self_attn.k_proj.weight" [8, 16] is missing
+      - "model.layers.1.self_attn.k_proj.weight" is missing, for "layers.1.attention.k" [8, 16]
       - "model.norm.weight" must be [16], it is [4, 4]
       - "model.layers.2.mlp.up_proj.weight" is unknown: the model has no such weight]
   `);
@@ -165,6 +262,8 @@ it.each([
   ['a cut file', (file: Uint8Array) => file.subarray(0, -4)],
   ['a file that is too long', (file: Uint8Array) => Uint8Array.of(...file, 0, 0, 0, 0)],
   ['a later version', (file: Uint8Array) => withWord(file, 0, 0x616b3432)],
+  ['a vocabulary without its ends', (file: Uint8Array) => withWord(file, 5, 2)],
+  ['a context of zero', (file: Uint8Array) => withWord(file, 6, 0)],
   ['a size below 1', (file: Uint8Array) => withWord(file, 2, -3)],
   ['heads that do not divide', (file: Uint8Array) => withWord(file, 3, 5)],
 ])('refuses a llama2.c file with %s', (_, change) => {
@@ -175,39 +274,4 @@ function withWord(file: Uint8Array, index: number, word: number): Uint8Array {
   const copy = file.slice();
   new DataView(copy.buffer).setInt32(4 * index, word, true);
   return copy;
-}
-
-/** The same model as llama2.c stores it: rows of q and k from halves to pairs, kind by kind. */
-function toLlama2c(tensors: ReadonlyMap<string, HostTensor>, tied: boolean): Uint8Array {
-  const { E, F, layers, H, Hkv, D, V, context } = config;
-  const values: number[] = [];
-  const put = (name: string): void => {
-    values.push(...(tensors.get(name)!.data as Float32Array));
-  };
-  const inPairs = (name: string): void => {
-    const { data, shape } = tensors.get(name)!;
-    for (let row = 0; row < shape[0]!; row++) {
-      const [head, place] = [Math.floor(row / D), row % D];
-      const from = head * D + (place % 2) * (D / 2) + Math.floor(place / 2);
-      values.push(...(data as Float32Array).subarray(from * E, (from + 1) * E));
-    }
-  };
-  const each = (part: string, write = put): void => {
-    for (let layer = 0; layer < layers; layer++) write(`model.layers.${layer}.${part}.weight`);
-  };
-  put('model.embed_tokens.weight');
-  each('input_layernorm');
-  each('self_attn.q_proj', inPairs);
-  each('self_attn.k_proj', inPairs);
-  each('self_attn.v_proj');
-  each('self_attn.o_proj');
-  each('post_attention_layernorm');
-  each('mlp.gate_proj');
-  each('mlp.down_proj');
-  each('mlp.up_proj');
-  put('model.norm.weight');
-  values.push(...Array(context * D).fill(0.5));
-  if (!tied) put('lm_head.weight');
-  const header = Int32Array.of(E, F, layers, H, Hkv, tied ? V : -V, context);
-  return Uint8Array.of(...new Uint8Array(header.buffer), ...new Uint8Array(Float32Array.from(values).buffer));
 }

@@ -1,15 +1,22 @@
 import { configure, groupedQuery } from '@headwise/attention-variants';
 import { fromConfig, type HuggingFaceConfig } from '@headwise/positional';
-import type { Device, PositionEncoding, Rotation } from '@headwise/tensor';
+import { type Device, type PositionEncoding, type Rotation, ValueError } from '@headwise/tensor';
 import { block } from './block.ts';
 import { createDecoder, type Decoder, type DecoderParts, decoderParameters } from './decoder.ts';
 import { FormatError } from './errors.ts';
+import { ConfigFields } from './formats/config-fields.ts';
+import { readJson, shown } from './formats/json.ts';
 import type { HostTensor } from './formats/safetensors.ts';
 import { createSwiglu } from './parts/feed-forward.ts';
 import { createRmsNorm } from './parts/norms.ts';
 import { buildWeights, type WeightBuilder } from './weights.ts';
 
 const FORMAT = 'llama config';
+const ARCHITECTURE = 'LlamaForCausalLM';
+/** Far above every model there is, and little work: what a file says is looked at layer by layer. */
+const MOST_LAYERS = 10_000;
+/** What positions are made from. */
+const sizes = ['num_hidden_layers', 'num_attention_heads', 'hidden_size', 'head_dim'];
 
 /** What a Llama is, from its `config.json`. */
 export interface LlamaConfig {
@@ -33,63 +40,75 @@ export interface LlamaConfig {
 /**
  * Reads Hugging Face's `config.json` of a `LlamaForCausalLM`.
  *
- * @throws {FormatError} listing everything in it that is missing, wrong or not supported.
+ * @param json the file (its bytes or its text, which are read strictly), or what `JSON.parse` made of it
+ * @throws {FormatError} listing everything in it that is missing, wrong or not supported, by the names of its fields.
  */
 export function readLlamaConfig(json: unknown): LlamaConfig {
-  const config = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>;
-  const problems: string[] = [];
-  const count = (key: string, fallback?: number): number => {
-    const value = config[key] ?? fallback;
-    if (Number.isInteger(value) && (value as number) >= 1) return value as number;
-    problems.push(`${key} must be a whole number ≥ 1, it is ${JSON.stringify(config[key])}`);
-    return 1;
-  };
-  const positive = (key: string, value: unknown): number => {
-    if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-    problems.push(`${key} must be a number > 0, it is ${JSON.stringify(value)}`);
-    return 1;
-  };
-  const only = (key: string, ...allowed: readonly unknown[]): void => {
-    const value = config[key];
-    if (value === undefined || allowed.includes(value)) return;
-    problems.push(
-      `${key} ${JSON.stringify(value)} is not supported, only ${allowed.map((a) => JSON.stringify(a)).join(', ')}`,
-    );
-  };
-
-  if (config.model_type !== 'llama')
-    problems.push(`model_type must be "llama", it is ${JSON.stringify(config.model_type)}`);
-  only('hidden_act', 'silu');
-  only('attention_bias', false);
-  only('mlp_bias', false);
-  const H = count('num_attention_heads');
-  const E = count('hidden_size');
-  const Hkv = count('num_key_value_heads', H);
-  const D = count('head_dim', Math.max(2, Math.floor(E / H)));
+  const isFile = typeof json === 'string' || ArrayBuffer.isView(json);
+  const value = isFile ? readJson(json as string | Uint8Array, FORMAT) : json;
+  const fields = new ConfigFields(value);
+  const { problems } = fields;
+  checkArchitecture(fields);
+  fields.only('hidden_act', 'silu');
+  fields.only('attention_bias', false);
+  fields.only('mlp_bias', false);
+  const H = fields.count('num_attention_heads');
+  const E = fields.count('hidden_size');
+  const Hkv = fields.count('num_key_value_heads', H);
+  const D = fields.count('head_dim', Math.max(2, Math.floor(E / H)));
   if (H % Hkv !== 0)
     problems.push(`num_attention_heads ${H} must be a multiple of num_key_value_heads ${Hkv}`);
-  if (D % 2 !== 0) problems.push(`head_dim ${D} must be even, since its numbers turn in pairs`);
-  const position = positionOf(config, problems);
+  const said = fields.has('head_dim');
+  if (!said && E % H !== 0 && fields.sound('hidden_size', 'num_attention_heads'))
+    problems.push(
+      `hidden_size ${E} must be a multiple of num_attention_heads ${H}, where there is no head_dim`,
+    );
+  else if (D % 2 !== 0) {
+    const width = said ? `head_dim ${D}` : `hidden_size ${E} / num_attention_heads ${H}`;
+    problems.push(`${width} must be even, since its numbers turn in pairs`);
+  }
+  const layers = fields.count('num_hidden_layers', undefined, MOST_LAYERS);
+  const position = positionOf(fields);
+  const V = fields.count('vocab_size');
   const read: LlamaConfig = {
-    V: count('vocab_size'),
+    V,
     E,
-    F: count('intermediate_size'),
-    layers: count('num_hidden_layers'),
+    F: fields.count('intermediate_size'),
+    layers,
     H,
     Hkv,
     D,
     // a cache keeps turned keys, which stay right up to the length where the angles change
-    context: Math.min(count('max_position_embeddings'), position?.dependsOnLength?.boundary ?? Infinity),
-    eps: positive('rms_norm_eps', config.rms_norm_eps ?? 1e-6),
+    context: Math.min(
+      fields.count('max_position_embeddings', undefined, Number.MAX_SAFE_INTEGER),
+      position?.dependsOnLength?.boundary ?? Infinity,
+    ),
+    eps: fields.positive('rms_norm_eps', 1e-6),
     position: position ?? { kind: 'none', name: 'none' },
-    tied: config.tie_word_embeddings === true,
-    stopIds: ['bos_token_id', 'eos_token_id'].flatMap((key) => idsOf(key, config[key], problems)),
+    tied: fields.flag('tie_word_embeddings'),
+    stopIds: ['bos_token_id', 'eos_token_id'].flatMap((key) => fields.ids(key, V)),
   };
   if (problems.length > 0) throw new FormatError(FORMAT, 'this is not a Llama that can be run', problems);
   return read;
 }
 
-/** The parts of a Llama: grouped-query attention, rotary positions, RMSNorm, SwiGLU. */
+/** A file that says what it is twice must say the same. */
+function checkArchitecture(fields: ConfigFields): void {
+  const type = fields.get('model_type');
+  if (type !== 'llama') fields.problems.push(`model_type must be "llama", it is ${shown(type)}`);
+  const named = fields.get('architectures') ?? [];
+  if (!Array.isArray(named) || !named.every((name) => typeof name === 'string'))
+    fields.problems.push(`architectures must be a list of names, it is ${shown(named)}`);
+  else if (type === 'llama' && named.some((name) => name !== ARCHITECTURE))
+    fields.problems.push(
+      `architectures ${shown(named)} contradicts model_type "llama", which is ${ARCHITECTURE}`,
+    );
+}
+
+/**
+ * The parts of a Llama: grouped-query attention, rotary positions, RMSNorm, SwiGLU.
+ * @throws {ValueError} for sizes that a part refuses; those of `readLlamaConfig` and `readLlama2c` are taken.
+ */
 export function llamaParts(config: LlamaConfig): DecoderParts {
   const { V, E, H, D, layers, Hkv, F, eps, position, tied, context } = config;
   const norm = createRmsNorm({ eps });
@@ -102,7 +121,7 @@ export function llamaParts(config: LlamaConfig): DecoderParts {
   };
 }
 
-/** Name in a `LlamaForCausalLM` checkpoint of a weight of the decoder. */
+/** Name in a `LlamaForCausalLM` checkpoint of a weight of the decoder. Never throws. */
 export function llamaName(name: string): string {
   const [, layer, part] = /^layers\.(\d+)\.(.+)$/.exec(name) ?? [];
   if (part === undefined) return top[name] ?? name;
@@ -136,35 +155,39 @@ export function llamaWeights(parts: DecoderParts): WeightBuilder {
 /**
  * A Llama from its config and the tensors of its safetensors files.
  *
- * @throws {FormatError} listing every tensor that is missing, unknown, or of a wrong shape or type.
+ * @throws {FormatError} listing every tensor that is missing, unknown, or of a wrong shape or type; at once where there
+ * are fewer tensors than layers.
+ * @throws {DeviceError} if the device has no room for the weights.
  */
 export function createLlama(
   device: Device,
   config: LlamaConfig,
   tensors: ReadonlyMap<string, HostTensor>,
 ): Decoder {
+  if (config.layers > tensors.size)
+    throw new FormatError(
+      'weights',
+      `num_hidden_layers ${config.layers} cannot be: the file has ${tensors.size} tensors, and a layer has nine`,
+    );
   const parts = llamaParts(config);
   const copies = { [llamaName('head')]: llamaName('embed') };
   const weights = buildWeights(device, decoderParameters(parts), tensors, llamaWeights(parts), copies);
   return createDecoder({ ...parts, device, weights });
 }
 
-function idsOf(key: string, value: unknown, problems: string[]): readonly number[] {
-  const ids = value === undefined || value === null ? [] : [value].flat();
-  if (!ids.every((id) => Number.isInteger(id) && (id as number) >= 0))
-    problems.push(`${key} must be an id or a list of ids, it is ${JSON.stringify(value)}`);
-  return ids as number[];
-}
-
-function positionOf(config: Record<string, unknown>, problems: string[]): Rotation | undefined {
-  // of another architecture that is reported already, and its positions would only add noise
-  if (config.model_type !== 'llama') return undefined;
+function positionOf(fields: ConfigFields): Rotation | undefined {
+  // of another architecture, or of sizes that are reported already: positions would add noise, and hours of work
+  if (fields.get('model_type') !== 'llama' || !fields.sound(...sizes)) return undefined;
   try {
-    const position = fromConfig(config as HuggingFaceConfig);
+    const { text_config, ...own } = fields.values;
+    const position = fromConfig(own as HuggingFaceConfig);
     if (position.kind === 'rotation') return position;
-    problems.push(`its positions must be rotary, they are "${position.name}"`);
+    fields.problems.push(`its positions must be rotary, they are "${position.name}"`);
   } catch (error) {
-    problems.push((error as Error).message);
+    // an encoding made by hand has a base, a file a rope_theta
+    const isBase = ValueError.isInstance(error) && error.argument === 'base';
+    if (isBase) fields.problems.push(`rope_theta must be a finite number > 0, it is ${shown(error.got)}`);
+    else fields.problems.push((error as Error).message);
   }
   return undefined;
 }

@@ -5,6 +5,7 @@ import { type Device, type Tensor, tensor } from '@headwise/tensor';
  * standard deviation `1 / √(width read)` for the rest, so that activations keep their size through the layers.
  *
  * @param parameters names and shapes, for instance from `decoderParameters`
+ * @throws {DeviceError} if the device has no room.
  */
 export function randomWeights(
   device: Device,

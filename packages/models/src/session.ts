@@ -301,7 +301,7 @@ export class Session implements Disposable {
     return new Session(this.#model, options, states);
   }
 
-  /** Frees the states. */
+  /** Frees the states. Never throws. */
   dispose(): void {
     for (const state of this.#states) state.dispose();
     if (this.#source?.owned) {
@@ -311,6 +311,7 @@ export class Session implements Disposable {
     this.#broken = 'it is disposed';
   }
 
+  /** As `dispose`, for `using`. Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }

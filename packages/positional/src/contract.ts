@@ -50,7 +50,10 @@ export type EncodingFactory<Name extends string, Options extends object, Encodin
 /**
  * Joins the factory of an encoding with what there is to say about it.
  *
- * @returns a factory that refuses options it does not know: `theta` for `base` would otherwise go unnoticed
+ * Never throws.
+ *
+ * @returns a factory that refuses options it does not know, with a ValueError: `theta` for `base` would otherwise go
+ * unnoticed
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineEncoding<const Name extends string, Options extends object, Encoding>(
@@ -96,35 +99,49 @@ export type TablePositions = { readonly start: number; readonly L: number } | re
 /** A rotation whose tables can be looked at. */
 export interface RotaryEncoding extends Rotation, Disposable {
   readonly layout: RotaryLayout;
+  /** @throws {ValueError | ShapeError} if x is no `[B, L, H, D]`, D is too narrow, or positions do not fit. */
   turn(x: Tensor<'B L H D'>, positions: Positions, side: 'q' | 'k'): Tensor<'B L H D'>;
   /**
    * @param D width of a head
    * @param length of the sequence, for encodings that depend on it; default: up to their boundary
+   * @throws {ValueError} if no even number of D numbers turns.
    */
   spectrum(D: number, length?: number): Spectrum;
-  /** The rows that these positions read. `side` matters to xPos alone, which stretches q and shrinks k. */
+  /**
+   * The rows that these positions read. `side` matters to xPos alone, which stretches q and shrinks k.
+   *
+   * @throws {ValueError} if a position is no whole number, or D as in `spectrum`.
+   */
   tables(
     D: number,
     positions: TablePositions,
     options?: { readonly length?: number; readonly side?: 'q' | 'k' },
   ): RotationTables;
-  /** Frees the tables on every device; the next call makes them anew. */
+  /** Frees the tables on every device; the next call makes them anew. Never throws. */
   dispose(): void;
 }
 
 /** A bias whose matrix can be looked at. */
 export interface ScoreBias extends PositionBias, Disposable {
-  /** What it adds to the scores, `[H, Lq, Lk]`, computed on the host; query i stands at `offset + i`, key j at j. */
+  /**
+   * What it adds to the scores, `[H, Lq, Lk]`, computed on the host; query i stands at `offset + i`, key j at j.
+   *
+   * @throws {ValueError} if it has not one slope or column for each of H heads.
+   */
   matrix(H: number, Lq: number, Lk: number, offset?: number): Promise<Float64Array>;
-  /** Frees what it holds on every device; the next call makes it anew. */
+  /** Frees what it holds on every device; the next call makes it anew. Never throws. */
   dispose(): void;
 }
 
 /** An input encoding whose rows can be looked at. */
 export interface TableEncoding extends InputEncoding, Disposable {
-  /** What it adds at these positions, `[L, E]`. */
+  /**
+   * What it adds at these positions, `[L, E]`.
+   *
+   * @throws {ValueError} if a position is no whole number or lies past the table, or E does not fit.
+   */
   rows(E: number, positions: TablePositions): Promise<Float64Array>;
-  /** Frees what it holds on every device; the next call makes it anew. */
+  /** Frees what it holds on every device; the next call makes it anew. Never throws. */
   dispose(): void;
 }
 
@@ -155,9 +172,12 @@ export interface RelativeOptions {
 export interface RelativeAttention {
   readonly kind: 'attention';
   readonly name: string;
-  /** @returns `[B, Lq, H, Dv]` */
+  /**
+   * @returns `[B, Lq, H, Dv]`
+   * @throws {ValueError | ShapeError} if shapes or positions do not fit each other or the tables.
+   */
   attend(inputs: RelativeInputs, options?: RelativeOptions): Tensor<'B Lq H Dv'>;
-  /** The same, with the softmax weights `[B, H, Lq, Lk]`. */
+  /** The same, with the softmax weights `[B, H, Lq, Lk]`. @throws {ValueError | ShapeError} as `attend`. */
   attendWithWeights(
     inputs: RelativeInputs,
     options?: RelativeOptions,

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import * as tensor from '@headwise/tensor';
 import { expect, it } from 'vitest';
 import { runReadme } from '../../../tooling/readme.ts';
+import { familiesTable } from './config/families-table.ts';
 import * as positional from './index.ts';
 import { encodings } from './registry.ts';
 
@@ -23,4 +24,9 @@ it.each(Object.entries(encodings))('lists and shows %s, and exports it', (name, 
   expect(text).toContain(`| [\`${exported}\`](src/encodings/${name}.ts)`);
   expect(text).toContain(`![${name}](plots/${name}.svg)`);
   expect(existsSync(new URL(`encodings/${name}.ts`, import.meta.url))).toBe(true);
+});
+
+it('lists every family that a configuration may name', () => {
+  const [, table] = /<!-- families -->\n([\s\S]*)<!-- \/families -->/.exec(readFileSync(file, 'utf8')) ?? [];
+  expect(table, 'put what familiesTable() returns between the marks').toBe(familiesTable());
 });

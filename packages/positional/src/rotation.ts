@@ -65,7 +65,11 @@ export interface LengthRule {
   readonly fixed?: number | undefined;
 }
 
-/** `[R/2]` θ^(−2i/R): Su et al. 2021, "RoFormer", section 3.2.2. */
+/**
+ * `[R/2]` θ^(−2i/R): Su et al. 2021, "RoFormer", section 3.2.2.
+ *
+ * @throws {RangeError} if R is too large for an array.
+ */
 export function inverseFrequencies(base: number, R: number): Float64Array {
   return Float64Array.from({ length: R / 2 }, (_, i) => base ** ((-2 * i) / R));
 }
@@ -126,6 +130,8 @@ function mustBeEven(name: string, R: number, argument: string): void {
 /**
  * A rotation from its rule: checks, tables on the host in float64 and on the devices in float32, and the law that
  * what depends on the length says so.
+ *
+ * @throws {ValueError} if an option is out of range, or a fixed length is no whole number ≥ 1.
  */
 export function createRotation(rule: RotationRule, options: RotationOptions): RotaryEncoding {
   checkRotationOptions(rule.name, options);

@@ -6,6 +6,7 @@ import {
   draw,
   gbnfMatcher,
   generate,
+  type JsonSchema,
   jsonSchemaMatcher,
   regexMatcher,
   SamplingError,
@@ -33,7 +34,7 @@ it.each<readonly [what: string, run: () => unknown]>([
   ],
   ['an expression', () => regexMatcher(`(${long.slice(0, 2500)}`)],
   ['a grammar', () => gbnfMatcher(`root ::= ${long}`)],
-  ['a schema', () => jsonSchemaMatcher({ type: long } as object)],
+  ['a schema', () => jsonSchemaMatcher({ type: long } as unknown as JsonSchema)],
   [
     'a text so far',
     () => {

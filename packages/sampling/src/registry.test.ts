@@ -65,7 +65,11 @@ it('refuses an unknown option and lists the known', () => {
 });
 
 it('types options by name', () => {
-  expectTypeOf<RuleOptions<'top-k'>>().toEqualTypeOf<{ k?: number; minTokensToKeep?: number }>();
+  expectTypeOf<RuleOptions<'top-k'>>().toEqualTypeOf<{
+    k?: number;
+    minTokensToKeep?: number;
+    ties?: 'keep' | 'cut';
+  }>();
   expectTypeOf<'top-k'>().toExtend<FilterName>();
   expectTypeOf<'mirostat-2'>().toExtend<ChoiceName>();
   // @ts-expect-error an option of another rule

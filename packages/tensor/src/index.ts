@@ -2,6 +2,7 @@ export { type AxisName, bindAxes, describeShapes, type Shaped, sizeOf } from './
 export type {
   Device,
   DeviceBuffer,
+  DeviceFactory,
   DType,
   HostArray,
   HostData,
@@ -12,6 +13,7 @@ export type {
   Operand,
   OpInputs,
   OutputSpec,
+  Precision,
   ShapedInput,
   TensorHandle,
 } from './contracts/device.ts';
@@ -41,8 +43,10 @@ export {
   type DeviceOptions,
   type DeviceReport,
   deviceNames,
+  knownDevices,
   listDevices,
 } from './device/devices.ts';
+export { gpujsDevices, reference } from './device/factories.ts';
 export type {
   GpujsMode,
   KernelArgument,
@@ -54,7 +58,7 @@ export type {
 } from './device/gpujs/plan.ts';
 export { checkWrite, MemoryLedger } from './device/memory.ts';
 export { createReference } from './device/reference.ts';
-export { zerosIn } from './device/row-format.ts';
+export { checkStore, packWeights, uploadWeights, zerosIn } from './device/store.ts';
 export { type BoundShape, DeviceError, ShapeError, ValueError } from './errors.ts';
 export { defineOp, type Ran, reasonsAgainst, run, watch } from './op.ts';
 export {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { attention, createReference, linear, scope, tensor } from './index.ts';
+import { add, attention, createReference, keep, linear, scope, type Tensor, tensor } from './index.ts';
 import { seeded } from './testing/index.ts';
 
 it('frees what a scope made, and keeps what it returns', async () => {
@@ -11,6 +11,38 @@ it('frees what a scope made, and keeps what it returns', async () => {
   expect(y.shape).toEqual([3, 2]);
   y.dispose();
   expect(device.memory.liveBytes).toBe((12 + 20) * 4);
+});
+
+it('keeps what is handed to keep() in a scope within scopes, however deep', async () => {
+  const device = createReference();
+  const kept: Tensor[] = [];
+  const outer = scope(() => {
+    const early = tensor(device, [1], [1]);
+    const inner = scope(() => {
+      const late = tensor(device, [2], [1]);
+      scope(() => {
+        // made in scopes further out, and in this one
+        kept.push(keep(early), keep(late), keep(tensor(device, [3], [1])));
+        tensor(device, [4], [1]);
+      });
+      return tensor(device, [5], [1]);
+    });
+    expect(inner.disposed).toBe(false);
+    tensor(device, [6], [1]);
+    return undefined;
+  });
+  expect(outer).toBeUndefined();
+  expect(kept.map(({ disposed }) => disposed)).toEqual([false, false, false]);
+  expect(await Promise.all(kept.map(async (each) => (await each.data())[0]))).toEqual([1, 2, 3]);
+  expect(device.memory.buffers).toBe(3);
+});
+
+it('refuses tensors of two devices that have the same name', () => {
+  const [one, other] = [createReference(), createReference()];
+  const [a, b] = [tensor(one, [1, 2], [2]), tensor(other, [3, 4], [2])];
+  expect(() => add(a, b)).toThrow('add was given b from another device, reference');
+  expect(() => a.write(0, b)).toThrow('reference: write was given a buffer that is not live on this device');
+  expect([one.memory.buffers, other.memory.buffers]).toEqual([1, 1]);
 });
 
 it('names query heads that do not divide', () => {

@@ -7,7 +7,7 @@ import {
   type Tensor,
   tensor,
 } from '@headwise/tensor';
-import { seededValues } from '@headwise/tensor/testing';
+import { seededValues, toleranceOf } from '@headwise/tensor/testing';
 import { resolveOptions } from '../configure.ts';
 import type { AttendCall, AttentionVariant, GivenOptions, LayerShape } from '../contract.ts';
 import { plainStates } from './plain-states.ts';
@@ -65,7 +65,7 @@ export class Probe<Options extends object> {
 
   /** Tolerance for two ways of computing the same on this device. */
   get tolerance(): { readonly atol: number; readonly rtol: number } {
-    return this.device.precision === 'f64' ? { atol: 1e-6, rtol: 1e-5 } : { atol: 5e-5, rtol: 2e-4 };
+    return toleranceOf(this.device, 5e-5, 2e-4);
   }
 
   /** Queries, keys and values of one seed: `[B, Lq, H, D]`, `[B, Lk, Hkv, D]`, `[B, Lk, Hkv, Dv]`. */

@@ -1,5 +1,5 @@
-import { createPositions, createReference } from '@headwise/tensor';
-import { seeded } from '@headwise/tensor/testing';
+import { createPositions, createReference, tensor } from '@headwise/tensor';
+import { assertClose, seeded } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
 import golden from '../../golden/cross-attention.json' with { type: 'json' };
 import { checkVariant } from '../conformance/index.ts';
@@ -43,6 +43,35 @@ it('leaves padding of a source out of the state', async () => {
   const row = ((await weights!.data()) as Float32Array).subarray(0, weights!.shape[3]);
   expect([...row].map((weight) => weight > 0)).toEqual([true, true, true, false, false, false, false, false]);
   expect(padded.state.length).toBe(3);
+});
+
+it('hides the padding of every row of a batch, each its own', async () => {
+  const device = createReference();
+  const one = call(device);
+  const [state] = plainStates(device, 3, [crossAttention.kv(shape, options, 0)]);
+  const batch = { ...one, state: state!, x: seeded<'B L E'>(device, [3, 3, 4], 9) };
+  const source = seeded<'B Ls Es'>(device, [3, 5, 6], 10);
+  const seen = [
+    [0, 1, -1, 3, -1],
+    [-1, 0, 1, 2, 3],
+    [0, -1, -1, -1, -1],
+  ];
+  const sourcePositions = createPositions(device, seen);
+  const { y } = crossAttention.layer({ ...batch, source, sourcePositions });
+  expect(batch.state.lengths).toEqual([3, 4, 1]);
+  // a row of the batch is what it is alone, without its padding
+  const values = await source.data();
+  const out = await y.data();
+  for (const [b, positions] of seen.entries()) {
+    const kept = positions.flatMap((p, j) =>
+      p < 0 ? [] : [...values.subarray((b * 5 + j) * 6, (b * 5 + j + 1) * 6)],
+    );
+    const alone = call(device);
+    const x = tensor<'B L E'>(device, (await batch.x.data()).slice(b * 12, (b + 1) * 12), [1, 3, 4]);
+    const short = tensor<'B Ls Es'>(device, Float32Array.from(kept), [1, kept.length / 6, 6]);
+    const result = crossAttention.layer({ ...alone, x, source: short });
+    assertClose(await result.y.data(), out.subarray(b * 12, (b + 1) * 12));
+  }
 });
 
 it('refuses a first call without a source, another source, and one of another width', () => {

@@ -134,7 +134,7 @@ function prefill(kit: Kit, common: readonly number[], shape: Shape): void {
     scratch: Tile.keys * widened(Math.max(D, Dv)) * 4,
   });
   const blocks = Math.ceil(Lq / Tile.queries);
-  const floats = Tile.queries * (D + width + 3) + 6 * Tile.keys + 2 * Tile.keys;
+  const floats = Tile.queries * (D + 2 * width + 4) + 6 * Tile.keys + 2 * Tile.keys;
   kit.launch({
     kernel: Kernel.prefill,
     args: [...args, blocks],

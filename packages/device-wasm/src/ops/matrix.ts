@@ -98,6 +98,9 @@ export function headLinear(kit: Kit, { inputs, params, outputs }: OpCall): reado
 /** Bytes of 32 numbers of a row as assembly/dequantize.ts prepares them. */
 const PREPARED = 144;
 
+/** Panels that a few rows are multiplied with at once, at most; WIDE of scripts/micro-kernels.mjs. */
+const MOST_PANELS = 4;
+
 /** Weights that one task of a matrix-vector product reads, at least and at most: 1 to 4 µs. */
 const VECTOR_TASK = [16 * 1024, 48 * 1024] as const;
 
@@ -119,13 +122,24 @@ function multiply(kit: Kit, product: Product): void {
     tasks: G * rowTasks * panelTasks,
     cost: M === 1 ? (G * O * K) / 12 : (G * M * O * K) / 20,
     scratch:
-      (Tile.rows * Tile.depth + Tile.depth * 8 + 48) * 4 + (M === 1 ? 32 + Math.ceil(K / 32) * PREPARED : 0),
+      (Tile.rows * Tile.depth + MOST_PANELS * Tile.depth * 8 + 48) * 4 +
+      (M === 1 ? 32 + Math.ceil(K / 32) * PREPARED : 0),
   });
 }
 
+/** Panels that one row is multiplied with at once, each front to back in a part of the matrix; as assembly/matrix.ts. */
+const STREAMS: Readonly<Record<Format, number>> = {
+  [Format.f32]: 4,
+  [Format.f16]: 2,
+  [Format.bf16]: 2,
+  [Format.Q8_0]: 1,
+  [Format.Q4_0]: 1,
+  [Format.Q4_1]: 1,
+};
+
 /** As `vectorTask` of assembly/matrix.ts cuts it: panels, or panels of each stream. The order of a sum never changes. */
 function vectorTasks(kit: Kit, format: Format, O: number, K: number) {
-  const streams = format >= Format.Q8_0 ? 1 : 2;
+  const streams = STREAMS[format];
   const panels = streams === 1 ? Math.ceil(O / 8) : Math.floor(O / 8 / streams);
   const weights = 8 * streams * Math.max(1, K);
   const [least, most] = VECTOR_TASK.map((all) => Math.max(1, Math.floor(all / weights)));
@@ -137,12 +151,20 @@ function vectorTasks(kit: Kit, format: Format, O: number, K: number) {
 /** Blocks that keep a part of the panels in the second cache, and enough of them to share out evenly. */
 function matrixTasks(kit: Kit, G: number, M: number, panels: number, K: number) {
   const { threads } = kit.engine;
-  const rowsPerTask = Math.min(Tile.rows, Math.ceil(M / 12) * 12);
+  const rowsPerTask = rowsOfTask(M);
   const rowTasks = Math.ceil(M / rowsPerTask) * G;
   const cached = Math.max(1, Math.floor((384 * 1024) / (32 * depthOf(K))));
   const wanted = threads === 1 ? 1 : Math.ceil((threads * 6) / rowTasks);
   const panelsPerTask = Math.max(1, Math.min(cached, Math.ceil(panels / wanted)));
   return { rowsPerTask, panelsPerTask, panelTasks: Math.ceil(panels / panelsPerTask) };
+}
+
+/** Whole groups of rows, unless that left a few rows for a task of their own. */
+function rowsOfTask(M: number): number {
+  const tasks = Math.ceil(M / Tile.rows);
+  const even = Math.ceil(M / tasks);
+  const whole = Math.ceil(even / 12) * 12;
+  return tasks === 1 || M - (tasks - 1) * whole >= 12 ? whole : even;
 }
 
 /** Equal blocks of depth, a multiple of 32 so that the block formats are cut between blocks. */

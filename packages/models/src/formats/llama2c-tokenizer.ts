@@ -1,15 +1,18 @@
 import { FormatError } from '../errors.ts';
 import type { Vocabulary } from '../tokenizer.ts';
+import { bytesOf, readJson } from './json.ts';
 
 const FORMAT = 'llama2.c tokenizer';
+const JSON_FORMAT = 'vocabulary';
 
 /**
  * Reads llama2.c's `tokenizer.bin`: int32 length of the longest piece, then per piece its float32 score, its
  * int32 length and its bytes; little-endian. The file does not say how many pieces it has: it is read to its end.
  *
- * @throws {FormatError} if it is cut, or a length is out of range.
+ * @throws {FormatError} if it is cut, a length is out of range, or a score is not a number.
  */
 export function readLlama2cVocabulary(file: Uint8Array): Vocabulary {
+  bytesOf(file, FORMAT);
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (file.byteLength < 4) throw new FormatError(FORMAT, `truncated: ${file.byteLength} bytes`);
   const longest = view.getInt32(0, true);
@@ -28,7 +31,10 @@ export function readLlama2cVocabulary(file: Uint8Array): Vocabulary {
         FORMAT,
         `piece ${pieces.length} claims ${length} bytes, the longest has ${longest}`,
       );
-    scores.push(view.getFloat32(at, true));
+    const score = view.getFloat32(at, true);
+    if (!Number.isFinite(score))
+      throw new FormatError(FORMAT, `the score of piece ${pieces.length} must be a number, it is ${score}`);
+    scores.push(score);
     pieces.push(file.subarray(at + 8, at + 8 + length));
     at += 8 + length;
   }
@@ -36,22 +42,24 @@ export function readLlama2cVocabulary(file: Uint8Array): Vocabulary {
 }
 
 /**
- * Reads the same as JSON text: `{ "pieces": [...], "scores": [...] }`, other keys are passed over.
+ * Reads the same as JSON: `{ "pieces": [...], "scores": [...] }`, other keys are passed over.
  *
- * @throws {FormatError} if it is no JSON or has no such lists.
+ * @param content the bytes of the file, or its text
+ * @throws {FormatError} if it is no JSON, or has no such lists of one length.
  */
-export function readJsonVocabulary(text: string): Vocabulary {
-  let json: { pieces?: unknown; scores?: unknown } | null;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new FormatError('vocabulary', `not JSON: ${(error as Error).message}`);
-  }
-  const { pieces, scores } = json ?? {};
+export function readJsonVocabulary(content: Uint8Array | string): Vocabulary {
+  const json = (readJson(content, JSON_FORMAT) ?? {}) as { pieces?: unknown; scores?: unknown };
+  const pieces = Object.hasOwn(json, 'pieces') ? json.pieces : undefined;
+  const scores = Object.hasOwn(json, 'scores') ? json.scores : undefined;
   if (!Array.isArray(pieces) || !pieces.every((piece) => typeof piece === 'string'))
-    throw new FormatError('vocabulary', '"pieces" must be a list of strings');
-  if (!Array.isArray(scores) || !scores.every((score) => typeof score === 'number'))
-    throw new FormatError('vocabulary', '"scores" must be a list of numbers');
+    throw new FormatError(JSON_FORMAT, '"pieces" must be a list of strings');
+  const half = pieces.findIndex((piece) => /\p{Cs}/u.test(piece));
+  if (half >= 0)
+    throw new FormatError(JSON_FORMAT, `piece ${half} must be whole characters, it has half of a pair`);
+  if (!Array.isArray(scores) || !scores.every((score) => Number.isFinite(score)))
+    throw new FormatError(JSON_FORMAT, '"scores" must be a list of numbers');
+  if (pieces.length !== scores.length)
+    throw new FormatError(JSON_FORMAT, `there are ${pieces.length} pieces and ${scores.length} scores`);
   const utf8 = new TextEncoder();
   return { pieces: pieces.map((piece) => utf8.encode(piece)), scores };
 }

@@ -1,6 +1,7 @@
 import { rotary } from '@headwise/positional';
 import { FormatError } from '../errors.ts';
 import { type LlamaConfig, llamaName } from '../llama.ts';
+import { bytesOf } from './json.ts';
 import type { HostTensor } from './safetensors.ts';
 
 const FORMAT = 'llama2.c checkpoint';
@@ -11,6 +12,18 @@ const MAGIC = 0x616b3432;
 const EPS = 1e-5;
 const THETA = 10_000;
 const STOP_IDS = [1, 2];
+/** Ids and positions are exact up to here on every device. */
+const MOST = 2 ** 24;
+/** What `Config` of run.c calls the seven sizes. */
+const fields = {
+  E: 'dim',
+  F: 'hidden_dim',
+  layers: 'n_layers',
+  H: 'n_heads',
+  Hkv: 'n_kv_heads',
+  V: 'vocab_size',
+  context: 'seq_len',
+} as const;
 
 /** A llama2.c model. Pairs `(2i, 2i + 1)` of a head turn in it, where Hugging Face turns `(i, i + D/2)`. */
 export interface Llama2c {
@@ -24,11 +37,12 @@ export interface Llama2c {
  * vocabulary, context; a negative vocabulary says that the output projection is not the embedding table), then
  * float32 weights, kind by kind for all layers.
  *
- * @throws {FormatError} if the sizes make no model, or the file is longer or shorter than they say.
+ * @throws {FormatError} if the sizes make no model (by the names of run.c), or the file is longer or shorter than they
+ * say.
  * @see `read_checkpoint` of karpathy/llama2.c, run.c
  */
 export function readLlama2c(file: Uint8Array): Llama2c {
-  const config = readHeader(file);
+  const config = readHeader(bytesOf(file, FORMAT));
   const { V, E, F, H, Hkv, D, layers, context, tied } = config;
   const tensors = new Map<string, HostTensor>();
   const bytes = file.byteOffset % 4 === 0 ? file : file.slice();
@@ -85,11 +99,17 @@ function readHeader(file: Uint8Array): LlamaConfig {
   const V = Math.abs(signedV);
   const sizes = { E, F, layers, H, Hkv, V, context };
   for (const [name, size] of Object.entries(sizes))
-    if (size < 1 || size > 2 ** 24) throw new FormatError(FORMAT, `${name} = ${size} makes no model`);
+    if (size < 1 || size > MOST)
+      throw new FormatError(FORMAT, `${fields[name as keyof typeof fields]} = ${size} makes no model`);
+  if (V <= Math.max(...STOP_IDS))
+    throw new FormatError(
+      FORMAT,
+      `vocab_size = ${V} makes no model: the ids ${STOP_IDS.join(' and ')} end a text`,
+    );
   if (E % H !== 0 || H % Hkv !== 0 || (E / H) % 2 !== 0)
     throw new FormatError(
       FORMAT,
-      `E = ${E}, H = ${H}, Hkv = ${Hkv} make no heads of even width in even groups`,
+      `dim = ${E}, n_heads = ${H}, n_kv_heads = ${Hkv} make no heads of even width in even groups`,
     );
   const position = rotary({ base: THETA, layout: 'interleaved' });
   return { ...sizes, D: E / H, tied: signedV > 0, eps: EPS, position, stopIds: STOP_IDS };

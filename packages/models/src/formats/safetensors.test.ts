@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { FormatError } from '../errors.ts';
 import { type HostTensor, numbersOf, readSafetensors, writeSafetensors } from './safetensors.ts';
 
 const two = (begin: number, end: number, shape = [2]): object => ({
@@ -102,6 +103,82 @@ it.each([
   ['metadata that are not strings', file({ __metadata__: { atol: 1 } }, 0)],
 ])('refuses %s', (_, bytes) => {
   expect(() => readSafetensors(bytes)).toThrowErrorMatchingSnapshot();
+});
+
+const one = (name: string): [string, HostTensor] => [
+  name,
+  { dtype: 'U8', shape: [1], data: Uint8Array.of(1) },
+];
+
+it("keeps the header's order, also of names that are whole numbers", () => {
+  const names = ['b', '10', '9', 'a', '0', '__proto__', '4294967294'];
+  const entries = names.map(
+    (name, i) => `${JSON.stringify(name)}:{"dtype":"U8","shape":[1],"data_offsets":[${i},${i + 1}]}`,
+  );
+  expect([...readSafetensors(file(`{${entries.join(',')}}`, names.length)).tensors.keys()]).toEqual(names);
+  // offsets in another order than names
+  const turned = entries.toReversed();
+  expect([...readSafetensors(file(`{${turned.join(',')}}`, names.length)).tensors.keys()]).toEqual(
+    names.toReversed(),
+  );
+  // written by name, and read back as written
+  const written = writeSafetensors(new Map(names.map(one)), { 7: 'seven' });
+  expect([...readSafetensors(written).tensors.keys()]).toEqual([...names].sort());
+});
+
+it.each([
+  ['a byte order mark', file('\ufeff{}', 0), 'the header begins with a byte order mark'],
+  ['a space in front', file(' {}', 0), 'the header must begin with {'],
+  [
+    'a BOOL that is neither',
+    file({ x: { dtype: 'BOOL', shape: [2], data_offsets: [0, 2] } }, 2).fill(7, -1),
+    '"x"[1] is 7, a BOOL must be 0 or 1',
+  ],
+  [
+    'a shape beyond numbers',
+    file({ x: two(0, 8, [2 ** 52, 2 ** 52, 2 ** 52, 0, 2 ** 52].concat(Array(30).fill(2 ** 52))) }, 8),
+    'needs',
+  ],
+  [
+    'a name that hides',
+    file({ '\u001b[2J\u202ex': 3 }, 0),
+    '"\\u001b[2J\\u202ex": its header entry must be an object',
+  ],
+])('refuses %s', (_, bytes, message) => {
+  expect(() => readSafetensors(bytes)).toThrow(message);
+});
+
+it.each([
+  ['20,001 dimensions', { x: two(0, 8, Array(20_001).fill(1)) }],
+  ['a name of 100 KB', { ['n'.repeat(100_000)]: 3 }],
+  ['a dtype of 100 KB', { x: { ...two(0, 8), dtype: 'F'.repeat(100_000) } }],
+  ['offsets by the thousand', { x: { ...two(0, 8), data_offsets: Array(5000).fill('文') } }],
+])('says what is wrong with %s in less than 8 KB', (_, header) => {
+  try {
+    readSafetensors(file(header, 8));
+  } catch (error) {
+    expect(FormatError.isInstance(error)).toBe(true);
+    expect(new TextEncoder().encode((error as Error).message).length).toBeLessThan(8192);
+    return;
+  }
+  expect.unreachable();
+});
+
+it('refuses to write what it could not read', () => {
+  const data = Float32Array.of(1);
+  const write = (tensor: object, metadata = {}) =>
+    writeSafetensors({ x: { dtype: 'F32', shape: [1], data, ...tensor } as HostTensor }, metadata);
+  expect(() => write({ dtype: 'F64' })).toThrow('"x" must have a Float64Array for F64');
+  expect(() => write({ data: [1] })).toThrow('"x" must have a Float32Array for F32');
+  expect(() => write({ dtype: 'constructor' })).toThrow('"x" is of dtype "constructor", not one of BOOL');
+  expect(() => write({ shape: [-1, -1] })).toThrow(
+    '"x" has shape [-1,-1], it must be a list of whole numbers ≥ 0',
+  );
+  expect(() => write({}, { atol: 1 })).toThrow('__metadata__ must be an object of strings');
+  const bytes = Buffer.from([1]);
+  expect(readSafetensors(write({ dtype: 'U8', data: bytes })).tensors.get('x')?.data).toEqual(
+    Uint8Array.of(1),
+  );
 });
 
 it('refuses to write data that do not fill their shape', () => {

@@ -1,6 +1,6 @@
 import { FormatError } from '../errors.ts';
 import { fromBrain, fromHalf, toBrain, toHalf } from './half.ts';
-import { duplicateKeys } from './json-keys.ts';
+import { bytesOf, kindOf, parseJson, shown } from './json.ts';
 
 /**
  * A tensor on the host, as a file holds it. `data` are values, one an element: F16 and BF16 are widened to
@@ -59,7 +59,25 @@ const widths: Readonly<Record<HostDType, number>> = {
   I64: 8,
   U64: 8,
 };
+/** The arrays that values of a type stand in. */
+const arrays: Readonly<Record<HostDType, { readonly name: string }>> = {
+  BOOL: Uint8Array,
+  I8: Int8Array,
+  U8: Uint8Array,
+  F16: Float32Array,
+  BF16: Float32Array,
+  I16: Int16Array,
+  U16: Uint16Array,
+  F32: Float32Array,
+  I32: Int32Array,
+  U32: Uint32Array,
+  F64: Float64Array,
+  I64: BigInt64Array,
+  U64: BigUint64Array,
+};
+const dtypes = Object.keys(widths).join(' ');
 const FORMAT = 'safetensors';
+const METADATA = '__metadata__';
 const LENGTH_BYTES = 8;
 /** The format's own bound on the header. */
 const MOST_HEADER_BYTES = 100_000_000;
@@ -75,16 +93,17 @@ const MOST_HEADER_BYTES = 100_000_000;
  * @see {@link https://huggingface.co/docs/safetensors}
  */
 export function readSafetensors(bytes: Uint8Array): Safetensors {
-  const { text, start } = headerText(bytes);
-  const header = parseHeader(text);
-  const { __metadata__: metadata = {}, ...rest } = header;
+  const { header, names, start } = readHeader(bytesOf(bytes, FORMAT));
+  const metadata = Object.hasOwn(header, METADATA) ? header[METADATA] : {};
   if (!isRecord(metadata) || Object.values(metadata).some((value) => typeof value !== 'string'))
     throw new FormatError(FORMAT, '__metadata__ must be an object of strings');
 
-  const entries = Object.entries(rest).map(([name, entry]) => checkEntry(name, entry));
+  const entries = names
+    .filter((name) => name !== METADATA)
+    .map((name) => checkEntry(name, Object.getOwnPropertyDescriptor(header, name)!.value));
   checkCoverage(entries, bytes.byteLength - start);
   return {
-    metadata: metadata as Record<string, string>,
+    metadata: metadata as Readonly<Record<string, string>>,
     tensors: new Map(
       entries.map((entry) => [
         entry.name,
@@ -96,34 +115,34 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
 
 /**
  * Writes a safetensors file. Tensors are laid out by falling element width, then by name, so that each starts at
- * a multiple of its width; the header is padded with spaces to a multiple of 8.
+ * a multiple of its width, and the header names them in this order; it is padded with spaces to a multiple of 8.
  *
- * @throws {FormatError} if a tensor's data do not fill its shape, or its name is `__metadata__`.
+ * @throws {FormatError} if a tensor's data are not of its dtype or do not fill its shape, its name is `__metadata__`, or
+ * the metadata are not strings.
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, HostTensor> | Readonly<Record<string, HostTensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   const list: [string, HostTensor][] = tensors instanceof Map ? [...tensors] : Object.entries(tensors);
-  const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
+  if (Object.values(metadata).some((value) => typeof value !== 'string'))
+    throw new FormatError(FORMAT, '__metadata__ must be an object of strings');
+  const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [[METADATA, metadata]] : [];
   const parts: Uint8Array[] = [];
   let offset = 0;
+  for (const [name, tensor] of list) checkTensor(name, tensor);
   list.sort(([a, x], [b, y]) => widths[y.dtype] - widths[x.dtype] || (a < b ? -1 : 1));
   for (const [name, tensor] of list) {
-    const { dtype, shape, data } = tensor;
-    if (name === '__metadata__') throw new FormatError(FORMAT, '"__metadata__" is not a name for a tensor');
-    if (data.length !== elements(shape))
-      throw new FormatError(
-        FORMAT,
-        `"${name}" has ${data.length} values, its shape [${shape}] needs ${elements(shape)}`,
-      );
+    const { dtype, shape } = tensor;
     const part = encode(tensor);
     header.push([name, { dtype, shape, data_offsets: [offset, offset + part.byteLength] }]);
     offset += part.byteLength;
     parts.push(part);
   }
 
-  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  // by hand, because an object would put names that are whole numbers first
+  const fields = header.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+  const json = new TextEncoder().encode(`{${fields.join(',')}}`);
   const start = LENGTH_BYTES + Math.ceil(json.byteLength / 8) * 8;
   const file = new Uint8Array(start + offset).fill(0x20, 0, start);
   new DataView(file.buffer).setBigUint64(0, BigInt(start - LENGTH_BYTES), true);
@@ -154,7 +173,22 @@ export function numbersOf({
   });
 }
 
-function headerText(bytes: Uint8Array): { text: string; start: number } {
+function checkTensor(name: string, { dtype, shape, data }: HostTensor): void {
+  const bad = (problem: string): FormatError => new FormatError(FORMAT, `"${name}" ${problem}`);
+  if (name === METADATA) throw bad('is not a name for a tensor');
+  if (!Object.hasOwn(widths, dtype)) throw bad(`is of dtype ${shown(dtype)}, not one of ${dtypes}`);
+  if (!isCounts(shape)) throw bad(`has shape ${shown(shape)}, it must be a list of whole numbers ≥ 0`);
+  if (kindOf(data) !== arrays[dtype].name) throw bad(`must have a ${arrays[dtype].name} for ${dtype}`);
+  if (data.length !== elements(shape))
+    throw bad(`has ${data.length} values, its shape [${shape}] needs ${elements(shape)}`);
+}
+
+function readHeader(bytes: Uint8Array): {
+  readonly header: Readonly<Record<string, unknown>>;
+  /** In the order of the file. */
+  readonly names: readonly string[];
+  readonly start: number;
+} {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.byteLength < LENGTH_BYTES)
     throw new FormatError(FORMAT, `truncated: ${bytes.byteLength} bytes, the header length alone takes 8`);
@@ -170,27 +204,10 @@ function headerText(bytes: Uint8Array): { text: string; start: number } {
       FORMAT,
       `truncated header: it claims ${length} bytes, ${bytes.byteLength - LENGTH_BYTES} follow its length`,
     );
-  try {
-    return {
-      text: new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, start)),
-      start,
-    };
-  } catch {
-    throw new FormatError(FORMAT, 'the header is not UTF-8');
-  }
-}
-
-function parseHeader(text: string): Record<string, unknown> {
-  let header: unknown;
-  try {
-    header = JSON.parse(text);
-  } catch (error) {
-    throw new FormatError(FORMAT, `the header is not JSON: ${(error as Error).message}`);
-  }
-  if (!isRecord(header)) throw new FormatError(FORMAT, 'the header must be a JSON object');
-  const [twice] = duplicateKeys(text);
-  if (twice !== undefined) throw new FormatError(FORMAT, `"${twice}" stands twice in the header`);
-  return header;
+  const { value, text, names } = parseJson(bytes.subarray(LENGTH_BYTES, start), FORMAT, 'the header');
+  if (!isRecord(value)) throw new FormatError(FORMAT, 'the header must be a JSON object');
+  if (text[0] !== '{') throw new FormatError(FORMAT, 'the header must begin with {');
+  return { header: value, names, start };
 }
 
 function checkEntry(name: string, entry: unknown): Entry {
@@ -198,10 +215,10 @@ function checkEntry(name: string, entry: unknown): Entry {
   if (!isRecord(entry)) throw bad('its header entry must be an object');
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== 'string' || !Object.hasOwn(widths, dtype))
-    throw bad(`dtype ${JSON.stringify(dtype)} is not one of ${Object.keys(widths).join(' ')}`);
-  if (!isCounts(shape)) throw bad(`shape ${JSON.stringify(shape)} must be a list of whole numbers ≥ 0`);
+    throw bad(`dtype ${shown(dtype)} is not one of ${dtypes}`);
+  if (!isCounts(shape)) throw bad(`shape ${shown(shape)} must be a list of whole numbers ≥ 0`);
   if (!isCounts(offsets) || offsets.length !== 2)
-    throw bad(`data_offsets ${JSON.stringify(offsets)} must be two whole numbers ≥ 0`);
+    throw bad(`data_offsets ${shown(offsets)} must be two whole numbers ≥ 0`);
   const [begin, end] = offsets as [number, number];
   if (end < begin) throw bad(`data_offsets [${begin}, ${end}] end before they begin`);
   const needed = elements(shape) * widths[dtype as HostDType];
@@ -242,7 +259,7 @@ function checkCoverage(entries: readonly Entry[], available: number): void {
     );
 }
 
-function decode({ dtype, shape, begin, end }: Entry, bytes: Uint8Array): HostTensor {
+function decode({ name, dtype, shape, begin, end }: Entry, bytes: Uint8Array): HostTensor {
   const count = (end - begin) / widths[dtype];
   const place = (width: number): [ArrayBufferLike, number, number] =>
     bytes.byteOffset % width === 0
@@ -260,8 +277,9 @@ function decode({ dtype, shape, begin, end }: Entry, bytes: Uint8Array): HostTen
     case 'I8':
       return { dtype, shape, data: new Int8Array(...place(1)) };
     case 'U8':
-    case 'BOOL':
       return { dtype, shape, data: bytes };
+    case 'BOOL':
+      return { dtype, shape, data: checkBools(name, bytes) };
     case 'I16':
       return { dtype, shape, data: new Int16Array(...place(2)) };
     case 'U16':
@@ -275,6 +293,12 @@ function decode({ dtype, shape, begin, end }: Entry, bytes: Uint8Array): HostTen
     case 'U64':
       return { dtype, shape, data: new BigUint64Array(...place(8)) };
   }
+}
+
+function checkBools(name: string, bytes: Uint8Array): Uint8Array {
+  const other = bytes.findIndex((byte) => byte > 1);
+  if (other < 0) return bytes;
+  throw new FormatError(FORMAT, `"${name}"[${other}] is ${bytes[other]}, a BOOL must be 0 or 1`);
 }
 
 function encode({ dtype, data }: HostTensor): Uint8Array {

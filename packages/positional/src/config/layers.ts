@@ -156,7 +156,7 @@ function turningOf(config: Fields, family: RotaryFamily, types: readonly string[
       const every = crossing ?? [3, 8, 13, 18, 23, 28, 33, 38];
       return (layer) => !every.includes(layer);
     }
-    case undefined:
+    default:
       return () => true;
   }
 }

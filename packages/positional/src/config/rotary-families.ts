@@ -454,6 +454,7 @@ export const rotaryFamilies: Readonly<Record<string, RotaryFamily>> = {
   phi: { fraction: 0.5 },
   phi3,
   phi4_multimodal: phi3,
+  // 5.24.0 never takes the long list, whatever the length; 4.57 and the authors do, and so does longrope
   phimoe: { base: 1_000_000, ownFields: ['short_mscale', 'long_mscale'] },
   pocket_tts: plain,
   pocket_tts_audio_tokenizer: plain,

@@ -38,6 +38,7 @@ const everywhere = ['reference', 'gpujs:cpu', 'gpujs:webasm'] as const;
  * Registers a test for every law of the encoding's kind on every device. A built-in encoding and one of your own
  * are checked alike:
  *
+ * @throws {Error} if the golden file has no case, or `except` names no law.
  * @example
  * checkEncoding(rotary, { golden });
  * checkEncoding(xpos, { golden, except: { 'the length of a vector stays, but for the attention factor': 'it decays' } });
@@ -65,7 +66,11 @@ export function checkEncoding(create: EncodingMaker, { golden, except = {}, devi
   });
 }
 
-/** The laws that an encoding breaks on a device, each with what is wrong; empty for a right one. */
+/**
+ * The laws that an encoding breaks on a device, each with what is wrong; empty for a right one.
+ *
+ * @throws {Error} if the golden file has no case.
+ */
 export async function findFaults(
   create: EncodingMaker,
   golden: GoldenFile,

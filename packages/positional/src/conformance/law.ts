@@ -1,5 +1,6 @@
 import type { Device, Positions } from '@headwise/tensor';
 import { createPositions } from '@headwise/tensor';
+import { toleranceOf } from '@headwise/tensor/testing';
 import type { AnyEncoding } from '../contract.ts';
 import type { GoldenCase } from './golden.ts';
 
@@ -24,8 +25,8 @@ export function at(device: Device, ...positions: readonly number[]): Positions {
 }
 
 /** How far values computed on a device may be from float64. Tables are float32 on every device. */
-export function tolerance({ precision }: Device): { readonly atol: number; readonly rtol: number } {
-  return precision === 'f64' ? { atol: 2e-6, rtol: 2e-6 } : { atol: 2e-5, rtol: 2e-5 };
+export function tolerance(device: Device): { readonly atol: number; readonly rtol: number } {
+  return toleranceOf(device, 2e-5);
 }
 
 /** Compares element by element; a message names the worst. */

@@ -79,7 +79,11 @@ export const alibi = /* @__PURE__ */ defineEncoding(
   },
 );
 
-/** `[H]` the slopes of the paper, in float64; heads beyond a power of two as its authors' code has them. */
+/**
+ * `[H]` the slopes of the paper, in float64; heads beyond a power of two as its authors' code has them.
+ *
+ * @throws {ValueError} if H is no whole number ≥ 1, or `maxBias` not positive.
+ */
 export function alibiSlopes(H: number, maxBias = 8): Float64Array {
   mustBeWhole('alibi', 'H', H);
   mustBePositive('alibi', 'maxBias', maxBias);
@@ -89,7 +93,11 @@ export function alibiSlopes(H: number, maxBias = 8): Float64Array {
   );
 }
 
-/** `[H, Lq, Lk]` −slope · |offset + i − j|, in float64. */
+/**
+ * `[H, Lq, Lk]` −slope · |offset + i − j|, in float64.
+ *
+ * @throws {RangeError} if Lq or Lk is no size of an array.
+ */
 export function alibiMatrix(slopes: ArrayLike<number>, Lq: number, Lk: number, offset = 0): Float64Array {
   const matrix = new Float64Array(slopes.length * Lq * Lk);
   for (let h = 0; h < slopes.length; h++) {

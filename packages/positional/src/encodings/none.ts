@@ -5,6 +5,7 @@ import { defineEncoding } from '../contract.ts';
  * No position encoding (NoPE): a decoder still knows order, because a token sees only those before it; an encoder
  * would see a bag of words. Some models leave every fourth layer without one (Llama 4, SmolLM3, Command R7B).
  *
+ * @throws {ValueError} if it is given an option: it has none.
  * @see Kazemnejad et al. 2023, "The Impact of Positional Encoding on Length Generalization in Transformers",
  * {@link https://arxiv.org/abs/2305.19466}
  */

@@ -80,7 +80,7 @@ export const yarn = /* @__PURE__ */ defineEncoding(
   },
 );
 
-/** `0.1 · m · ln s + 1` for s > 1, else 1: YaRN eq. 22 with DeepSeek's multiplier m. */
+/** `0.1 · m · ln s + 1` for s > 1, else 1: YaRN eq. 22 with DeepSeek's multiplier m. Never throws. */
 export function yarnMagnitude(factor: number, mscale = 1): number {
   return factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1;
 }
@@ -101,7 +101,7 @@ interface RampOptions {
   readonly truncate: boolean;
 }
 
-/** The two pairs between which YaRN goes from keeping a frequency to slowing it. */
+/** The two pairs between which YaRN goes from keeping a frequency to slowing it. Never throws. */
 export function yarnRange(
   R: number,
   { base, originalLength, betaFast, betaSlow, truncate }: RampOptions,

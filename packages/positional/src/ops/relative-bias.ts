@@ -33,6 +33,9 @@ export interface RelativeBiasParams {
  * keyPositions   [B | 1, Lk]     i32; absent: j
  * → [B, H, Lq, Lk]               table[lookup[clamp(p_key − p_query, −M, M) + M], h]
  * ```
+ *
+ * @throws {ShapeError} if the shapes do not fit.
+ * @throws {ValueError} if Lq, Lk or the offset is no whole number ≥ 0, or `lookup` has an even length.
  */
 export const relativeBiasOp = defineOp<Inputs, RelativeBiasParams>({
   name: 'relative-bias',
@@ -77,6 +80,7 @@ export const relativeBiasOp = defineOp<Inputs, RelativeBiasParams>({
  * Spreads a trained table out to scores; shapes at `relativeBiasOp`.
  *
  * @returns `[B, H, Lq, Lk]`, B = 1 unless positions differ by sequence
+ * @throws {ShapeError | ValueError} as `relativeBiasOp`.
  */
 export function relativeBias(inputs: Inputs, params: RelativeBiasParams): Tensor<'B H Lq Lk'> {
   return run(relativeBiasOp, inputs, params)[0] as Tensor<'B H Lq Lk'>;

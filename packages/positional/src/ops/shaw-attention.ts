@@ -53,6 +53,9 @@ export interface ShawParams {
  * Seen: `j < valid`, `p_j ≥ 0`, and `p_j ≤ p_i` if causal. A row that sees nothing is zero.
  *
  * Shaw, Uszkoreit & Vaswani 2018, "Self-Attention with Relative Position Representations", eq. 3 and 4.
+ *
+ * @throws {ShapeError} if the shapes do not fit, or H is no multiple of Hkv.
+ * @throws {ValueError} if a table has an even number of rows, or a parameter is out of range.
  */
 export const shawAttentionOp = defineOp<ShawInputs, ShawParams>({
   name: 'shaw-attention',
@@ -61,7 +64,12 @@ export const shawAttentionOp = defineOp<ShawInputs, ShawParams>({
   gpujs: shawPlan,
 });
 
-/** Runs `shawAttentionOp`. @returns out `[B, Lq, H, Dv]` and weights `[B, H, Lq, Lk]` */
+/**
+ * Runs `shawAttentionOp`.
+ *
+ * @returns out `[B, Lq, H, Dv]` and weights `[B, H, Lq, Lk]`
+ * @throws {ShapeError | ValueError} as `shawAttentionOp`.
+ */
 export function shawAttention(
   inputs: ShawInputs,
   params: ShawParams,

@@ -82,6 +82,7 @@ describe('a model that knows nothing', () => {
         tags: { type: 'array', items: { enum: ['a', 'bc'] }, maxItems: 3 },
       },
       required: ['name', 'age'],
+      additionalProperties: false,
     });
     for (let seed = 0; seed < 40; seed++) {
       const { text, reason } = await run(matcher, seed);
@@ -110,6 +111,13 @@ it('allows exactly the tokens after which the text can become complete', () => {
       expect(mask[token] === 1, `${text} + ${piece}`).toBe(possible);
     });
   }
+});
+
+it('tells long tokens apart by what follows their first 65 536 bytes', () => {
+  const start = 'a'.repeat(65_536);
+  const long = [`${start}b`, `${start}c`, 'x'];
+  const mask = new Vocabulary(long, []).allowed(regexMatcher('a+c|x'), 0);
+  expect([...mask]).toEqual([0, 1, 1]);
 });
 
 it('lets the end come only where the text is complete', () => {
@@ -181,5 +189,8 @@ it('refuses what is no matcher and no vocabulary', () => {
   );
   expect(() => constrain(regexMatcher('a'), { pieces: [] })).toThrow(
     'vocabulary: needs the text of every token as a list, got Array(0)',
+  );
+  expect(() => constrain(regexMatcher('a'), { pieces: ['a', 3 as unknown as string] })).toThrow(
+    'vocabulary: the text of token 1 must be a string, bytes or null, got 3',
   );
 });

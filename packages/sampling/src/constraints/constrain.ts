@@ -31,7 +31,8 @@ const remembered = 64;
  * @example
  * chain(constrain(regexMatcher('yes|no'), { pieces, endIds: [2] }), greedy());
  *
- * @throws {ConstraintError} with the text so far, when no candidate is allowed.
+ * @throws {SamplingError} if there is no matcher, no list of texts or a text that is none. The rule throws
+ * `ConstraintError`, with the text so far, when no candidate is allowed or a token comes that is not.
  */
 export function constrain(matcher: Matcher, { pieces, endIds = [] }: ConstrainOptions): Filter {
   if (typeof matcher?.next !== 'function') {

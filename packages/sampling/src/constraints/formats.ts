@@ -56,7 +56,7 @@ const ipv6 = `(${[
   `((${h16}:){0,6}${h16})?::`,
 ].join('|')})`;
 
-// RFC 3986, appendix A
+// RFC 3986, appendix A, without the path that is empty, which Ajv refuses
 const percent = '%[0-9A-Fa-f]{2}';
 const free = 'A-Za-z0-9\\-._~';
 const delimiters = "!$&'()*+,;=";
@@ -65,7 +65,7 @@ const userinfo = `([${free}${delimiters}:]|${percent})*@`;
 const future = `[Vv][0-9A-Fa-f]+\\.[${free}${delimiters}:]+`;
 const host = `(\\[(${ipv6}|${future})\\]|([${free}${delimiters}]|${percent})*)`;
 const authority = `(${userinfo})?${host}(:[0-9]*)?`;
-const path = `(\\/\\/${authority}(\\/${pchar}*)*|\\/(${pchar}+(\\/${pchar}*)*)?|${pchar}+(\\/${pchar}*)*)?`;
+const path = `(\\/\\/${authority}(\\/${pchar}*)*|\\/(${pchar}+(\\/${pchar}*)*)?|${pchar}+(\\/${pchar}*)*)`;
 const query = `([${free}${delimiters}:@\\/?]|${percent})*`;
 const uri = `[A-Za-z][A-Za-z0-9+\\-.]*:${path}(\\?${query})?(#${query})?`;
 

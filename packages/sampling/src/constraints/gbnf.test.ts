@@ -122,7 +122,38 @@ it('stays flat over long right recursion', () => {
   expect(match(matcher, 'a,'.repeat(20_000))).toBe('full');
 });
 
+it('takes repetitions of what reads nothing, and right recursion through many rules', () => {
+  expect(match(gbnfMatcher('root ::= ""{2000000000} "a" (""){1,2000000000}'), 'a')).toBe('full');
+  const count = 20_000;
+  const rules = Array.from({ length: count }, (_, i) => `r${i} ::= ${i + 1 < count ? `r${i + 1}` : '"x"'}`);
+  expect(match(gbnfMatcher(`root ::= r0\n${rules.join('\n')}`), 'x')).toBe('full');
+});
+
+it('joins the halves of a character, and leaves out alternatives with one half', () => {
+  expect(match(gbnfMatcher('root ::= "\\uD83D\\uDE00"'), '😀')).toBe('full');
+  const half = gbnfMatcher('root ::= "a" "\\uD83D" | "b"');
+  expect(match(half, 'a')).toBe('no');
+  expect(match(half, 'b')).toBe('full');
+});
+
+it('names not more rules than a reader looks through', () => {
+  const rules = Array.from({ length: 5000 }, (_, i) => `r${i} ::= "x"`).join('\n');
+  const error = (() => {
+    try {
+      return gbnfMatcher(`${rules}\nroot ::= missing`);
+    } catch (thrown) {
+      return thrown as Error;
+    }
+  })() as Error;
+  expect(error.message).toContain('… (5001 in all)');
+  expect(error.message.length).toBeLessThan(400);
+});
+
 it.each([
+  ['root ::= "a"{2147483648}', '{2147483648} repeats more than 2147483647 times'],
+  [`root ::= "a"{1,${'9'.repeat(400)}}`, `{1,${'9'.repeat(400)}} repeats more than 2147483647 times`],
+  [`root ::= ${'('.repeat(500)}`, 'groups are nested more than 400 deep'],
+  [`root ::= "a"${'*'.repeat(500)}`, 'more than 400 quantifiers follow each other'],
   ['root ::= "a" expr\nexpr ::= expr "+" | "x"', 'left recursion expr → expr would never end'],
   ['root ::= a\na ::= b? c\nb ::= "b"\nc ::= a "x" | "y"', 'left recursion a → c → a would never end'],
   ['root ::= missing', 'rule "root" uses "missing", which is not one of: root'],

@@ -11,7 +11,7 @@ import {
 } from './expression.ts';
 import { textOf } from './json-text.ts';
 import type { RuleBook } from './rule-book.ts';
-import { expressionAutomaton, intersectAutomata } from './text-automaton.ts';
+import { expressionAutomaton, intersectAutomata, type TextAutomaton } from './text-automaton.ts';
 import { digitSequences } from './utf8.ts';
 
 /** The numbers from `min` to `max`, finite or infinite; all of them or only the whole ones. */
@@ -68,18 +68,39 @@ export function jsonNumber(book: RuleBook, range: NumberRange): Expression {
     const options: Expression[] = [];
     const add = (sign: Expression, name: string, low: number, high: number) => {
       if (!hasNumbers({ min: low, max: high, whole })) return;
-      const magnitude = intersectAutomata([
-        expressionAutomaton(high === Infinity ? finite() : atMost(high)),
-        ...(low > 0 ? [expressionAutomaton(atLeast(low))] : []),
-        ...(whole ? [expressionAutomaton(wholeForms())] : []),
-      ])!;
-      options.push(sequence(sign, textOf(book, `${name} ${low} ${high} ${whole}`, magnitude)));
+      const automaton = magnitudes(low, high, whole);
+      options.push(sequence(sign, textOf(book, `${name} ${low} ${high} ${whole}`, automaton)));
     };
     if (min <= 0) add(minus, 'negative', Math.max(0, -max), -min);
     if (max >= 0) add(empty, 'positive', Math.max(0, min), max);
     return oneOf(options);
   });
 }
+
+/** Those that need no bound are the same for every schema. */
+const shared = new Map<string, TextAutomaton>();
+
+function once(name: string, make: () => TextAutomaton): TextAutomaton {
+  const known = shared.get(name);
+  if (known) return known;
+  const made = make();
+  shared.set(name, made);
+  return made;
+}
+
+/** The texts of the numbers from `low`, at least 0, to `high`; there must be one. */
+function magnitudes(low: number, high: number, whole: boolean): TextAutomaton {
+  if (low === 0 && high === Infinity && whole)
+    return once('whole', () => intersectAutomata([ofFinite(), ofWholeForms()])!);
+  return intersectAutomata([
+    high === Infinity ? ofFinite() : expressionAutomaton(atMost(high)),
+    ...(low > 0 ? [expressionAutomaton(atLeast(low))] : []),
+    ...(whole ? [ofWholeForms()] : []),
+  ])!;
+}
+
+const ofFinite = () => once('finite', () => expressionAutomaton(finite()));
+const ofWholeForms = () => once('whole forms', () => expressionAutomaton(wholeForms()));
 
 /** The next double above: the least that `exclusiveMinimum` allows. */
 export function nextAbove(value: number): number {

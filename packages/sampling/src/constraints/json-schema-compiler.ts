@@ -1,13 +1,4 @@
-import {
-  type Expression,
-  empty,
-  literal,
-  oneOf,
-  optional,
-  repeat,
-  sequence,
-  set,
-} from './expression.ts';
+import { type Expression, empty, literal, oneOf, optional, repeat, sequence, set } from './expression.ts';
 import { jsonNumber } from './json-number.ts';
 import { jsonString, jsonStringOf, jsonStringOfLength } from './json-text.ts';
 import { RuleBook } from './rule-book.ts';
@@ -19,9 +10,9 @@ import {
   longest,
   type ObjectShape,
   type SchemaNode,
-  SchemaNodes,
   type Shape,
-} from './schema-nodes.ts';
+} from './schema-node.ts';
+import { SchemaNodes } from './schema-nodes.ts';
 import type { StringShape } from './schema-shapes.ts';
 import { type TextAutomaton, wordsAutomaton } from './text-automaton.ts';
 

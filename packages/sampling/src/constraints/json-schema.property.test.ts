@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { SamplingError } from '../errors.ts';
 import { match } from '../testing/match.ts';
 import type { Matcher } from './automaton.ts';
@@ -17,14 +17,49 @@ const runs = (count: number): fc.Parameters<unknown> =>
   long ? { numRuns: 50 * count } : { numRuns: count, seed: 14 };
 
 const createAjv = () => {
-  const ajv = new Ajv2020({ strict: false, allErrors: false, logger: false });
+  // Ajv 8.20 takes {} for { required: [''] } without allErrors, and for { required: ['constructor'] } without
+  // ownProperties; it passes over __proto__, and compares constants that have a toString or constructor wrongly, so
+  // those names have a test of their own
+  const ajv = new Ajv2020({ strict: false, allErrors: true, ownProperties: true, logger: false });
   addFormats.default(ajv);
   return ajv;
 };
 
-const names = ['a', 'b', 'ab', '', 'x/y', 'é', '__proto__', 'constructor'];
+/**
+ * What Ajv says of a value; undefined where it fails: it runs in circles through references that nothing can come
+ * to, and loses track of evaluated properties between nested branches.
+ */
+function oracle(given: JsonSchema): (one: unknown) => boolean | undefined {
+  const validate = createAjv().compile(given);
+  return (one) => {
+    try {
+      return validate(one) as boolean;
+    } catch (error) {
+      if (error instanceof RangeError || error instanceof TypeError) return undefined;
+      throw error;
+    }
+  };
+}
+
+const names = ['a', 'b', 'ab', '', 'x/y', 'é', 'hasOwnProperty', 'isPrototypeOf'];
 const numbers = [0, 1, -1, 2, 3, 10, 0.5, -2.25, 1e21, 1e-7, 2 ** 53 - 1, 1600000000000000, 0.1 + 0.2];
-const words = ['', 'a', 'ab', 'b', 'aab', 'é', '😀', '😀a', '"', '\\n', '\n', '12', '2024-02-29', '1', 'null'];
+const words = [
+  '',
+  'a',
+  'ab',
+  'b',
+  'aab',
+  'é',
+  '😀',
+  '😀a',
+  '"',
+  '\\n',
+  '\n',
+  '12',
+  '2024-02-29',
+  '1',
+  'null',
+];
 const patterns = ['^a', 'b$', '^[a-z]+$', '^(a|b)*$', '.', '^.{2}$', '\\d', 'é|😀', '^$', '^a|b$'];
 
 const name = fc.constantFrom(...names);
@@ -49,87 +84,118 @@ const some = (keywords: Record<string, fc.Arbitrary<unknown>>) =>
   fc.record(keywords, { requiredKeys: [] }) as fc.Arbitrary<Record<string, unknown>>;
 
 const types = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'];
-const count = fc.nat({ max: 3 });
+const least = fc.nat({ max: 2 });
+const most = fc.integer({ min: 2, max: 4 });
+const low = fc.oneof(
+  fc.constantFrom(...numbers.filter((v) => v < 3)),
+  fc.double({ noNaN: true, max: 1, min: -1e300 }),
+);
+const high = fc.oneof(
+  fc.constantFrom(...numbers.filter((v) => v > 1)),
+  fc.double({ noNaN: true, min: 1, max: 1e300 }),
+);
+const references = fc.constantFrom('#', '#/$defs/one', '#/$defs/two', '#named', '#/$defs/x~1y');
 
-const { schema } = fc.letrec<{ schema: JsonSchema }>((tie) => {
-  const inside = tie('schema');
+const { schema, typed } = fc.letrec<{
+  schema: JsonSchema;
+  typed: Record<string, unknown>;
+  inside: JsonSchema;
+}>((tie) => {
+  const inside = tie('inside');
   const byName = (keys: fc.Arbitrary<string>) =>
     fc.dictionary(keys, inside, { maxKeys: 3, noNullPrototype: true });
-  const list = fc.array(inside, { minLength: 1, maxLength: 3 });
-  const branches = {
-    anyOf: list,
-    oneOf: list,
-    allOf: list,
-    $ref: fc.constantFrom('#', '#/$defs/one', '#/$defs/two', '#named', '#/$defs/x~1y'),
-  };
-  const typed = fc.oneof(
-    some({
-      type: fc.constant('object'),
-      properties: byName(name),
-      required: fc.uniqueArray(name, { maxLength: 2 }),
-      additionalProperties: inside,
-      patternProperties: byName(fc.constantFrom(...patterns)),
-      propertyNames: inside,
-      minProperties: count,
-      maxProperties: count,
-    }),
-    some({
-      type: fc.constant('array'),
-      prefixItems: list,
-      items: inside,
-      minItems: count,
-      maxItems: count,
-      uniqueItems: fc.boolean(),
-    }),
-    some({
-      type: fc.constant('string'),
-      minLength: count,
-      maxLength: count,
-      pattern: fc.constantFrom(...patterns),
-      format: fc.constantFrom('date', 'uuid', 'email'),
-    }),
-    some({
-      type: fc.constantFrom('number', 'integer'),
-      minimum: number,
-      maximum: number,
-      exclusiveMinimum: number,
-      exclusiveMaximum: number,
-    }),
-    some({
-      type: fc.oneof(
-        fc.constantFrom(...types),
-        fc.uniqueArray(fc.constantFrom(...types), { minLength: 1, maxLength: 3 }),
-      ),
-      const: value,
-      enum: fc.uniqueArray(value, { minLength: 1, maxLength: 4, comparator: (a, b) => JSON.stringify(a) === JSON.stringify(b) }),
-    }),
-  );
+  const list = fc.array(tie('schema'), { minLength: 1, maxLength: 3 });
   return {
+    inside: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      { weight: 5, arbitrary: tie('schema') },
+      { weight: 1, arbitrary: references.map(($ref) => ({ $ref })) },
+    ) as fc.Arbitrary<JsonSchema>,
+    typed: fc.oneof(
+      some({
+        type: fc.constant('object'),
+        properties: byName(name),
+        required: fc.uniqueArray(name, { maxLength: 2 }),
+        additionalProperties: inside,
+        patternProperties: byName(fc.constantFrom(...patterns)),
+        propertyNames: fc.record({ pattern: fc.constantFrom(...patterns) }),
+        minProperties: fc.nat({ max: 1 }),
+        maxProperties: most,
+      }),
+      some({
+        type: fc.constant('object'),
+        properties: byName(name),
+        required: fc.uniqueArray(name, { maxLength: 1 }),
+        additionalProperties: fc.constant(false),
+        minProperties: least,
+      }),
+      some({
+        type: fc.constant('array'),
+        prefixItems: fc.array(inside, { minLength: 1, maxLength: 3 }),
+        items: inside,
+        minItems: least,
+        maxItems: most,
+        uniqueItems: fc.constant(false),
+      }),
+      some({
+        type: fc.constant('string'),
+        minLength: least,
+        maxLength: most,
+        pattern: fc.constantFrom(...patterns),
+        format: fc.constantFrom('date', 'uuid', 'email'),
+      }),
+      some({
+        type: fc.constantFrom('number', 'integer'),
+        minimum: low,
+        maximum: high,
+        exclusiveMinimum: low,
+        exclusiveMaximum: high,
+      }),
+      some({
+        type: fc.oneof(
+          fc.constantFrom(...types),
+          fc.uniqueArray(fc.constantFrom(...types), { minLength: 4 }),
+        ),
+        const: value,
+      }),
+      some({
+        type: fc.constant(types),
+        enum: fc.array(value, { minLength: 1, maxLength: 6 }),
+      }),
+    ) as fc.Arbitrary<Record<string, unknown>>,
     schema: fc.oneof(
       { depthSize: 'small', withCrossShrink: true },
-      fc.boolean(),
-      typed,
-      fc.tuple(typed, some(branches)).map(([own, more]) => ({ ...own, ...more })),
-      fc.tuple(typed, typed, some(branches)).map(([own, other, more]) => ({ ...own, ...other, ...more })),
+      { weight: 1, arbitrary: fc.boolean() },
+      { weight: 8, arbitrary: tie('typed') },
+      {
+        weight: 4,
+        arbitrary: fc
+          .tuple(tie('typed'), some({ anyOf: list, allOf: list, oneOf: list, $ref: references }))
+          .map(([own, more]) => ({ ...(own as object), ...more })),
+      },
+      {
+        weight: 2,
+        arbitrary: fc
+          .tuple(tie('typed'), tie('typed'))
+          .map(([own, other]) => ({ ...(own as object), ...(other as object) })),
+      },
     ) as fc.Arbitrary<JsonSchema>,
   };
 });
 
-const document = fc
-  .tuple(schema, schema, schema, schema)
-  .map(([root, one, two, three]): JsonSchema => {
-    const named = typeof three === 'object' ? { ...three, $anchor: 'named' } : { $anchor: 'named' };
-    return typeof root === 'boolean' ? root : { ...root, $defs: { one, two, 'x/y': named } };
-  });
+const document = fc.tuple(schema, typed, typed, typed).map(([root, one, two, three]): JsonSchema => {
+  const named = { ...three, $anchor: 'named' };
+  return typeof root === 'boolean' ? root : { ...root, $defs: { one, two, 'x/y': named } };
+});
 
-/** The matcher, or undefined if the schema is refused by name. Any other error fails. */
-function compile(given: JsonSchema): Matcher | undefined {
+/** The matcher, or the message if the schema is refused by name. Any other error fails. */
+function compile(given: JsonSchema): Matcher | string {
   try {
     return jsonSchemaMatcher(given, { space: 'none' });
   } catch (error) {
     if (!SamplingError.isInstance(error)) throw error;
     expect(error.message).toMatch(/^json-schema: .* at #/);
-    return undefined;
+    return error.message;
   }
 }
 
@@ -152,49 +218,60 @@ function write(matcher: Matcher, random: () => number, patience: number): string
     bytes.push(byte);
     state = matcher.next(state, byte);
   }
-  return matcher.accepts(state) ? new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(bytes)) : undefined;
+  return matcher.accepts(state)
+    ? new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(bytes))
+    : undefined;
 }
 
-describe('against Ajv', () => {
-  it('lets a value through exactly if the schema accepts it', () => {
-    let compiled = 0;
-    let accepted = 0;
-    fc.assert(
-      fc.property(document, fc.array(value, { minLength: 20, maxLength: 20 }), (given, values) => {
-        const matcher = compile(given);
-        if (!matcher) return;
-        compiled++;
-        const validate = createAjv().compile(given);
-        for (const one of values) {
-          const text = JSON.stringify(one);
-          const valid = validate(one);
-          if (valid) accepted++;
-          expect(match(matcher, text) === 'full', text).toBe(valid);
-        }
-      }),
-      runs(300),
-    );
-    expect(compiled).toBeGreaterThan(50);
-    expect(accepted).toBeGreaterThan(500);
-  });
+/** The value with one part of it changed, added or taken away, or with its properties in another order. */
+function mutate(one: unknown, other: unknown, random: () => number): unknown {
+  if (typeof one !== 'object' || one === null || random() < 0.1) return other;
+  const entries = Object.entries(one);
+  const at = Math.floor(random() * (entries.length + 1));
+  const [key, inside] = entries[at] ?? [names[Math.floor(random() * names.length)]!, other];
+  const act = Math.floor(random() * 4);
+  if (act === 0) entries.splice(at, 1);
+  else if (act === 1) entries.reverse();
+  else entries[at] = [key, act === 2 ? mutate(inside, other, random) : other];
+  return Array.isArray(one) ? entries.map(([, item]) => item) : Object.fromEntries(entries);
+}
 
-  it('lets through only what the schema accepts', () => {
-    let written = 0;
-    fc.assert(
-      fc.property(document, fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true })), (given, stream) => {
-        const matcher = compile(given);
-        if (!matcher) return;
-        const validate = createAjv().compile(given);
-        const random = () => stream.next().value!;
-        for (let i = 0; i < 5; i++) {
-          const text = write(matcher, random, 30);
-          if (text === undefined) continue;
-          written++;
-          expect(validate(JSON.parse(text)), text).toBe(true);
-        }
-      }),
-      runs(200),
-    );
-    expect(written).toBeGreaterThan(100);
-  });
-});
+const chances = fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }));
+const someValues = fc.array(value, { minLength: 10, maxLength: 10 });
+
+it('agrees with Ajv on what is let through', () => {
+  const seen = { compiled: 0, accepted: 0, refused: 0, written: 0 };
+  fc.assert(
+    fc.property(document, someValues, chances, (given, values, stream) => {
+      const matcher = compile(given);
+      const validate = oracle(given);
+      if (typeof matcher === 'string') {
+        if (matcher.includes('no value fits'))
+          for (const one of values) expect(validate(one) ?? false).toBe(false);
+        return;
+      }
+      seen.compiled++;
+      const check = (one: unknown) => {
+        const valid = validate(one);
+        if (valid === undefined) return;
+        seen[valid ? 'accepted' : 'refused']++;
+        expect(match(matcher, JSON.stringify(one)) === 'full', JSON.stringify(one)).toBe(valid);
+      };
+      const random = () => stream.next().value!;
+      for (const one of values) check(one);
+      for (const one of values.slice(0, 3)) {
+        const text = write(matcher, random, 30);
+        if (text === undefined) continue;
+        seen.written++;
+        const written = JSON.parse(text);
+        expect(validate(written) ?? true, text).toBe(true);
+        check(written);
+        check(mutate(written, one, random));
+      }
+    }),
+    runs(160),
+  );
+  // enough of each, or the test would prove little
+  expect(seen.compiled).toBeGreaterThan(50);
+  expect(Math.min(seen.accepted, seen.refused, seen.written)).toBeGreaterThan(120);
+}, 3_600_000);

@@ -27,6 +27,12 @@ const patterns = [
   'é|ü+|😀',
   'a{0}b',
   '\\$',
+  '^a|b$',
+  '^$|^a+$|b',
+  '^|a',
+  '(a|){3}',
+  '\\ud83d\\ude00|a',
+  '[\\ud83d\\ude00-\\ud83d\\ude02]',
 ];
 
 it.each(patterns)('/%s/ matches the texts that the engine’s own does', (pattern) => {
@@ -78,6 +84,34 @@ it('takes the flags i and s', () => {
   expect(match(regexMatcher(/a.c/s), 'a\nc')).toBe('full');
 });
 
+it.each(['i', 'iu'])('folds cases with the flag %s as the engine does, for every character', (flags) => {
+  const patterns = [
+    '[a-z]',
+    '[k-s]',
+    'é',
+    'ß',
+    'ſ',
+    '[α-ω]',
+    '[^a-m]',
+    '\\w',
+    '\\W',
+    '[\\u{10400}-\\u{10410}]',
+  ];
+  for (const pattern of patterns.filter((p) => flags === 'iu' || !p.includes('{'))) {
+    const own = new RegExp(`^${pattern}$`, flags);
+    const matcher = regexMatcher(new RegExp(pattern, flags));
+    for (let point = 0; point < 0x11000; point++) {
+      if (point >= 0xd800 && point <= 0xdfff) continue;
+      const char = String.fromCodePoint(point);
+      // without u the engine counts halves of characters, here they are whole
+      if (point > 0xffff && flags === 'i') break;
+      if (own.test(char) !== (match(matcher, char) === 'full')) {
+        expect(`${pattern} ${point.toString(16)} ${match(matcher, char)}`).toBe('as the engine');
+      }
+    }
+  }
+});
+
 it('stays fast where backtracking would not', () => {
   expect(match(regexMatcher('(a*)*b'), 'a'.repeat(5000))).toBe('prefix');
   expect(match(regexMatcher('(a|a)*b'), `${'a'.repeat(5000)}b`)).toBe('full');
@@ -98,7 +132,16 @@ it.each([
   ['a**', 'two quantifiers follow each other'],
   ['a{3,1}', '{3,1} has its numbers in the wrong order'],
   ['a^b', '^ is supported only at the ends of the whole pattern'],
-  ['^a|b$', '^ and $ would tie only the first and last alternative; put the alternatives into (…)'],
+  ['(^a|b)', '^ is supported only at the ends of the whole pattern'],
+  ['a{2}{3}', 'two quantifiers follow each other'],
+  ['{2}a', 'there is nothing for {…} to repeat'],
+  ['^*', 'there is nothing for * to repeat'],
+  ['(?i:a)', 'a group that begins with (? and sets flags is not supported'],
+  ['\\01', '\\0 before a digit (octal) is not supported'],
+  ['\\u{110000}', '\\u{110000} is beyond the last code point, 10ffff'],
+  ['a{2147483648}', '{2147483648} repeats more than 2147483647 times'],
+  [`a{${'9'.repeat(60)},}`, `{${'9'.repeat(60)},} repeats more than 2147483647 times`],
+  ['('.repeat(500), 'groups are nested more than 400 deep'],
   ['\\q', '\\q is no escape'],
   ['\\x4', '\\x needs hexadecimal digits'],
   ['a\\', 'a backslash stands at the end'],
@@ -112,6 +155,15 @@ it('refuses flags and values that are none', () => {
     'regex: needs a pattern as a string or RegExp, got 3',
   );
   expect(() => regexMatcher('[^\\s\\S]')).toThrow('regex: rule "root" matches no finite text');
+  // what reads nothing is nothing however often
+  expect(match(regexMatcher('(){2000000000}a'), 'a')).toBe('full');
+  expect(match(regexMatcher('((){100000}){2000000000}a{0,0}'), '')).toBe('full');
+  expect(match(regexMatcher('(a{0}|()){2000000000,}b'), 'b')).toBe('full');
+  for (const pattern of ['(a?){50000}', '(a*b*){40000}', '((a?){200}){200}'])
+    expect(() => match(regexMatcher(pattern), 'ab'), pattern).toThrow(
+      /^regex: the grammar (can be in more than 20000 places at once; |is too large: )/,
+    );
+  expect(() => regexMatcher('\\ud800')).toThrow('regex: rule "root" matches no finite text');
   expect(() => regexMatcher('(a{1000}){1000}')).toThrow(
     'regex: the grammar is too large: more than 200000 nodes; use smaller repetitions',
   );

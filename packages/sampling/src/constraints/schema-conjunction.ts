@@ -1,5 +1,5 @@
 import { type Place, refuse, type SchemaDocument } from './schema-document.ts';
-import { type Facts, factsOfNothing, readFacts, statesBesideRef } from './schema-facts.ts';
+import { type Branches, type Facts, factsOfNothing, readFacts, statesBesideRef } from './schema-facts.ts';
 
 /** More combinations of branches than a person meant; two lists of a hundred have 10 000. */
 const mostCombinations = 10_000;
@@ -13,17 +13,17 @@ interface Chain {
 interface Partial {
   readonly pending: { readonly place: Place; readonly chain: Chain | undefined }[];
   readonly facts: Map<object, Facts>;
-  readonly groups: { readonly branches: Facts['branches'][number]; readonly chain: Chain }[];
+  readonly groups: { readonly branches: Branches; readonly chain: Chain }[];
 }
 
 /** Takes schemas apart into lists of facts: a value fits all schemas if it fits all facts of one list. */
 export class Conjunctions {
   readonly #document: SchemaDocument;
   readonly #read = new Map<object, Facts>();
-  readonly #onOneOf: (branches: Facts['branches'][number]) => void;
+  readonly #onOneOf: (branches: Branches, beside: Place) => void;
 
-  /** `onOneOf` is told every `oneOf` that is met, once. */
-  constructor(document: SchemaDocument, onOneOf: (branches: Facts['branches'][number]) => void) {
+  /** `onOneOf` is told every `oneOf` that is met, once, and the schema of what stands beside it. */
+  constructor(document: SchemaDocument, onOneOf: (branches: Branches, beside: Place) => void) {
     this.#document = document;
     this.#onOneOf = onOneOf;
   }
@@ -68,7 +68,10 @@ export class Conjunctions {
     if (beside)
       refuse(`${beside} beside $ref`, path, 'the draft that $schema names passes over it; put it into allOf');
     this.#read.set(schema, facts);
-    for (const branches of facts.branches) if (branches.keyword === 'oneOf') this.#onOneOf(branches);
+    for (const branches of facts.branches) {
+      if (branches.keyword === 'oneOf')
+        this.#onOneOf(branches, { schema: { ...schema, oneOf: undefined, $anchor: undefined }, path });
+    }
     return facts;
   }
 
@@ -101,21 +104,24 @@ export class Conjunctions {
   }
 
   /**
-   * Do two schemas say so themselves that no value fits both: by their types, their constants, or a property that
-   * both require? A quick answer to what otherwise takes the conjunction of all their parts.
+   * Do two schemas say so themselves that no value fits both and what stands beside them: by their types, their
+   * constants, or a property that both require? A quick answer to what otherwise takes the conjunction of all
+   * their parts.
    */
-  areApart(a: Place, b: Place, depth = 4): boolean {
+  areApart(a: Place, b: Place, beside: Place, depth = 4): boolean {
+    const context = this.facts(beside);
     const [ofA, ofB] = [this.#withTarget(a), this.#withTarget(b)];
-    return ofA.some((one) => ofB.some((other) => this.#differ(one, other, depth)));
+    return ofA.some((one) => ofB.some((other) => this.#differ(one, other, context ? [context] : [], depth)));
   }
 
-  #differ(a: Facts, b: Facts, depth: number): boolean {
-    if (!arePossible([a, b])) return true;
-    if (depth === 0) return false;
+  #differ(a: Facts, b: Facts, context: readonly Facts[], depth: number): boolean {
+    const all = [a, b, ...context];
+    if (!arePossible(all)) return true;
+    if (depth === 0 || !onlyObjects(all)) return false;
     return a.object.required.some((name) => {
-      if (!b.object.required.includes(name) || !onlyObjects(a) || !onlyObjects(b)) return false;
+      if (!b.object.required.includes(name)) return false;
       const [x, y] = [a.object.properties.get(name), b.object.properties.get(name)];
-      return x !== undefined && y !== undefined && this.areApart(x, y, depth - 1);
+      return x !== undefined && y !== undefined && this.areApart(x, y, anything, depth - 1);
     });
   }
 
@@ -132,6 +138,8 @@ export class Conjunctions {
   }
 }
 
+const anything: Place = { schema: true, path: '#' };
+
 /** Stands for the schema `false` among schemas that are objects. */
 const nowhere = {};
 
@@ -145,6 +153,6 @@ function arePossible(facts: readonly Facts[]): boolean {
   return !values || [...values.keys()].some((text) => others.every((other) => other.has(text)));
 }
 
-function onlyObjects({ types }: Facts): boolean {
-  return types.size === 1 && types.has('object');
+function onlyObjects(facts: readonly Facts[]): boolean {
+  return facts.some(({ types }) => types.size === 1 && types.has('object'));
 }

@@ -1,11 +1,17 @@
-import type { NumberRange } from './json-number.ts';
 import { Conjunctions } from './schema-conjunction.ts';
 import { type JsonSchema, type Place, refuse, SchemaDocument } from './schema-document.ts';
 import { type Facts, factsOfValue, type Kind, kinds } from './schema-facts.ts';
 import {
+  type ArrayShape,
+  isInhabited,
+  type Member,
+  type ObjectShape,
+  type SchemaNode,
+  type Shape,
+} from './schema-node.ts';
+import {
   numberRanges,
   patternExpression,
-  type StringShape,
   StringShapes,
   stringAutomaton,
   withinSize,
@@ -18,49 +24,6 @@ import {
   takesText,
   wordsAutomaton,
 } from './text-automaton.ts';
-
-/** All values that fit a set of schemas at once, as alternatives of one type each. */
-export interface SchemaNode {
-  readonly id: number;
-  readonly path: string;
-  readonly shapes: readonly Shape[];
-  /** Does any finite value fit? */
-  readonly inhabited: boolean;
-}
-
-export type Shape =
-  | { readonly kind: 'literal'; readonly text: 'null' | 'true' | 'false' }
-  | { readonly kind: 'number'; readonly range: NumberRange }
-  | { readonly kind: 'string'; readonly string: StringShape }
-  | ArrayShape
-  | ObjectShape;
-
-export interface ArrayShape {
-  readonly kind: 'array';
-  readonly prefix: readonly SchemaNode[];
-  /** Of the items after the prefix; undefined if there is no room for any. */
-  readonly rest: SchemaNode | undefined;
-  readonly min: number;
-  readonly max: number;
-}
-
-export interface ObjectShape {
-  readonly kind: 'object';
-  readonly members: readonly Member[];
-  /** Properties that are not named: disjoint sets of names, each with what their values fit. */
-  readonly others: readonly { readonly names: TextAutomaton; readonly node: SchemaNode }[];
-  readonly min: number;
-  readonly max: number;
-  readonly path: string;
-}
-
-export interface Member {
-  readonly name: string;
-  readonly node: SchemaNode;
-  readonly required: boolean;
-  /** What `propertyNames` makes of the name: inhabited if it allows it. */
-  readonly allowed: SchemaNode | undefined;
-}
 
 type Building = { -readonly [Key in keyof SchemaNode]: SchemaNode[Key] } & {
   readonly places: readonly Place[];
@@ -96,10 +59,11 @@ export class SchemaNodes {
 
   constructor(schema: JsonSchema, options: SchemaNodesOptions) {
     this.#options = options;
-    this.#conjunctions = new Conjunctions(new SchemaDocument(schema), ({ places, path }) => {
+    this.#conjunctions = new Conjunctions(new SchemaDocument(schema), ({ places, path }, beside) => {
       places.forEach((a, i) => {
         for (const b of places.slice(i + 1)) {
-          if (!this.#conjunctions.areApart(a, b)) this.#exclusive.push({ node: this.#node([a, b]), path });
+          if (!this.#conjunctions.areApart(a, b, beside))
+            this.#exclusive.push({ node: this.#node([a, b, beside]), path });
         }
       });
     });
@@ -320,27 +284,6 @@ export class SchemaNodes {
       }
     }
   }
-}
-
-export function isInhabited(shape: Shape): boolean {
-  if (shape.kind === 'array') return shape.min <= longest(shape);
-  if (shape.kind !== 'object') return true;
-  const required = shape.members.filter((member) => member.required);
-  if (!required.every(isUsable) || required.length > shape.max || shape.min > shape.max) return false;
-  const others = shape.others.some(({ node }) => node.inhabited);
-  return others || shape.min <= shape.members.filter(isUsable).length;
-}
-
-/** Can an object have the property? */
-export function isUsable({ node, allowed }: Member): boolean {
-  return node.inhabited && (allowed?.inhabited ?? true);
-}
-
-/** The most items a list of this shape can have. */
-export function longest({ prefix, rest, max }: ArrayShape): number {
-  const stop = prefix.findIndex((node) => !node.inhabited);
-  if (stop >= 0) return stop;
-  return rest?.inhabited ? max : prefix.length;
 }
 
 /** Names that are not declared are not remembered, so a text may have one twice: then fewer properties are there. */

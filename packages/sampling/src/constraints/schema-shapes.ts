@@ -50,9 +50,12 @@ export function numberRanges(facts: readonly Facts[], values: readonly unknown[]
     .map((value) => ({ min: value, max: value, whole: false }));
 }
 
+/** A format has the same strings in every schema. */
+const shapesOfFormats = new Map<string, StringShape>();
+
 /** Finds the strings that fit lists of facts; lists that say the same share one shape. */
 export class StringShapes {
-  readonly #known = new Map<string, StringShape | undefined>();
+  readonly #known = new Map<string, StringShape>();
 
   /** @throws {SamplingError} if a pattern or format has no automaton, or several together a too large one. */
   of(facts: readonly Facts[], values: readonly unknown[] | undefined): StringShape | undefined {
@@ -70,8 +73,15 @@ export class StringShapes {
       [...patterns.keys()],
       [...formats.keys()],
     ]);
-    if (!this.#known.has(key)) this.#known.set(key, this.#make(min, max, patterns, formats));
-    return this.#known.get(key);
+    const known = this.#known.get(key) ?? shapesOfFormats.get(key);
+    if (known) return known;
+    const shape = this.#make(min, max, patterns, formats);
+    if (shape)
+      (patterns.size === 0 && formats.size === 1 && min === 0 && max === Infinity
+        ? shapesOfFormats
+        : this.#known
+      ).set(key, shape);
+    return shape;
   }
 
   #make(

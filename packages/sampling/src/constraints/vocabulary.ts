@@ -18,8 +18,9 @@ export class Vocabulary {
   readonly #sorted: Uint8Array;
   readonly #starts: Uint32Array;
   /** Length of the beginning that token `i` shares with the one before. */
-  readonly #shared: Uint16Array;
+  readonly #shared: Uint32Array;
 
+  /** @throws {SamplingError} if the texts are no list, or one of them is neither a string nor bytes nor null. */
   constructor(pieces: Pieces, endIds: readonly number[]) {
     if (!Array.isArray(pieces) || pieces.length === 0) {
       throw new SamplingError('vocabulary', `needs the text of every token as a list, got ${show(pieces)}`);
@@ -30,12 +31,18 @@ export class Vocabulary {
     this.endIds = endIds;
     this.#bytes = pieces.map((piece, id) => {
       if (ends.has(id) || piece === null || piece === undefined) return new Uint8Array(0);
-      return typeof piece === 'string' ? encoder.encode(piece) : piece;
+      if (typeof piece === 'string') return encoder.encode(piece);
+      if (piece instanceof Uint8Array) return piece;
+      throw new SamplingError(
+        'vocabulary',
+        `the text of token ${id} must be a string, bytes or null, got ${show(piece)}`,
+        { id },
+      );
     });
     const ids = this.#bytes.flatMap((bytes, id) => (bytes.length > 0 ? [id] : []));
     ids.sort((a, b) => compare(this.#bytes[a]!, this.#bytes[b]!));
     this.#order = Uint32Array.from(ids);
-    this.#shared = Uint16Array.from(ids, (id, i) =>
+    this.#shared = Uint32Array.from(ids, (id, i) =>
       i === 0 ? 0 : common(this.#bytes[ids[i - 1]!]!, this.#bytes[id]!),
     );
     this.#starts = new Uint32Array(ids.length + 1);

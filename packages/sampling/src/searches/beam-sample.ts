@@ -21,6 +21,9 @@ export interface BeamSampleOptions extends BeamOptions {
  * The draw takes the largest of the scores perturbed by Gumbel noise, which is the same as drawing one after
  * another without putting back. Temperature and cutoffs go into `filters`.
  *
+ * @throws {SamplingError} if an option is out of range, or the step does not return one row of logits a sequence;
+ * `ConstraintError` if a constraint allows none of a beam's tokens; the signal's reason once it is aborted.
+ *
  * @see Kool, van Hoof and Welling 2019, "Stochastic Beams and Where to Find Them",
  * {@link https://arxiv.org/abs/1903.06059}; `beam_sample` of Hugging Face transformers
  */

@@ -1,5 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { type BatchStep, beamSearch, defineFilter, draw, type Filter, noRepeatNgram, xtc } from '../index.ts';
+import {
+  type BatchStep,
+  beamSample,
+  beamSearch,
+  chain,
+  constrain,
+  defineFilter,
+  diverseBeamSearch,
+  draw,
+  type Filter,
+  type Found,
+  generate,
+  greedy,
+  noRepeatNgram,
+  regexMatcher,
+  xtc,
+} from '../index.ts';
 import { allSequences, createMarkov } from '../testing/markov.ts';
 
 describe('wide enough, it is exhaustive', () => {
@@ -166,6 +182,60 @@ it('gives every beam its own memory of the rules', async () => {
   });
   await beamSearch(model.step, { prompt: [0], beams: 4, maxTokens: 6, filters: [remembers] });
   expect(compared).toBeGreaterThan(15);
+});
+
+describe('a rule that is finished', () => {
+  const pieces = ['a', 'b', 'c', 'd', 'ab', 'x'];
+  const row = Float32Array.of(1, 0.5, 0.9, 0.4, 0.1, 3);
+  const step: BatchStep = (sequences) => sequences.map(() => row);
+  const options = (pattern: string) => ({
+    prompt: [5],
+    beams: 2,
+    maxTokens: 5,
+    filters: [constrain(regexMatcher(pattern), { pieces })],
+  });
+  const texts = (found: readonly Found[]) => found.map(({ ids }) => ids.map((id) => pieces[id]).join(''));
+
+  it('ends a beam as an end token does, in every search', async () => {
+    const searches = [
+      await beamSearch(step, options('ab|cd')),
+      await beamSample(step, { ...options('ab|cd'), seed: 3 }),
+      ...(await diverseBeamSearch(step, { ...options('ab|cd'), groups: 2 })),
+    ];
+    for (const found of searches) {
+      expect(found.length).toBeGreaterThan(0);
+      for (const { ended } of found) expect(ended).toBe(true);
+      for (const text of texts(found)) expect(['ab', 'cd']).toContain(text);
+    }
+    expect(texts(searches[0]!)).toContain('cd');
+    const run = generate(() => row, {
+      prompt: [5],
+      sampler: chain(...options('ab|cd').filters, greedy()),
+      maxTokens: 5,
+    });
+    expect((await run.finish()).reason).toBe('complete');
+  });
+
+  it('ends one beam while another goes on', async () => {
+    const found = await beamSearch(step, { ...options('ab|cdcd'), lengthPenalty: 0 });
+    expect(texts(found).sort()).toEqual(['ab', 'cdcd']);
+    expect(found.every(({ ended }) => ended)).toBe(true);
+  });
+
+  it('does not crowd out the beams that go on', async () => {
+    // of six tokens the five best are complete at once; only the least goes on
+    const crowd = (sequences: readonly (readonly number[])[]) =>
+      sequences.map(() => Float32Array.of(-5, 1, 2, 3, 4, 5));
+    const filters = [constrain(regexMatcher('b|c|d|ab|x|ax'), { pieces: ['a', 'b', 'c', 'd', 'ab', 'x'] })];
+    const base = { prompt: [5], beams: 1, maxTokens: 5, filters, lengthPenalty: 10 };
+    const found = await beamSearch(crowd, { ...base, earlyStopping: 'never' });
+    // -5 − … over 2^10 beats x's over 1: the sequence of two tokens was found
+    expect(texts(found)).toEqual(['ax']);
+  });
+
+  it('still says so when a rule allows nothing that the vocabulary has', async () => {
+    await expect(beamSearch(step, options('aQ'))).rejects.toThrow('allows none of the 6 candidates');
+  });
 });
 
 it('stops between steps when told to', async () => {

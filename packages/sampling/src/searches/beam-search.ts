@@ -14,7 +14,12 @@ import { type BeamOptions, type Found, searchBeams } from './engine.ts';
  * those among the first `beams` that end are put aside, the others fill the beam again. With `beams` at least
  * as large as the number of sequences the search is exhaustive.
  *
+ * A beam whose rules allow nothing more, such as a constraint that is complete, has ended as with an end token.
+ *
  * @returns up to `beams` sequences, best first.
+ * @throws {SamplingError} if an option is out of range, the step does not return one row of logits a sequence, or a
+ * filter draws a random number; `ConstraintError` if a constraint allows none of a beam's tokens; the signal's
+ * reason once it is aborted.
  * @see Graves 2012, "Sequence Transduction with Recurrent Neural Networks", {@link https://arxiv.org/abs/1211.3711};
  * length penalty and early stopping as in Hugging Face transformers
  */

@@ -42,6 +42,9 @@ export interface ContrastiveFound {
  *
  * Every step runs the model once, on the `k` candidates as a batch.
  *
+ * @throws {SamplingError} if an option is out of range, or the step does not return logits and hidden vectors of one
+ * length for each sequence; the signal's reason once it is aborted.
+ *
  * @see Su et al. 2022, "A Contrastive Framework for Neural Text Generation", {@link https://arxiv.org/abs/2202.06417}
  */
 export async function contrastiveSearch(

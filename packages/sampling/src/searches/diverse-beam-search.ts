@@ -20,6 +20,9 @@ export interface DiverseBeamOptions extends BeamOptions {
  * `beams` is the size of one group (Hugging Face's `num_beams / num_beam_groups`).
  *
  * @returns one list for each group, best first.
+ * @throws {SamplingError} if an option is out of range, the step does not return one row of logits a sequence, or a
+ * filter draws a random number; `ConstraintError` if a constraint allows none of a beam's tokens; the signal's
+ * reason once it is aborted.
  * @see Vijayakumar et al. 2018, "Diverse Beam Search", {@link https://arxiv.org/abs/1610.02424}
  */
 export async function diverseBeamSearch(

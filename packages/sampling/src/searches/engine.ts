@@ -31,7 +31,7 @@ export interface Found {
   readonly score: number;
   /** Sum of the log-probabilities after the filters. */
   readonly logprob: number;
-  /** True if an end token ended it, false if `maxTokens` did. */
+  /** True if an end token ended it or a rule that allows nothing more, false if `maxTokens` did. */
   readonly ended: boolean;
 }
 
@@ -69,7 +69,13 @@ interface Group {
   done: boolean;
 }
 
-/** The loop all beam searches share. Finds, for each group, up to `beams` sequences, best first. */
+/**
+ * The loop all beam searches share. Finds, for each group, up to `beams` sequences, best first.
+ *
+ * @throws {SamplingError} if an option is out of range, the step does not return one row a sequence, or a filter
+ * draws where nothing is drawn; `ConstraintError` if a constraint allows none of a beam's tokens; the signal's reason
+ * once it is aborted.
+ */
 export async function searchBeams(
   step: BatchStep,
   options: BeamOptions,
@@ -111,8 +117,15 @@ export async function searchBeams(
     const taken = new Map<number, number>();
     for (const group of groups) {
       if (group.done) continue;
-      const pool = continuations(group, logits, candidates, options, strategy, taken);
-      advance(group, pool, length, options);
+      // where rules end many continuations, more of them are looked at until the beam is full
+      for (let wanted = fewest(options); ; wanted *= 4) {
+        const pool = continuations(group, logits, candidates, options, strategy, taken, wanted);
+        const next = advance(pool, length, options);
+        if (next.rows.length < options.beams && pool.length === wanted && !strategy.random) continue;
+        group.rows = next.rows;
+        group.ended = best([...group.ended, ...next.ended], options.beams);
+        break;
+      }
       for (const row of group.rows) count(taken, row.ids.at(-1)!);
       group.done = group.rows.length === 0 || isDone(group, length, options);
     }
@@ -120,16 +133,21 @@ export async function searchBeams(
   return groups.map((group) => finish(group, options));
 }
 
-/** The best (or drawn) continuations of a group's rows, best first: enough that ends cannot crowd out beams. */
+/** How many continuations are looked at: enough that end tokens cannot crowd out beams. */
+function fewest({ beams, endIds = [] }: BeamOptions): number {
+  return Math.max(2, 1 + endIds.length) * beams;
+}
+
+/** The best (or drawn) `wanted` continuations of a group's rows, best first. */
 function continuations(
   group: Group,
   logits: readonly Float32Array[],
   candidates: Candidates,
-  { prompt, beams, endIds = [], filters = [] }: BeamOptions,
+  { prompt, filters = [] }: BeamOptions,
   { diversity, random }: Strategy,
   taken: ReadonlyMap<number, number>,
+  wanted: number,
 ): Continuation[] {
-  const wanted = Math.max(2, 1 + endIds.length) * beams;
   const pool: (Continuation & { readonly key: number })[] = [];
   for (const row of group.rows) {
     candidates.load(logits[row.at]!);
@@ -154,37 +172,46 @@ function continuations(
     }
   }
   pool.sort((a, b) => b.key - a.key || a.row.at - b.row.at || a.id - b.id);
-  const best = pool.slice(0, wanted);
-  return random ? best.sort((a, b) => b.score - a.score) : best;
+  const chosen = pool.slice(0, wanted);
+  return random ? chosen.sort((a, b) => b.score - a.score) : chosen;
 }
 
-/** Ended continuations leave the beam, if they are among the best `beams`; the others go on until it is full. */
-function advance(group: Group, pool: readonly Continuation[], length: number, options: BeamOptions): void {
+/**
+ * Continuations that ended leave the beam, if they are among the best `beams`; the others go on until it is full.
+ * A continuation ends with an end token, or where a rule is finished and allows nothing more.
+ */
+function advance(
+  pool: readonly Continuation[],
+  length: number,
+  options: BeamOptions,
+): { readonly rows: Row[]; readonly ended: Found[] } {
   const { prompt, beams, lengthPenalty = 1, endIds = [], filters = [] } = options;
   const rows: Row[] = [];
+  const ended: Found[] = [];
   for (const [rank, { row, id, score, logprob }] of pool.entries()) {
     if (rows.length === beams) break;
     const ids = [...row.ids, id];
-    if (endIds.includes(id)) {
-      if (rank >= beams) continue;
-      group.ended.push({
-        ids: ids.slice(prompt.length),
-        score: score / length ** lengthPenalty,
-        logprob,
-        ended: true,
+    const states = endIds.includes(id) ? undefined : structuredClone(row.states);
+    if (states) {
+      const context = { ids, promptLength: prompt.length, random: noRandom };
+      filters.forEach((filter, i) => {
+        filter.accept?.(id, context, states[i]);
       });
-      continue;
+      if (!filters.some((filter, i) => filter.finished?.(states[i]))) {
+        rows.push({ ids, score, logprob, states, parent: row.at, at: 0 });
+        continue;
+      }
     }
-    const states = structuredClone(row.states);
-    const context = { ids, promptLength: prompt.length, random: noRandom };
-    filters.forEach((filter, i) => {
-      filter.accept?.(id, context, states[i]);
-    });
-    rows.push({ ids, score, logprob, states, parent: row.at, at: 0 });
+    if (rank < beams) {
+      const generated = ids.slice(prompt.length);
+      ended.push({ ids: generated, score: score / length ** lengthPenalty, logprob, ended: true });
+    }
   }
-  group.rows = rows;
-  group.ended.sort((a, b) => b.score - a.score);
-  group.ended.length = Math.min(group.ended.length, beams);
+  return { rows, ended };
+}
+
+function best(found: Found[], count: number): Found[] {
+  return found.sort((a, b) => b.score - a.score).slice(0, count);
 }
 
 function isDone({ rows, ended }: Group, length: number, options: BeamOptions): boolean {
@@ -207,7 +234,7 @@ function finish({ rows, ended, done }: Group, options: BeamOptions): readonly Fo
         logprob,
         ended: false,
       }));
-  return [...ended, ...running].sort((a, b) => b.score - a.score).slice(0, beams);
+  return best([...ended, ...running], beams);
 }
 
 function check(step: BatchStep, options: BeamOptions, { name, groups, diversity }: Strategy): void {

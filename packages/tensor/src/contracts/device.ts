@@ -141,6 +141,14 @@ export interface MemoryCounters {
   readonly extraBytes?: number;
 }
 
+/** How exactly a device computes: what the tolerances of tests follow from (`toleranceOf`). */
+export interface Precision {
+  /** Arithmetic of the results: `f64` only for the oracle. */
+  readonly dtype: 'f16' | 'f32' | 'f64';
+  /** Largest relative error of one addition or product: half the distance from 1 to the next number. */
+  readonly epsilon: number;
+}
+
 /**
  * Where operations run. Everything but `read` returns at once; the device keeps the order of calls, so that an
  * operation sees every `write` before it and none after it.
@@ -148,8 +156,8 @@ export interface MemoryCounters {
 export interface Device {
   /** As asked for: `reference`, `gpujs:webasm`, `wasm`. */
   readonly name: string;
-  /** Arithmetic of the results: `f64` only for the oracle. */
-  readonly precision: 'f32' | 'f64';
+  /** How exactly it computes. */
+  readonly precision: Precision;
   /**
    * The engine that executed the last operation, as the engine itself reports it (`webasm`, `webgpu`, …);
    * `undefined` before the first. A device never falls back to another engine: it throws `DeviceError`.
@@ -161,10 +169,13 @@ export interface Device {
   /** A buffer of zeros. */
   allocate(length: number, dtype: DType): DeviceBuffer;
   /**
-   * `rows · width` zeros of f32 whose rows are kept in fewer bits; `write` takes whole rows there. Absent where a device
-   * keeps 32 bits only; `zerosIn` calls it and says so.
+   * f32 numbers that are kept in fewer bits. Without a source they are zeros, and `write` and `storeRows` round whole
+   * rows (the last axis) into them: caches. With one they are a weight `[O, I]`, for `linear` and `gather`: bytes
+   * as in GGUF and safetensors files, or the numbers of a buffer of this device, rounded as ggml rounds.
+   *
+   * Absent where a device keeps 32 bits only. `zerosIn`, `packWeights` and `uploadWeights` call it, and say so.
    */
-  allocateRows?(rows: number, width: number, format: RowFormat): DeviceBuffer;
+  store?(shape: readonly number[], format: RowFormat, source?: Uint8Array | DeviceBuffer): DeviceBuffer;
   /** A buffer with these values. The array may be changed by the caller afterwards. */
   upload(data: Float32Array | Int32Array): DeviceBuffer;
   /** Copies a buffer (or part of it) to the host. */
@@ -196,4 +207,15 @@ export interface Device {
   settled(): Promise<void>;
   /** Frees everything. Every later call throws `DeviceError`. */
   dispose(): void;
+}
+
+/** A kind of device as a value: what `createDevice` and the kits are given. */
+export interface DeviceFactory {
+  readonly name: string;
+  /** @throws {DeviceError} if it does not work here, with the reason and the cure. */
+  create(): Promise<Device>;
+  /** How fast it is among others: `auto` tries the largest first, and does not try one without it. */
+  readonly preference?: number;
+  /** What it needs that not every machine has. `auto` passes over it without a word where that is missing. */
+  readonly needs?: 'gpu';
 }

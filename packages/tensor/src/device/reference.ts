@@ -17,7 +17,7 @@ export function createReference(): Device {
 
 class ReferenceDevice implements Device {
   readonly name = 'reference';
-  readonly precision = 'f64';
+  readonly precision = { dtype: 'f64', epsilon: 2 ** -53 } as const;
   readonly details = { engine: 'plain loops, float64' };
   #ran: string | undefined;
   #disposed = false;
@@ -64,6 +64,7 @@ class ReferenceDevice implements Device {
     this.#check('write');
     this.#ledger.check(target, 'write');
     checkWrite(this.name, target, offset, source, sourceOffset, length);
+    if (!ArrayBuffer.isView(source)) this.#ledger.check(source, 'write');
     const from = ArrayBuffer.isView(source) ? source : (source as HostBuffer).data;
     (target as HostBuffer).data.set(from.subarray(sourceOffset, sourceOffset + length), offset);
   }

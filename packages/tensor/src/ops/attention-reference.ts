@@ -86,9 +86,11 @@ function rowScorer(
       if (softcap > 0) s = softcap * Math.tanh(s / softcap);
       row.capped[j] = s;
       if (slopes) s -= slopes.data[h]! * Math.abs(qPosition - kPosition);
-      if (bias && biasAt) s += bias.data[b * biasAt.b + h * biasAt.h + i * Lk + j]!;
+      const more = bias && biasAt ? bias.data[b * biasAt.b + h * biasAt.h + i * Lk + j]! : 0;
+      s += more;
       for (const score of scoreMods) s = score(s, b, h, qPosition, kPosition);
-      row.scores[j] = seen(b, h, j, qPosition, kPosition) ? s : -Infinity;
+      const visible = more !== -Infinity && seen(b, h, j, qPosition, kPosition);
+      row.scores[j] = visible ? s : -Infinity;
     }
   };
 }

@@ -3,7 +3,16 @@ import { defineOp, run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { f32, i32, rowsOf } from './rows.ts';
 
-/** Index of the largest value of each row; the first one on ties. `[..., E]` → `[...]` i32. */
+/**
+ * How values are ordered: NaN above every number, as NumPy's argmax and PyTorch's argmax and topk have it; two NaN are
+ * a tie. @returns below 0 if a is above b
+ */
+function fromAbove(a: number, b: number): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(b)) - Number(Number.isNaN(a));
+  return a === b ? 0 : a > b ? -1 : 1;
+}
+
+/** Index of the largest value of each row; the first one on ties. `[..., E]` → `[...]` i32. NaN is the largest. */
 export const argmaxOp = defineOp<{ x: Tensor }, Record<never, never>>({
   name: 'argmax',
   outputs({ x }) {
@@ -16,14 +25,17 @@ export const argmaxOp = defineOp<{ x: Tensor }, Record<never, never>>({
     const y = new Float64Array(rows);
     for (let r = 0; r < rows; r++) {
       let best = 0;
-      for (let e = 1; e < E; e++) if (x.data[r * E + e]! > x.data[r * E + best]!) best = e;
+      for (let e = 1; e < E; e++) if (fromAbove(x.data[r * E + e]!, x.data[r * E + best]!) < 0) best = e;
       y[r] = best;
     }
     return [y];
   },
 });
 
-/** The `k` largest (or smallest) values of each row in order, and their indices; the lower index on ties. */
+/**
+ * The `k` largest (or smallest) values of each row in order, and their indices; the lower index on ties. NaN is above
+ * every number: first among the largest, last among the smallest.
+ */
 export const topKOp = defineOp<{ x: Tensor }, { k: number; largest: boolean }>({
   name: 'topK',
   outputs({ x }, { k }) {
@@ -40,7 +52,7 @@ export const topKOp = defineOp<{ x: Tensor }, { k: number; largest: boolean }>({
     for (let r = 0; r < rows; r++) {
       const row = x.data.subarray(r * E, (r + 1) * E);
       const order = Array.from({ length: E }, (_, e) => e).sort(
-        (a, b) => (largest ? row[b]! - row[a]! : row[a]! - row[b]!) || a - b,
+        (a, b) => (largest ? fromAbove(row[a]!, row[b]!) : fromAbove(row[b]!, row[a]!)) || a - b,
       );
       for (let i = 0; i < k; i++) {
         values[r * k + i] = row[order[i]!]!;
@@ -51,14 +63,25 @@ export const topKOp = defineOp<{ x: Tensor }, { k: number; largest: boolean }>({
   },
 });
 
-/** `[..., E]` → `[...]` i32: the index of the largest value of each row, the first one on ties. */
+/**
+ * `[..., E]` → `[...]` i32: the index of the largest value of each row, the first one on ties. NaN is above every
+ * number, so a row that has one gives the first of them.
+ *
+ * @throws {ValueError} if `E` is 0.
+ * @throws {ShapeError} if x has no axis.
+ * @throws {DeviceError} if x is disposed.
+ */
 export function argmax(x: Tensor): Tensor<string, 'i32'> {
   return run(argmaxOp, { x }, {})[0] as unknown as Tensor<string, 'i32'>;
 }
 
 /**
- * `[..., E]` → values and indices `[..., k]`, in order.
+ * `[..., E]` → values and indices `[..., k]`, in order; the lower index on ties. NaN is above every number: first among
+ * the largest, last among the smallest.
+ *
  * @throws {ValueError} if `k` is not in `1 … E`.
+ * @throws {ShapeError} if x has no axis.
+ * @throws {DeviceError} if x is disposed.
  */
 export function topK(
   x: Tensor,

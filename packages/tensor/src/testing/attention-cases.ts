@@ -158,6 +158,8 @@ const segmented = [1, 7, 64].flatMap((length) =>
       ...sizes.map((size) => attentionCase(name, size, { causal: true, segments })),
       attentionCase(`${name}, square`, square, { causal: true, segments }),
       attentionCase(`${name}, in both directions`, small, { segments }),
+      attentionCase(`${name}, in both directions, long`, { ...square, Lq: 30, Lk: 150 }, { segments }),
+      attentionCase(`${name} and a prefix`, { ...square, Lk: 150 }, { causal: true, segments, prefix: 140 }),
       attentionCase(`${name} and a window`, square, { causal: true, segments, window: [4, 0] }),
       attentionCase(`${name}, a prefix, sink tokens`, square, {
         causal: true,
@@ -351,6 +353,75 @@ const hiddenGarbage = [Number.NaN, Infinity, -Infinity].flatMap((value) => [
   ),
 ]);
 
+/** A key that a bias of −∞ hides may be anything, and its value too: in prefill and decoding, for some heads only. */
+const hiddenByBias = [Number.NaN, Infinity, -Infinity].flatMap((value) => [
+  ...(
+    [
+      [small, [1, 1]],
+      [small, [2, 6]],
+      [decode, [1, 1]],
+      [decode, [1, 4]],
+      [{ ...square, D: 5 }, [1, 1]],
+      [{ Lq: 1, Lk: 40, H: 2, Hkv: 2, D: 32 }, [1, 2]],
+    ] as const
+  ).map(([size, [b, h]]) =>
+    attentionCase(
+      `${value} in keys hidden by a bias [${b}, ${h}, Lq, Lk]`,
+      size,
+      {},
+      (d, s) => ({
+        k: poisoned(d, [s.B, s.Lk, s.Hkv, s.D], 2, (j) => j % 4 === 1, value),
+        v: poisoned(d, [s.B, s.Lk, s.Hkv, s.Dv], 3, (j) => j % 4 === 1, value),
+        bias: tensor<'B H Lq Lk'>(
+          d,
+          seededValues(b * h * s.Lq * s.Lk, 7).map((x, n) => ((n % s.Lk) % 4 === 1 ? -Infinity : x)),
+          [b, h, s.Lq, s.Lk],
+        ),
+      }),
+      ['lse', 'weights', 'scores'],
+    ),
+  ),
+  attentionCase(
+    `${value} in keys hidden by a bias, with a score modifier`,
+    small,
+    { modifiers: [{ kind: 'score', source: 'function (s, b, h, q, k) { return 0.5 + k * 0.25; }' }] },
+    (d, s) => ({
+      k: poisoned(d, [s.B, s.Lk, s.Hkv, s.D], 2, (j) => j === 3, value),
+      v: poisoned(d, [s.B, s.Lk, s.Hkv, s.Dv], 3, (j) => j === 3, value),
+      bias: tensor<'B H Lq Lk'>(
+        d,
+        Float32Array.from({ length: s.Lq * s.Lk }, (_, n) => (n % s.Lk === 3 ? -Infinity : 0)),
+        [1, 1, s.Lq, s.Lk],
+      ),
+    }),
+  ),
+]);
+
+/**
+ * Sums over many keys, all of one sign: the log-sum-exp as sums of rows, the weighted values as long products (one f32
+ * after the other on gpu.js).
+ */
+const manyKeys = [1, 5].flatMap((Lq): readonly OpCase[] => {
+  const each = attentionCase(
+    'many keys',
+    { Lq, Lk: 65_000, H: 1, Hkv: 1, D: 4 },
+    {},
+    (d, s) => ({
+      v: tensor<'B Lk Hkv Dv'>(
+        d,
+        seededValues(s.Lk * 4, 3).map((x) => 0.3 + 0.2 * x),
+        [1, s.Lk, 1, 4],
+      ),
+    }),
+    ['lse'],
+  );
+  const { name, run } = each;
+  return [
+    { ...each, run: (d) => run(d).slice(0, 1), atol: 1e-30, rtol: 1e-5 },
+    { ...each, name: `lse of ${name}`, run: (d) => run(d).slice(1), atol: 1e-30, rtol: 1e-6 },
+  ];
+});
+
 const seenInfinity = attentionCase(
   'Infinity in a value that some rows see, and others of their group not',
   square,
@@ -368,5 +439,7 @@ export const attentionCases: readonly OpCase[] = [
   ...cursors,
   ...features,
   ...hiddenGarbage,
+  ...hiddenByBias,
+  ...manyKeys,
   seenInfinity,
 ];

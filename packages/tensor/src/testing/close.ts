@@ -1,3 +1,5 @@
+import type { Device } from '../contracts/device.ts';
+
 /** Where two arrays differ most. */
 export interface Difference {
   readonly largest: number;
@@ -8,7 +10,31 @@ export interface Difference {
   readonly outside: number;
 }
 
-/** Compares two arrays element by element. */
+/** What a tolerance is stated for. */
+const FLOAT32 = 2 ** -24;
+
+/** What two float64 computations may differ by once they are read as float32, or compared with a golden number. */
+const READ = 2e-6;
+
+/**
+ * A tolerance that is stated for float32, for a device: in proportion to its precision. Of the float64 reference
+ * what reading leaves of it. Never throws.
+ */
+export function toleranceOf(
+  { precision }: Pick<Device, 'precision'>,
+  atol = 1e-5,
+  rtol = atol,
+): { readonly atol: number; readonly rtol: number } {
+  const scaled = (tolerance: number): number =>
+    Math.max(tolerance * (precision.epsilon / FLOAT32), Math.min(tolerance, READ));
+  return { atol: scaled(atol), rtol: scaled(rtol) };
+}
+
+/**
+ * Compares two arrays element by element.
+ *
+ * @throws {RangeError} if they are of different lengths.
+ */
 export function difference(
   got: ArrayLike<number>,
   want: ArrayLike<number>,
@@ -22,13 +48,14 @@ export function difference(
     const b = want[i]!;
     if (Object.is(a, b) || a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
     const error = Math.abs(a - b);
-    if (!(error <= atol + rtol * Math.abs(b))) outside++;
+    // a wanted infinity would make room for everything
+    if (!Number.isFinite(b) || !(error <= atol + rtol * Math.abs(b))) outside++;
     if (!(error <= worst.largest)) worst = { largest: error, index: i, got: a, want: b, outside: 0 };
   }
   return { ...worst, outside };
 }
 
-/** Throws when the arrays differ by more than the tolerance, naming the worst element. */
+/** @throws {Error} when the arrays differ by more than the tolerance, naming the worst element. */
 export function assertClose(
   got: ArrayLike<number>,
   want: ArrayLike<number>,

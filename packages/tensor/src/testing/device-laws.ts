@@ -210,6 +210,9 @@ const failures: readonly DeviceLaw[] = [
     expect(() => device.free(buffer)).toThrow(DeviceError);
     await expect(device.read(buffer)).rejects.toThrow(DeviceError);
     expect(() => device.write(buffer, 0, counting(1))).toThrow(DeviceError);
+    using target = tensor(device, counting(4), [4]);
+    expect(() => device.write(target.use('test'), 0, buffer)).toThrow(DeviceError);
+    expect(await target.data()).toEqual(counting(4));
   }),
   law('refuses a write that does not fit, and changes nothing', async (device) => {
     using x = tensor(device, counting(8), [8]);

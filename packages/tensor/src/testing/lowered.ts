@@ -17,6 +17,7 @@ export function withoutKernels(device: Device, ...ops: readonly Op[]): Device {
       return device.memory;
     },
     allocate: (length, dtype) => device.allocate(length, dtype),
+    ...(device.store && { store: (shape, format, source) => device.store!(shape, format, source) }),
     upload: (data) => device.upload(data),
     read: (buffer, start, end) => device.read(buffer, start, end),
     write: (target, offset, source, sourceOffset, length) =>

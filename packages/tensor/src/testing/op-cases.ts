@@ -99,6 +99,61 @@ const ranks: readonly OpCase[] = [
   opCase('topK', '2 of 1000', (d) => pair(topK(seeded(d, [1000], 5), 2))),
 ];
 
+/** NaN of both signs, infinities, both zeros and ties; and a row of nothing but NaN. */
+const mixed = (d: Device): Tensor =>
+  tensor(
+    d,
+    [
+      [1, Number.NaN, 2, Infinity, -Number.NaN, -Infinity, 2, 0, -0],
+      [-1, 3, -Infinity, 3, Number.NaN, 1, -1, 0, 0.5],
+      Array<number>(9).fill(Number.NaN),
+      [-Infinity, -Infinity, -Infinity, Number.NaN, -Infinity, -1, -2, -3, -4],
+    ].flat(),
+    [4, 9],
+  );
+
+/** NumPy 2: argmax([1, NaN, 2, 3]) is 1; PyTorch 2: topk of it gives NaN, 3 at 1, 3, and NaN last among the smallest. */
+const unordered: readonly OpCase[] = [
+  opCase('argmax', 'NaN is above every number', (d) => argmax(mixed(d))),
+  opCase('argmax', 'NaN far back in a row', (d) =>
+    argmax(tensor(d, [...seededValues(4096, 1), Number.NaN, ...seededValues(903, 2), Number.NaN], [5001])),
+  ),
+  ...[1, 2, 5, 9].flatMap((k) => [
+    opCase('topK', `largest ${k}, NaN first`, (d) => pair(topK(mixed(d), k))),
+    opCase('topK', `smallest ${k}, NaN last`, (d) => pair(topK(mixed(d), k, { largest: false }))),
+  ]),
+];
+
+const LONG = 262_144;
+
+/** Numbers of one sign: what each addition rounds off adds up instead of evening out. */
+const positive = (d: Device, length: number, seed: number): Tensor =>
+  tensor(
+    d,
+    seededValues(length, seed).map((value) => 0.3 + 0.2 * value),
+    [length],
+  );
+
+/** All numbers but one are as far below the largest: e^−1.3 again and again. */
+const equal = (d: Device): Tensor => tensor(d, new Float32Array(LONG).fill(-1.3, 1), [LONG]);
+
+const exactly = (rtol: number) => ({ atol: 1e-30, rtol });
+
+/** Sums of 262,144 numbers, to 1e-6 of themselves. */
+const longSums: readonly OpCase[] = [
+  opCase('softmax', `${LONG} numbers`, (d) => softmax(spread(d, [LONG], 1, 4)), exactly(1e-6)),
+  opCase('softmax', `${LONG} equal numbers`, (d) => softmax(equal(d)), exactly(1e-6)),
+  opCase('logSoftmax', `${LONG} numbers`, (d) => logSoftmax(spread(d, [LONG], 2, 4)), exactly(1e-6)),
+  opCase('rmsNorm', `${LONG} numbers`, (d) => rmsNorm(positive(d, LONG, 3)), exactly(1e-6)),
+  opCase(
+    'layerNorm',
+    `${LONG} numbers, statistics`,
+    (d) =>
+      (run(layerNormOp, { x: positive(d, LONG, 4) }, { eps: 1e-5, statistics: true }) as Tensor[]).slice(1),
+    exactly(1e-6),
+  ),
+];
+
 function pair({ values, indices }: ReturnType<typeof topK>): readonly Tensor<string, DType>[] {
   return [values, indices];
 }
@@ -237,6 +292,8 @@ export const opCases: readonly OpCase[] = [
   ...products,
   ...rowwise,
   ...ranks,
+  ...unordered,
+  ...longSums,
   ...pointwise,
   ...saturation,
   ...moves,

@@ -90,9 +90,11 @@ async function runRopeScaling({ inputs, attributes }: VerifyCase, device: Device
   const encodingOf = (layout: RotaryLayout) =>
     fromConfig(
       {
+        // a family that reads each of these fields
+        model_type: 'minimax_m2',
         head_dim: D,
         rope_theta: attributes.rope_theta,
-        ...(attributes.dim !== D && { rotary_dim: attributes.dim }),
+        rotary_dim: attributes.dim,
         max_position_embeddings: attributes.max_position_embeddings,
         rope_interleave: layout === 'interleaved',
         rope_scaling: Object.fromEntries(scalingFields.map((name) => [name, attributes[name]])),

@@ -78,6 +78,7 @@ export class KernelCache {
   dispose(): void {
     for (const { run } of this.#kernels.values()) run.destroy();
     this.#kernels.clear();
+    this.#bytes = 0;
   }
 
   #key(step: KernelStep, argumentTypes: readonly string[], signature: string): string {

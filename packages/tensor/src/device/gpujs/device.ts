@@ -35,7 +35,7 @@ const MOST_ARRAYS = 7;
 /** A gpu.js mode as a device: turns operations into plans, and plans into launches of its engine. */
 export class GpujsDevice implements Device {
   readonly name: string;
-  readonly precision = 'f32';
+  readonly precision = { dtype: 'f32', epsilon: 2 ** -24 } as const;
   readonly #engine: Engine;
   readonly #ledger: MemoryLedger;
   readonly #onDispose: () => void;

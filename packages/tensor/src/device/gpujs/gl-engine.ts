@@ -147,6 +147,11 @@ export class GlEngine implements Engine {
         return (argument.store as GlStore).packed ? 'MemoryOptimizedNumberTexture' : 'ArrayTexture(1)';
       return 'integer' in argument ? 'Integer' : 'Float';
     });
+    this.#textures.checkContext();
+    this.#textures.checkFits(
+      threadsOf(step).reduce((texels, size) => texels * size, 1),
+      lanes,
+    );
     const kernel = this.#mode === 'headlessgl' ? forWebgl1(step) : step;
     const compiled = this.#kernels.get(this.#withinLimits(kernel), types, '', step.length * 16);
     const result = compiled.run(

@@ -24,6 +24,9 @@ interface Block {
   readonly rows: number;
 }
 
+/** Texels of a texture that takes longer to make than to ask whether it was made. */
+const LARGE = 2 ** 24;
+
 /** Unit that kernels do not use: they count theirs from 0. */
 const SCRATCH_UNIT = 15;
 
@@ -33,36 +36,91 @@ const SCRATCH_UNIT = 15;
  */
 export class GlTextures {
   readonly #gl: Gl;
+  readonly #device: string;
   readonly channels: 1 | 4;
   readonly #framebuffer: WebGLFramebuffer;
   readonly maxSize: number;
 
   constructor(gl: Gl, webgl2: boolean) {
     this.#gl = gl;
+    this.#device = webgl2 ? 'gpujs:webgl2' : 'gpujs:headlessgl';
     this.channels = webgl2 ? 1 : 4;
     this.#framebuffer = gl.createFramebuffer()!;
     this.maxSize = gl.getParameter(gl.MAX_TEXTURE_SIZE) as number;
+    // what gpu.js tried out while it looked at the context is nobody's error
+    this.#errors();
   }
 
   /**
    * Width and height for `length` numbers: a power of two wide, so that rows of a cache rarely straddle one.
    *
-   * @throws {DeviceError} if no texture here is so large.
+   * @throws {DeviceError} if no texture holds so many.
    */
   sizeFor(length: number): readonly [width: number, height: number] {
+    this.checkFits(length, 1);
     const width = Math.min(this.maxSize, 2 ** Math.ceil(Math.log2(Math.sqrt(Math.max(1, length)))));
     const height = Math.ceil(Math.max(1, length) / width);
-    if (height <= this.maxSize) return [width, height];
+    return [width, height];
+  }
+
+  /** @throws {DeviceError} if no texture has so many texels, of `perTexel` numbers each. */
+  checkFits(texels: number, perTexel: number): void {
+    const most = this.maxSize ** 2;
+    if (texels <= most) return;
     throw new DeviceError(
-      'gpujs',
-      `cannot keep ${length} numbers in one tensor`,
-      [`textures have at most ${this.maxSize} × ${this.maxSize} of them here`],
-      'Cut it into several tensors, or choose another device.',
+      this.#device,
+      `${texels * perTexel} numbers do not fit into one texture, which holds ${most * perTexel}`,
+      [`this renderer has textures of at most ${this.maxSize} × ${this.maxSize} texels`],
+      'Cut the tensor into smaller ones, or choose another device.',
     );
   }
 
-  /** A texture of zeros. */
+  /** @throws {DeviceError} if the context is lost; costs nothing to ask. */
+  checkContext(): void {
+    if (!this.#gl.isContextLost()) return;
+    throw new DeviceError(
+      this.#device,
+      'the WebGL context is lost, and with it what tensors held',
+      ['the browser took it away: the GPU was reset, ran out of memory, or there were too many contexts'],
+      'Create a new device.',
+    );
+  }
+
+  /** @throws {DeviceError} if an earlier call failed; waits for the GPU. */
+  checkErrors(): void {
+    this.checkContext();
+    const errors = this.#errors();
+    if (errors.length === 0) return;
+    throw new DeviceError(
+      this.#device,
+      'an earlier call of WebGL failed, so this result may be wrong',
+      errors,
+      errors.includes('OUT_OF_MEMORY')
+        ? 'Dispose what is not needed, or choose another device.'
+        : 'Choose another device.',
+    );
+  }
+
+  /** The names of the errors since the last call. */
+  #errors(): string[] {
+    const gl = this.#gl;
+    const errors: string[] = [];
+    for (let code = gl.getError(); code !== gl.NO_ERROR; code = gl.getError()) {
+      const known = ['INVALID_ENUM', 'INVALID_VALUE', 'INVALID_OPERATION', 'OUT_OF_MEMORY'] as const;
+      const more = ['INVALID_FRAMEBUFFER_OPERATION', 'CONTEXT_LOST_WEBGL'] as const;
+      errors.push([...known, ...more].find((name) => gl[name] === code) ?? `error ${code}`);
+      if (code === gl.CONTEXT_LOST_WEBGL) break;
+    }
+    return errors;
+  }
+
+  /**
+   * A texture of zeros.
+   *
+   * @throws {DeviceError} if the context is lost, or a large one is more than the GPU has memory for.
+   */
   create([width, height]: readonly [number, number]): WebGLTexture {
+    this.checkContext();
     const gl = this.#gl;
     const texture = gl.createTexture()!;
     this.#bind(texture);
@@ -78,6 +136,7 @@ export class GlTextures {
       const zeros = new Float32Array(width * height * 4);
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, width, height, 0, gl.RGBA, gl.FLOAT, zeros);
     }
+    if (width * height >= LARGE) this.checkErrors();
     return texture;
   }
 
@@ -128,7 +187,9 @@ export class GlTextures {
 
   /**
    * Numbers `start … end − 1`.
+   *
    * @param packed four numbers a texel instead of one
+   * @throws {DeviceError} if the context is lost, or a call since the last read failed.
    */
   read(texture: WebGLTexture, width: number, start: number, end: number, packed: boolean): Float32Array {
     const gl = this.#gl;
@@ -144,6 +205,7 @@ export class GlTextures {
       gl.getParameter(gl.IMPLEMENTATION_COLOR_READ_TYPE) === gl.FLOAT;
     const texels = new Float32Array(width * rows * (tight ? 1 : 4));
     gl.readPixels(0, firstRow, width, rows, tight ? gl.RED! : gl.RGBA, gl.FLOAT, texels);
+    this.checkErrors();
     const skip = start - firstRow * perRow;
     if (tight || packed) return texels.slice(skip, skip + end - start);
     return Float32Array.from({ length: end - start }, (_, i) => texels[(skip + i) * 4]!);

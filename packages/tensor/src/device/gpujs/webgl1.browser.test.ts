@@ -3,6 +3,8 @@ import { GpujsDevice } from './device.ts';
 import { GlEngine } from './gl-engine.ts';
 import { loadGpujs } from './library.ts';
 
+const turns = 'a thread would loop more than 65,535 times, where headless-gl stops: it is refused';
+
 // headless-gl is WebGL 1 outside a browser; its native build is not there everywhere, the browser's WebGL 1 is
 checkDevice(
   'gpujs:headlessgl, on the WebGL 1 of a browser',
@@ -21,6 +23,14 @@ checkDevice(
   {
     except: {
       'NaN in a seen key reaches the rows that see it, and no other': 'GLSL lets a GPU treat NaN as it likes',
+      'softmax 262144 numbers': turns,
+      'softmax 262144 equal numbers': turns,
+      'logSoftmax 262144 numbers': turns,
+      ...Object.fromEntries(
+        [1, 5].flatMap((Lq) =>
+          ['', 'lse of '].map((what) => [`attention ${what}many keys [1, ${Lq}, 1/1, 4] × 65000`, turns]),
+        ),
+      ),
     },
   },
 );

@@ -1,3 +1,4 @@
+import { DeviceError } from '../../errors.ts';
 import { checkRan, KernelCache, kernelFailed } from './compile.ts';
 import type { Engine, LaunchArgument, Store } from './engine.ts';
 import { isEmulated } from './gl-engine.ts';
@@ -25,6 +26,12 @@ interface WebgpuBuffer {
 }
 
 interface WebgpuDevice {
+  readonly limits: { readonly maxBufferSize: number; readonly maxStorageBufferBindingSize: number };
+  readonly lost: Promise<{ readonly message: string }>;
+  addEventListener(
+    type: 'uncapturederror',
+    listener: (event: { readonly error: { readonly message: string } }) => void,
+  ): void;
   readonly queue: {
     writeBuffer(buffer: WebgpuBuffer, offset: number, data: ArrayBufferView): void;
     submit(commands: readonly unknown[]): void;
@@ -80,6 +87,9 @@ export class WebgpuEngine implements Engine {
   readonly #first: WebgpuHandle;
   readonly #device: WebgpuDevice;
   #last: Promise<void> | undefined;
+  /** What WebGPU said went wrong, of the device or of calls since the last read. */
+  #lost: string | undefined;
+  #errors: string[] = [];
 
   /** @param first the result of any kernel: it knows gpu.js's device and class of handles */
   private constructor(gpu: Gpujs, first: WebgpuHandle, details: Readonly<Record<string, string>>) {
@@ -87,6 +97,12 @@ export class WebgpuEngine implements Engine {
     this.#first = first;
     this.#device = first.context.device;
     this.details = { ...details, ...describe(first.context.adapter) };
+    this.#device.addEventListener('uncapturederror', ({ error }) => {
+      this.#errors.push(error.message.split('\n')[0]!);
+    });
+    void this.#device.lost.then(({ message }) => {
+      this.#lost = message || 'the browser gives no reason';
+    });
   }
 
   /** @throws whatever gpu.js says when there is no adapter */
@@ -101,6 +117,7 @@ export class WebgpuEngine implements Engine {
   }
 
   allocate(length: number): WebgpuStore {
+    this.#checkFits(length);
     const buffer = this.#device.createBuffer({
       size: Math.max(1, length) * 4,
       usage: STORAGE | COPY_SRC | COPY_DST,
@@ -122,8 +139,13 @@ export class WebgpuEngine implements Engine {
         const { buffer } = handleOf(store);
         if (end > start) this.#copy(buffer, start, staging, 0, end - start);
       });
-      await staging.mapAsync(MAP_READ);
-      return new Float32Array(staging.getMappedRange().slice(0, (end - start) * 4));
+      await staging.mapAsync(MAP_READ).catch((error) => {
+        this.#checkErrors();
+        throw error;
+      });
+      const data = new Float32Array(staging.getMappedRange().slice(0, (end - start) * 4));
+      this.#checkErrors();
+      return data;
     } finally {
       staging.destroy();
     }
@@ -142,6 +164,7 @@ export class WebgpuEngine implements Engine {
   }
 
   launch(step: KernelStep, args: readonly LaunchArgument[], into?: Store): WebgpuStore {
+    this.#checkFits(step.length);
     const store: WebgpuStore = { length: step.length };
     this.#then(store, () =>
       this.#run(step, args, store).catch((error) => {
@@ -168,6 +191,39 @@ export class WebgpuEngine implements Engine {
       this.#kernels.dispose();
       this.#first.delete();
     });
+  }
+
+  /** @throws {DeviceError} if no buffer that a kernel reads holds so many numbers. */
+  #checkFits(length: number): void {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits;
+    const most = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    if (length * 4 <= most) return;
+    throw new DeviceError(
+      'gpujs:webgpu',
+      `${length} numbers do not fit into one buffer, which holds ${most / 4}`,
+      [`this adapter lets kernels read buffers of at most ${most} bytes`],
+      'Cut the tensor into smaller ones, or choose another device.',
+    );
+  }
+
+  /** @throws {DeviceError} if the device is lost, or a call since the last read failed. */
+  #checkErrors(): void {
+    if (this.#lost !== undefined) {
+      throw new DeviceError(
+        'gpujs:webgpu',
+        'the WebGPU device is lost, and with it what tensors held',
+        [this.#lost],
+        'Create a new device.',
+      );
+    }
+    const errors = this.#errors.splice(0);
+    if (errors.length === 0) return;
+    throw new DeviceError(
+      'gpujs:webgpu',
+      'an earlier call of WebGPU failed, so this result may be wrong',
+      errors.slice(0, 5),
+      'Choose another device.',
+    );
   }
 
   async #run(step: KernelStep, args: readonly LaunchArgument[], store: WebgpuStore): Promise<void> {

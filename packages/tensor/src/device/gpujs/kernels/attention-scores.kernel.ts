@@ -120,10 +120,23 @@ function seenOf(form: Form, r: number): string {
     ...(form.windowed ? [`p${r} - kp > this.constants.before${sinks}`] : []),
     ...(form.bounded ? [`kp - p${r} > this.constants.after${sinks}`] : []),
     ...(form.keyUntil === 'none' ? [] : [`p${r} > until`]),
+    ...(form.bias === 'none' ? [] : [`bias${r} < lowest`]),
   ];
   return `let seen${r} = 1.0;
+      ${form.bias === 'none' ? '' : `const bias${r} = bias[${biasRow(form, r)}i${r}][key];`}
       ${hides.map((rule) => `if (${rule}) { seen${r} = 0.0; }`).join('\n      ')}
       ${modifierCalls('mask', form.modifiers, (call) => `if (${call(`b, h${r}, p${r}, kp`)} === 0.0) { seen${r} = 0.0; }`)}`;
+}
+
+/** Where the rows of the bias for row r begin. */
+function biasRow({ bias }: Form, r: number): string {
+  return {
+    none: '',
+    shared: '',
+    b: 'b * this.constants.Lq + ',
+    h: `h${r} * this.constants.Lq + `,
+    bh: `(b * this.constants.H + h${r}) * this.constants.Lq + `,
+  }[bias];
 }
 
 function dotOf({ R, packed, unroll, rest }: Form): string {
@@ -138,17 +151,10 @@ function dotOf({ R, packed, unroll, rest }: Form): string {
 
 function scoreOf(form: Form, r: number): string {
   const s = `s${r}`;
-  const biasAt = {
-    none: '',
-    shared: '',
-    b: 'b * this.constants.Lq + ',
-    h: `h${r} * this.constants.Lq + `,
-    bh: `(b * this.constants.H + h${r}) * this.constants.Lq + `,
-  }[form.bias];
   return `${s} = ${s} * scale;
       ${form.softcap ? softcapOf(s, r, form.exp) : ''}
       ${form.slopes ? `${s} = ${s} - slopes[h${r}] * Math.abs(p${r} - kp);` : ''}
-      ${form.bias === 'none' ? '' : `${s} = ${s} + bias[${biasAt}i${r}][key];`}
+      ${form.bias === 'none' ? '' : `${s} = ${s} + bias${r};`}
       ${modifierCalls('score', form.modifiers, (call) => `${s} = ${call(`${s}, b, h${r}, p${r}, kp`)};`)}
       r${r} = seen${r} === 1.0 ? (${s} < lowest ? hidden : ${s}) : hidden;`;
 }

@@ -14,6 +14,7 @@ import {
 } from './attention-form.ts';
 import { HIDDEN } from './attention-scores.kernel.ts';
 import { expOf } from './exp.kernel.ts';
+import { addLong } from './sum.kernel.ts';
 
 /** The head of the row that thread (x, y, z) stands for, one thread a row. */
 const headOfRow = (R: number): string => `
@@ -63,10 +64,15 @@ const sumSource = sourceOf(
   (form: RangeForm & { readonly sinks: boolean; readonly exp: PlanTarget['exp'] }) =>
     `function (weights${form.sinks ? ', tops, sinks' : ''}, ${rangeNames(form)}) {
     ${rangeOf(form, 'this.thread.y')}
-    let sum = 0.0;
-    for (let jj = 0; jj < count; jj++) {
-      const w = weights[${blockOfThread}][jj * ${form.R} + this.thread.x];
-      sum += w === -1.0 ? 0.0 : w;
+    const fours = Math.floor((count + 3.5) / 4.0);
+    let sum = 0.0; let sumLost = 0.0;
+    for (let t = 0; t < fours; t++) {
+      ${each(
+        4,
+        (n) => `const w${n} = weights[${blockOfThread}][t * ${4 * form.R} + ${n * form.R} + this.thread.x];
+      const a${n} = w${n} === -1.0 ? 0.0 : w${n};`,
+      )}
+      ${addLong('sum', ['a0', 'a1', 'a2', 'a3'], 'a')}
     }
     ${
       form.sinks

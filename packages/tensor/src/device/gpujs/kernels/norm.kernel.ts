@@ -1,44 +1,37 @@
 import type { KernelPlan, KernelStep } from '../plan.ts';
 import { type Shapes, sourceOf } from '../source.ts';
 import { rowsAndWidth } from './rows.ts';
+import { longSum, sumForm } from './sum.kernel.ts';
 
-const sumOfSquares = `function (x, eps) {
-    let s0 = 0.0; let s1 = 0.0;
-    for (let t = 0; t < this.constants.half; t++) {
-      const a = x[this.thread.x][t * 2]; const b = x[this.thread.x][t * 2 + 1];
-      s0 += a * a; s1 += b * b;
-    }
-    if (this.constants.odd === 1) {
-      const c = x[this.thread.x][this.constants.E - 1];
-      s0 += c * c;
-    }
-    return 1.0 / Math.sqrt((s0 + s1) / this.constants.E + eps);
-  }`;
+interface RowForm {
+  readonly rest: number;
+}
 
-const meanOfRow = `function (x) {
-    let s0 = 0.0; let s1 = 0.0;
-    for (let t = 0; t < this.constants.half; t++) {
-      s0 += x[this.thread.x][t * 2]; s1 += x[this.thread.x][t * 2 + 1];
-    }
-    if (this.constants.odd === 1) {
-      s0 += x[this.thread.x][this.constants.E - 1];
-    }
-    return (s0 + s1) / this.constants.E;
-  }`;
+/** The square of a number of the row, less `mean`. */
+const square = (name: string, e: string, mean = ''): string =>
+  `const ${name}x = x[this.thread.x][${e}]${mean}; const ${name} = ${name}x * ${name}x;`;
 
-const inverseDeviation = `function (x, mean, eps) {
+const sumOfSquares = sourceOf(
+  ({ rest }: RowForm) => `function (x, eps) {
+    ${longSum('sum', rest, (name, e) => square(name, e))}
+    return 1.0 / Math.sqrt(sum / this.constants.E + eps);
+  }`,
+);
+
+const meanOfRow = sourceOf(
+  ({ rest }: RowForm) => `function (x) {
+    ${longSum('sum', rest, (name, e) => `const ${name} = x[this.thread.x][${e}];`)}
+    return sum / this.constants.E;
+  }`,
+);
+
+const inverseDeviation = sourceOf(
+  ({ rest }: RowForm) => `function (x, mean, eps) {
     const m = mean[this.thread.x];
-    let s0 = 0.0; let s1 = 0.0;
-    for (let t = 0; t < this.constants.half; t++) {
-      const a = x[this.thread.x][t * 2] - m; const b = x[this.thread.x][t * 2 + 1] - m;
-      s0 += a * a; s1 += b * b;
-    }
-    if (this.constants.odd === 1) {
-      const c = x[this.thread.x][this.constants.E - 1] - m;
-      s0 += c * c;
-    }
-    return 1.0 / Math.sqrt((s0 + s1) / this.constants.E + eps);
-  }`;
+    ${longSum('sum', rest, (name, e) => square(name, e, ' - m'))}
+    return 1.0 / Math.sqrt(sum / this.constants.E + eps);
+  }`,
+);
 
 const scaled = sourceOf(({ mean, weight, bias }: { mean: boolean; weight: boolean; bias: boolean }) => {
   const given = [mean && 'mean', 'inverse', weight && 'weight', bias && 'bias'].filter(Boolean);
@@ -53,10 +46,16 @@ export function rmsNormPlan(
   { x, weight }: Shapes<'x', 'weight'>,
   { eps }: { readonly eps: number },
 ): KernelPlan {
-  const { rows, E, constants, array } = perRow(x.shape);
+  const { rows, E, constants, array, form } = perRow(x.shape);
   return {
     steps: [
-      { name: 'inverse', source: sumOfSquares, constants, args: [array, { float: eps }], length: rows },
+      {
+        name: 'inverse',
+        source: sumOfSquares(form),
+        constants,
+        args: [array, { float: eps }],
+        length: rows,
+      },
       {
         name: 'y',
         source: scaled({ mean: false, weight: !!weight, bias: false }),
@@ -74,12 +73,12 @@ export function layerNormPlan(
   { x, weight, bias }: Shapes<'x', 'weight' | 'bias'>,
   { eps, statistics }: { readonly eps: number; readonly statistics: boolean },
 ): KernelPlan {
-  const { rows, E, constants, array } = perRow(x.shape);
+  const { rows, E, constants, array, form } = perRow(x.shape);
   const moments: KernelStep[] = [
-    { name: 'mean', source: meanOfRow, constants, args: [array], length: rows },
+    { name: 'mean', source: meanOfRow(form), constants, args: [array], length: rows },
     {
       name: 'inverse',
-      source: inverseDeviation,
+      source: inverseDeviation(form),
       constants,
       args: [array, 'mean', { float: eps }],
       length: rows,
@@ -103,5 +102,6 @@ export function layerNormPlan(
 function perRow(shape: readonly number[]) {
   const { rows, E } = rowsAndWidth(shape);
   const array = { array: 'x', size: [E, rows] as const };
-  return { rows, E, array, constants: { E, half: Math.floor(E / 2), odd: E % 2 } };
+  const { constants, rest } = sumForm(E);
+  return { rows, E, array, form: { rest }, constants: { E, ...constants } };
 }

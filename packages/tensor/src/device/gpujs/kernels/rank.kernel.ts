@@ -5,21 +5,30 @@ import { rowsAndWidth } from './rows.ts';
 /**
  * Index of the best value of a row that comes after the one picked last, in the order asked for; or simply of the
  * best. `sign` −1 looks for the smallest. One thread a row: launches, not threads, are what costs here.
+ *
+ * A value is ordered by its kind first (0 for a number, `sign` for NaN, which so is above every number) and among
+ * numbers by itself.
  */
 const pick = sourceOf(({ after }: { readonly after: boolean }) =>
   after
     ? `function (x, picked, turn, sign) {
     const last = Math.floor(picked[turn - 1][this.thread.x] + 0.5);
-    const limit = sign * x[this.thread.x][last];
+    const end = x[this.thread.x][last];
+    const endKind = end === end ? 0.0 : sign;
+    const limit = end === end ? sign * end : 0.0;
     let best = -1.0;
     let top = 0.0;
+    let kind = 0.0;
     for (let e = 0; e < this.constants.E; e++) {
-      const value = sign * x[this.thread.x][e];
+      const raw = x[this.thread.x][e];
+      const valueKind = raw === raw ? 0.0 : sign;
+      const value = raw === raw ? sign * raw : 0.0;
       const index = e;
-      if (value < limit || (value === limit && index > last)) {
-        if (best < 0.0 || value > top) {
+      if (valueKind < endKind || (valueKind === endKind && (value < limit || (value === limit && index > last)))) {
+        if (best < 0.0 || valueKind > kind || (valueKind === kind && value > top)) {
           best = index;
           top = value;
+          kind = valueKind;
         }
       }
     }
@@ -27,13 +36,18 @@ const pick = sourceOf(({ after }: { readonly after: boolean }) =>
   }`
     : `function (x, sign) {
     let best = 0.0;
-    let top = sign * x[this.thread.x][0];
+    const first = x[this.thread.x][0];
+    let kind = first === first ? 0.0 : sign;
+    let top = first === first ? sign * first : 0.0;
     for (let e = 0; e < this.constants.E; e++) {
-      const value = sign * x[this.thread.x][e];
+      const raw = x[this.thread.x][e];
+      const valueKind = raw === raw ? 0.0 : sign;
+      const value = raw === raw ? sign * raw : 0.0;
       const index = e;
-      if (value > top) {
+      if (valueKind > kind || (valueKind === kind && value > top)) {
         best = index;
         top = value;
+        kind = valueKind;
       }
     }
     return best;

@@ -2,6 +2,7 @@ import type { KernelPlan, PlanTarget } from '../plan.ts';
 import { type Shapes, sourceOf } from '../source.ts';
 import { expOf } from './exp.kernel.ts';
 import { rowsAndWidth } from './rows.ts';
+import { longSum, sumForm } from './sum.kernel.ts';
 
 /** Largest value of a row; `lowest` for a row of nothing but −∞. */
 const maximum = `function (x, lowest) {
@@ -14,13 +15,9 @@ const maximum = `function (x, lowest) {
   }`;
 
 const sum = sourceOf(
-  ({ exp }: { readonly exp: PlanTarget['exp'] }) => `function (x, tops) {
+  ({ exp, rest }: { readonly exp: PlanTarget['exp']; readonly rest: number }) => `function (x, tops) {
     const top = tops[this.thread.x];
-    let total = 0.0;
-    for (let e = 0; e < this.constants.E; e++) {
-      ${expOf('p', 'x[this.thread.x][e] - top', exp)}
-      total += p;
-    }
+    ${longSum('total', rest, (name, e) => expOf(name, `x[this.thread.x][${e}] - top`, exp))}
     return total;
   }`,
 );
@@ -45,12 +42,18 @@ const LOWEST = { float: -3.4028234663852886e38 };
 
 function plan(shape: readonly number[], exp: PlanTarget['exp'], logarithm: boolean): KernelPlan {
   const { rows, E } = rowsAndWidth(shape);
-  const constants = { E };
+  const form = sumForm(E);
   const x = { array: 'x', size: [E, rows] as const };
   return {
     steps: [
-      { name: 'tops', source: maximum, constants, args: [x, LOWEST], length: rows },
-      { name: 'sums', source: sum({ exp }), constants, args: [x, 'tops'], length: rows },
+      { name: 'tops', source: maximum, constants: { E }, args: [x, LOWEST], length: rows },
+      {
+        name: 'sums',
+        source: sum({ exp, rest: form.rest }),
+        constants: form.constants,
+        args: [x, 'tops'],
+        length: rows,
+      },
       {
         name: 'y',
         source: finish({ exp, logarithm }),

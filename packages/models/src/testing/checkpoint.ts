@@ -1,0 +1,66 @@
+import { seededValues } from '@headwise/tensor/testing';
+import { decoderParameters } from '../decoder.ts';
+import type { HostTensor } from '../formats/safetensors.ts';
+import { type LlamaConfig, llamaName, llamaParts, readLlamaConfig } from '../llama.ts';
+
+/** A Llama of 2 layers and 20 ids, as files would hold it. */
+export const json = {
+  model_type: 'llama',
+  vocab_size: 20,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  max_position_embeddings: 32,
+  rms_norm_eps: 1e-5,
+  tie_word_embeddings: true,
+  bos_token_id: 1,
+  eos_token_id: [2, 3],
+};
+export const config = readLlamaConfig(json);
+
+/** A checkpoint with random values. */
+export function checkpoint(of: LlamaConfig = config): Map<string, HostTensor> {
+  return new Map(
+    Object.entries(decoderParameters(llamaParts(of))).map(([name, shape], i) => {
+      const size = shape.reduce((product, axis) => product * axis, 1);
+      return [llamaName(name), { dtype: 'F32', shape, data: seededValues(size, i) }];
+    }),
+  );
+}
+
+/** The same model as llama2.c stores it: rows of q and k from halves to pairs, kind by kind. */
+export function toLlama2c(tensors: ReadonlyMap<string, HostTensor>, tied: boolean): Uint8Array {
+  const { E, F, layers, H, Hkv, D, V, context } = config;
+  const values: number[] = [];
+  const put = (name: string): void => {
+    values.push(...(tensors.get(name)!.data as Float32Array));
+  };
+  const inPairs = (name: string): void => {
+    const { data, shape } = tensors.get(name)!;
+    for (let row = 0; row < shape[0]!; row++) {
+      const [head, place] = [Math.floor(row / D), row % D];
+      const from = head * D + (place % 2) * (D / 2) + Math.floor(place / 2);
+      values.push(...(data as Float32Array).subarray(from * E, (from + 1) * E));
+    }
+  };
+  const each = (part: string, write = put): void => {
+    for (let layer = 0; layer < layers; layer++) write(`model.layers.${layer}.${part}.weight`);
+  };
+  put('model.embed_tokens.weight');
+  each('input_layernorm');
+  each('self_attn.q_proj', inPairs);
+  each('self_attn.k_proj', inPairs);
+  each('self_attn.v_proj');
+  each('self_attn.o_proj');
+  each('post_attention_layernorm');
+  each('mlp.gate_proj');
+  each('mlp.down_proj');
+  each('mlp.up_proj');
+  put('model.norm.weight');
+  values.push(...Array(context * D).fill(0.5));
+  if (!tied) put('lm_head.weight');
+  const header = Int32Array.of(E, F, layers, H, Hkv, tied ? V : -V, context);
+  return Uint8Array.of(...new Uint8Array(header.buffer), ...new Uint8Array(Float32Array.from(values).buffer));
+}

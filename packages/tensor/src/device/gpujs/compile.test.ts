@@ -1,0 +1,74 @@
+import { expect, it } from 'vitest';
+import { KernelCache } from './compile.ts';
+import type { Gpujs } from './library.ts';
+
+/** A gpu.js that makes kernels which do nothing, and says which of them live. */
+function fakeGpu() {
+  const live: string[] = [];
+  const gpu = {
+    createKernel(source: string) {
+      live.push(source);
+      return Object.assign(() => undefined, {
+        kernel: {},
+        destroy: () => live.splice(live.indexOf(source), 1),
+      });
+    },
+  };
+  return { gpu: gpu as unknown as Gpujs, live };
+}
+
+function cacheOf(options: { mostKernels?: number; mostBytes?: number }) {
+  const { gpu, live } = fakeGpu();
+  const cache = new KernelCache(gpu, 'webasm', options);
+  const use = (source: string, bytes: number) =>
+    cache.get({ name: source, source, args: [], length: 1 }, [], '', bytes);
+  return { cache, live, use };
+}
+
+it('destroys the kernels used least recently when together they hold too many bytes', () => {
+  const { live, use } = cacheOf({ mostBytes: 100 });
+  use('a', 40);
+  use('b', 40);
+  use('a', 40);
+  expect(live).toEqual(['a', 'b']);
+  use('c', 40);
+  expect(live).toEqual(['a', 'c']);
+  use('d', 20);
+  expect(live).toEqual(['a', 'c', 'd']);
+});
+
+it('counts what a destroyed kernel held no more', () => {
+  const { live, use } = cacheOf({ mostBytes: 100 });
+  for (let round = 0; round < 50; round++) use(`large ${round}`, 60);
+  expect(live).toEqual(['large 49']);
+  use('small', 40);
+  expect(live).toEqual(['large 49', 'small']);
+});
+
+it('keeps a kernel that is larger than all bytes allowed, alone', () => {
+  const { live, use } = cacheOf({ mostBytes: 100 });
+  use('a', 10);
+  use('huge', 1000);
+  expect(live).toEqual(['huge']);
+  const { run } = use('huge', 1000);
+  expect(run).toBe(use('huge', 1000).run);
+});
+
+it('holds so many kernels and no more', () => {
+  const { cache, live, use } = cacheOf({ mostKernels: 3 });
+  for (const source of ['a', 'b', 'c', 'd', 'b', 'e']) use(source, 1);
+  expect(live).toEqual(['b', 'd', 'e']);
+  expect(cache.size).toBe(3);
+  cache.dispose();
+  expect(live).toEqual([]);
+  expect(cache.size).toBe(0);
+});
+
+it('counts from nothing after it was emptied', () => {
+  const { cache, live, use } = cacheOf({ mostBytes: 100 });
+  use('a', 90);
+  cache.dispose();
+  use('b', 50);
+  use('c', 50);
+  expect(live).toEqual(['b', 'c']);
+});
