@@ -39,7 +39,11 @@ const vocabulary = (pieces: string[]) => {
 /** What a file can put into a message: its names, its values, its sizes, its own text. */
 const readings: readonly (readonly [what: string, read: () => unknown, says: RegExp])[] = [
   ['a name', () => readSafetensors(file({ [long]: 3 })), /must be an object$/],
-  ['two names', () => readSafetensors(file({ [long]: entry({}), [`${long}x`]: entry({}) })), /which ends at 8$/],
+  [
+    'two names',
+    () => readSafetensors(file({ [long]: entry({}), [`${long}x`]: entry({}) })),
+    /which ends at 8$/,
+  ],
   ['20,001 sizes', () => readSafetensors(file({ x: entry({ shape: Array(20_001).fill(7) }) })), /needs /],
   [
     'offsets',

@@ -1,11 +1,17 @@
 import {
+  binary,
   bindAxes,
+  cast,
+  type Device,
   defineOp,
+  gather,
   type KernelPlan,
   type OutputSpec,
+  permute,
   run,
   type ShapedInput,
   type Tensor,
+  tensor,
   ValueError,
 } from '@headwise/tensor';
 
@@ -39,6 +45,7 @@ export interface RelativeBiasParams {
  */
 export const relativeBiasOp = defineOp<Inputs, RelativeBiasParams>({
   name: 'relative-bias',
+  dtypes: { lookup: 'i32', queryPositions: 'i32', keyPositions: 'i32' },
   outputs({ table, lookup, queryPositions, keyPositions }, { Lq, Lk, offset }) {
     for (const [argument, value] of Object.entries({ Lq, Lk, offset })) {
       if (!Number.isInteger(value) || value < 0)
@@ -74,7 +81,31 @@ export const relativeBiasOp = defineOp<Inputs, RelativeBiasParams>({
     return [y];
   },
   gpujs: plan,
+  lower({ table, lookup, queryPositions, keyPositions }, { Lq, Lk, offset }) {
+    const { device } = table;
+    const M = (lookup.shape[0]! - 1) / 2;
+    const number = (value: number): Tensor => tensor(device, [value], []);
+    const queries = cast(queryPositions ?? counted(device, offset, Lq), 'f32');
+    const keys = cast(keyPositions ?? counted(device, 0, Lk), 'f32');
+    const distance = binary(
+      keys.reshape([keys.shape[0]!, 1, Lk]),
+      queries.reshape([queries.shape[0]!, Lq, 1]),
+      'subtract',
+    );
+    const near = binary(binary(distance, number(-M), 'maximum'), number(M), 'minimum');
+    const places = cast(binary(near, number(M), 'add'), 'i32'); // [B, Lq, Lk]
+    return [permute(gather(gather(table, lookup), places), [0, 3, 1, 2])];
+  },
 });
+
+/** Positions `first … first + L − 1`, `[1, L]`. */
+function counted(device: Device, first: number, L: number): Tensor<string, 'i32'> {
+  return tensor(
+    device,
+    Int32Array.from({ length: L }, (_, i) => first + i),
+    [1, L],
+  );
+}
 
 /**
  * Spreads a trained table out to scores; shapes at `relativeBiasOp`.

@@ -59,6 +59,7 @@ export interface ShawParams {
  */
 export const shawAttentionOp = defineOp<ShawInputs, ShawParams>({
   name: 'shaw-attention',
+  dtypes: { queryPositions: 'i32', keyPositions: 'i32' },
   outputs: check,
   reference,
   gpujs: shawPlan,
