@@ -16,7 +16,7 @@ import { createDevice, type Device, type PositionEncoding } from '@headwise/tens
 import { assertClose, seeded, toleranceOf } from '@headwise/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Decoder } from './decoder.ts';
-import type { StepIds } from './session.ts';
+import type { Session, StepIds, StepOptions } from './session.ts';
 import { tinyDecoder } from './testing/tiny.ts';
 
 const V = 20;
@@ -81,13 +81,152 @@ describe.each(['reference', 'wasm', 'gpujs:webasm'])('on %s', (name) => {
       await raggedAsAlone(decoderWith(device, encoding), !ofLength.includes(encoding));
     });
   });
+
+  describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('with %s attention', (kind) => {
+    const made = (): Decoder => tinyDecoder(device, { blocks: { attention: kinds[kind] } });
+
+    it('goes on after save and load, fork, take and crop as one pass would', async () => {
+      const decoder = made();
+      using session = decoder.start({ B: 3 });
+      const seen: number[][] = [[], [], []];
+      for (const rows of steps.slice(0, 4)) {
+        session.step(rows).dispose();
+        rows.forEach((row, b) => void seen[b]!.push(...row));
+      }
+      const goesOn = async (other: Session, texts: readonly (readonly number[])[]): Promise<void> => {
+        const next = texts.map((_, b) => [11 + b]);
+        const logits = await read(other.step(next));
+        for (const [b, text] of texts.entries())
+          await mustBe(decoder, logits.subarray(b * V, (b + 1) * V), [...text, ...next[b]!]);
+      };
+      const file = await session.save();
+      using fork = session.fork();
+      using loaded = decoder.start({ B: 3 });
+      loaded.step([[1], [2, 3], [4]]).dispose();
+      loaded.load(file);
+      expect(loaded.lengths).toEqual(session.lengths);
+      await goesOn(loaded, seen);
+      await goesOn(fork, seen);
+
+      using taken = session.fork();
+      const order = [2, 0, 0, 1];
+      taken.take(order);
+      expect(taken.B).toBe(4);
+      await goesOn(
+        taken,
+        order.map((b) => seen[b]!),
+      );
+
+      // what any kind can: take back the last token, or nothing of a sum
+      const before = session.lengths;
+      const last = [[12], [], [13]];
+      session.step(last).dispose();
+      if (kind === 'linear') {
+        expect(() => session.crop(before)).toThrow('recurrent.crop');
+        await goesOn(
+          session,
+          seen.map((text, b) => [...text, ...last[b]!]),
+        );
+        session.crop(0);
+        expect(session.lengths).toEqual([0, 0, 0]);
+        await goesOn(session, [[], [], []]);
+      } else {
+        session.crop(before);
+        expect(session.lengths).toEqual(before);
+        await goesOn(session, seen);
+      }
+    });
+
+    it('is as it was after a step that is refused', async () => {
+      const decoder = made();
+      using session = decoder.start({ B: 2, capacity: 9, limit: 9 });
+      session
+        .step([
+          [3, 1, 4, 1, 5],
+          [9, 2],
+        ])
+        .dispose();
+      const before = await stateOf(session, device);
+      const tooLong = [[1], [2, 3, 4, 5, 6, 7, 8, 9]];
+      for (const ids of [[[1], [V]], [[-1], [1]], [[1]], [[], []], tooLong, [[1.5], [1]]])
+        expect(() => session.step(ids)).toThrow('session: ids');
+      expect(() => session.crop([6, 1])).toThrow('session.crop');
+      expect(() => session.take([2])).toThrow('take');
+      expect(() => session.load(new Uint8Array(40))).toThrow();
+      expect(await stateOf(session, device)).toEqual(before);
+      const logits = await read(session.step([[6], [7]]));
+      await mustBe(decoder, logits.subarray(0, V), [3, 1, 4, 1, 5, 6]);
+      await mustBe(decoder, logits.subarray(V), [9, 2, 7]);
+    });
+
+    it('is as it was after a look that throws or a signal, or says that it is broken', async () => {
+      const decoder = made();
+      using session = decoder.start({ B: 2 });
+      session
+        .step([
+          [3, 1, 4, 1, 5],
+          [9, 2],
+        ])
+        .dispose();
+      session.step([[6], [8]]).dispose(); // a ring then shows its own rows
+      const before = await stateOf(session, device);
+      const after = { ...before, liveBytes: 0, ...(forgets(decoder) && { file: expect.any(String) }) };
+      const stop = new AbortController();
+      const failing: readonly StepOptions[] = [
+        {
+          look: ({ layer }) => {
+            if (layer === 1) throw new Error('seen enough');
+          },
+        },
+        { look: () => stop.abort(), signal: stop.signal },
+      ];
+      for (const options of failing) {
+        for (const ids of [
+          [[1], [2]],
+          [[5, 6, 7, 8], []],
+        ])
+          expect(() => session.step(ids, options)).toThrow(/seen enough|abort|is not possible/);
+        if (kind === 'linear') {
+          expect(() => session.step([[1], [2]])).toThrow('a step failed half-way');
+          return;
+        }
+        // the numbers beside the rows have the shape of the last step; a ring has let go of what nobody sees any more
+        expect({ ...(await stateOf(session, device)), liveBytes: 0 }).toEqual(after);
+      }
+      const logits = await read(session.step([[6], [7]]));
+      expect(device.memory.liveBytes).toBe(before.liveBytes);
+      await mustBe(decoder, logits.subarray(0, V), [3, 1, 4, 1, 5, 6, 6]);
+      await mustBe(decoder, logits.subarray(V), [9, 2, 8, 7]);
+    });
+  });
+
+  it('ends before anything is done where the signal has ended already', async () => {
+    const decoder = tinyDecoder(device, { blocks: { attention: kinds.linear } });
+    using session = decoder.start();
+    session.step([1, 2]).dispose();
+    expect(() => session.step([3], { signal: AbortSignal.abort() })).toThrow('abort');
+    await mustBe(decoder, await read(session.step([3])), [1, 2, 3]);
+  });
 });
+
+/** Where a session stands: its lengths, its content, and what the device holds. */
+async function stateOf(session: Session, device: Device) {
+  const { liveBytes, buffers } = device.memory;
+  const file = Buffer.from(await session.save()).toString('base64');
+  return { lengths: session.lengths, file, liveBytes, buffers };
+}
+
+const forgets = ({ specs }: Decoder): boolean => Object.values(specs).some(({ kind }) => kind === 'window');
 
 function decoderWith(device: Device, encoding: string): Decoder {
   const position = encodings[encoding]!(device);
   return position?.kind === 'input'
     ? tinyDecoder(device, { position, blocks: { position: undefined } })
     : tinyDecoder(device, { blocks: { position } });
+}
+
+async function mustBe(decoder: Decoder, got: ArrayLike<number>, text: readonly number[]): Promise<void> {
+  assertClose(got, await logitsOf(decoder, text), toleranceOf(decoder.device, 2e-5));
 }
 
 async function raggedAsAlone(decoder: Decoder, onePass: boolean): Promise<void> {
