@@ -16,7 +16,7 @@ import { bytesOfRows } from './dtype.ts';
 import { Indices } from './indices.ts';
 import type { Move } from './tokens.ts';
 
-/** Runs of slots up to which each is written on its own. */
+/** Runs of slots, of several tokens each, up to which each is written on its own. */
 const WRITES = 2;
 
 /** A run of slots. */
@@ -246,13 +246,14 @@ export class RowStore {
   }
 
   /**
-   * Whether an append goes by one `storeRows` a name: on devices that have it, where that is fewer calls than a
-   * `write` for each run of slots.
+   * Whether an append goes by one `storeRows` a name, on devices that have it: that of one token a sequence, so that
+   * every step of a generation is the same call with its slots as numbers; and others where that is fewer calls than a
+   * `write` for each run of slots. Rows in fewer bits are written.
    */
   #storesBySlot(rows: Rows, moves: readonly (readonly Move[])[]): boolean {
-    let runs = 0;
-    for (const list of moves) runs += list.length;
-    if (runs <= WRITES) return false;
+    const runs = moves.reduce((sum, list) => sum + list.length, 0);
+    const decodes = Object.values(rows)[0]!.shape[1] === 1;
+    if ((runs <= WRITES && !decodes) || this.#format !== undefined) return false;
     return Object.entries(this.tensors).every(([name, target]) => {
       const L = rows[name]!.shape[1]!;
       const inputs = { target, rows: rows[name]!, slots: { shape: [this.B, L], dtype: 'i32' } as const };

@@ -175,6 +175,7 @@ export class Decoder implements SessionModel, Disposable {
 
   /** Makes tables of positions for a length now, so that no step makes them. */
   reserve(end: number): void {
+    if (end !== Infinity) this.parts.position?.reserve?.(this.device, end, this.shape.E);
     this.#stack.reserve(this.device, end);
   }
 

@@ -1,4 +1,4 @@
-import { type Positions, ShapeError, Tensor, ValueError } from '@headwise/tensor';
+import { NOBODY, type Positions, ShapeError, Tensor, ValueError } from '@headwise/tensor';
 import type { TablePositions } from './contract.ts';
 
 /** @throws {ValueError} unless `ok`. */
@@ -23,13 +23,13 @@ export function mustBeTensors(op: string, tensors: Readonly<Record<string, unkno
 }
 
 /**
- * One more than the largest position, read from the positions themselves: a hand-made `end` that is too small
- * would turn tokens by rows that are not there.
+ * One more than the largest position of each row, `[B | 1]`, read from the positions themselves: a hand-made `end` that
+ * is too small would turn tokens by rows that are not there. A row of nobody ends at 0.
  *
- * @throws {ValueError} for a negative position.
+ * @throws {ValueError} for a position below −1, which is nobody.
  * @throws {ShapeError} if `host` does not fill the shape.
  */
-export function endOf(op: string, positions: Positions): number {
+export function endsOf(op: string, positions: Positions): readonly number[] {
   must(
     positions?.host instanceof Int32Array && Tensor.isInstance(positions.tensor),
     op,
@@ -37,24 +37,32 @@ export function endOf(op: string, positions: Positions): number {
     'must come from createPositions',
     positions,
   );
-  const { host, shape, end } = positions;
+  const { host, shape, end, ends } = positions;
   const [B, L] = shape;
   if (host.length !== B * L) {
     throw new ShapeError(op, `${host.length} positions do not fill [${B}, ${L}]`, []);
   }
-  let last = end - 1;
-  for (let i = 0; i < host.length; i++) {
-    const position = host[i]!;
-    if (position < 0)
-      throw new ValueError(
-        op,
-        `positions[${Math.floor(i / L)}][${i % L}]`,
-        'must be a whole number ≥ 0',
-        position,
-      );
-    if (position > last) last = position;
-  }
-  return last + 1;
+  return Array.from({ length: B }, (_, b) => {
+    // what is said of a sequence may be more than these positions: it is then longer than its last token here
+    let row = Math.max(ends?.[b] ?? 0, B === 1 ? end : 0);
+    for (let i = 0; i < L; i++) {
+      const position = host[b * L + i]!;
+      if (position < NOBODY)
+        throw new ValueError(
+          op,
+          `positions[${b}][${i}]`,
+          'must be a whole number ≥ 0, or −1 for nobody',
+          position,
+        );
+      if (position >= row) row = position + 1;
+    }
+    return row;
+  });
+}
+
+/** One more than the largest position of all rows. Errors as in `endsOf`. */
+export function endOf(op: string, positions: Positions): number {
+  return Math.max(0, ...endsOf(op, positions));
 }
 
 /**

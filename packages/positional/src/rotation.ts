@@ -1,12 +1,14 @@
 import {
   bindAxes,
+  createPositions,
+  type Device,
   type LengthDependence,
   type Positions,
   type RotaryLayout,
   rotary as rotaryOf,
   type Tensor,
 } from '@headwise/tensor';
-import { endOf, listOf, must, mustBePositive, mustBeTensors, mustBeWhole } from './checks.ts';
+import { endOf, endsOf, listOf, must, mustBePositive, mustBeTensors, mustBeWhole } from './checks.ts';
 import type { RotaryEncoding, RotationTables, Spectrum, TablePositions } from './contract.ts';
 import { PerDevice } from './per-device.ts';
 import { type DeviceRows, type RowSource, RowTables } from './row-tables.ts';
@@ -193,19 +195,33 @@ class RuledRotation implements RotaryEncoding {
   ): { readonly q: Tensor<'B L H D'>; readonly k: Tensor<'B L H D'> } {
     mustBeTensors(this.name, { q, k });
     const { D } = bindAxes(this.name, { q: [q, 'B Lq H D'], k: [k, 'B Lk Hkv D'] });
-    const ends = [endOf(this.name, positions), endOf(this.name, keyPositions)] as const;
-    const length = Math.max(...ends);
+    const ofQ = endsOf(this.name, positions);
+    const ofK = keyPositions === positions ? ofQ : endsOf(this.name, keyPositions);
+    const lengths = ofQ === ofK ? ofQ : longer(ofQ, ofK);
     return {
-      q: this.#turn(q, D, positions, 'q', ends[0], length),
-      k: this.#turn(k, D, keyPositions, 'k', ends[1], length),
+      q: this.#turn(q, D, positions, 'q', ofQ, lengths),
+      k: this.#turn(k, D, keyPositions, 'k', ofK, lengths),
     };
   }
 
   turn(x: Tensor<'B L H D'>, positions: Positions, side: 'q' | 'k'): Tensor<'B L H D'> {
     mustBeTensors(this.name, { x });
     const { D } = bindAxes(this.name, { x: [x, 'B L H D'] });
-    const end = endOf(this.name, positions);
-    return this.#turn(x, D, positions, side, end, end);
+    const ends = endsOf(this.name, positions);
+    return this.#turn(x, D, positions, side, ends, ends);
+  }
+
+  reserve(device: Device, end: number, D: number): void {
+    mustBeWhole(this.name, 'end', end, 0);
+    if (end === 0) return;
+    this.#rule.checkEnd?.(end);
+    const { length: rule, stretch } = this.#rule;
+    const { boundary = end } = rule ?? {};
+    // a short sequence has the angles up to the boundary, and the same positions others in a longer one
+    const lengths = rule && rule.fixed === undefined ? [Math.min(end, boundary), end] : [end];
+    for (const length of new Set(lengths))
+      for (const side of stretch ? (['q', 'k'] as const) : (['q'] as const))
+        this.#tablesOn(device).reserve(this.#sourceAt(D, this.#lengthOf(length), side), length);
   }
 
   dispose(): void {
@@ -229,19 +245,50 @@ class RuledRotation implements RotaryEncoding {
     D: number,
     positions: Positions,
     side: 'q' | 'k',
-    end: number,
-    sequence: number,
+    ends: readonly number[],
+    sequences: readonly number[],
   ): Tensor<'B L H D'> {
+    const end = Math.max(0, ...ends);
     this.#rule.checkEnd?.(end);
-    const length = this.#lengthOf(sequence);
+    const lengths = sequences.map((sequence) => this.#lengthOf(sequence));
+    const regimes = lengths.map((length) => this.#rule.length?.regime(length) ?? 0);
+    // a row of nobody goes along with the others
+    const some = Math.max(
+      0,
+      sequences.findIndex((sequence) => sequence > 0),
+    );
+    const alike = regimes.every((regime, b) => regime === regimes[some] || sequences[b] === 0);
+    if (alike)
+      return this.#apply(x, this.#lookUp(x, this.#sourceAt(D, lengths[some] ?? 0, side), positions, end));
+    const each =
+      positions.shape[0] === 1 && lengths.length > 1
+        ? repeated(positions, lengths.length) // one row of positions under angles of several lengths
+        : positions;
+    const turned = this.#apply(x, this.#lookUp(x, this.#sourceOf(D, lengths, each, side), each, end));
+    if (each !== positions) each.tensor.dispose();
+    return turned;
+  }
+
+  /** The rows of all positions in a sequence of this length. */
+  #sourceAt(D: number, length: number, side: 'q' | 'k'): RowSource {
     const regime = this.#rule.length?.regime(length) ?? 0;
-    const source: RowSource = {
+    return {
       key: `${D} ${regime} ${this.#rule.stretch ? side : ''}`,
       width: this.#width(D) / 2,
       lasting: this.#rule.length?.lasting(length) ?? true,
       build: (list) => this.#rows(this.spectrum(D, length), list, side),
     };
-    return this.#apply(x, this.#lookUp(x, source, positions, end));
+  }
+
+  /** The rows that these positions read, in sequences whose angles differ: each as if it were alone. */
+  #sourceOf(D: number, lengths: readonly number[], { shape: [, L] }: Positions, side: 'q' | 'k'): RowSource {
+    const build = (list: ArrayLike<number>): readonly Float64Array[] => {
+      const rows = lengths.map((length, b) =>
+        this.#rows(this.spectrum(D, length), Array.prototype.slice.call(list, b * L, (b + 1) * L), side),
+      );
+      return [0, 1].map((table) => Float64Array.from(rows.flatMap((pair) => [...pair[table]!])));
+    };
+    return { key: `${D} of ${lengths.join()} ${side}`, width: this.#width(D) / 2, lasting: false, build };
   }
 
   #turnAgain(k: Tensor<'B L H D'>, positions: Positions, from: number, to: number): Tensor<'B L H D'> {
@@ -263,8 +310,11 @@ class RuledRotation implements RotaryEncoding {
   }
 
   #lookUp(x: Tensor, source: RowSource, positions: Positions, end: number): DeviceRows {
-    const tables = this.#tables.get(x.device, () => new RowTables(x.device));
-    return tables.lookUp(this.name, source, positions, end);
+    return this.#tablesOn(x.device).lookUp(this.name, source, positions, end);
+  }
+
+  #tablesOn(device: Device): RowTables {
+    return this.#tables.get(device, () => new RowTables(device));
   }
 
   #apply(x: Tensor<'B L H D'>, { tables: [cos, sin], rows }: DeviceRows): Tensor<'B L H D'> {
@@ -290,4 +340,18 @@ class RuledRotation implements RotaryEncoding {
     }
     return [cos, sin];
   }
+}
+
+/** The longer of two sequences each; one row stands for all. */
+function longer(a: readonly number[], b: readonly number[]): readonly number[] {
+  const B = Math.max(a.length, b.length);
+  return Array.from({ length: B }, (_, i) => Math.max(a[i % a.length] ?? 0, b[i % b.length] ?? 0));
+}
+
+/** One row of positions, B times. */
+function repeated({ host, shape: [, L], tensor: { device } }: Positions, B: number): Positions {
+  return createPositions(
+    device,
+    Array.from({ length: B }, () => [...host.subarray(0, L)]),
+  );
 }

@@ -58,10 +58,16 @@ export class RowTables implements Disposable {
         'Make them with createPositions on this device.',
       );
     }
-    const most = Math.floor(RESIDENT_BYTES / 4 / Math.max(1, source.width));
+    const most = mostRows(source);
     return source.lasting && end <= most
       ? { tables: this.#grow(source, end, most), rows: positions.tensor }
       : this.#callRows(source, positions);
+  }
+
+  /** Makes the rows of positions up to `end` now, as far as they stay on the device. */
+  reserve(source: RowSource, end: number): void {
+    const most = mostRows(source);
+    if (source.lasting) this.#grow(source, Math.min(end, most), most);
   }
 
   #grow(source: RowSource, end: number, most: number): readonly Tensor[] {
@@ -109,6 +115,10 @@ export class RowTables implements Disposable {
     this.#resident.clear();
     this.#calls = [];
   }
+}
+
+function mostRows({ width }: RowSource): number {
+  return Math.floor(RESIDENT_BYTES / 4 / Math.max(1, width));
 }
 
 function free({ tables, rows }: DeviceRows): void {

@@ -12,6 +12,7 @@ export const inputLaws: readonly Law<TableEncoding>[] = [
   { name: 'adds its rows, whatever the embedding', holds: addsRows },
   { name: 'a chunk is a slice of the whole', holds: slices },
   { name: 'every sequence has its own positions', holds: ownRows },
+  { name: 'a token that is nobody changes no other', holds: nobody },
   { name: 'frees what it holds', holds: frees },
 ];
 
@@ -75,6 +76,24 @@ async function ownRows(trial: InputTrial): Promise<void> {
     const one = tensor<'B L E'>(device, values.slice(b * size, (b + 1) * size), [1, 3, widthOf(trial)]);
     const alone = await encoding.encode(one, at(device, ...row)).data();
     mustBeClose(`sequence ${b}`, together.slice(b * size, (b + 1) * size), alone, tolerance(device));
+  }
+}
+
+async function nobody(trial: InputTrial): Promise<void> {
+  const { device, create } = trial;
+  const E = widthOf(trial);
+  const encoding = create();
+  encoding.reserve?.(device, 8, E);
+  const x = embeddings(trial, 3, 6, 3);
+  const values = await x.data();
+  const rows = [[2, 3, 4], [7], []];
+  const together = await encoding.encode(x, createPositions(device, rows)).data();
+  for (const [b, row] of rows.entries()) {
+    if (row.length === 0) continue;
+    const [from, count] = [b * 3 * E, row.length * E];
+    const one = tensor<'B L E'>(device, values.slice(from, from + count), [1, row.length, E]);
+    const alone = await encoding.encode(one, at(device, ...row)).data();
+    mustBeClose(`row ${b}`, together.slice(from, from + count), alone, tolerance(device));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Positions } from '@headwise/tensor';
+import { keep, type Positions, zeros } from '@headwise/tensor';
 import dynamicGolden from '../../golden/dynamic-ntk.json' with { type: 'json' };
 import rotaryGolden from '../../golden/rotary.json' with { type: 'json' };
 import yarnGolden from '../../golden/yarn.json' with { type: 'json' };
@@ -23,6 +23,7 @@ function spoilRotation(real: RotaryEncoding, over: Partial<RotaryEncoding>): Rot
     tables: (D, positions, options) => real.tables(D, positions, options),
     rotate: (q, k, positions, keyPositions) => real.rotate(q, k, positions, keyPositions),
     turn: (x, positions, side) => real.turn(x, positions, side),
+    reserve: (device, end, D) => real.reserve?.(device, end, D),
     dispose: () => real.dispose(),
     [Symbol.dispose]: () => real.dispose(),
     ...over,
@@ -150,6 +151,21 @@ const rotations: Record<string, [EncodingMaker, GoldenFile]> = {
   'takes a negative position for 0': [
     (options: RotaryOptions) =>
       misplace(rotary(options), (positions) => mapPositions(positions, (p) => Math.max(0, p))),
+    rotaryGolden,
+  ],
+  'takes the longest row for all': [
+    (options: DynamicNtkOptions) =>
+      misplace(dynamicNtk(options), (positions) => ({
+        ...positions,
+        ends: positions.ends.map(() => positions.end),
+      })),
+    dynamicGolden,
+  ],
+  'makes a table that it does not free': [
+    (options: RotaryOptions) =>
+      spoilRotation(rotary(options), {
+        reserve: (device) => void keep(zeros(device, [2])),
+      }),
     rotaryGolden,
   ],
   'hides that it depends on the length': [

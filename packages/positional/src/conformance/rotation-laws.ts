@@ -22,7 +22,9 @@ export const rotationLaws: readonly Law<RotaryEncoding>[] = [
   { name: 'keys may stand elsewhere than queries', holds: keyPositions },
   { name: 'a far position is as right after near ones', holds: grows },
   { name: 'depends on the length only where it says so, and turns keys again', holds: lengthRule },
-  { name: 'refuses a negative position', holds: refusesNegative },
+  { name: 'rows of different lengths turn as if each were alone', holds: ragged },
+  { name: 'refuses a position below nobody', holds: refusesNegative },
+  { name: 'makes what is reserved once', holds: reserves },
   { name: 'frees what it holds', holds: frees },
 ];
 
@@ -253,18 +255,62 @@ async function lengthRule(trial: RotationTrial): Promise<void> {
     throw new Error(`says that lengths 1 and ${rule.boundary} turn unlike, both inside its boundary`);
 }
 
+async function ragged(trial: RotationTrial): Promise<void> {
+  const { device, create } = trial;
+  const D = headWidth(trial);
+  const encoding = create();
+  const boundary = encoding.dependsOnLength?.boundary ?? 20;
+  // on both sides of the boundary; one that ends sooner, and one that brings nothing
+  const rows = [[boundary, boundary + 1, 2 * boundary], [0, 1], [boundary - 2, boundary - 1], []];
+  const size = 3 * 2 * D;
+  const x = heads(trial, 3, 15, rows.length);
+  const values = await x.data();
+  const together = encoding.rotate(x, x, createPositions(device, rows));
+  const fresh = create();
+  for (const [b, row] of rows.entries()) {
+    const count = row.length * 2 * D;
+    if (count === 0) continue;
+    const one = tensor<'B L H D'>(device, values.slice(b * size, b * size + count), [1, row.length, 2, D]);
+    const alone = fresh.rotate(one, one, at(device, ...row));
+    for (const side of ['q', 'k'] as const) {
+      const got = (await together[side].data()).slice(b * size, b * size + count);
+      mustBeClose(`${side} of row ${b}`, got, await alone[side].data(), tolerance(device));
+    }
+  }
+}
+
 async function refusesNegative(trial: RotationTrial): Promise<void> {
   const { device, create } = trial;
   const x = heads(trial, 2, 12);
   const positions: Positions = {
-    host: Int32Array.of(3, -1),
-    tensor: tensor<'B L'>(device, Int32Array.of(3, -1), [1, 2]),
+    host: Int32Array.of(3, -2),
+    tensor: tensor<'B L'>(device, Int32Array.of(3, -2), [1, 2]),
     shape: [1, 2],
     end: 4,
     ends: [4],
   };
   const encoding = create();
-  mustRefuse('position −1', encoding.name, () => encoding.rotate(x, x, positions));
+  mustRefuse('position −2', encoding.name, () => encoding.rotate(x, x, positions));
+}
+
+async function reserves(trial: RotationTrial): Promise<void> {
+  const { device, create } = trial;
+  const encoding = create();
+  if (!encoding.reserve) return;
+  const before = device.memory.buffers;
+  const end = Math.min(300, encoding.dependsOnLength?.boundary ?? Infinity);
+  encoding.reserve(device, end, headWidth(trial));
+  const reserved = device.memory.buffers;
+  if (reserved === before) throw new Error('nothing is on the device after reserve');
+  for (const last of [1, end - 1])
+    scope(() => {
+      const x = heads(trial, 2, 16);
+      encoding.rotate(x, x, at(device, 0, last));
+    });
+  const after = device.memory.buffers;
+  encoding.dispose();
+  if (after !== reserved) throw new Error(`${after - reserved} buffers are made after reserve`);
+  if (device.memory.buffers !== before) throw new Error('what is reserved is left after dispose()');
 }
 
 async function frees(trial: RotationTrial): Promise<void> {

@@ -1,4 +1,4 @@
-import { bindAxes, type Positions, type Tensor, tensor, ValueError } from '@headwise/tensor';
+import { bindAxes, NOBODY, type Positions, type Tensor, tensor, ValueError } from '@headwise/tensor';
 import { endOf, listOf, must, mustBeTensors, mustBeWhole } from '../checks.ts';
 import { defineEncoding, type TableEncoding } from '../contract.ts';
 import { addRows, positionAxes } from '../input-rows.ts';
@@ -79,7 +79,7 @@ export const learned = /* @__PURE__ */ defineEncoding(
 function shifted({ host, shape, tensor: { device } }: Positions, offset: number): Tensor<'B L', 'i32'> {
   return tensor<'B L'>(
     device,
-    host.map((position) => position + offset),
+    host.map((position) => (position === NOBODY ? NOBODY : position + offset)),
     shape,
   );
 }

@@ -1,9 +1,9 @@
-import { bindAxes } from '@headwise/tensor';
+import { bindAxes, type Device } from '@headwise/tensor';
 import { endOf, listOf, must, mustBePositive, mustBeTensors, mustBeWhole } from '../checks.ts';
 import { defineEncoding, type TableEncoding } from '../contract.ts';
 import { addRows, positionAxes } from '../input-rows.ts';
 import { PerDevice } from '../per-device.ts';
-import { RowTables } from '../row-tables.ts';
+import { type RowSource, RowTables } from '../row-tables.ts';
 
 /** Options of the sinusoidal encoding. */
 export interface SinusoidalOptions {
@@ -47,6 +47,11 @@ export const sinusoidal = /* @__PURE__ */ defineEncoding(
   (options: SinusoidalOptions): TableEncoding => {
     checkSinusoidal(options);
     const tables = new PerDevice<RowTables>();
+    const tablesOn = (device: Device): RowTables => tables.get(device, () => new RowTables(device));
+    const sourceOf = (E: number): RowSource => {
+      checkWidth(E, options);
+      return { key: `${E}`, width: E, lasting: true, build: (list) => [sinusoidalTable(E, list, options)] };
+    };
     return {
       kind: 'input',
       name: 'sinusoidal',
@@ -57,16 +62,12 @@ export const sinusoidal = /* @__PURE__ */ defineEncoding(
           x: [x, 'B L E'],
           positions: [positions, positionAxes(positions)],
         });
-        checkWidth(E, options);
-        const source = {
-          key: `${E}`,
-          width: E,
-          lasting: true,
-          build: (list: ArrayLike<number>) => [sinusoidalTable(E, list, options)],
-        };
-        const onDevice = tables.get(x.device, () => new RowTables(x.device));
-        const found = onDevice.lookUp('sinusoidal', source, positions, end);
+        const found = tablesOn(x.device).lookUp('sinusoidal', sourceOf(E), positions, end);
         return addRows(x, found.tables[0]!, found.rows);
+      },
+      reserve(device, end, E) {
+        mustBeWhole('sinusoidal', 'end', end, 0);
+        if (end > 0) tablesOn(device).reserve(sourceOf(E), end);
       },
       rows: async (E, positions) => sinusoidalTable(E, listOf('sinusoidal', positions), options),
       dispose: () => tables.dispose(),

@@ -1,4 +1,4 @@
-import { createReference, tensor } from '@headwise/tensor';
+import { createReference, type Device, tensor } from '@headwise/tensor';
 import { seeded } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
 import golden from '../../golden/t5.json' with { type: 'json' };
@@ -67,14 +67,20 @@ it('is put together by a look-up on a device that lacks its operation', async ()
   const { buffers } = plain.memory;
   const part = encoding.bias(plain, 3, 2, 9, 7);
   if (!('bias' in part)) throw new Error('is no table');
-  expect(plain.memory.buffers).toBe(buffers + 1);
+  expect(plain.memory.buffers).toBe(buffers + 2); // with the rows of all distances, which stay
   expect(part.bias.shape).toEqual([1, 3, 2, 9]);
   const want = await encoding.matrix(3, 2, 9, 7);
   expect([...(await part.bias.data())]).toEqual([...want]);
-  const queryPositions = tensor(plain, Int32Array.of(7, 8), [1, 2]);
-  expect(() => encoding.bias(plain, 3, 2, 9, 7, { queryPositions })).toThrow(
-    'reference: cannot run relative-bias\n  - unknown\n  Choose another device.',
-  );
+  // anywhere, and nobody, as its own operation has it
+  const anywhere = (on: Device) => {
+    const queryPositions = tensor(on, Int32Array.of(7, 30), [1, 2]);
+    const keyPositions = tensor(on, Int32Array.of(0, 29, -1, 5, 6, 7), [2, 3]);
+    const own = t5({ table: seeded<'N H'>(on, [8, 3], 1), maxDistance: 16 });
+    const placed = own.bias(on, 3, 2, 3, 0, { queryPositions, keyPositions });
+    if (!('bias' in placed)) throw new Error('is no table');
+    return placed.bias.data();
+  };
+  expect([...(await anywhere(plain))]).toEqual([...(await anywhere(device))]);
 });
 
 it.each([

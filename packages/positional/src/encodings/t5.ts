@@ -1,7 +1,7 @@
-import { bindAxes, type Device, DeviceError, gather, keep, type Tensor, tensor } from '@headwise/tensor';
+import { bindAxes, type Device, DeviceError, keep, type Tensor, tensor } from '@headwise/tensor';
 import { must, mustBeTensors, mustBeWhole } from '../checks.ts';
 import { defineEncoding, type ScoreBias } from '../contract.ts';
-import { relativeBias, relativeBiasOp } from '../ops/relative-bias.ts';
+import { relativeBias } from '../ops/relative-bias.ts';
 
 /** Options of T5's relative buckets. */
 export interface T5Options extends BucketOptions {
@@ -35,7 +35,7 @@ export interface T5Bias extends ScoreBias {
  * ```
  *
  * T5 does not scale its scores: give attention `scale: 1`. On a device without this package's operation the bias
- * is put together by `gather`, as long as positions are counted.
+ * is put together by `gather`.
  *
  * @throws {ValueError} if there are too few buckets, or `maxDistance` does not lie beyond the exact ones.
  * @see Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer",
@@ -75,9 +75,6 @@ export const t5 = /* @__PURE__ */ defineEncoding(
             'Make the table, and the encoding, on this device.',
           );
         }
-        const counted = !at.queryPositions && !at.keyPositions;
-        if (counted && device.supports(relativeBiasOp, {}, {}).length > 0)
-          return { bias: gathered(table, encoding.buckets(Lq, Lk, offset), [1, H, Lq, Lk]) };
         lookup ??= lookupOf(device, bucketOf, maxDistance);
         return { bias: relativeBias({ table, lookup, ...at }, { Lq, Lk, offset }) };
       },
@@ -105,25 +102,6 @@ export const t5 = /* @__PURE__ */ defineEncoding(
 function lookupOf(device: Device, bucketOf: (r: number) => number, M: number): Tensor<'S', 'i32'> {
   const rows = Int32Array.from({ length: 2 * M + 1 }, (_, s) => bucketOf(s - M));
   return keep(tensor<'S'>(device, rows, [rows.length]));
-}
-
-/** The same bias as a look-up of single numbers, for devices that know the operations of tensor alone. */
-function gathered(
-  table: Tensor<'N H'>,
-  buckets: Int32Array,
-  shape: readonly [1, H: number, Lq: number, Lk: number],
-): Tensor<'B H Lq Lk'> {
-  const [, H] = shape;
-  const ids = Int32Array.from(
-    { length: H * buckets.length },
-    (_, n) => buckets[n % buckets.length]! * H + Math.floor(n / buckets.length),
-  );
-  const numbers = table.reshape<'V E'>([table.size, 1]);
-  const places = tensor<'B H Lq Lk'>(table.device, ids, shape);
-  const found = gather(numbers, places);
-  const bias = found.reshape<'B H Lq Lk'>(shape);
-  for (const used of [numbers, places, found]) used.dispose();
-  return bias;
 }
 
 /** `[Lq, Lk]` buckets of queries at `offset + i` and keys at j. @throws {ValueError} as `t5`. */

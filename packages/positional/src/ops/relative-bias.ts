@@ -1,6 +1,5 @@
 import {
   bindAxes,
-  cast,
   defineOp,
   gather,
   type KernelPlan,
@@ -80,15 +79,10 @@ export const relativeBiasOp = defineOp<Inputs, RelativeBiasParams>({
   },
   gpujs: plan,
   lower({ table, lookup, ...positions }, sizes) {
-    const { H } = bindAxes('relative-bias', { table: [table, 'N H'] });
-    const distances = clampedDistances(
-      { device: table.device, ...sizes, ...positions },
-      (lookup.size - 1) / 2,
-    );
-    const entries = cast(lookup, 'f32').reshape([lookup.size, 1]);
-    const rows = cast(gather(entries, distances), 'i32') as Tensor<string, 'i32'>;
-    const [B, Lq, Lk] = distances.shape as [number, number, number];
-    return [permute(gather(table, rows).reshape([B, Lq, Lk, H]), [0, 3, 1, 2])];
+    const M = (lookup.shape[0]! - 1) / 2;
+    const distances = clampedDistances({ device: table.device, ...sizes, ...positions }, M);
+    const rows = gather(table, lookup); // [2M + 1, H], the table by distance
+    return [permute(gather(rows, distances), [0, 3, 1, 2])];
   },
 });
 

@@ -142,6 +142,8 @@ export interface InputEncoding {
   readonly name: string;
   /** @returns new x `[B, L, E]` */
   encode(x: Tensor<'B L E'>, positions: Positions): Tensor<'B L E'>;
+  /** As `Rotation.reserve`, for embeddings of width E. */
+  reserve?(device: Device, end: number, E: number): void;
 }
 
 /** No position encoding at all (NoPE). */

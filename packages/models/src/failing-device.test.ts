@@ -1,0 +1,102 @@
+import {
+  configure,
+  crossLayer,
+  linear,
+  multiHead,
+  multiHeadLatent,
+  sinkTokens,
+  slidingWindow,
+} from '@headwise/attention-variants';
+import { createDevice, type Device } from '@headwise/tensor';
+import { assertClose, toleranceOf } from '@headwise/tensor/testing';
+import { describe, expect, it } from 'vitest';
+import type { Session, StepIds } from './session.ts';
+import { tinyDecoder } from './testing/tiny.ts';
+
+const kinds = {
+  'multi-head': configure(multiHead),
+  'sliding-window': configure(slidingWindow, { window: 3 }),
+  'sink-tokens': configure(sinkTokens, { sinks: 1, window: 3 }),
+  'multi-head-latent': configure(multiHeadLatent, { latent: 8, rope: 4 }),
+  'cross-layer': configure(crossLayer, { factor: 2 }),
+  linear: configure(linear),
+} as const;
+
+const prompt = [
+  [3, 1, 4, 1, 5],
+  [9, 2],
+];
+const next: readonly (readonly [string, StepIds, StepIds])[] = [
+  ['the first step', [[], []], prompt],
+  ['a step of one token each', prompt, [[6], [7]]],
+  ['a step of several tokens and none', prompt, [[6, 5, 3, 5], []]],
+];
+
+describe.each(['reference', 'wasm'])('a device like %s that fails once', (name) => {
+  describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('with %s attention', (kind) => {
+    it.each(next)('leaves a session as it was, wherever in %s', async (_, before, ids) => {
+      const device = await createDevice(name);
+      const decoder = tinyDecoder(device, { blocks: { attention: kinds[kind] } });
+      using base = decoder.start({ B: 2 });
+      if (before !== next[0]![1]) base.step(before).dispose();
+      const want = await after(base, ids);
+      const held = device.memory;
+
+      let broken = 0;
+      for (let n = 1; ; n++) {
+        using session = base.fork();
+        const failed = failAt(device, n, () => session.step(ids));
+        if (!failed) break;
+        try {
+          if (kind !== 'linear') expect(session.lengths).toEqual(base.lengths);
+          const logits = session.step(ids);
+          assertClose((await logits.data()) as Float32Array, want, toleranceOf(device, 2e-5));
+          logits.dispose();
+        } catch (error) {
+          expect((error as Error).message).toContain('session: step is not possible, a step failed half-way');
+          broken++;
+        }
+        session.dispose();
+        expect([n, device.memory.buffers, device.memory.liveBytes]).toEqual([
+          n,
+          held.buffers,
+          held.liveBytes,
+        ]);
+      }
+      // a sum that has taken in a token cannot give it back, unless there was nothing before
+      expect(broken > 0).toBe(kind === 'linear' && before === prompt);
+      device.dispose();
+    });
+  });
+});
+
+async function after(base: Session, ids: StepIds): Promise<Float32Array> {
+  using session = base.fork();
+  const logits = session.step(ids);
+  const values = (await logits.data()) as Float32Array;
+  logits.dispose();
+  return values;
+}
+
+/** Lets the n-th call that makes or changes a buffer fail. @returns whether there was one */
+function failAt(device: Device, n: number, work: () => { dispose(): void }): boolean {
+  let calls = 0;
+  const methods = ['allocate', 'upload', 'write', 'run'] as const;
+  for (const method of methods) {
+    const real = (device[method] as (...given: unknown[]) => unknown).bind(device);
+    const failing = (...given: unknown[]): unknown => {
+      if (++calls === n) throw new Error('the device is gone');
+      return real(...given);
+    };
+    Object.defineProperty(device, method, { value: failing, configurable: true, writable: true });
+  }
+  try {
+    work().dispose();
+    return false;
+  } catch (error) {
+    expect((error as Error).message).toBe('the device is gone');
+    return true;
+  } finally {
+    for (const method of methods) Reflect.deleteProperty(device, method);
+  }
+}
