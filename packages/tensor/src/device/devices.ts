@@ -53,7 +53,11 @@ export async function createDevice(name: string, options: DeviceOptions = {}): P
   throw new DeviceError(name, 'unknown device', [], `Known: auto, ${deviceNames.join(', ')}, wasm.`);
 }
 
-/** Every device of this package, by trying it: whether it works here, and if not why and how to get it. */
+/**
+ * Every device of this package, by trying it: whether it works here, and if not why and how to get it.
+ *
+ * @throws nothing for a device that does not work here; only what is no `DeviceError`, a fault of this package.
+ */
 export async function listDevices(): Promise<DeviceReport[]> {
   const reports: DeviceReport[] = [];
   for (const name of deviceNames) {

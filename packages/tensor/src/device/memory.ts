@@ -53,7 +53,11 @@ export class MemoryLedger {
   }
 }
 
-/** Checks the ranges of a `write` before anything is touched. */
+/**
+ * Checks the ranges of a `write` before anything is touched.
+ *
+ * @throws {DeviceError} if the range leaves the source or the target, or the two are one buffer.
+ */
 export function checkWrite(
   device: string,
   target: DeviceBuffer,

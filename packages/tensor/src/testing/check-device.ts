@@ -12,6 +12,7 @@ import { type OpCase, opCases } from './op-cases.ts';
  *
  * @param except laws by name and cases by `op name` that the device cannot keep, each with the reason, which the
  *   report prints
+ * @throws nothing itself: what fails is a failed test.
  */
 export function checkDevice(
   name: string,
@@ -39,7 +40,11 @@ export function checkDevice(
   });
 }
 
-/** Runs a case on a device and on the reference; shapes first, then values. */
+/**
+ * Runs a case on a device and on the reference; shapes first, then values.
+ *
+ * @throws {Error} if shapes, dtypes or values differ, or buffers are left behind; and whatever the device throws.
+ */
 export async function compareWithReference(device: Device, { run, atol, rtol }: OpCase): Promise<void> {
   const reference = createReference();
   const before = device.memory;

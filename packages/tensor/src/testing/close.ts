@@ -8,7 +8,11 @@ export interface Difference {
   readonly outside: number;
 }
 
-/** Compares two arrays element by element. */
+/**
+ * Compares two arrays element by element.
+ *
+ * @throws {RangeError} if their lengths differ.
+ */
 export function difference(
   got: ArrayLike<number>,
   want: ArrayLike<number>,
@@ -28,7 +32,12 @@ export function difference(
   return { ...worst, outside };
 }
 
-/** Throws when the arrays differ by more than the tolerance, naming the worst element. */
+/**
+ * Compares two arrays.
+ *
+ * @throws {Error} if they differ by more than the tolerance, naming the worst element.
+ * @throws {RangeError} if their lengths differ.
+ */
 export function assertClose(
   got: ArrayLike<number>,
   want: ArrayLike<number>,
