@@ -76,7 +76,8 @@ export function microKernels({ tileKeys, rows }) {
   });
   const choices = list(rows - 1, (n) => `case ${n + 1}: return tile${n + 1}(a, b, c, depth, ldc, load);`);
   const wider = Object.keys(PANELS).map(
-    (n) => `${n === Object.keys(PANELS).at(-1) ? 'default' : `case ${n}`}: return wide${n}(a, b, size, step, c, depth, ldc, load);`,
+    (n) =>
+      `${n === Object.keys(PANELS).at(-1) ? 'default' : `case ${n}`}: return wide${n}(a, b, size, step, c, depth, ldc, load);`,
   );
   const parameters = 'c: usize, depth: i32, ldc: usize, load: bool';
   return [

@@ -68,7 +68,7 @@ it('hears that a helper has ended, and gives new devices new helpers', async () 
 
 it('does not wait for ever for a helper that ends inside a job', async () => {
   globalThis.Blob = class extends RealBlob {
-    constructor(parts: BlobPart[], options?: BlobPropertyBag) {
+    constructor(parts: BlobPart[] = [], options?: BlobPropertyBag) {
       // comes in, and ends before it can go out
       const end = 'Atomics.add(place.state, 256, 1); close(); return; place.kernels.help(thread)';
       super([(parts[0] as string).replace('place.kernels.help(thread)', end)], options);
