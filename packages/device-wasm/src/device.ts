@@ -171,7 +171,7 @@ export class WasmDevice implements Device {
       return results.map((buffer) => this.#own(buffer));
     } finally {
       kit.end(failed);
-      if (failed) this.#engine.setScratch(scratch);
+      if (failed) this.#engine.restoreScratch(scratch);
     }
   }
 

@@ -121,7 +121,7 @@ export class Engine {
     if (this.lost) throw this.#lostError();
     if (tasks <= 0) return;
     if (args.length > MAX_ARGUMENTS) throw new RangeError(`kernel ${kernel} has ${args.length} arguments`);
-    if (scratch > this.#scratch.stride) this.setScratch(Math.ceil(scratch / 4096) * 4096);
+    if (scratch > this.#scratch.stride) this.#setScratch(Math.ceil(scratch / 4096) * 4096);
     const worth = this.#pool?.awake ? WORTH_SHARING : WORTH_WAKING;
     const helpers = cost < worth ? 0 : Math.min(this.threads, tasks) - 1;
     const { i32 } = this.heap.views;
@@ -178,8 +178,18 @@ export class Engine {
     return this.#scratch.stride;
   }
 
-  /** Brings the working memory back to what it was before an operation that failed. */
-  setScratch(stride: number): void {
+  /** Brings the working memory back to what it was before an operation that failed. Never throws. */
+  restoreScratch(stride: number): void {
+    // a lost helper may still write there
+    if (this.lost) return;
+    try {
+      this.#setScratch(stride);
+    } catch {
+      // no room for it any more: it grows again with the next job
+    }
+  }
+
+  #setScratch(stride: number): void {
     if (stride === this.#scratch.stride) return;
     if (this.#scratch.stride > 0) this.heap.free(this.#scratch.address);
     this.#scratch = { address: 0, stride: 0 };

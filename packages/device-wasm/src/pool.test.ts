@@ -127,6 +127,19 @@ it('does not wait for a helper that ends inside a job', async () => {
   expect(() => engine.launch(longJob(engine, 2))).toThrow('a helper thread has ended');
 });
 
+it('gives back no memory that a helper which has ended may still write to', async () => {
+  const device = await create(2);
+  await untilAllHelped(device);
+  const { engine } = device;
+  const x = seeded<'N I'>(device, [200, 256], 1);
+  const weight = seeded<'O I'>(device, [256, 256], 2);
+  linear(x, weight).dispose();
+  engine.restoreScratch(0);
+  ringAndWait(engine, () => void workers[0]!.terminate());
+  expect(() => linear(x, weight)).toThrow('a helper thread has ended');
+  expect(engine.scratch).toBeGreaterThan(0);
+});
+
 it('a kernel that fails in a helper fails the job, and the helper lives on', async () => {
   const device = await create(2);
   await untilAllHelped(device);

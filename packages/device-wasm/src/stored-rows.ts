@@ -69,10 +69,10 @@ export function storeRows(kit: Kit, { inputs }: OpCall): readonly WasmBuffer[] {
       kit.storeRows(source + run.from * width * 4, to, run.to * perRow, run.count * perRow);
     return [];
   }
-  kit.rowsOnly(to);
-  to.odd ||= from.odd;
-  const bytes = to.stored ? (width / to.stored.width) * to.stored.bytes : width * 4;
   const source = to.stored ? from.address : kit.rows(inputs.rows);
+  kit.rowsOnly(to);
+  if (to.stored) to.odd ||= from.odd;
+  const bytes = to.stored ? (width / to.stored.width) * to.stored.bytes : width * 4;
   const { u8 } = heap.views;
   for (const run of runs) {
     const start = source + run.from * bytes;
