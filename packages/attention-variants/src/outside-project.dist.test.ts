@@ -100,50 +100,47 @@ it('runs on gpujs:webasm from a bundle that esbuild minified', async () => {
   expectClose(values, reference.values);
 });
 
-it.skipIf(!chrome)(
-  'runs on webgpu in Chromium from a bundle that Vite minified',
-  async () => {
-    const { modifiersPlugin } = await packedBuild();
-    const result = await viteBuild({
-      root: project,
-      logLevel: 'silent',
-      configFile: false,
-      plugins: [modifiersPlugin()],
-      build: {
-        write: false,
-        minify: true,
-        target: 'es2022',
-        lib: { entry: join(project, 'program.ts'), formats: ['es'], fileName: 'browser' },
-      },
-    });
-    const [output] = [result].flat() as {
-      readonly output: readonly { readonly fileName: string; readonly code?: string }[];
-    }[];
-    const files = new Map(output!.output.map(({ fileName, code }) => [`/${fileName}`, code ?? '']));
-    const entry = [...files.keys()].find((name) => name.startsWith('/browser'))!;
-    const server = createServer((request, response) => {
-      const script = files.get(request.url ?? '');
-      response.setHeader('Content-Type', script === undefined ? 'text/html' : 'text/javascript');
-      response.end(script ?? '<!doctype html><title>outside</title>');
-    }).listen(0, '127.0.0.1');
-    // the test runner ends what hangs; a busy machine may take its time
-    const browser = await chromium.launch({ executablePath: chrome!, args: softwareGpu, timeout: 0 });
-    try {
-      const page = await browser.newPage();
-      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { timeout: 0 });
-      // as text: the test runner rewrites imports in functions
-      const attendOn = (name: string): Promise<Attended> =>
-        page.evaluate(`import('${entry}').then((module) => module.attendOn('${name}'))`);
-      const reference = await attendOn('reference');
-      const { ran, values } = await attendOn('gpujs:webgpu');
-      expect(ran).toBe('webgpu');
-      expectClose(values, reference.values);
-    } finally {
-      await browser.close();
-      server.close();
-    }
-  },
-);
+it.skipIf(!chrome)('runs on webgpu in Chromium from a bundle that Vite minified', async () => {
+  const { modifiersPlugin } = await packedBuild();
+  const result = await viteBuild({
+    root: project,
+    logLevel: 'silent',
+    configFile: false,
+    plugins: [modifiersPlugin()],
+    build: {
+      write: false,
+      minify: true,
+      target: 'es2022',
+      lib: { entry: join(project, 'program.ts'), formats: ['es'], fileName: 'browser' },
+    },
+  });
+  const [output] = [result].flat() as {
+    readonly output: readonly { readonly fileName: string; readonly code?: string }[];
+  }[];
+  const files = new Map(output!.output.map(({ fileName, code }) => [`/${fileName}`, code ?? '']));
+  const entry = [...files.keys()].find((name) => name.startsWith('/browser'))!;
+  const server = createServer((request, response) => {
+    const script = files.get(request.url ?? '');
+    response.setHeader('Content-Type', script === undefined ? 'text/html' : 'text/javascript');
+    response.end(script ?? '<!doctype html><title>outside</title>');
+  }).listen(0, '127.0.0.1');
+  // the test runner ends what hangs; a busy machine may take its time
+  const browser = await chromium.launch({ executablePath: chrome!, args: softwareGpu, timeout: 0 });
+  try {
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { timeout: 0 });
+    // as text: the test runner rewrites imports in functions
+    const attendOn = (name: string): Promise<Attended> =>
+      page.evaluate(`import('${entry}').then((module) => module.attendOn('${name}'))`);
+    const reference = await attendOn('reference');
+    const { ran, values } = await attendOn('gpujs:webgpu');
+    expect(ran).toBe('webgpu');
+    expectClose(values, reference.values);
+  } finally {
+    await browser.close();
+    server.close();
+  }
+});
 
 it('costs a page that uses one variant less than 10 kB, and no parser', async () => {
   const entry = join(project, 'one.ts');
