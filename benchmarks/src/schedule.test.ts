@@ -122,6 +122,12 @@ describe('schedule', () => {
     expect([one.waitMs, three.waitMs]).toEqual([5, 5]);
     expect([one.calls, three.calls]).toEqual([50, 17]); // ten times the wait, or more
     expect(three.samples.map(({ ms }, i) => ms / one.samples[i]!.ms)).toEqual(Array(20).fill(3));
+    // however many calls a sample has: rows with other numbers of them are compared
+    const many = await schedule([group('g', jobs)], { ...run, budgetMs: 1e6, clockStepMs: 3 });
+    expect([many.get('one')!.calls, many.get('three')!.calls]).toEqual([60, 20]);
+    expect(many.get('three')!.samples.map(({ ms }, i) => ms / many.get('one')!.samples[i]!.ms)).toEqual(
+      Array(20).fill(3),
+    );
     // a single slow wait is not taken for work, nor for waiting of its own
     let waits = 0;
     const uneven = on('uneven', 100, () => (++waits === 7 ? 50 : 5));
