@@ -81,7 +81,8 @@ it('conversations that take turns share one view', async () => {
   }
   const view = 2 * 32 * 8 * 4;
   const cursors = caches.length * 8;
-  expect(caches.reduce((sum, cache) => sum + cache.bytes().device, 0)).toBe(view + cursors);
+  const slot = 4; // where the view takes the newest row
+  expect(caches.reduce((sum, cache) => sum + cache.bytes().device, 0)).toBe(view + cursors + slot);
   for (const cache of caches) cache.dispose();
   expect(pool.tables.free).toBe(40);
 });

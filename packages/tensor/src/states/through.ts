@@ -22,7 +22,7 @@ export interface ThroughOptions {
  * again. For encoders, training and single calls, which read a whole sequence at once; nothing is copied and nothing
  * is written in place, so gradients pass through it.
  *
- * A `recurrent` one starts from zeros at each call.
+ * A `recurrent` one starts from zeros at each call. Rows that another state shares are this one's until its next append.
  *
  * @throws {ValueError} if a shared state is given no producer.
  */
@@ -40,12 +40,17 @@ export function createThrough({
       `must be the state ${spec.producer}, which ${id} reads`,
       producer,
     );
-  return spec.kind === 'shared' ? new SharedThrough(spec, id, producer!) : new Through(device, spec, B, id);
+  if (spec.kind !== 'shared') return new Through(device, spec, B, id);
+  // its rows are then read after the call that made them
+  if (producer instanceof Through) producer.isShared = true;
+  return new SharedThrough(spec, id, producer!);
 }
 
 class Through implements LayerState {
   readonly length = 0;
   readonly lengths: readonly number[];
+  /** Another state reads its rows, which outlive the scope of the append until the next one. */
+  isShared = false;
   #view: StateView | undefined;
   readonly #zeros: Readonly<Record<string, Tensor>>;
 
@@ -68,6 +73,8 @@ class Through implements LayerState {
   append(rows: Readonly<Record<string, Tensor>>, at?: Positions): StateView {
     const L = Object.values(rows)[0]?.shape[1] ?? 0;
     if (at) this.check(at);
+    this.#letGo();
+    if (this.isShared) for (const tensor of Object.values(rows)) keep(tensor);
     const listed = at && !inOrder(at) ? at.tensor : undefined;
     this.#view = {
       rows,
@@ -94,7 +101,13 @@ class Through implements LayerState {
   advance(): void {}
 
   dispose(): void {
+    this.#letGo();
     for (const tensor of Object.values(this.#zeros)) tensor.dispose();
+  }
+
+  #letGo(): void {
+    if (this.isShared) for (const tensor of Object.values(this.#view?.rows ?? {})) tensor.dispose();
+    this.#view = undefined;
   }
 }
 
