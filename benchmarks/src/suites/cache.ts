@@ -166,7 +166,7 @@ function workOf(phase: Phase, cache: Cache, rows: Rows, length: number): Pick<Ti
     return { reset: (calls) => to(length - calls), call: () => void cache.append(one) };
   }
   to(length);
-  if (phase === 'reorder') return { call: () => cache.reorder([1, 0]) };
+  if (phase === 'reorder') return { call: () => cache.take([1, 0]) };
   try {
     cache.crop(length - 1);
   } catch (error) {
