@@ -2,7 +2,6 @@ import {
   type Device,
   keep,
   NOBODY,
-  type RowFormat,
   sizeOf,
   storeRows,
   storeRowsOp,
@@ -12,7 +11,7 @@ import {
 } from '@headwise/tensor';
 import type { IndexTensor, Rows } from './checks.ts';
 import type { CacheFormat } from './contract.ts';
-import { bytesOfRows } from './dtype.ts';
+import { bytesOfRows, formatOf } from './dtype.ts';
 import { Indices } from './indices.ts';
 import type { Move } from './tokens.ts';
 
@@ -74,7 +73,7 @@ export class RowStore {
     const tensors: Record<string, Tensor> = {};
     try {
       for (const [name, row] of Object.entries(rows)) {
-        const [shape, kept] = [[B, capacity, ...row], this.#formatOf(name)];
+        const [shape, kept] = [[B, capacity, ...row], formatOf(format, name)];
         tensors[name] = keep(kept ? zerosIn(device, shape, kept) : zeros(device, shape));
       }
     } catch (error) {
@@ -93,7 +92,7 @@ export class RowStore {
   /** Bytes of one token of one sequence. */
   get rowBytes(): number {
     return Object.entries(this.#shapes).reduce(
-      (sum, [name, row]) => sum + bytesOfRows(row, 1, this.#formatOf(name) ?? 'f32'),
+      (sum, [name, row]) => sum + bytesOfRows(row, 1, formatOf(this.#format, name) ?? 'f32'),
       0,
     );
   }
@@ -101,10 +100,6 @@ export class RowStore {
   /** Bytes that the device counts. */
   get bytes(): number {
     return this.B * this.capacity * this.rowBytes + this.#slots.bytes;
-  }
-
-  #formatOf(name: string): RowFormat | undefined {
-    return typeof this.#format === 'object' ? this.#format[name] : this.#format;
   }
 
   /** Whether it is a store of these rows and sizes. */

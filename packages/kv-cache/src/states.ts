@@ -13,7 +13,7 @@ import { createRing } from './caches/ring.ts';
 import { createShared } from './caches/shared.ts';
 import { checkCount } from './checks.ts';
 import type { Cache, CacheBytes, CacheFormat, CacheOptions } from './contract.ts';
-import { CacheFileError } from './format/errors.ts';
+import { damaged, mismatch } from './format/errors.ts';
 import { decodeCaches, encodeCaches } from './format/format.ts';
 import { checkSnapshot, type Persistent } from './format/snapshot.ts';
 import { nameSpecs, type Specs } from './named-specs.ts';
@@ -150,34 +150,57 @@ export function bytesOfStates(states: readonly Cache[]): CacheBytes {
   return sum;
 }
 
-/** One file with every layer that stores, as they are at the time of the call. */
+/**
+ * One file with every layer that stores, as they are at the time of the call.
+ * @throws {ValueError} if a cache cannot be saved, or the layers hold unequal numbers of tokens: a step failed half-way.
+ * @throws {DeviceError} if a layer is disposed.
+ */
 export async function saveStates(states: readonly Cache[]): Promise<Uint8Array> {
+  const uneven = unequal(owners(states));
+  if (uneven) throw new ValueError('saveStates', 'states', 'must be of one length', uneven);
   return encodeCaches(await Promise.all(owners(states).map((state) => persistent(state).snapshot())));
 }
 
 /**
  * Takes over a file of `saveStates`, in every layer or in none.
  * @throws {CacheFileError} if it is damaged, of another version, or another model's.
+ * @throws {ValueError} if a cache cannot load.
+ * @throws {DeviceError} if a layer is disposed.
  */
 export function loadStates(states: readonly Cache[], file: Uint8Array): void {
   const snapshots = decodeCaches(file);
   const own = owners(states).map(persistent);
   if (snapshots.length !== own.length) {
     const message = `it holds ${snapshots.length} states, this model stores ${own.length}`;
-    throw new CacheFileError('mismatch', message);
+    throw mismatch(message);
   }
+  const uneven = unequal(snapshots);
+  if (uneven) throw damaged(`its layers hold unequal numbers of tokens: ${uneven}`);
   const steps = own.map((state, i) => {
-    if (snapshots[i]!.id !== state.id) {
-      const message = `state ${i} of the file is ${snapshots[i]!.id}, this model's is ${state.id}`;
-      throw new CacheFileError('mismatch', message);
-    }
     checkSnapshot(state, snapshots[i]!);
     return state.restore(snapshots[i]!);
   });
   for (const step of steps) step();
 }
 
-/** Frees every layer. */
+/** States of one text: those of one part (`self`), which take the same steps; a source (`cross`) has lengths of its own. */
+function partOf({ id }: { readonly id: string }): string {
+  return id.replace(/^\d+\./, '');
+}
+
+/** The first state whose lengths are not those of the first of its part, in words. */
+function unequal(
+  states: readonly { readonly id: string; readonly lengths: readonly number[] }[],
+): string | undefined {
+  for (const state of states) {
+    const first = states.find((one) => partOf(one) === partOf(state))!;
+    if (String(first.lengths) !== String(state.lengths))
+      return `${first.lengths.join(', ')} in ${first.id}, ${state.lengths.join(', ')} in ${state.id}`;
+  }
+  return undefined;
+}
+
+/** Frees every layer. Never throws. */
 export function disposeStates(states: readonly Cache[]): void {
   for (const state of states) state.dispose();
 }

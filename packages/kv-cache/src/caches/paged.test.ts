@@ -1,9 +1,9 @@
 import { attention, createDevice, createReference, type Device, type Tensor, tensor } from '@headwise/tensor';
+import { randomIndex } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import { checkCache, plainSpec } from '../conformance/index.ts';
 import { tokenRows } from '../conformance/recompute.ts';
 import { type Cache, createContiguous, createPagedPool, createWorkspace } from '../index.ts';
-import { randomIndex } from '../testing/random.ts';
 import { subjects } from '../testing/subjects.ts';
 import { createPaged } from './paged.ts';
 

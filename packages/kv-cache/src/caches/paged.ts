@@ -1,7 +1,8 @@
 import { type StateView, ValueError } from '@headwise/tensor';
 import type { Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
-import { CacheFileError } from '../format/errors.ts';
+import { tablesIn } from '../format/bookkeeping.ts';
+import { mismatch } from '../format/errors.ts';
 import { checkFits, hostRows, type Snapshot, sectionsOf } from '../format/snapshot.ts';
 import { createPagedPool, type PagedPool } from '../paging/pool.ts';
 import { RowsCache } from '../rows-cache.ts';
@@ -206,14 +207,11 @@ class PagedSequences extends RowsCache implements PagedCache {
   }
 
   protected accept(snapshot: Snapshot): () => void {
-    const { lengths, state } = snapshot;
+    const { lengths } = snapshot;
     const { tables, blockSize } = this.pool;
-    const count = state.blocks as number;
-    const named = checkTables(state.tables, { count, lengths, blockSize: state.blockSize as number });
-    if (state.blockSize !== blockSize) {
-      const message = `blocks of ${state.blockSize} tokens, this cache has blocks of ${blockSize}`;
-      throw new CacheFileError('mismatch', message);
-    }
+    const { blocks: count, tables: named, ...theirs } = tablesIn(snapshot);
+    if (theirs.blockSize !== blockSize)
+      throw mismatch(`blocks of ${theirs.blockSize} tokens, this cache has blocks of ${blockSize}`);
     checkFits(this, lengths, Math.min(this.capacity, this.limit));
     checkFits(this, [count * blockSize], (tables.free + this.#releasable()) * blockSize);
     const host = hostRows(snapshot, count * blockSize);
@@ -252,29 +250,4 @@ class PagedSequences extends RowsCache implements PagedCache {
     const rule = `must have one row of ids for each of the ${this.B} sequences`;
     throw new ValueError(`paged.${what}`, 'tokens', rule, `${tokens.length} rows`);
   }
-}
-
-interface Claimed {
-  readonly count: number;
-  readonly lengths: readonly number[];
-  readonly blockSize: number;
-}
-
-/** The tables of a file: one a sequence, as long as its length says, each of `count` blocks in at least one. */
-function checkTables(value: unknown, { count, lengths, blockSize }: Claimed): readonly (readonly number[])[] {
-  const tables = value as number[][];
-  const whole = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0;
-  const sane =
-    Array.isArray(tables) &&
-    tables.length === lengths.length &&
-    whole(count) &&
-    tables.every(
-      (table, b) =>
-        Array.isArray(table) &&
-        table.length === Math.ceil(lengths[b]! / blockSize) &&
-        table.every((n) => whole(n) && n < count),
-    ) &&
-    new Set(tables.flat()).size === count;
-  if (!sane) throw new CacheFileError('damaged', 'its block tables contradict themselves');
-  return tables;
 }

@@ -1,6 +1,6 @@
 import { ValueError } from '@headwise/tensor';
+import { randomIndex } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
-import { randomIndex } from '../testing/random.ts';
 import { BlockTables, type BlockTablesRecord } from './block-tables.ts';
 
 const BLOCKS = 48;
