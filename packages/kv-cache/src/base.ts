@@ -37,6 +37,7 @@ export abstract class BaseCache implements Cache, Persistent {
   readonly format: CacheFormat | undefined;
   /** What a call that adds tokens is named in errors. */
   protected abstract readonly adding: string;
+  gate?: ((tokens: Tokens) => void) | undefined;
   #lengths: readonly number[]; // [B]
   #disposed = false;
 

@@ -48,6 +48,7 @@ export abstract class RowsCache extends BaseCache {
     const op = `${this.kind}.append`;
     const L = checkRows(op, this, rows);
     if (at) checkColumns(op, at, L);
+    this.gate?.(at ?? L);
     const placed = this.place(at ?? L);
     try {
       this.put(rows, placed, at);

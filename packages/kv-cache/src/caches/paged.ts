@@ -59,12 +59,16 @@ export interface PagedCache extends Cache {
   /**
    * Says which ids the sequences hold, so that `adopt` finds their full blocks.
    * @param tokens one row a sequence, from position 0 on
+   * @throws {ValueError} if there is not one list of ids for each sequence.
+   * @throws {DeviceError} if the cache is disposed.
    */
   publish(tokens: readonly ArrayLike<number>[]): void;
   /**
-   * Takes the longest published prefix of these ids, the same number of tokens in every sequence. The cache must
-   * be empty. The model then goes on from there.
+   * Takes the longest published prefix of these ids, the same number of tokens in every sequence, and never the last
+   * id: the model goes on from there, and needs one to compute the logits of what follows. The cache must be empty.
    * @returns the tokens it now holds: a multiple of the block size
+   * @throws {ValueError} if the cache holds tokens, or there is not one list of ids for each sequence.
+   * @throws {DeviceError} if the cache is disposed.
    */
   adopt(tokens: readonly ArrayLike<number>[]): number;
 }
@@ -126,7 +130,8 @@ class PagedSequences extends RowsCache implements PagedCache {
     if (this.length > 0)
       throw new ValueError('paged.adopt', 'the cache', 'must be empty (reset it)', `${this.length} tokens`);
     const { tables } = this.pool;
-    const found = Math.min(this.capacity, this.limit, ...tokens.map((row) => tables.match(row)));
+    const most = tokens.map((row) => Math.min(tables.match(row), Math.max(0, row.length - 1)));
+    const found = Math.min(this.capacity, this.limit, ...most);
     const adopted = this.#ids.map((id, b) => tables.adopt(id, tokens[b]!, found));
     this.#workspace.forget(this);
     this.settle(adopted);
@@ -136,7 +141,7 @@ class PagedSequences extends RowsCache implements PagedCache {
   protected override checkPut(placed: Placement): void {
     checkRoom('paged.append', placed, this.capacity);
     const { tables } = this.pool;
-    tables.checkRoom(this.#ids.reduce((sum, id, b) => sum + tables.needs(id, placed.counts[b]!), 0));
+    tables.checkRoom(tables.needsTogether(this.#ids.map((id, b) => ({ id, tokens: placed.counts[b]! }))));
   }
 
   protected put(rows: Rows, placed: Placement): void {
@@ -246,8 +251,10 @@ class PagedSequences extends RowsCache implements PagedCache {
   }
 
   #checkTokens(what: string, tokens: readonly ArrayLike<number>[]): void {
-    if (tokens.length === this.B) return;
     const rule = `must have one row of ids for each of the ${this.B} sequences`;
-    throw new ValueError(`paged.${what}`, 'tokens', rule, `${tokens.length} rows`);
+    const lists = Array.isArray(tokens) && tokens.every((row) => typeof row?.length === 'number');
+    if (!lists) throw new ValueError(`paged.${what}`, 'tokens', rule, tokens);
+    if (tokens.length !== this.B)
+      throw new ValueError(`paged.${what}`, 'tokens', rule, `${tokens.length} rows`);
   }
 }
