@@ -6,6 +6,7 @@ import {
   storeRows,
   storeRowsOp,
   type Tensor,
+  ValueError,
   zeros,
   zerosIn,
 } from '@headwise/tensor';
@@ -37,6 +38,29 @@ export interface Copy {
 export function replaced<Store extends { dispose(): void }>(old: Store, next: Store): Store {
   if (old !== next) old.dispose();
   return next;
+}
+
+/**
+ * Rows rounded as a cache keeps them, all of them before one is stored: a device refuses a number that the format has no
+ * room for, and a row that came before it would already stand in its place. To be called in a scope.
+ *
+ * @throws {ValueError} naming the row and the number.
+ */
+export function roundedRows(op: string, rows: Rows, format: CacheFormat): Rows {
+  const rounded = Object.entries(rows).map(([name, row]) => {
+    const kept = formatOf(format, name);
+    if (kept === undefined || row.size === 0) return [name, row] as const;
+    const target = zerosIn(row.device, row.shape, kept);
+    try {
+      target.write(0, row);
+    } catch (error) {
+      if (!ValueError.isInstance(error)) throw error;
+      const rule = `must have no finite number that ${kept} cannot hold (bf16 takes the largest, f32 all)`;
+      throw new ValueError(op, `rows.${name}`, rule, error.got);
+    }
+    return [name, target] as const;
+  });
+  return Object.fromEntries(rounded);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type LayerSpec, sizeOf } from '@headwise/tensor';
+import { checkRange, type LayerSpec, type RowFormat, sizeOf, ValueError } from '@headwise/tensor';
 import type { CacheFormat } from '../contract.ts';
 import { formatOf } from '../dtype.ts';
 import { damaged, mismatch } from './errors.ts';
@@ -41,8 +41,8 @@ export function describe(
 }
 
 /**
- * @throws {CacheFileError} if a snapshot is of another state, kind, shape, batch or format, or has a section that the
- * cache does not keep.
+ * @throws {CacheFileError} if a snapshot is of another state, kind, shape, batch or format, or has a section or a number
+ * that the cache does not keep.
  */
 export function checkSnapshot(cache: Persistent, snapshot: Snapshot): void {
   const refuse = (what: string, theirs: unknown, ours: unknown): never => {
@@ -59,10 +59,21 @@ export function checkSnapshot(cache: Persistent, snapshot: Snapshot): void {
     if (theirs !== ours) refuse(`the format of ${name}`, theirs ?? 'f32', ours ?? 'f32');
   }
   const known = [...names, ...Object.keys(cache.spec.constant)];
-  for (const { name } of snapshot.sections) {
-    if (known.some((own) => name === own || (name.startsWith(own) && packed.has(name.slice(own.length)))))
-      continue;
-    throw mismatch(`section ${name} is of nothing that state ${cache.id} keeps`);
+  for (const { name, data } of snapshot.sections) {
+    if (!known.some((own) => name === own || (name.startsWith(own) && packed.has(name.slice(own.length)))))
+      throw mismatch(`section ${name} is of nothing that state ${cache.id} keeps`);
+    const format = formatOf(cache.format, name);
+    if (format) checkHeld(name, data, cache.spec.rows[name]!.at(-1) ?? 1, format);
+  }
+}
+
+/** A device would refuse the number when it is written, which is too late for the layers before. */
+function checkHeld(name: string, data: SectionData, width: number, format: RowFormat): void {
+  try {
+    checkRange('load', `section ${name}`, data, width, format);
+  } catch (error) {
+    if (!ValueError.isInstance(error)) throw error;
+    throw mismatch(error.message.replace(/^load: /, ''));
   }
 }
 
