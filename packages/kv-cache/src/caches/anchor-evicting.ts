@@ -103,7 +103,9 @@ class AnchorEvictingCache extends RowsCache {
   }
 
   protected put(rows: Rows, placed: Placement): void {
-    const { pieces, before } = placed;
+    const { pieces, before, counts } = placed;
+    // no token comes, so what the last append closed may still be taken back
+    if (counts.every((count) => count === 0)) return;
     const flags = this.#flags(placed);
     const inPlace = this.#slots.every((slots, b) => slots.hasRoom(flags[b]!.length));
     const chunk = inPlace ? undefined : new AnchorChunk(this.#store, this.#slots, rows, placed, flags);

@@ -104,6 +104,8 @@ export class RingCache extends RowsCache {
 
   protected put(rows: Rows, placed: Placement): void {
     const { pieces, counts } = placed;
+    // no token comes, so what the last append wrote over may still be taken back
+    if (counts.every((count) => count === 0)) return;
     const inPlace = this.#slots.every((slots, b) => slots.fits(counts[b]!));
     const chunk = inPlace
       ? undefined
