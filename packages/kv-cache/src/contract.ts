@@ -1,4 +1,4 @@
-import type { Device, LayerSpec, LayerState, RowFormat } from '@headwise/tensor';
+import type { Device, LayerSpec, LayerState, RowFormat, Tokens } from '@headwise/tensor';
 
 /** What a cache takes up, in bytes; 4 an element unless the cache packs its rows. */
 export interface CacheBytes {
@@ -27,6 +27,11 @@ export interface Cache extends LayerState {
   readonly capacity: number;
   /** Tokens held now, of the sequence that holds most; less than `length` once some are forgotten. */
   readonly held: number;
+  /**
+   * Called with the tokens of an append before anything is written, and refuses by throwing. `createStates` sets it, so
+   * that the layer which comes first refuses for all.
+   */
+  gate?: ((tokens: Tokens) => void) | undefined;
   /**
    * Takes back the tokens from position `length` on, as if they had never been appended: of every sequence that is
    * longer, or of each from its own length on.

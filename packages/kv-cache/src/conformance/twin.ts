@@ -270,7 +270,8 @@ export class Twin {
       };
       const at = { offset: queryPositions ? 0 : offset };
       const causal = attention(inputs, { ...options, causal: at, valid });
-      if (typeof tokens === 'number') return { causal };
+      // without positions in the view, only the mask says where queries stand
+      if (typeof tokens === 'number' || !queryPositions) return { causal };
       return { causal, all: attention(inputs, { ...options, causal: false, valid }) };
     });
     return { outs, view: view! };

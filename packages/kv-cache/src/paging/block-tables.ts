@@ -120,13 +120,30 @@ export class BlockTables {
     for (let i = table.length - 1; i >= 0; i--) this.#drop(table[i]!);
   }
 
-  /** Blocks that `tokens` more of a sequence would take. */
+  /** Blocks that `tokens` more of a sequence would take. @throws {ValueError} if it is not open. */
   needs(id: number, tokens: number): number {
-    const { length, table } = this.#of(id);
-    if (tokens === 0) return 0;
-    const partial = length % this.blockSize !== 0;
-    const copied = partial && this.#owners[table.at(-1)!]! > 1 ? 1 : 0;
-    return Math.ceil((length + tokens) / this.blockSize) - table.length + copied;
+    return this.needsTogether([{ id, tokens }]);
+  }
+
+  /**
+   * Blocks that these sequences would take for so many tokens more each, one sequence after the other. Of those that
+   * share a block which is not full, each takes a copy but the one that is left alone with it.
+   * @throws {ValueError} if one of them is not open.
+   */
+  needsTogether(appends: readonly { readonly id: number; readonly tokens: number }[]): number {
+    const left = new Map<number, number>();
+    let needed = 0;
+    for (const { id, tokens } of appends) {
+      const { length, table } = this.#of(id);
+      if (tokens === 0) continue;
+      needed += Math.ceil((length + tokens) / this.blockSize) - table.length;
+      if (length % this.blockSize === 0) continue;
+      const last = table.at(-1)!;
+      const owners = left.get(last) ?? this.#owners[last]!;
+      if (owners > 1) needed++;
+      left.set(last, owners - 1);
+    }
+    return needed;
   }
 
   /**
