@@ -222,12 +222,14 @@ class Visitor {
         result.warmup.push(cold.ms);
         const warm = cold.ms > LONG_CALL_MS ? cold : await this.#time(prepared, 1);
         if (result.samples.length === 0) {
+          // a single slow wait must not pass for the whole of a call
+          const waitMs = Math.min(cold.waitMs, warm.waitMs);
           const shortest = Math.max(
             SHORTEST_SAMPLE_MS,
             STEPS_OF_THE_CLOCK * this.options.clockStepMs,
-            WAITS_PER_SAMPLE * warm.waitMs,
+            WAITS_PER_SAMPLE * waitMs,
           );
-          const wanted = Math.ceil(shortest / Math.max(warm.ms - warm.waitMs, 1e-6));
+          const wanted = Math.ceil(shortest / Math.max(warm.ms - waitMs, 1e-6));
           result.calls = Math.min(Math.max(1, wanted), job.maxCalls ?? 64);
         }
       });
