@@ -1,5 +1,5 @@
-import { createWasm } from '@headwise/device-wasm';
-import { createDevice, type Device, deviceNames } from '@headwise/tensor';
+import { wasm } from '@headwise/device-wasm';
+import { createDevice, type Device, knownDevices } from '@headwise/tensor';
 import { messageOf, UsageError } from './errors.ts';
 import type { DeviceFacts } from './results.ts';
 
@@ -23,8 +23,8 @@ export interface DeviceSource {
 }
 
 export const builtInDevices: DeviceSource = {
-  names: [...deviceNames, 'wasm'],
-  create: (name) => (name === 'wasm' ? createWasm() : createDevice(name)),
+  names: knownDevices([wasm]).map(({ name }) => name),
+  create: (name) => createDevice(name, { devices: [wasm] }),
 };
 
 /**

@@ -3,11 +3,13 @@ import { fileURLToPath } from 'node:url';
 import {
   attention,
   attentionOp,
+  createDevice,
   createReference,
   defineOp,
   gather,
   headLinear,
   linear,
+  listDevices,
   matmul,
   packWeights,
   permute,
@@ -20,10 +22,10 @@ import {
   tensor,
   zeros,
 } from '@headwise/tensor';
-import { assertClose, seeded, seededValues } from '@headwise/tensor/testing';
+import { assertClose, openDevices, seeded, seededValues } from '@headwise/tensor/testing';
 import { afterEach, expect, it, vi } from 'vitest';
 import { Kernel } from '../assembly/kernel-list.ts';
-import { createWasmWith, type WasmDevice } from './device.ts';
+import { createWasmWith, WasmDevice, wasm } from './device.ts';
 import type { EngineOptions } from './engine.ts';
 
 const made: WasmDevice[] = [];
@@ -226,7 +228,7 @@ it('holds after a call that the heap has no room for what it held before', async
     expect(device.engine.heap.used).toBe(used);
     expect(device.memory.buffers).toBe(2);
   }
-  expect(await q.data()).toEqual(seededValues(1024 * 256, 1));
+  assertClose(await q.data(), seededValues(1024 * 256, 1), { atol: 0, rtol: 0 });
 });
 
 it('reads and writes a weight that was rearranged as if it was not', async () => {
@@ -369,6 +371,19 @@ it.each([
   [{ threads: 1.5 }, 'threads must be a whole number from 1 to 64, got 1.5'],
 ])('refuses %o', async (options, message) => {
   await expect(create(options)).rejects.toThrow(message);
+});
+
+it('is handed to createDevice and to the kits as a value', async () => {
+  const notices: string[] = [];
+  const device = await createDevice('wasm', { devices: [wasm], notify: (text) => notices.push(text) });
+  expect(device.name).toBe('wasm');
+  expect(notices).toEqual([]);
+  device.dispose();
+  const reports = await listDevices([wasm]);
+  expect(reports.find(({ name }) => name === 'wasm')).toMatchObject({ reasons: [] });
+  const [opened] = await openDevices({ devices: [wasm], only: ['wasm'] });
+  expect(opened).toBeInstanceOf(WasmDevice);
+  opened!.dispose();
 });
 
 it('says what ran', async () => {

@@ -4,6 +4,7 @@ import {
   type Device,
   type DeviceBuffer,
   DeviceError,
+  type DeviceFactory,
   type DType,
   type HostData,
   type MemoryCounters,
@@ -42,6 +43,9 @@ export interface WasmOptions {
 export async function createWasm(options: WasmOptions = {}): Promise<WasmDevice> {
   return createWasmWith(options);
 }
+
+/** The device as a value, for `createDevice` and the kits; with options, call `createWasm`. */
+export const wasm: DeviceFactory = { name: 'wasm', preference: 50, create: () => createWasm() };
 
 /** `createWasm` with the options that tests need. */
 export async function createWasmWith(options: EngineOptions): Promise<WasmDevice> {

@@ -84,10 +84,11 @@ function spelled(cache: Cache, format: RowFormat): Cache {
     plain.write(0, few);
     return plain;
   };
-  cache.append = (rows) =>
+  cache.append = (rows, at) =>
     scope(() => {
       const view = append(
         Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, rounded(row)])),
+        at,
       );
       return view;
     });

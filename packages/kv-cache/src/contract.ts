@@ -48,7 +48,8 @@ export interface Cache extends LayerState {
   /**
    * The batch becomes the sequences `order[0]`, `order[1]`, … of the present one: beams that survive, sequences that
    * have ended left out, one prompt for several answers. `B` is then as many. As many as before are moved in place;
-   * another number takes memory of its own and frees the old.
+   * another number takes memory of its own and frees the old. (A device that fails while rows are moved in place may
+   * leave them mixed: load or reset the cache.)
    * @throws {ValueError} unless `order` names at least one of the sequences, and no others.
    */
   take(order: readonly number[]): void;

@@ -27,8 +27,7 @@ export class Indices {
   /** A tensor of this shape: the one there is, or a new one full of −1. @returns whether it is new */
   reshape(shape: readonly number[]): boolean {
     const old = this.#tensor;
-    if (old && old.shape.length === shape.length && old.shape.every((size, i) => size === shape[i]))
-      return false;
+    if (old && sameShape(old.shape, shape)) return false;
     const none = new Int32Array(shape.reduce((size, axis) => size * axis, 1)).fill(NOBODY);
     this.#tensor = keep(tensor(this.#device, none, shape));
     this.#host = none;
@@ -42,7 +41,7 @@ export class Indices {
     while (first <= last && this.#host[start + first] === values[first]) first++;
     while (last > first && this.#host[start + last] === values[last]) last--;
     if (first > last) return;
-    const changed = values.slice(first, last + 1);
+    const changed = last - first + 1 === values.length ? values : values.slice(first, last + 1);
     this.tensor.write(start + first, changed);
     this.#host.set(changed, start + first);
   }
@@ -66,6 +65,12 @@ export class Indices {
     this.#tensor = undefined;
     this.#host = new Int32Array(0);
   }
+}
+
+function sameShape(one: readonly number[], other: readonly number[]): boolean {
+  if (one.length !== other.length) return false;
+  for (let axis = 0; axis < one.length; axis++) if (one[axis] !== other[axis]) return false;
+  return true;
 }
 
 /** Numbers `[rows, L]` that stand in a tensor, as positions. */

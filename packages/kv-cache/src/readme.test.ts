@@ -12,7 +12,7 @@ it('runs the README', async () => {
     '@headwise/kv-cache': async () => index,
     '@headwise/tensor': async () => tensor,
   });
-  expect(ran).toEqual({ blocks: 1, asserted: 4 });
+  expect(ran).toEqual({ blocks: 2, asserted: 6 });
 });
 
 it('its table is the registry', () => {

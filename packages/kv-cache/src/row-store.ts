@@ -75,6 +75,8 @@ export class RowStore {
   /** Elements of one row, by name. */
   readonly #widths: Readonly<Record<string, number>>;
   readonly #shapes: Readonly<Record<string, readonly number[]>>;
+  /** The tensors with their widths, as a list. */
+  readonly #columns: readonly { readonly name: string; readonly tensor: Tensor; readonly width: number }[];
   /** In how many bits the device keeps the rows; undefined for f32. */
   readonly #format: CacheFormat | undefined;
   /** Slots `[B, L]` of an append. */
@@ -106,6 +108,11 @@ export class RowStore {
       throw error;
     }
     this.tensors = tensors;
+    this.#columns = Object.entries(tensors).map(([name, tensor]) => ({
+      name,
+      tensor,
+      width: this.#widths[name]!,
+    }));
   }
 
   /** Elements of one token of one sequence. */
@@ -145,8 +152,7 @@ export class RowStore {
   /** Copies slots of tensors `[·, slots, ...row]` into this store; touches nothing else. */
   copy(source: Rows, { from, to, count, fromB, toB }: Copy): void {
     if (count === 0) return;
-    for (const [name, tensor] of Object.entries(this.tensors)) {
-      const width = this.#widths[name]!;
+    for (const { name, tensor, width } of this.#columns) {
       const other = source[name]!;
       const slots = other.shape[1]!;
       const sequences = fromB === undefined ? this.B : 1;
@@ -165,9 +171,8 @@ export class RowStore {
       for (const [name, tensor] of Object.entries(this.tensors)) storeRows(tensor, rows[name]!, slots);
       return;
     }
-    moves.forEach((list, b) => {
-      for (const move of list) this.copy(rows, { ...move, fromB: b, toB: b });
-    });
+    for (const [b, list] of moves.entries())
+      for (const { from, to, count } of list) this.copy(rows, { from, to, count, fromB: b, toB: b });
   }
 
   /**
@@ -261,11 +266,12 @@ export class RowStore {
 
   /**
    * Whether an append goes by one `storeRows` a name: on devices that have it, where that is fewer calls than a
-   * `write` for each run of slots. Rows in fewer bits are written.
+   * `write` for each run of slots.
    */
   #storesBySlot(rows: Rows, moves: readonly (readonly Move[])[]): boolean {
-    const runs = moves.reduce((sum, list) => sum + list.length, 0);
-    if (runs <= WRITES || this.#format !== undefined) return false;
+    let runs = 0;
+    for (const list of moves) runs += list.length;
+    if (runs <= WRITES) return false;
     return Object.entries(this.tensors).every(([name, target]) => {
       const L = rows[name]!.shape[1]!;
       const inputs = { target, rows: rows[name]!, slots: { shape: [this.B, L], dtype: 'i32' } as const };

@@ -117,21 +117,32 @@ export abstract class RowsCache extends BaseCache {
     return true;
   }
 
-  /** Adds to a view where its queries stand, and its numbers on the device. */
-  protected show(
-    { keyPositions, queryPositions: own, ...shown }: Shown,
-    placed: Placement | undefined,
-  ): StateView {
+  /** Adds to a view where its queries stand, and its numbers on the device: written when they are asked for. */
+  protected show(shown: Shown, placed: Placement | undefined): StateView {
+    const { rows, valid, keyPositions, keyUntil, turnQueriesAt } = shown;
     const offset = placed ? Math.max(...placed.before) : this.length;
-    const queryPositions = own ?? this.#placeQueries(placed);
-    const cursor = this.#cursor.set(Int32Array.of(offset, shown.valid), [2]);
-    return {
-      ...shown,
+    const queryPositions = shown.queryPositions ?? this.#placeQueries(placed);
+    const cursorOf = (view: StateView): IndexTensor => this.#cursorOf(view);
+    const view: { -readonly [Name in keyof StateView]: StateView[Name] } = {
+      rows,
+      valid,
       offset,
-      cursor,
-      ...(keyPositions && { keyPositions }),
-      ...(queryPositions && { queryPositions }),
+      get cursor() {
+        return cursorOf(this);
+      },
     };
+    if (keyPositions) view.keyPositions = keyPositions;
+    if (queryPositions) view.queryPositions = queryPositions;
+    if (keyUntil) view.keyUntil = keyUntil;
+    if (turnQueriesAt) view.turnQueriesAt = turnQueriesAt;
+    return view;
+  }
+
+  /** The cursor, which holds the numbers of the present view. */
+  #cursorOf(view: StateView): IndexTensor {
+    if (view === this.#current) return this.#cursor.set(Int32Array.of(view.offset, view.valid), [2]);
+    this.#cursor.reshape([2]);
+    return this.#cursor.tensor;
   }
 
   /** Positions of the slots of a cache whose slot j holds position j: nothing while all sequences are equally long. */

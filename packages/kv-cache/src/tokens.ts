@@ -42,27 +42,31 @@ export function placeTokens(op: string, tokens: Tokens, lengths: readonly number
   if (typeof tokens !== 'object' || tokens === null) {
     checkCount(op, 'tokens', tokens, 0);
     const pieces = lengths.map((position) => (tokens > 0 ? [{ from: 0, position, count: tokens }] : []));
-    return placementOf(tokens, pieces, lengths);
+    return {
+      L: tokens,
+      pieces,
+      counts: lengths.map(() => tokens),
+      before: lengths,
+      after: lengths.map((length) => length + tokens),
+      even: isLevel(lengths),
+    };
   }
   const [rows, L] = checkPositions(op, tokens, lengths.length);
   const pieces = lengths.map((length, b) => {
     const row = rows === 1 ? 0 : b;
     return piecesOf(op, tokens.host.subarray(row * L, (row + 1) * L), length, b);
   });
-  return placementOf(L, pieces, lengths);
-}
-
-function placementOf(L: number, pieces: Placement['pieces'], before: readonly number[]): Placement {
   const counts = pieces.map((list) => list.reduce((sum, { count }) => sum + count, 0));
-  const even = isLevel(before) && counts.every((count) => count === L);
-  return { L, pieces, counts, before, after: before.map((length, b) => length + counts[b]!), even };
+  const even = isLevel(lengths) && counts.every((count) => count === L);
+  return { L, pieces, counts, before: lengths, after: lengths.map((length, b) => length + counts[b]!), even };
 }
 
 function checkPositions(op: string, at: Positions, B: number): readonly [rows: number, L: number] {
   const { host, shape } = at;
   const sound = host instanceof Int32Array && Array.isArray(shape) && host.length === shape[0]! * shape[1]!;
   if (sound && (shape[0] === 1 || shape[0] === B)) return [shape[0]!, shape[1]!];
-  const rule = `must be positions [${B}, L] or [1, L], as createPositions makes them`;
+  const shapes = B === 1 ? '[1, L]' : `[${B}, L] or [1, L]`;
+  const rule = `must be positions ${shapes}, as createPositions makes them`;
   throw new ValueError(op, 'at', rule, sound ? `positions [${shape.join(', ')}]` : at);
 }
 
@@ -101,7 +105,8 @@ export function checkRoom(op: string, { L, before, after, counts }: Placement, m
 
 /** Whether all sequences are equally long. */
 export function isLevel(lengths: readonly number[]): boolean {
-  return lengths.every((length) => length === lengths[0]);
+  for (const length of lengths) if (length !== lengths[0]) return false;
+  return true;
 }
 
 /** For caches whose slot j holds position j. */
@@ -117,12 +122,18 @@ export function movesTo(
   pieces: readonly Piece[],
   slots: readonly { readonly position: number; readonly slot: number; readonly count: number }[],
 ): Move[] {
-  return slots.flatMap(({ position, slot, count }) =>
-    pieces.flatMap((piece) => {
+  const moves: Move[] = [];
+  for (const { position, slot, count } of slots) {
+    for (const piece of pieces) {
       const first = Math.max(position, piece.position);
       const end = Math.min(position + count, piece.position + piece.count);
-      if (first >= end) return [];
-      return [{ from: piece.from + first - piece.position, to: slot + first - position, count: end - first }];
-    }),
-  );
+      if (first >= end) continue;
+      moves.push({
+        from: piece.from + first - piece.position,
+        to: slot + first - position,
+        count: end - first,
+      });
+    }
+  }
+  return moves;
 }

@@ -2,6 +2,7 @@ export { type AxisName, bindAxes, describeShapes, type Shaped, sizeOf } from './
 export type {
   Device,
   DeviceBuffer,
+  DeviceFactory,
   DType,
   HostArray,
   HostData,
@@ -43,8 +44,10 @@ export {
   type DeviceOptions,
   type DeviceReport,
   deviceNames,
+  knownDevices,
   listDevices,
 } from './device/devices.ts';
+export { gpujsDevices, reference } from './device/factories.ts';
 export type {
   GpujsMode,
   KernelArgument,

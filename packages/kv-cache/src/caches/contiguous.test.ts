@@ -1,4 +1,4 @@
-import { createReference, type Tensor, tensor } from '@headwise/tensor';
+import { createPositions, createReference, type Tensor, tensor } from '@headwise/tensor';
 import { expect, it } from 'vitest';
 import { checkCache, plainSpec } from '../conformance/index.ts';
 import { subjects } from '../testing/subjects.ts';
@@ -29,7 +29,66 @@ it('appends in place: the view is the same tensors from the first token to the l
   expect(await cursor!.data()).toEqual(Int32Array.of(7, 8));
 });
 
+it('says where slots and queries stand once sequences differ, and goes on in that form', async () => {
+  const cache = createContiguous({ device, spec: plainSpec, B: 2, capacity: 4 });
+  const at = (rows: number[][]) => createPositions(device, rows);
+  const prompt = cache.append({ k: rows(2, 2), v: rows(2, 2) }, at([[0, 1]]));
+  expect(Object.keys(prompt)).toEqual(['rows', 'valid', 'offset', 'cursor']);
+  const uneven = cache.append({ k: rows(1, 2), v: rows(1, 2) }, at([[2], [-1]]));
+  expect(await uneven.keyPositions!.data()).toEqual(Int32Array.of(0, 1, 2, -1, 0, 1, -1, -1));
+  expect(await uneven.queryPositions!.data()).toEqual(Int32Array.of(2, -1));
+  const level = cache.append({ k: rows(1, 2), v: rows(1, 2) }, at([[-1], [2]]));
+  expect(cache.lengths).toEqual([3, 3]);
+  expect([level.keyPositions, level.queryPositions]).toEqual([uneven.keyPositions, uneven.queryPositions]);
+  expect(await level.keyPositions!.data()).toEqual(Int32Array.of(0, 1, 2, -1, 0, 1, 2, -1));
+  // what makes them equal by itself starts anew
+  cache.crop(2);
+  expect(cache.view().keyPositions).toBeUndefined();
+});
+
+it('a prompt with nobody in all sequences needs positions of its queries only', async () => {
+  const cache = createContiguous({ device, spec: plainSpec, B: 2, capacity: 4 });
+  const view = cache.append({ k: rows(3, 2), v: rows(3, 2) }, createPositions(device, [[-1, 0, 1]]));
+  expect(view.keyPositions).toBeUndefined();
+  expect(await view.queryPositions!.data()).toEqual(Int32Array.of(-1, 0, 1, -1, 0, 1));
+  expect(cache.lengths).toEqual([2, 2]);
+});
+
 it.each([
+  [
+    'a position beyond the end of a sequence',
+    () => filled(5).append({ k: rows(2), v: rows(2) }, createPositions(device, [[5, 7]])),
+    'contiguous.append: at[0][1] must be 6, where sequence 0 goes on, or −1 for nobody (append the tokens before it first), got 7',
+  ],
+  [
+    'a position that is taken',
+    () => filled(5).append({ k: rows(1), v: rows(1) }, createPositions(device, [[4]])),
+    'contiguous.append: at[0][0] must be 5, where sequence 0 goes on, or −1 for nobody (crop it first to write there again), got 4',
+  ],
+  [
+    'positions of another batch',
+    () => filled(5).append({ k: rows(1), v: rows(1) }, createPositions(device, [[5], [5]])),
+    'contiguous.append: at must be positions [1, L], as createPositions makes them, got "positions [2, 1]"',
+  ],
+  [
+    'positions of more columns',
+    () => filled(5).append({ k: rows(1), v: rows(1) }, createPositions(device, [[5, 6]])),
+    'contiguous.append: at must have 1 columns, one a row of a sequence, got "2"',
+  ],
+  [
+    'more tokens of one sequence than there is room for',
+    () => {
+      const cache = createContiguous({ device, spec: plainSpec, B: 2, capacity: 3 });
+      const at = createPositions(device, [[0], [0, 1, 2, 3]]);
+      cache.append({ k: rows(4, 2), v: rows(4, 2) }, at);
+    },
+    'contiguous.append: the tokens of sequence 1 must be at most 3: 0 of its 3 tokens are in use (crop or reset the cache, or create it larger), got 4',
+  ],
+  [
+    'a crop of one sequence beyond its length',
+    () => filled(5).crop([6]),
+    'contiguous.crop: lengths[0] must be a whole number from 0 to 5, the present length of sequence 0, got 6',
+  ],
   [
     'an append beyond the capacity',
     () => filled(5).append({ k: rows(4), v: rows(4) }),

@@ -1,4 +1,4 @@
-import { createReference, type Device, tensor } from '@headwise/tensor';
+import { createPositions, createReference, type Device, tensor } from '@headwise/tensor';
 import { expect, it } from 'vitest';
 import { checkCache } from '../conformance/index.ts';
 import { subjects } from '../testing/subjects.ts';
@@ -18,6 +18,28 @@ it('takes over the new state and frees the old, and keeps one that is handed bac
   expect([device.memory.buffers, cache.length]).toEqual([1, 3]);
   cache.advance({ S: next }, 1);
   expect([cache.constants().S === next, next.disposed, cache.length]).toEqual([true, false, 4]);
+});
+
+it('counts the tokens of each sequence', () => {
+  const device = createReference();
+  const cache = createRecurrent({ device, spec, B: 2, limit: 4 });
+  cache.advance(
+    { S: state(device, 2, 2, 2) },
+    createPositions(device, [
+      [0, 1, 2],
+      [-1, 0, -1],
+    ]),
+  );
+  expect([cache.lengths, cache.length]).toEqual([[3, 1], 3]);
+  expect(() => cache.check(2)).toThrow('recurrent.advance: the tokens of sequence 0 must be at most 1');
+  cache.advance(
+    { S: state(device, 2, 2, 2) },
+    createPositions(device, [
+      [-1, -1],
+      [1, 2],
+    ]),
+  );
+  expect(cache.lengths).toEqual([3, 3]);
 });
 
 it.each([

@@ -39,6 +39,37 @@ it('shows a chunk with the older tokens its first query sees, and keeps the newe
   expect([device.memory.buffers, device.memory.liveBytes]).toEqual([buffers - 2 + 1, liveBytes - 80 + 4]);
 });
 
+it('takes a chunk back as long as the copy of it is shown', async () => {
+  const ring = createRing(options);
+  for (let position = 0; position < 8; position++) ring.append(row(position));
+  const kept = async () => [
+    await ring.view().rows.k!.data(),
+    await ring.view().keyPositions!.data(),
+    ring.length,
+  ];
+  const before = [Float32Array.of(0, 1, 6, 7, 4, 5), Int32Array.of(0, 1, 6, 7, 4, 5), 8];
+  expect(await kept()).toEqual(before);
+  ring.append(row(8, 9, 10, 11, 12));
+  ring.crop(8);
+  // the query at 8 sees 5, 6, 7 and itself: the slot of 4 is what the chunk left in it
+  const [rows, positions, length] = await kept();
+  expect(positions).toEqual(Int32Array.of(0, 1, 6, 7, -1, 5));
+  expect([...(rows as Float32Array)].filter((_, slot) => slot !== 4)).toEqual([0, 1, 6, 7, 5]);
+  expect(length).toBe(8);
+});
+
+it('names positions from the first token on, in one tensor', async () => {
+  const ring = createRing(options);
+  const first = ring.append(row(0)).keyPositions;
+  expect(await first!.data()).toEqual(Int32Array.of(0, -1, -1, -1, -1, -1));
+  for (let position = 1; position < 20; position++)
+    expect(ring.append(row(position)).keyPositions).toBe(first);
+  // pieces of a prompt leave them out while every slot holds the position of its number
+  const prompt = createRing(options);
+  expect(prompt.append(row(0, 1, 2)).keyPositions).toBeUndefined();
+  expect(prompt.append(row(3)).keyPositions).toBeDefined();
+});
+
 it('takes tokens back as far as its slack goes', () => {
   const tight = createRing(options);
   const loose = createRing({ ...options, capacity: 9 });

@@ -234,19 +234,20 @@ export class RingCache extends RowsCache {
 
   /** Says on the device which slots hold which positions: what is new, or all. */
   #markKeys(): void {
-    const shown = this.ragged ? this.#slots : this.#slots.slice(0, 1);
-    const anew = this.#keys.reshape([shown.length, this.capacity]) || !this.#fresh;
-    shown.forEach((slots, b) => {
+    const shown = this.ragged ? this.B : 1;
+    const anew = this.#keys.reshape([shown, this.capacity]) || !this.#fresh;
+    for (let b = 0; b < shown; b++) {
       const base = b * this.capacity;
       if (anew) {
         const all = new Int32Array(this.capacity).fill(-1);
-        for (const segment of slots.heldSegments()) all.set(positionsOf(segment), segment.slot);
+        for (const segment of this.#slots[b]!.heldSegments()) all.set(positionsOf(segment), segment.slot);
         this.#keys.write(base, all);
       } else {
-        for (const segment of this.#fresh![b]!) this.#keys.write(base + segment.slot, positionsOf(segment));
+        for (const segment of this.#fresh![b] ?? [])
+          this.#keys.write(base + segment.slot, positionsOf(segment));
       }
-    });
-    this.#fresh = this.#slots.map(() => []);
+    }
+    this.#fresh = [];
   }
 
   #replaceChunk(chunk: RingChunk | undefined): void {
@@ -256,5 +257,7 @@ export class RingCache extends RowsCache {
 }
 
 function positionsOf({ position, count }: Segment): Int32Array {
-  return Int32Array.from({ length: count }, (_, i) => position + i);
+  const positions = new Int32Array(count);
+  for (let i = 0; i < count; i++) positions[i] = position + i;
+  return positions;
 }

@@ -78,7 +78,7 @@ export class RingSlots {
     const from = Math.max(start, Math.min(end, sinks), end - this.#round);
     this.#length = end;
     this.#first = Math.max(this.#first, end - this.#round);
-    return [...this.segments(start, Math.min(end, sinks)), ...this.segments(from, end)];
+    return this.segments(from, end, this.segments(start, Math.min(end, sinks)));
   }
 
   /** Oldest position that a sequence of this length needs; nothing when it is not below the length. */
@@ -107,28 +107,27 @@ export class RingSlots {
   /** What is held, in order. */
   heldSegments(): Segment[] {
     const sinks = this.segments(0, Math.min(this.#size.sinks, this.#length));
-    return [...sinks, ...this.segments(this.#first, this.#length)];
+    return this.segments(this.#first, this.#length, sinks);
   }
 
   /** What the next query sees, in order. */
   seenSegments(): Segment[] {
     const sinks = this.segments(0, Math.min(this.#size.sinks, this.#length));
-    return [...sinks, ...this.segments(this.oldestSeen, this.#length)];
+    return this.segments(this.oldestSeen, this.#length, sinks);
   }
 
-  /** The slots of positions `from … to − 1`, in order, none of them across the end of the ring. */
-  segments(from: number, to: number): Segment[] {
+  /** The slots of positions `from … to − 1`, in order, none of them across the end of the ring, after those of `into`. */
+  segments(from: number, to: number, into: Segment[] = []): Segment[] {
     const { sinks, capacity } = this.#size;
-    const segments: Segment[] = [];
     for (let position = from; position < to; ) {
       const sink = position < sinks;
       const slot = sink ? position : sinks + ((position - sinks) % this.#round);
       const room = sink ? sinks - position : capacity - slot;
       const count = Math.min(to - position, room);
-      segments.push({ position, slot, count });
+      into.push({ position, slot, count });
       position += count;
     }
-    return segments;
+    return into;
   }
 
   clone(): RingSlots {

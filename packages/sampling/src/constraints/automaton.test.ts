@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { match } from '../testing/match.ts';
-import { createMatcher, type Matcher } from './automaton.ts';
+import { createMatcher, type Matcher, type Pushdown } from './automaton.ts';
 import { choice, type Expression, type Grammar, literal, repeat, rule, sequence, set } from './expression.ts';
+import { compileSchema } from './json-schema-compiler.ts';
 import { regexExpression } from './regex.ts';
+import type { RuleBook } from './rule-book.ts';
 
 const long = process.env.HEADWISE_LONG === '1';
 
@@ -99,7 +101,7 @@ it('matches what grammars say, and knows beginnings from dead ends', () => {
     long ? { numRuns: 20_000 } : { numRuns: 400, seed: 20 },
   );
   expect(matched).toBeGreaterThan(300);
-});
+}, 600_000);
 
 describe('memory', () => {
   it('gives the same answers when everything is forgotten again and again', () => {
@@ -111,6 +113,20 @@ describe('memory', () => {
       }),
       long ? { numRuns: 5000 } : { numRuns: 100, seed: 21 },
     );
+  });
+
+  it('writes the rules of a schema down again', () => {
+    const schema = { type: 'array', maxItems: 1e9, items: { type: 'string', maxLength: 1e9 } };
+    const [scarce, ample] = [3000, 8_000_000].map((memory) => {
+      const { book } = compileSchema(schema, { space: 'none', objects: 'any' });
+      return { book, matcher: createMatcher('test', book, { memory }) };
+    }) as [{ book: RuleBook; matcher: Pushdown }, { book: RuleBook; matcher: Pushdown }];
+    const text = JSON.stringify(Array.from({ length: 60 }, (_, i) => 'é'.repeat(i)));
+    for (const { matcher } of [scarce, ample]) {
+      expect(match(matcher, text)).toBe('full');
+      expect(match(matcher, `${text.slice(0, 1500)}]`)).not.toBe('full');
+    }
+    expect(scarce.book.size).toBeLessThan(ample.book.size);
   });
 
   it('keeps states usable that were given out before', () => {

@@ -117,7 +117,10 @@ export class Pushdown implements Matcher {
 
   /** Drops all that can be made again. The next limit leaves room beyond what the text at hand needs. */
   #forget(): void {
-    if ('expand' in this.#grammar) this.#network = new Network(this.name, this.#grammar);
+    if ('expand' in this.#grammar) {
+      this.#grammar.forget();
+      this.#network = new Network(this.name, this.#grammar);
+    }
     this.#stacks = [];
     this.#stackNumbers = new Map();
     this.#states = new Map();

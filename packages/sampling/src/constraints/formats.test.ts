@@ -84,7 +84,7 @@ const beyondTheRfc: Readonly<Record<string, RegExp>> = {
   time: /[+-]\d\d(\d\d)?$/,
   'date-time': /[+-]\d\d(\d\d)?$|\s/,
   duration: /^P\d+Y\d+D|^P(\d+\w)*T\d+H\d+S/,
-  uri: /^[^:]*:\/\//, // what is no authority is a path that begins with two slashes
+  uri: /^[^:]*:\//, // an authority may follow one slash, and what is none may follow two
 };
 
 describe.each(formatNames)('%s', (format) => {

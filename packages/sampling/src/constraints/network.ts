@@ -14,6 +14,8 @@ export type Node =
 export interface LazyGrammar {
   readonly root: string;
   expand(rule: string): Expression;
+  /** Drops what can be written down again from the root on. */
+  forget(): void;
 }
 
 /** Node 0 is the end of every rule. */

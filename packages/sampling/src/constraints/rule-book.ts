@@ -20,6 +20,13 @@ export class RuleBook implements LazyGrammar {
     return this.#rules.get(name)!();
   }
 
+  /** Drops all rules but the root, from which the others are named again. */
+  forget(): void {
+    const root = this.#rules.get(this.root)!;
+    this.#rules.clear();
+    this.#rules.set(this.root, root);
+  }
+
   /** How many rules have been named so far. */
   get size(): number {
     return this.#rules.size;

@@ -208,3 +208,14 @@ export interface Device {
   /** Frees everything. Every later call throws `DeviceError`. */
   dispose(): void;
 }
+
+/** A kind of device as a value: what `createDevice` and the kits are given. */
+export interface DeviceFactory {
+  readonly name: string;
+  /** @throws {DeviceError} if it does not work here, with the reason and the cure. */
+  create(): Promise<Device>;
+  /** How fast it is among others: `auto` tries the largest first, and does not try one without it. */
+  readonly preference?: number;
+  /** What it needs that not every machine has. `auto` passes over it without a word where that is missing. */
+  readonly needs?: 'gpu';
+}

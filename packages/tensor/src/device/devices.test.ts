@@ -1,7 +1,9 @@
 import { afterEach, expect, it, vi } from 'vitest';
+import type { Device, DeviceFactory } from '../contracts/device.ts';
 import { add } from '../ops/elementwise.ts';
 import { tensor } from '../tensor.ts';
 import { createDevice, deviceNames, listDevices } from './devices.ts';
+import { createReference } from './reference.ts';
 
 afterEach(() => {
   vi.doUnmock('gpu.js');
@@ -28,7 +30,7 @@ it.runIf(typeof window === 'undefined')(
 
 it('lists every device with ok, or why not and a cure', async () => {
   const reports = await listDevices();
-  expect(reports.map(({ name }) => name)).toEqual([...deviceNames]);
+  expect(reports.map(({ name }) => name)).toEqual([...deviceNames, 'wasm']);
   const byName = Object.fromEntries(reports.map((report) => [report.name, report]));
   expect(byName.reference!.reasons).toEqual([]);
   expect(byName['gpujs:cpu']).toMatchObject({ reasons: [], details: { engine: 'gpu.js', mode: 'cpu' } });
@@ -57,13 +59,49 @@ it('says how to install gpu.js where it is missing', async () => {
   expect(reports[1]!.cure).toContain('npm i --omit=optional gpu.js');
 });
 
+/** A device that another package brings: the reference under another name. */
+const brought = (name: string, preference: number, emulated = false): DeviceFactory => ({
+  name,
+  preference,
+  create: async () =>
+    Object.assign(Object.create(createReference()) as Device, {
+      name,
+      details: emulated ? { emulated: 'true' } : {},
+      dispose: () => {},
+    }),
+});
+
 it('takes what is best here for auto, never an emulated GPU', async () => {
   const notices: string[] = [];
-  const device = await createDevice('auto', { notify: (message) => notices.push(message) });
-  expect(device.details.emulated).toBeUndefined();
-  expect(device.name).not.toBe('reference');
+  const notify = (message: string): void => void notices.push(message);
+  const devices = [brought('mine', 90), brought('software', 99, true)];
+  const device = await createDevice('auto', { notify, devices });
+  expect(device.name).toBe('mine');
   expect(notices).toEqual([]);
-  device.dispose();
+  expect((await createDevice('wasm', { devices: [brought('wasm', 50)] })).details).toEqual({});
+  expect((await listDevices(devices)).slice(-3).map(({ name, reasons }) => [name, reasons.length])).toEqual([
+    ['wasm', 1],
+    ['mine', 0],
+    ['software', 0],
+  ]);
+});
+
+it('says when auto could not try what may be faster', async () => {
+  const notices: string[] = [];
+  const broken = {
+    name: 'broken',
+    preference: 70,
+    create: () => Promise.reject(new Error('broken: its file is missing\nor not')),
+  };
+  const device = await createDevice('auto', {
+    notify: (message) => notices.push(message),
+    devices: [broken, brought('wasm', 50)],
+  });
+  expect(device.details.emulated).toBeUndefined();
+  expect(notices[0]).toMatch(
+    /^auto: takes \S+, and could not try what may be faster\n {2}- broken: its file is missing/,
+  );
+  expect(notices).toHaveLength(1);
 });
 
 it('falls to the reference with a notice when nothing else is there', async () => {

@@ -1,9 +1,8 @@
-import type { Device } from '../contracts/device.ts';
+import type { Device, DeviceFactory } from '../contracts/device.ts';
 import { DeviceError } from '../errors.ts';
-import type { GpujsMode } from './gpujs/plan.ts';
-import { createReference } from './reference.ts';
+import { gpujsDevices, installedWasm, reference } from './factories.ts';
 
-/** One device this package knows of, and whether it works here. */
+/** One device that is known, and whether it works here. */
 export interface DeviceReport {
   readonly name: string;
   /** Empty when the device works here. */
@@ -16,92 +15,100 @@ export interface DeviceReport {
 
 /** Options of `createDevice`. */
 export interface DeviceOptions {
-  /** Is told when `auto` finds nothing better than the reference. Default `console.warn`. */
+  /** Devices beside those of this package, and in place of those of the same name. */
+  readonly devices?: readonly DeviceFactory[];
+  /** Is told when `auto` takes a device although a faster one could not be tried. Default `console.warn`. */
   readonly notify?: (message: string) => void;
 }
 
 /** Names of the devices of this package. */
-export const deviceNames = [
-  'reference',
-  'gpujs:cpu',
-  'gpujs:webasm',
-  'gpujs:headlessgl',
-  'gpujs:webgl2',
-  'gpujs:webgpu',
-] as const;
+export const deviceNames: readonly string[] = [reference, ...gpujsDevices].map(({ name }) => name);
 
 /**
- * What `auto` tries, best first: a GPU, hand-written WebAssembly, gpu.js. A GPU that is software is slower than what
- * follows it, and is left to those who ask for it by name.
+ * Every device there is a factory for: those handed over, and else those of this package and the one of
+ * `@headwise/device-wasm`. Never throws.
  */
-const preference = ['gpujs:webgpu', 'wasm', 'gpujs:webgl2', 'gpujs:headlessgl', 'gpujs:webasm', 'gpujs:cpu'];
-
-/**
- * Makes a device by name, at the edge of a program. `auto` takes the best that works here, `wasm` is the device of
- * `@headwise/device-wasm`.
- *
- * @throws {DeviceError} if it is unknown or does not work here, with the reason and the cure.
- */
-export async function createDevice(name: string, options: DeviceOptions = {}): Promise<Device> {
-  if (name === 'reference') return createReference();
-  if (name === 'auto') return bestDevice(options);
-  if (name === 'wasm') return createWasm();
-  if ((deviceNames as readonly string[]).includes(name)) {
-    const { createGpujs } = await import('./gpujs/create.ts');
-    return createGpujs(name.slice('gpujs:'.length) as GpujsMode);
-  }
-  throw new DeviceError(name, 'unknown device', [], `Known: auto, ${deviceNames.join(', ')}, wasm.`);
+export function knownDevices(devices: readonly DeviceFactory[] = []): readonly DeviceFactory[] {
+  const builtIn = [reference, ...gpujsDevices, installedWasm];
+  const over = (name: string): DeviceFactory | undefined => devices.find((device) => device.name === name);
+  const others = devices.filter(({ name }) => builtIn.every((device) => device.name !== name));
+  return [...builtIn.map((device) => over(device.name) ?? device), ...others];
 }
 
-/** Every device of this package, by trying it: whether it works here, and if not why and how to get it. */
-export async function listDevices(): Promise<DeviceReport[]> {
+/**
+ * Makes a device by name, at the edge of a program. `auto` takes the best that works here and is no emulated GPU, by
+ * the `preference` of its factory; `wasm` is the device of `@headwise/device-wasm`, which Node finds when it is
+ * installed, and a page hands over.
+ *
+ * @throws {DeviceError} if it is unknown or does not work here, with the reason and the cure.
+ * @example
+ * const device = await createDevice('auto', { devices: [wasm] }); // the `wasm` of @headwise/device-wasm
+ */
+export async function createDevice(name: string, options: DeviceOptions = {}): Promise<Device> {
+  const known = knownDevices(options.devices);
+  if (name === 'auto') return bestDevice(known, options.notify ?? console.warn);
+  const factory = known.find((device) => device.name === name);
+  if (factory) return factory.create();
+  const names = known.map((device) => device.name);
+  throw new DeviceError(name, 'unknown device', [], `Known: auto, ${names.join(', ')}.`);
+}
+
+/** Every known device, by trying it: whether it works here, and if not why and how to get it. Never throws. */
+export async function listDevices(devices: readonly DeviceFactory[] = []): Promise<DeviceReport[]> {
   const reports: DeviceReport[] = [];
-  for (const name of deviceNames) {
+  for (const { name, create } of knownDevices(devices)) {
     try {
-      const device = await createDevice(name);
+      const device = await create();
       reports.push({ name, reasons: [], details: device.details });
       device.dispose();
     } catch (error) {
-      if (!DeviceError.isInstance(error)) throw error;
-      reports.push({ name, reasons: error.reasons, ...(error.cure !== undefined && { cure: error.cure }) });
+      reports.push(reportOf(name, error));
     }
   }
   return reports;
 }
 
-async function bestDevice({ notify = console.warn }: DeviceOptions): Promise<Device> {
-  const reasons: string[] = [];
-  for (const name of preference) {
-    try {
-      const device = await createDevice(name);
-      if (device.details.emulated !== 'true') return device;
-      device.dispose();
-      reasons.push(`${name}: an emulated GPU`);
-    } catch (error) {
-      if (!DeviceError.isInstance(error)) throw error;
-      reasons.push(`${name}: ${error.reasons[0] ?? error.message}`);
-    }
-  }
-  notify(
-    `auto: nothing faster than the reference works here, so this will be slow\n${reasons.map((reason) => `  - ${reason}`).join('\n')}`,
-  );
-  return createReference();
+function reportOf(name: string, error: unknown): DeviceReport {
+  const message = error instanceof Error ? error.message : String(error);
+  const problem = message.split('\n')[0]!.replace(`${name}: `, '');
+  if (!DeviceError.isInstance(error)) return { name, reasons: [problem] };
+  return {
+    name,
+    reasons: error.reasons.length > 0 ? error.reasons : [problem],
+    ...(error.cure !== undefined && { cure: error.cure }),
+  };
 }
 
-async function createWasm(): Promise<Device> {
-  // by variable, so that no bundler follows it: the package depends on this one
-  const name = '@headwise/device-wasm';
-  let module: { createWasm(): Promise<Device> };
-  try {
-    module = await import(/* @vite-ignore */ name);
-  } catch (error) {
-    const message = error instanceof Error ? error.message.split('\n')[0]! : String(error);
-    throw new DeviceError(
-      'wasm',
-      `needs the package ${name}`,
-      [message],
-      `Install it with \`npm i ${name}\`, or call its createWasm() yourself.`,
-    );
+/** The first that works by preference, then the reference. A GPU that is software is slower than what follows it. */
+async function bestDevice(
+  known: readonly DeviceFactory[],
+  notify: (message: string) => void,
+): Promise<Device> {
+  const passed: string[] = [];
+  // that there is no GPU is no news; that a device which runs anywhere is not there is
+  let missed = false;
+  const candidates = known
+    .filter(({ preference }) => preference !== undefined)
+    .sort((a, b) => b.preference! - a.preference!);
+  const tell = (problem: string): void =>
+    notify([`auto: ${problem}`, ...passed.map((line) => `  - ${line}`)].join('\n'));
+  for (const { name, create, needs } of candidates) {
+    let device: Device;
+    try {
+      device = await create();
+    } catch (error) {
+      passed.push(`${name}: ${reportOf(name, error).reasons[0]}`);
+      missed ||= needs === undefined;
+      continue;
+    }
+    if (device.details.emulated !== 'true') {
+      if (missed) tell(`takes ${name}, and could not try what may be faster`);
+      return device;
+    }
+    device.dispose();
+    passed.push(`${name}: an emulated GPU`);
   }
-  return module.createWasm();
+  tell('nothing faster than the reference works here, so this will be slow');
+  const last = known.find(({ name }) => name === reference.name)!;
+  return last.create();
 }

@@ -4,6 +4,7 @@ import { createReference } from '../device/reference.ts';
 import { scope } from '../scope.ts';
 import { assertClose, toleranceOf } from './close.ts';
 import { deviceLaws } from './device-laws.ts';
+import { type DeviceSelection, onEveryDevice } from './every-device.ts';
 import type { OpCase } from './op-case.ts';
 import { opCases } from './op-cases.ts';
 
@@ -25,19 +26,37 @@ export function checkDevice(
       device = await createDevice();
     });
     afterAll(() => device?.dispose());
-
-    for (const { name: title, check } of deviceLaws) {
-      const reason = except[title];
-      if (reason) it.skip(`${title}: ${reason}`, () => {});
-      else it(title, () => check(device));
-    }
-    for (const each of opCases) {
-      const title = `${each.op} ${each.name}`;
-      const reason = except[title];
-      if (reason) it.skip(`${title}: ${reason}`, () => {});
-      else it(title, () => compareWithReference(device, each));
-    }
+    registerChecks(() => device, except);
   });
+}
+
+/**
+ * The same for every device that works here, see `onEveryDevice`.
+ *
+ * @param except by the name of the device, what `checkDevice` takes
+ * @throws {Error} if a device is expected that is not known.
+ */
+export function checkDevices({
+  except = {},
+  ...selection
+}: DeviceSelection & {
+  readonly except?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}): void {
+  onEveryDevice((device, name) => registerChecks(device, except[name] ?? {}), selection);
+}
+
+function registerChecks(device: () => Device, except: Readonly<Record<string, string>>): void {
+  for (const { name: title, check } of deviceLaws) {
+    const reason = except[title];
+    if (reason) it.skip(`${title}: ${reason}`, () => {});
+    else it(title, () => check(device()));
+  }
+  for (const each of opCases) {
+    const title = `${each.op} ${each.name}`;
+    const reason = except[title];
+    if (reason) it.skip(`${title}: ${reason}`, () => {});
+    else it(title, () => compareWithReference(device(), each));
+  }
 }
 
 /** Runs a case on a device and on the reference; shapes first, then values. */

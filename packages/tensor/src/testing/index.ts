@@ -1,7 +1,8 @@
-export { checkDevice, compareWithReference } from './check-device.ts';
+export { checkDevice, checkDevices, compareWithReference } from './check-device.ts';
 export { assertClose, type Difference, difference, toleranceOf } from './close.ts';
 export type { DeviceLaw } from './device-law.ts';
 export { deviceLaws } from './device-laws.ts';
+export { type DeviceSelection, onEveryDevice, openDevices } from './every-device.ts';
 export { withoutKernels } from './lowered.ts';
 export { mutateBytes, mutateJson, type Pick, randomIndex } from './mutate.ts';
 export type { OpCase } from './op-case.ts';

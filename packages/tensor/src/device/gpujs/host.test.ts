@@ -1,5 +1,4 @@
-import { checkDevice } from '../../testing/check-device.ts';
-import { createDevice } from '../devices.ts';
+import { checkDevices } from '../../testing/check-device.ts';
 
-checkDevice('gpujs:cpu', () => createDevice('gpujs:cpu'));
-checkDevice('gpujs:webasm', () => createDevice('gpujs:webasm'));
+const modes = ['gpujs:cpu', 'gpujs:webasm'];
+checkDevices({ only: modes, expected: modes });
