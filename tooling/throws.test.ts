@@ -6,9 +6,6 @@ const entries = [
   'packages/kv-cache/src/index.ts',
   'packages/kv-cache/src/file.ts',
   'packages/kv-cache/src/conformance/index.ts',
-  'packages/positional/src/index.ts',
-  'packages/device-wasm/src/index.ts',
-  'packages/sampling/src/index.ts',
 ];
 
 const root = new URL('../', import.meta.url).pathname;
