@@ -107,63 +107,6 @@ it('layers refuse together, so that a step that does not fit changes none', () =
   expect(states.map((state) => [state.length, state.bytes()])).toEqual(before);
 });
 
-it('gives a layer several states, by id', async () => {
-  const device = createReference();
-  const byId = {
-    '0.self': specs[0]!,
-    '0.cross': { ...specs[0]!, rows: { k: [1, 3], v: [1, 3] } },
-    '1.self': { ...specs[1]!, producer: '0.cross' },
-  };
-  const states = createStates(byId, { device, B: 1, capacity: 8 });
-  expect(states.map(({ id, kind }) => [id, kind])).toEqual([
-    ['0.self', 'contiguous'],
-    ['0.cross', 'contiguous'],
-    ['1.self', 'shared'],
-  ]);
-  step(states, 2, 1);
-  expect(states[2]!.view().rows.k).toBe(states[1]!.view().rows.k);
-  expect(kv(byId).layers.map(({ layer, id, elementsPerToken }) => [layer, id, elementsPerToken])).toEqual([
-    [0, '0.self', 4],
-    [0, '0.cross', 6],
-    [1, '1.self', 0],
-  ]);
-  const other = createStates([specs[0]!, byId['0.cross']], { device, B: 1, capacity: 8 });
-  const file = await saveStates(states);
-  expect(() => loadStates(other, file)).toThrow(
-    'cache file: the id of state 1.self: the file has 0.cross, this cache has 1.self',
-  );
-});
-
-it('takes, crops, clones and saves sequences of different lengths, in every layer', async () => {
-  const device = createReference();
-  const create = (B: number) => createStates(withRecurrence, { device, B, capacity: 16, slack: 2 });
-  const states = create(3);
-  const at = createPositions(device, [
-    [0, 1, 2, 3, 4],
-    [-1, -1, -1, 0, 1],
-    [0, -1, -1, -1, -1],
-  ]);
-  checkStates(states, at);
-  step(states, 5, 1, at);
-  expect(states.map(({ lengths }) => lengths.join())).toEqual(Array(6).fill('5,2,1'));
-  takeStates(states, [1, 0]);
-  expect(states.map(({ B, lengths }) => `${B}: ${lengths}`)).toEqual(Array(6).fill('2: 2,5'));
-  step(states, 1, 2);
-  expect(() => cropStates(states, [2, 5])).toThrow(
-    'recurrent.crop: length of sequence 0 must be 0 or 3: a recurrent state cannot take tokens out again (clone it before tokens you may take back), got 2',
-  );
-  expect(states.map(({ lengths }) => lengths.join())).toEqual(Array(6).fill('3,6'));
-  cropStates(states.slice(0, 5), [2, 5]);
-  expect(states.map(({ lengths }) => lengths.join())).toEqual([...Array(5).fill('2,5'), '3,6']);
-  await expect(saveStates(states)).rejects.toThrow('saveStates: states must be of one length');
-  const rows = states.slice(0, 5);
-  const clones = cloneStates(rows);
-  const loaded = create(2).slice(0, 5);
-  loadStates(loaded, await saveStates(clones));
-  expect(loaded.map(({ lengths }) => lengths)).toEqual(rows.map(({ lengths }) => lengths));
-  expect(await saveStates(loaded)).toEqual(await saveStates(rows));
-});
-
 /** Tokens until the first refusal, and where each layer then stands. */
 function untilRefused(states: readonly Cache[], most = 100): { taken: number; lengths: number[] } {
   let taken = 0;
@@ -260,6 +203,83 @@ it('refuses what is no cache, and takes sequences in all layers or none', () => 
   expect(() => takeStates(states, [0, 2])).toThrow(
     'takeStates: order[1] must be a whole number from 0 to 1, got 2',
   );
+});
+
+it('asks every layer before the first, whatever caches they are', () => {
+  const states = createStates([specs[0]!, specs[2]!, specs[1]!], {
+    device: createReference(),
+    B: 1,
+    capacity: 16,
+    create: { window: (o) => createContiguous({ ...o, capacity: 4 }) },
+  });
+  step(states, 4, 1);
+  expect(states.map(({ length }) => length)).toEqual([4, 4, 4]);
+  expect(() => checkStates(states, 1)).toThrow(
+    'contiguous.append: L must be at most 0: 4 of 4 tokens are in use (crop or reset the cache, or create it larger), got 1',
+  );
+  expect(states.map(({ length }) => length)).toEqual([4, 4, 4]);
+  cropStates(states, 3);
+  checkStates(states, 1);
+  step(states, 1, 1);
+});
+
+it('gives a layer several states, by id', async () => {
+  const device = createReference();
+  const byId = {
+    '0.self': specs[0]!,
+    '0.cross': { ...specs[0]!, rows: { k: [1, 3], v: [1, 3] } },
+    '1.self': { ...specs[1]!, producer: '0.cross' },
+  };
+  const states = createStates(byId, { device, B: 1, capacity: 8 });
+  expect(states.map(({ id, kind }) => [id, kind])).toEqual([
+    ['0.self', 'contiguous'],
+    ['0.cross', 'contiguous'],
+    ['1.self', 'shared'],
+  ]);
+  step(states, 2, 1);
+  expect(states[2]!.view().rows.k).toBe(states[1]!.view().rows.k);
+  expect(kv(byId).layers.map(({ layer, id, elementsPerToken }) => [layer, id, elementsPerToken])).toEqual([
+    [0, '0.self', 4],
+    [0, '0.cross', 6],
+    [1, '1.self', 0],
+  ]);
+  const other = createStates([specs[0]!, byId['0.cross']], { device, B: 1, capacity: 8 });
+  const file = await saveStates(states);
+  expect(() => loadStates(other, file)).toThrow(
+    'cache file: the id of state 1.self: the file has 0.cross, this cache has 1.self',
+  );
+});
+
+it('takes, crops, clones and saves sequences of different lengths, in every layer', async () => {
+  const device = createReference();
+  const create = (B: number) => createStates(withRecurrence, { device, B, capacity: 16, slack: 2 });
+  const states = create(3);
+  const at = createPositions(device, [
+    [0, 1, 2, 3, 4],
+    [-1, -1, -1, 0, 1],
+    [0, -1, -1, -1, -1],
+  ]);
+  checkStates(states, at);
+  step(states, 5, 1, at);
+  expect(states.map(({ lengths }) => lengths.join())).toEqual(Array(6).fill('5,2,1'));
+  takeStates(states, [1, 0]);
+  expect(states.map(({ B, lengths }) => `${B}: ${lengths}`)).toEqual(Array(6).fill('2: 2,5'));
+  step(states, 1, 2);
+  expect(() => cropStates(states, [2, 5])).toThrow(
+    'recurrent.crop: length of sequence 0 must be 0 or 3: a recurrent state cannot take tokens out again (clone it before tokens you may take back), got 2',
+  );
+  expect(states.map(({ lengths }) => lengths.join())).toEqual(Array(6).fill('3,6'));
+  cropStates(states.slice(0, 5), [2, 5]);
+  expect(states.map(({ lengths }) => lengths.join())).toEqual([...Array(5).fill('2,5'), '3,6']);
+  await expect(saveStates(states)).rejects.toThrow(
+    'saveStates: states must be of one length, got "2, 5 in 0.self, 3, 6 in 5.self"',
+  );
+  const level = states.slice(0, 5);
+  const clones = cloneStates(level);
+  const loaded = createStates(specs, { device, B: 2, capacity: 16, slack: 2 });
+  loadStates(loaded, await saveStates(clones));
+  expect(loaded.map(({ lengths }) => lengths)).toEqual(level.map(({ lengths }) => lengths));
+  expect(await saveStates(loaded)).toEqual(await saveStates(level));
 });
 
 it('windows and recurrent states alone run on without end', () => {

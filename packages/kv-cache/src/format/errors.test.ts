@@ -18,6 +18,7 @@ it.each<readonly [what: string, change: (layer: Snapshot) => Snapshot]>([
     ({ sections, ...layer }) => ({ ...layer, sections: sections.map((s) => ({ ...s, name: long })) }),
   ],
   ['a length of a sequence', (layer) => ({ ...layer, lengths: [long as unknown as number] })],
+  ['lengths', (layer) => ({ ...layer, lengths: long as unknown as number[] })],
 ])('shows no control character of %s, and stays short', async (_, change) => {
   const options = { device: createReference(), spec: plainSpec, B: 1, capacity: 8 };
   const cache = createContiguous(options);
