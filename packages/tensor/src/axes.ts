@@ -97,7 +97,7 @@ function misfit(op: string, spec: Spec): ShapeError {
   return new ShapeError(op, 'the axes do not fit', shapes);
 }
 
-/** Names the axes of several tensors for an error, without checking them. */
+/** Names the axes of several tensors for an error, without checking them. Never throws. */
 export function describeShapes(spec: Spec): readonly BoundShape[] {
   return namedAll(spec);
 }
@@ -109,7 +109,7 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return true;
 }
 
-/** Number of elements of a shape. */
+/** Number of elements of a shape. Never throws. */
 export function sizeOf(shape: readonly number[]): number {
   let size = 1;
   for (let i = 0; i < shape.length; i++) size *= shape[i]!;

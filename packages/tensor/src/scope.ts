@@ -11,7 +11,7 @@ export function track(tensor: AnyTensor): void {
 }
 
 /**
- * Takes a tensor out of the scope it was made in, so that it outlives it: what a cache or a model holds.
+ * Takes a tensor out of the scope it was made in, so that it outlives it: what a cache or a model holds. Never throws.
  */
 export function keep<T extends AnyTensor>(tensor: T): T {
   for (const made of open) made.delete(tensor);

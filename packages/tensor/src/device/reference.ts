@@ -9,7 +9,7 @@ interface HostBuffer extends DeviceBuffer {
 
 /**
  * The oracle: every operation as its own plain float64 loops. Slow and right; what all other devices are
- * compared with.
+ * compared with. Never throws.
  */
 export function createReference(): Device {
   return new ReferenceDevice();

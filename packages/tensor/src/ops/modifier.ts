@@ -15,7 +15,11 @@ export interface Modifier {
   readonly constants?: Readonly<Record<string, number>>;
 }
 
-/** The modifier as a host function: what the reference runs and what draws the pictures. */
+/**
+ * The modifier as a host function: what the reference runs and what draws the pictures.
+ *
+ * @throws {SyntaxError} if its source is no function.
+ */
 export function hostModifier({ source, constants = {} }: Modifier): (...scalars: number[]) => number {
   return new Function(...Object.keys(constants), `return (${source});`)(...Object.values(constants));
 }

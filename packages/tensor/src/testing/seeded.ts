@@ -2,7 +2,7 @@ import { sizeOf } from '../axes.ts';
 import type { Device } from '../contracts/device.ts';
 import { type AnyAxes, type Tensor, tensor } from '../tensor.ts';
 
-/** Reproducible numbers in [−1, 1): the same on every platform (a 32-bit xorshift). */
+/** Reproducible numbers in [−1, 1): the same on every platform (a 32-bit xorshift). Never throws. */
 export function seededValues(length: number, seed: number): Float32Array {
   let state = (Math.imul(seed + 1, 0x9e3779b9) ^ 0x85ebca6b) | 1;
   return Float32Array.from({ length }, () => {
@@ -13,7 +13,7 @@ export function seededValues(length: number, seed: number): Float32Array {
   });
 }
 
-/** A tensor of reproducible numbers in [−1, 1). */
+/** A tensor of reproducible numbers in [−1, 1). @throws {ShapeError} if an axis is not a whole number. */
 export function seeded<Axes extends string = AnyAxes>(
   device: Device,
   shape: readonly number[],
