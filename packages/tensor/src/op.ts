@@ -145,8 +145,9 @@ function operandOf(op: Op, name: string, tensor: TensorHandle, device: Device | 
 }
 
 /**
- * Why an operation cannot run on a device; empty when it can, by a kernel of the device or by its composition. Never
- * throws.
+ * Why an operation cannot run on a device; empty when it can, by a kernel of the device or by its composition.
+ *
+ * Never throws.
  */
 export function reasonsAgainst(
   device: Device,

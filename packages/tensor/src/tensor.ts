@@ -156,7 +156,12 @@ export function tensor(
   return new Tensor(device, device.upload(host), shape);
 }
 
-/** A tensor of zeros. */
+/**
+ * A tensor of zeros.
+ *
+ * @throws {ShapeError} if an axis is not a whole number.
+ * @throws {DeviceError} if there is no room for it.
+ */
 export function zeros<Axes extends string = AnyAxes, T extends DType = 'f32'>(
   device: Device,
   shape: readonly number[],

@@ -71,6 +71,7 @@ export function attention(inputs: AttentionInputs, options: AttentionOptions = {
 /**
  * Attention that also returns what it is asked for: weights, log-sum-exp (natural log), scores.
  *
+ * @throws what `attention` throws.
  * @example
  * const { out, weights } = attentionWith({ q, k, v }, { causal: true }, ['weights']);
  *

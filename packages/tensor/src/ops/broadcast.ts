@@ -94,7 +94,10 @@ function broadcastShape(op: string, inputs: Readonly<Record<string, ShapedInput 
   });
 }
 
-/** How far apart two neighbours along each axis of `shape` lie in a tensor that is repeated to it; 0 where it is repeated. */
+/**
+ * How far apart two neighbours along each axis of `shape` lie in a tensor that is repeated to it; 0 where it is
+ * repeated. Never throws.
+ */
 export function stridesOf(of: readonly number[], shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length).fill(0);
   let step = 1;

@@ -2,7 +2,7 @@ import type { Device, Op } from '../contracts/device.ts';
 
 /**
  * A device as it is, but for some operations that it says it has no kernel for: `run` then takes their compositions.
- * For tests of a composition against the operation's own reference.
+ * For tests of a composition against the operation's own reference. Never throws.
  */
 export function withoutKernels(device: Device, ...ops: readonly Op[]): Device {
   const names = new Set(ops.map(({ name }) => name));

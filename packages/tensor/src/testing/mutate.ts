@@ -1,7 +1,7 @@
 /** A whole number below n; `randomIndex` of a seed is one. */
 export type Pick = (n: number) => number;
 
-/** Whole numbers below `n`, the same for a seed on every platform and run (a 32-bit xorshift, Marsaglia 2003). */
+/** Whole numbers below `n`, the same for a seed on every platform and run (a 32-bit xorshift, Marsaglia 2003). Never throws. */
 export function randomIndex(seed: number): Pick {
   let state = (Math.imul(seed + 1, 0x9e3779b9) ^ 0x85ebca6b) | 1;
   return (n) => {
@@ -57,7 +57,7 @@ const hostile: readonly unknown[] = [
 ];
 const names = ['constructor', '__proto__', 'length', 'toString', '', '0', '7', '\u202e', 'n'.repeat(9000)];
 
-/** The same value, as JSON text, with one place of it changed: replaced, removed, renamed, repeated or off by one. */
+/** The same value, as JSON text, with one place of it changed: replaced, removed, renamed, repeated or off by one. Never throws. */
 export function mutateJson(value: unknown, pick: Pick): string {
   const places: (readonly (string | number)[])[] = [];
   const visit = (at: unknown, path: readonly (string | number)[]): void => {
@@ -124,7 +124,7 @@ function joined(...parts: readonly Uint8Array[]): Uint8Array {
 
 const words = [0, 1, -1, 2 ** 31 - 1, -(2 ** 31), 0x7fc00000, 0x7f800000, 2 ** 24 + 1, 255, 65_536];
 
-/** The same bytes with one piece of them changed: flipped, cut, overwritten, inserted, repeated or left out. */
+/** The same bytes with one piece of them changed: flipped, cut, overwritten, inserted, repeated or left out. Never throws. */
 export function mutateBytes(bytes: Uint8Array, pick: Pick): Uint8Array {
   const at = pick(pick(2) === 0 ? Math.min(bytes.length, 64) : bytes.length);
   const piece = bytes.slice(at, at + 1 + pick(16));
