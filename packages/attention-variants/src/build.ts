@@ -47,6 +47,8 @@ export interface RollupPlugin {
  *
  * @example
  * export default defineConfig({ plugins: [modifiersPlugin()] });
+ *
+ * Never throws; the build fails with a {@link ModifierError} for a modifier outside the dialect.
  */
 export function modifiersPlugin(): RollupPlugin {
   return {
@@ -78,6 +80,8 @@ interface EsbuildBuild {
  * @param read gives the text of a file: `(path) => readFile(path, 'utf8')`
  * @example
  * await build({ entryPoints, bundle: true, minify: true, plugins: [modifiersEsbuildPlugin((path) => readFile(path, 'utf8'))] });
+ *
+ * Never throws; the build fails with a {@link ModifierError} for a modifier outside the dialect.
  */
 export function modifiersEsbuildPlugin(read: (path: string) => Promise<string>): {
   readonly name: string;

@@ -27,10 +27,12 @@ export interface CheckSettings<Options extends object> extends ProbeSettings<Opt
 
 /**
  * Registers the tests that every attention variant must pass, with vitest: the laws and the golden cases, on the
- * reference and on every device that works here.
+ * reference and on every device that works here. A law that does not hold fails its test.
  *
  * @example
  * checkVariant(myVariant, { golden, options: { window: 3 } });
+ *
+ * @throws {Error} if the golden file has no cases that can be read.
  */
 export function checkVariant<Options extends object>(
   // biome-ignore lint/suspicious/noExplicitAny: the name does not matter here

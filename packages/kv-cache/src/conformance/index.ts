@@ -14,9 +14,9 @@ export { type Columns, createTwin, LawError, padded, Twin } from './twin.ts';
  * @example
  * checkCache('mine', { create: (options) => createMine({ ...options, bits: 2 }), bound: 0.2 });
  *
- * A law that does not hold fails its test. Never throws.
- *
  * @param except laws that do not apply, each with the reason, which the report prints
+ *
+ * Never throws. A law that does not hold fails its test.
  */
 export function checkCache(
   name: string,
