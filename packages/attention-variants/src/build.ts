@@ -43,12 +43,11 @@ export interface RollupPlugin {
 }
 
 /**
- * Freezes the modifiers of a project that Vite or Rollup builds.
+ * Freezes the modifiers of a project that Vite or Rollup builds. Never throws. The build fails with a `ModifierError`
+ * for a modifier outside the dialect.
  *
  * @example
  * export default defineConfig({ plugins: [modifiersPlugin()] });
- *
- * Never throws; the build fails with a {@link ModifierError} for a modifier outside the dialect.
  */
 export function modifiersPlugin(): RollupPlugin {
   return {
@@ -75,13 +74,12 @@ interface EsbuildBuild {
 }
 
 /**
- * Freezes the modifiers of a project that esbuild builds.
+ * Freezes the modifiers of a project that esbuild builds. Never throws. The build fails with a `ModifierError` for a
+ * modifier outside the dialect.
  *
  * @param read gives the text of a file: `(path) => readFile(path, 'utf8')`
  * @example
  * await build({ entryPoints, bundle: true, minify: true, plugins: [modifiersEsbuildPlugin((path) => readFile(path, 'utf8'))] });
- *
- * Never throws; the build fails with a {@link ModifierError} for a modifier outside the dialect.
  */
 export function modifiersEsbuildPlugin(read: (path: string) => Promise<string>): {
   readonly name: string;

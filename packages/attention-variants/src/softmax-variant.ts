@@ -102,7 +102,7 @@ export interface SoftmaxVariant<Name extends string, Options extends object>
  * state rows: k [Hkv, D], v [Hkv, Dv] a token
  * ```
  *
- * Never throws; the variant throws for shapes, options and calls that do not fit.
+ * Never throws. The variant throws for shapes, options and calls that do not fit.
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function softmaxVariant<const Name extends string, Options extends object>(

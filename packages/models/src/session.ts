@@ -430,12 +430,11 @@ export class Session implements Disposable {
 
 /**
  * A session as the step that `generate` of `@headwise/sampling` asks for: new ids in, logits `[V]` of the next
- * token out. Where the caller goes back to an earlier position, the session is cropped to it.
+ * token out. Where the caller goes back to an earlier position, the session is cropped to it. Never throws. The
+ * step throws what `Session.crop` and `Session.step` throw.
  *
  * @example
  * const run = generate(stepOf(session), { prompt, sampler: chain(greedy()), maxTokens: 20 });
- *
- * Never throws. The step throws what `Session.crop` and `Session.step` throw.
  */
 export function stepOf(session: Session): Step {
   return async (ids, { position }) => {
