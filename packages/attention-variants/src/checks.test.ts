@@ -50,7 +50,7 @@ it.each<[what: string, change: (call: Call) => Partial<Call>, message: string]>(
   [
     'the state of another layer',
     ({ other }) => ({ state: other }),
-    'grouped-query: state must be that of layer 0, which is called, got "the state of layer 1"',
+    'grouped-query: state must be 0.self, that of the layer which is called, got "1.self"',
   ],
   [
     'the state of another variant',

@@ -73,7 +73,7 @@ it('lists the tensors that are missing and unknown', async () => {
   writeFileSync(file, writeSafetensors(tensors));
   expect(await complaint(folder)).toMatchInlineSnapshot(`
     "headwise: …: weights: the tensors are not those of the model
-      - "model.layers.3.mlp.up_proj.weight" [128, 96] is missing
+      - "model.layers.3.mlp.up_proj.weight" is missing, for "layers.3.mlp.up" [128, 96]
       - "model.layers.9.mlp.up_proj.weight" is unknown: the model has no such weight
     "
   `);

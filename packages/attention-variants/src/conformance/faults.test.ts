@@ -42,13 +42,14 @@ type Inputs = {
   readonly v: Tensor;
   readonly bias?: Tensor | undefined;
   readonly slopes?: Tensor | undefined;
+  readonly queryPositions?: Tensor<string, 'i32'> | undefined;
   readonly keyPositions?: Tensor<string, 'i32'> | undefined;
 };
 
 /** Attention written once more, apart from the executor, with a place for every fault. */
 const plainAttention = defineOp<Inputs, Params>({
   name: 'plainAttention',
-  dtypes: { keyPositions: 'i32' },
+  dtypes: { queryPositions: 'i32', keyPositions: 'i32' },
   outputs({ q, k, v }) {
     // the shapes are checked by the operation that this one stands for
     const [B, Lq, H] = q.shape as [number, number, number];
@@ -73,7 +74,7 @@ const plainAttention = defineOp<Inputs, Params>({
 });
 
 function oneRow(
-  { q, k, v, bias, slopes, keyPositions }: { readonly [K in keyof Inputs]: HostArray },
+  { q, k, v, bias, slopes, queryPositions, keyPositions }: { readonly [K in keyof Inputs]: HostArray },
   { fault, scale, causal, before, offset, valid }: Params,
   { b, h, i }: { readonly b: number; readonly h: number; readonly i: number },
   out: Float64Array,
@@ -85,7 +86,9 @@ function oneRow(
   const g = fault === 'wrong head map' ? h % Hkv : Math.floor((h * Hkv) / H);
   const factor = scale ?? (fault === 'wrong scale' ? 1 / D : 1 / Math.sqrt(D));
   const row = (b * H + h) * Lq + i;
-  const position = offset + i;
+  const position = queryPositions
+    ? queryPositions.data[(queryPositions.shape[0] === 1 ? 0 : b) * Lq + i]!
+    : offset + i;
   const scores = Array.from({ length: Lk }, (_, j) => {
     const at = keyPositions ? keyPositions.data[(keyPositions.shape[0] === 1 ? 0 : b) * Lk + j]! : j;
     const last = fault === 'mask off by one' ? position + 1 : position;
@@ -140,13 +143,13 @@ function planted(base: AnyVariant, fault: Fault | undefined): AnyVariant {
     attend(call, given) {
       // what the real one refuses is refused here: the faults are in what it computes
       base.attend(call, given).out.dispose();
-      const { q, k, v, bias, slopes, keyPositions } = call;
+      const { q, k, v, bias, slopes, queryPositions, keyPositions } = call;
       const valid = call.valid ?? k.shape[1]!;
       const offset = call.offset ?? Math.max(0, valid - q.shape[1]!);
       const params = { ...paramsOf(resolveOptions(base, given)), offset, valid };
       const [out, weights, lse] = run(
         plainAttention,
-        { q, k, v, bias, slopes, keyPositions },
+        { q, k, v, bias, slopes, queryPositions, keyPositions },
         params,
       ) as Tensor[];
       const extras = call.extras ?? [];
@@ -164,10 +167,11 @@ function planted(base: AnyVariant, fault: Fault | undefined): AnyVariant {
       const { Hkv } = { Hkv: base.kv(shape, options, 0).rows.k![0]! };
       const q = splitHeads(project(x, weights, 'q'), shape.H);
       const [k, v] = ['k', 'v'].map((name) => splitHeads(project(x, weights, name), Hkv)) as [Tensor, Tensor];
-      const view = state.append({ k, v });
+      const view = state.append({ k, v }, call.positions);
       const late = fault === 'state off by one' && view.offset > 0 ? 1 : 0;
       const params = { ...paramsOf(options), offset: view.offset - late, valid: view.valid };
-      const inputs = { q, k: view.rows.k!, v: view.rows.v!, keyPositions: view.keyPositions };
+      const { queryPositions, keyPositions } = view;
+      const inputs = { q, k: view.rows.k!, v: view.rows.v!, queryPositions, keyPositions };
       const [out, ...rest] = run(plainAttention, inputs, params) as Tensor[];
       const merged = mergeHeads(out!);
       const y = project(merged, weights, 'o');

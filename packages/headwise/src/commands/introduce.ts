@@ -14,7 +14,7 @@ export async function runIntroduce(io: Io): Promise<number> {
   try {
     const { decoder, tokenizer, stopIds } = loadModel(device, shippedModel);
     const { layers, H } = decoder.shape;
-    const Hkv = decoder.specs[0]?.rows.k?.[0] ?? H;
+    const Hkv = Object.values(decoder.specs)[0]?.rows.k?.[0] ?? H;
     io.out(
       `A Llama of ${decoder.size} parameters (${layers} layers, ${H} query heads over ${Hkv} key/value heads) on ${device.name}:\n\n`,
     );

@@ -68,10 +68,13 @@ function readSpec(fields: Fields, at: string): SpecRecord {
     throw damaged(`${at}.kind must be one of ${Object.keys(kinds).join(', ')}, it is ${shown(kind)}`);
   const cap = own(fields, 'cap');
   const sinks = own(fields, 'sinks');
+  const rows = readShapes(own(fields, 'rows'), `${at}.rows`);
+  // a state that keeps no rows of tokens has no room for any
+  const least = Object.keys(rows).length === 0 ? 0 : 1;
   return {
     kind: kind as StateKind,
-    rows: readShapes(own(fields, 'rows'), `${at}.rows`),
-    cap: cap === null ? null : countAt(fields, 'cap', at, 1),
+    rows,
+    cap: cap === null ? null : countAt(fields, 'cap', at, least),
     ...(sinks !== undefined && { sinks: countAt(fields, 'sinks', at, 0) }),
     constant: readShapes(own(fields, 'constant'), `${at}.constant`),
   };

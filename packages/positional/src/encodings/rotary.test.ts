@@ -60,16 +60,16 @@ it('refuses a head whose turning part is odd or too wide', () => {
   );
 });
 
-it('refuses positions that are negative, fractional, too few, or on another device', () => {
+it('refuses positions below −1 (nobody), fractional, too few, or on another device', () => {
   const encoding = rotary();
-  expect(() => at(0, -1)).toThrow(
-    'positions: positions[0][1] must be a whole number from 0 to 16777216, got -1',
+  expect(() => at(0, -2)).toThrow(
+    'positions: positions[0][1] must be a whole number from -1 to 16777216 (−1 is nobody), got -2',
   );
   expect(() => at(0.5, 1)).toThrow(
-    'positions: positions[0][0] must be a whole number from 0 to 16777216, got 0.5',
+    'positions: positions[0][0] must be a whole number from -1 to 16777216 (−1 is nobody), got 0.5',
   );
   expect(() => createPositions(device, { start: -2, L: 2 })).toThrow(
-    'positions: positions[0][0] must be a whole number from 0 to 16777216, got -2',
+    'positions: start must be a whole number from 0 to 16777216, got -2',
   );
   expect(() => encoding.tables(8, [1.5])).toThrow('rotary: positions[0] must be a whole number ≥ 0, got 1.5');
   expect(() => encoding.turn(heads(8), at(0, 1, 2), 'q')).toThrow(
