@@ -16,7 +16,7 @@ it('refuses to write from a buffer of another device', async () => {
   const [a, b] = [createReference(), createReference()];
   const target = zeros(a, [2]);
   expect(() => target.write(0, tensor(b, [1, 2], [2]))).toThrow(
-    'reference: write was given a source from another device, reference',
+    'reference: write was given source from another device, reference',
   );
   expect(await target.data()).toEqual(Float32Array.of(0, 0));
 });

@@ -41,7 +41,7 @@ it('refuses tensors of two devices that have the same name', () => {
   const [one, other] = [createReference(), createReference()];
   const [a, b] = [tensor(one, [1, 2], [2]), tensor(other, [3, 4], [2])];
   expect(() => add(a, b)).toThrow('add was given b from another device, reference');
-  expect(() => a.write(0, b)).toThrow('reference: write was given a buffer that is not live on this device');
+  expect(() => a.write(0, b)).toThrow('reference: write was given source from another device, reference');
   expect([one.memory.buffers, other.memory.buffers]).toEqual([1, 1]);
 });
 
