@@ -6,7 +6,6 @@ const entries = [
   'packages/kv-cache/src/index.ts',
   'packages/kv-cache/src/file.ts',
   'packages/kv-cache/src/conformance/index.ts',
-  'packages/models/src/index.ts',
 ];
 
 const root = new URL('../', import.meta.url).pathname;

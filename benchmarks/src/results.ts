@@ -98,7 +98,7 @@ export interface Row {
   readonly warmup: readonly number[];
   /** Net of `waitMs`. */
   readonly samples: readonly Sample[];
-  /** Waiting for the device when it has nothing to do (on WebGL a read-back): taken off each sample once. */
+  /** Waiting for the device when it has nothing to do (on WebGL a read-back): taken off each call. */
   readonly waitMs?: number;
   readonly summary?: Summary;
   readonly work?: Work;

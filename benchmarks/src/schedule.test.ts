@@ -122,11 +122,17 @@ describe('schedule', () => {
     expect([one.waitMs, three.waitMs]).toEqual([5, 5]);
     expect([one.calls, three.calls]).toEqual([50, 17]); // ten times the wait, or more
     expect(three.samples.map(({ ms }, i) => ms / one.samples[i]!.ms)).toEqual(Array(20).fill(3));
+    // however many calls a sample has: rows with other numbers of them are compared
+    const many = await schedule([group('g', jobs)], { ...run, budgetMs: 1e6, clockStepMs: 3 });
+    expect([many.get('one')!.calls, many.get('three')!.calls]).toEqual([60, 20]);
+    expect(many.get('three')!.samples.map(({ ms }, i) => ms / many.get('one')!.samples[i]!.ms)).toEqual(
+      Array(20).fill(3),
+    );
     // a single slow wait is not taken for work, nor for waiting of its own
     let waits = 0;
-    const uneven = on('uneven', 100, () => (++waits === 7 ? 50 : 5));
+    const uneven = on('uneven', 100, () => (++waits === 7 || waits === 4 ? 90 : 5)); // and not of the warm-up
     const result = (await schedule([group('g', [uneven])], { ...run, budgetMs: 1e6 })).get('uneven')!;
-    expect(result.waitMs).toBe(5);
+    expect([result.waitMs, result.calls]).toEqual([5, 1]);
     expect(result.samples.filter(({ ms }) => ms === 100).length).toBeGreaterThanOrEqual(19);
   });
 

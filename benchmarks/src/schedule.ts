@@ -7,7 +7,7 @@ import { medianEstimate, quantile, relativeHalfWidth, type Sample } from './stat
 export interface Prepared {
   /** One call of the work; it may return before the device is done. */
   call(): void | Promise<void>;
-  /** Resolves when the device is done with everything asked for. Called once a sample, and once more for its own cost. */
+  /** Resolves when the device is done with everything asked for. Called after each call, and once more for its own cost. */
   settled(): Promise<void>;
   /** Untimed, before each sample of so many calls: puts the state back to what they expect. */
   reset?(calls: number): void | Promise<void>;
@@ -38,7 +38,7 @@ export interface JobResult {
   /** Waiting included: the first call, before anything is known. */
   warmup: number[];
   calls: number;
-  /** Median of waiting for a device that has nothing to do: taken off each sample. */
+  /** Median of waiting for a device that has nothing to do: taken off each call. */
   waitMs: number;
   refused?: {
     readonly status: 'does-not-fit' | 'too-slow' | 'failed' | 'unsupported';
@@ -84,8 +84,9 @@ interface GroupState {
   settled: boolean;
 }
 
-/** All calls of a sample with the wait at its end, and that wait alone. */
+/** A call of a sample with the wait that ends it, and such a wait alone. */
 interface Taken {
+  /** Mean of the sample's calls. */
   readonly ms: number;
   readonly waitMs: number;
 }
@@ -93,7 +94,7 @@ interface Taken {
 const STEPS_OF_THE_CLOCK = 20;
 /** Below this a sample is mostly the awaiting around it. */
 const SHORTEST_SAMPLE_MS = 0.2;
-/** Work in a sample, in times of the wait at its end: what is left of the wait's noise stays small. */
+/** Work in a sample, in times of one wait: the noise of the waits averages out. */
 const WAITS_PER_SAMPLE = 10;
 const SHORTEST_VISIT_MS = 100;
 /** Rounds of a first visit, unless they take more than this part of the budget: enough to tell apart among 100. */
@@ -221,12 +222,14 @@ class Visitor {
         result.warmup.push(cold.ms);
         const warm = cold.ms > LONG_CALL_MS ? cold : await this.#time(prepared, 1);
         if (result.samples.length === 0) {
+          // a single slow wait must not pass for the whole of a call
+          const waitMs = Math.min(cold.waitMs, warm.waitMs);
           const shortest = Math.max(
             SHORTEST_SAMPLE_MS,
             STEPS_OF_THE_CLOCK * this.options.clockStepMs,
-            WAITS_PER_SAMPLE * warm.waitMs,
+            WAITS_PER_SAMPLE * waitMs,
           );
-          const wanted = Math.ceil(shortest / Math.max(warm.ms - warm.waitMs, 1e-6));
+          const wanted = Math.ceil(shortest / Math.max(warm.ms - waitMs, 1e-6));
           result.calls = Math.min(Math.max(1, wanted), job.maxCalls ?? 64);
         }
       });
@@ -258,23 +261,25 @@ class Visitor {
     );
     result.samples = taken.map(({ round, ms }) => ({
       round,
-      ms: Math.max(0, ms - result.waitMs) / result.calls,
+      ms: Math.max(0, ms - result.waitMs),
     }));
   }
 
   /**
-   * Calls one after the other and one wait at the end, then the same wait with nothing to wait for. On WebGL a wait
-   * reads a number back, which would stand in both halves of a ratio and pull it to 1.
+   * Each call with its wait, then such a wait with nothing to wait for. On WebGL a wait reads a number back, which would
+   * stand in both halves of a ratio and pull it to 1. Calls never overlap: two rows may take different numbers of them.
    */
   async #time(prepared: Prepared, calls: number): Promise<Taken> {
     await prepared.reset?.(calls);
     await yieldToEvents();
     const start = this.clock();
-    for (let call = 0; call < calls; call++) await prepared.call();
-    await prepared.settled();
+    for (let call = 0; call < calls; call++) {
+      await prepared.call();
+      await prepared.settled();
+    }
     const done = this.clock();
     await prepared.settled();
-    return { ms: done - start, waitMs: this.clock() - done };
+    return { ms: (done - start) / calls, waitMs: this.clock() - done };
   }
 
   #narrow(live: Map<Job, Prepared>, target: number): boolean {

@@ -22,14 +22,14 @@ function sections(results: Results): [string, string[]][] {
       'Checked first',
       [
         `Before anything is timed, every variant runs on the timed device and on a float64 reference that is written as plain loops: prefill and decode at the timed lengths and at odd ones, whole outputs of every layer, |got − want| ≤ ${atol} + ${rtol}·|want|. A prefill too large for the reference is compared by its last queries over random keys. A variant that fails gets its failure in its rows, and no time.`,
-        'After every sample the engine is asked what ran. If it is not what was asked for, the row fails.',
+        'After every call the engine is asked what ran. If it is not what was asked for, the row fails.',
       ],
     ],
     [
       'Timed',
       [
         `Rows that are compared take turns: each round runs every row of a group once, in an order shuffled anew (seed ${seed}). Groups are visited several times over the run. Each visit starts with warm-up calls that never count. A sample is one call, or as many as make twenty steps of the clock, 0.2 ms and ten times the waiting for the device. Sampling ends when every interval of the group is narrow enough, or when the time is up.`,
-        'A sample ends when the device has answered that it is done. On WebGL that answer is a number read back, since a fence may be signalled early; in both halves of a ratio it would pull the ratio to 1. So calls of one sample share one wait, the same wait is timed again when the device has nothing to do, and its median over the row’s samples is taken off each sample. The figure is in “What ran”. Where the wait overlaps the work a little too much is taken off, never more than the wait. Reading the logits of a decoder is part of its work and stays in.',
+        'A call ends when the device has answered that it is done. On WebGL that answer is a number read back, since a fence may be signalled early; in both halves of a ratio it would pull the ratio to 1. So the same wait is timed beside every sample when the device has nothing to do, and its median over the row’s samples is taken off each call. The figure is in “What ran”. Where the wait overlaps the work a little too much is taken off, never more than the wait. Reading the logits of a decoder is part of its work and stays in.',
         'Attention rows time the attention layers alone (projections, cache, attention, output projection), divided by the number of layers. Prefill reads a whole prompt into empty caches. Decode is the step that brings a sequence to the named length, with the cache full of random rows.',
         'The decoder’s first token is the time from prompt ids to the chosen id on the host; prompt tokens/s is the prompt’s length divided by it. The next token is one step after the prompt, from id to id. Most memory counts tensors on the device, weights and caches included; an engine’s own copies are not in it.',
       ],

@@ -100,7 +100,7 @@ function deviceTable({ devices, rows }: Results): ReportTable {
     device.unavailable ? `not here: ${device.unavailable}` : (device.engine ?? 'nothing');
   return {
     title: 'Devices',
-    note: 'Limits are measured in the same engine as the rows. Waiting alone is what asking the device whether it is done costs when it has nothing to do (on WebGL, reading one number back); it is taken off every sample.',
+    note: 'Limits are measured in the same engine as the rows. Waiting alone is what asking the device whether it is done costs when it has nothing to do (on WebGL, reading one number back); it is taken off every call.',
     head: [
       'asked for',
       'ran',

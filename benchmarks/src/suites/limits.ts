@@ -108,7 +108,9 @@ async function measureRead({ device }: Engine, now: () => number): Promise<Limit
   try {
     const limits: Limit[] = [];
     for (const form of ['blocked', 'strided'] as const)
-      limits.push(limitOf(await times(device, now, () => run(readOp, { x }, { form }) as Tensor[]), 4 * STREAMED));
+      limits.push(
+        limitOf(await times(device, now, () => run(readOp, { x }, { form }) as Tensor[]), 4 * STREAMED),
+      );
     return limits.reduce((best, limit) => (limit.rate!.median > best.rate!.median ? limit : best));
   } finally {
     x.dispose();

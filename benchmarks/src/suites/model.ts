@@ -299,7 +299,11 @@ function partsOf({ shape, vocabulary }: ModelProfile, { variant }: Subject, hidd
   const norm = createRmsNorm();
   const position = rotary({ base: 10_000 });
   const mlp = createSwiglu({ F: hidden });
-  return { shape: { ...shape, V: vocabulary }, blocks: block({ attention: variant, position, norm, mlp }), norm };
+  return {
+    shape: { ...shape, V: vocabulary },
+    blocks: block({ attention: variant, position, norm, mlp }),
+    norm,
+  };
 }
 
 /** The feed-forward width at which the decoder has as many weights as the baseline's, to the nearest whole one. */

@@ -13,7 +13,7 @@ export interface TimedWork {
 
 /**
  * What all timed work has in common: that the engine asked for is the engine that ran is asserted after every
- * sample, and the peak of the device's memory is read from the first.
+ * call, and the peak of the device's memory is read from the first.
  */
 export function timedOn(
   { name, device }: Engine,

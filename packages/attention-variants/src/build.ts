@@ -43,7 +43,8 @@ export interface RollupPlugin {
 }
 
 /**
- * Freezes the modifiers of a project that Vite or Rollup builds.
+ * Freezes the modifiers of a project that Vite or Rollup builds. Never throws. The build fails with a `ModifierError`
+ * for a modifier outside the dialect.
  *
  * @example
  * export default defineConfig({ plugins: [modifiersPlugin()] });
@@ -73,7 +74,8 @@ interface EsbuildBuild {
 }
 
 /**
- * Freezes the modifiers of a project that esbuild builds.
+ * Freezes the modifiers of a project that esbuild builds. Never throws. The build fails with a `ModifierError` for a
+ * modifier outside the dialect.
  *
  * @param read gives the text of a file: `(path) => readFile(path, 'utf8')`
  * @example

@@ -211,7 +211,7 @@ export interface AttentionVariant<Name extends string = string, Options extends 
   readonly layer: (call: LayerCall<Options>) => LayerResult;
 }
 
-/** Keeps the literal name and the option types; does nothing at run time. */
+/** Keeps the literal name and the option types; does nothing at run time. Never throws. */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineVariant<const Name extends string, Options extends object>(
   variant: AttentionVariant<Name, Options>,
@@ -219,7 +219,7 @@ export function defineVariant<const Name extends string, Options extends object>
   return variant;
 }
 
-/** Keeps names and option types of a map of variants, and checks that each key is its variant's name. */
+/** Keeps names and option types of a map of variants, whose keys must be their names to compile. Never throws. */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineRegistry<
   const Map extends { readonly [Name in keyof Map]: AttentionVariant<Name & string> },

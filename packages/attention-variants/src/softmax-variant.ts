@@ -101,6 +101,8 @@ export interface SoftmaxVariant<Name extends string, Options extends object>
  * q [H·D, E]  k [Hkv·D, E]  v [Hkv·Dv, E]  o [E, H·Dv]     weights; no k and v in a layer that shares
  * state rows: k [Hkv, D], v [Hkv, Dv] a token
  * ```
+ *
+ * Never throws. The variant throws for shapes, options and calls that do not fit.
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function softmaxVariant<const Name extends string, Options extends object>(

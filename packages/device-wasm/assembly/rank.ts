@@ -30,13 +30,14 @@ export function argmaxTask(row: i32): void {
  * ```
  */
 export function topKTask(row: i32): void {
-  const E = int(3), k = int(4);
+  const E = int(3), k = int(4), largest = int(5) !== 0;
   const x = at(ptr(0), row * E), values = at(ptr(1), row * k), indices = at(ptr(2), row * k);
   for (let n = 0; n < k; n++) put(values, indices, n, load<f32>(at(x, n)), n);
   for (let n = (k >> 1) - 1; n >= 0; n--) sink(values, indices, n, k);
   for (let e = k; e < E; e++) {
-    const value = load<f32>(at(x, e));
-    if (better(value, e, load<f32>(values), load<i32>(indices))) {
+    const value = load<f32>(at(x, e)), worst = load<f32>(values);
+    if (largest ? value < worst : value > worst) continue;
+    if (better(value, e, worst, load<i32>(indices))) {
       put(values, indices, 0, value, e);
       sink(values, indices, 0, k);
     }

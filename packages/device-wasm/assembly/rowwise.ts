@@ -1,6 +1,6 @@
 import { loadPart, storePart } from './elementwise';
 import { at, int, num, ptr } from './job';
-import { addWide, exp, madd, maxOf, splat, wideSum } from './vector';
+import { addWide, exp, maxOf, splat, wideSum } from './vector';
 
 /**
  * RMSNorm and LayerNorm over rows.
@@ -12,11 +12,11 @@ import { addWide, exp, madd, maxOf, splat, wideSum } from './vector';
  */
 export function normTask(task: i32): void {
   const E = int(7), start = task * int(10), end = min(int(6), start + int(10));
-  const centred = int(9) !== 0, weight = ptr(1), bias = ptr(2);
+  const centred = int(9) !== 0, weight = ptr(1), bias = ptr(2), share = 1 / <f64>E;
   for (let row = start; row < end; row++) {
     const x = at(ptr(0), row * E), y = at(ptr(3), row * E);
-    const mean: f32 = centred ? <f32>(total(x, E) / <f64>E) : 0;
-    const inverse: f32 = <f32>(1 / sqrt<f64>(squares(x, E, mean) / <f64>E + <f64>num(8)));
+    const mean: f32 = centred ? <f32>(total(x, E) * share) : 0;
+    const inverse: f32 = 1 / sqrt<f32>(<f32>(squares(x, E, mean) * share) + num(8));
     const m = splat(mean), s = splat(inverse);
     for (let e = 0; e < E; e += 4) {
       const left = E - e;
@@ -38,42 +38,42 @@ export function normTask(task: i32): void {
   return left >= 4 ? v128.load(from) : loadPart(from, left);
 }
 
+/** Numbers that are summed in f32 before they join the sum in f64: 16 additions in a lane. */
+const PIECE: i32 = 128;
+
 function total(x: usize, E: i32): f64 {
   let sum = f64x2.splat(0), e = 0;
-  for (; e + 32 <= E; e += 32) {
-    const p = at(x, e);
-    let a = f32x4.add(v128.load(p), v128.load(p, 32)), b = f32x4.add(v128.load(p, 16), v128.load(p, 48));
-    a = f32x4.add(a, f32x4.add(v128.load(p, 64), v128.load(p, 96)));
-    b = f32x4.add(b, f32x4.add(v128.load(p, 80), v128.load(p, 112)));
+  while (e < E) {
+    let a = splat(0), b = a;
+    const end = min(e + PIECE, E);
+    for (; e + 8 <= end; e += 8) {
+      a = f32x4.add(a, v128.load(at(x, e)));
+      b = f32x4.add(b, v128.load(at(x, e), 16));
+    }
+    for (; e < end; e += 4) a = f32x4.add(a, some(at(x, e), end - e));
     sum = addWide(sum, f32x4.add(a, b));
   }
-  for (; e < E; e += 4) sum = addWide(sum, some(at(x, e), E - e));
   return wideSum(sum);
 }
 
 function squares(x: usize, E: i32, mean: f32): f64 {
   const m = splat(mean);
   let sum = f64x2.splat(0), e = 0;
-  for (; e + 32 <= E; e += 32) {
+  while (e < E) {
     let a = splat(0), b = a;
-    const p = at(x, e);
-    for (let n: usize = 0; n < 128; n += 32) {
-      const u = f32x4.sub(v128.load(p + n), m), v = f32x4.sub(v128.load(p + n, 16), m);
+    const end = min(e + PIECE, E);
+    for (; e + 8 <= end; e += 8) {
+      const u = f32x4.sub(v128.load(at(x, e)), m), v = f32x4.sub(v128.load(at(x, e), 16), m);
       a = f32x4.add(a, f32x4.mul(u, u));
       b = f32x4.add(b, f32x4.mul(v, v));
     }
+    for (; e < end; e++) {
+      const u = load<f32>(at(x, e)) - mean;
+      b = f32x4.add(b, f32x4.replace_lane(splat(0), 0, u * u));
+    }
     sum = addWide(sum, f32x4.add(a, b));
   }
-  for (; e + 4 <= E; e += 4) {
-    const u = f32x4.sub(v128.load(at(x, e)), m);
-    sum = addWide(sum, f32x4.mul(u, u));
-  }
-  let rest: f64 = 0;
-  for (; e < E; e++) {
-    const u: f32 = load<f32>(at(x, e)) - mean;
-    rest += <f64>(u * u);
-  }
-  return wideSum(sum) + rest;
+  return wideSum(sum);
 }
 
 /**
@@ -97,8 +97,8 @@ export function softmaxTask(task: i32): void {
     let sum = f64x2.splat(0), e = 0;
     while (e < whole) {
       let piece = splat(0);
-      for (const end = min(e + 32, whole); e < end; e += 4) {
-        const p = shiftedExp(v128.load(at(x, e)), shift);
+      for (const end = min(e + PIECE / 2, whole); e < end; e += 4) {
+        const p = exp(f32x4.sub(v128.load(at(x, e)), shift));
         piece = f32x4.add(piece, p);
         if (!logarithm) v128.store(at(y, e), p);
       }
@@ -106,7 +106,7 @@ export function softmaxTask(task: i32): void {
     }
     let total = wideSum(sum);
     for (; e < E; e++) {
-      const p = f32x4.extract_lane(shiftedExp(splat(load<f32>(at(x, e))), shift), 0);
+      const p = f32x4.extract_lane(exp(splat(load<f32>(at(x, e)) - top)), 0);
       total += <f64>p;
       if (!logarithm) store<f32>(at(y, e), p);
     }
@@ -119,14 +119,6 @@ export function softmaxTask(task: i32): void {
       for (; e < E; e++) store<f32>(at(y, e), load<f32>(at(y, e)) * inverse);
     }
   }
-}
-
-/** exp(x − top) with what the difference lost in rounding (Knuth's two-sum): far from 0 it is a relative error of the result. */
-function shiftedExp(x: v128, top: v128): v128 {
-  const d = f32x4.sub(x, top), z = f32x4.sub(d, x);
-  const lost = f32x4.sub(f32x4.sub(x, f32x4.sub(d, z)), f32x4.add(top, z));
-  const p = exp(d);
-  return v128.bitselect(p, madd(p, lost, p), f32x4.eq(p, splat(0)));
 }
 
 /** The largest number of a row; NaN if there is one. */

@@ -38,7 +38,8 @@ export interface WasmOptions {
  * helpers. `run` returns when the work is done, so a long prefill occupies the calling thread meanwhile; in a page
  * that must stay responsive, use it in a worker.
  *
- * @throws {DeviceError} if this runtime has no WebAssembly SIMD, or not the one asked for.
+ * @throws {DeviceError} if this runtime has no WebAssembly SIMD, or not the one asked for, or gives no memory, or
+ *   `threads` is not a whole number from 1 to 64.
  */
 export async function createWasm(options: WasmOptions = {}): Promise<WasmDevice> {
   return createWasmWith(options);

@@ -1,15 +1,21 @@
-import { DeviceError, type HostData, type OpCall, type RowFormat, slotRuns } from '@headwise/tensor';
+import {
+  checkRange,
+  DeviceError,
+  type HostData,
+  type OpCall,
+  type RowFormat,
+  slotRuns,
+} from '@headwise/tensor';
 import { Format } from '../assembly/kernel-list.ts';
 import type { WasmBuffer } from './buffer.ts';
 import type { Kit } from './kit.ts';
-import { checkRange } from './range.ts';
 
 /**
  * A write that begins or ends in rows kept in fewer bits: f32 is rounded, stored rows of the same form are copied as
  * they are, others are written out. The range of elements is checked before.
  *
  * @throws {DeviceError} if a target in fewer bits is not written in whole rows.
- * @throws {ValueError} if a finite number from the host is one that the format cannot hold; nothing is written then.
+ * @throws {ValueError} if a finite number is one that the format cannot hold; nothing is written then.
  */
 export function writeRows(
   kit: Kit,
@@ -40,6 +46,7 @@ export function writeRows(
   }
   const from = f32At(kit, source, sourceOffset, length);
   if (to.stored) {
+    checkHeld(kit, to, from, length);
     kit.storeRows(from, to, offset / to.stored.width, length / to.stored.width);
     return;
   }
@@ -48,7 +55,10 @@ export function writeRows(
   (to.dtype === 'i32' ? i32 : f32).set(f32.subarray(from / 4, from / 4 + length), to.address / 4 + offset);
 }
 
-/** Rows to their slots: a copy of bytes where both are kept alike, else rounded. */
+/**
+ * Rows to their slots: a copy of bytes where both are kept alike, else rounded.
+ * @throws {ValueError} if a finite number is one that the format cannot hold; nothing is written then.
+ */
 export function storeRows(kit: Kit, { inputs }: OpCall): readonly WasmBuffer[] {
   const { heap } = kit.engine;
   const to = inputs.target!.buffer as WasmBuffer;
@@ -65,6 +75,7 @@ export function storeRows(kit: Kit, { inputs }: OpCall): readonly WasmBuffer[] {
     const source = kit.rows(inputs.rows);
     const perRow = width / to.stored.width;
     kit.flag();
+    for (const run of runs) checkHeld(kit, to, source + run.from * width * 4, run.count * width);
     for (const run of runs)
       kit.storeRows(source + run.from * width * 4, to, run.to * perRow, run.count * perRow);
     return [];
@@ -97,6 +108,13 @@ function f32At(kit: Kit, source: WasmBuffer, first: number, length: number): num
   const target = kit.temporary(length * 4);
   heap.views.f32.set(heap.views.i32.subarray(start, start + length), target / 4);
   return target;
+}
+
+/** Looks at f32 on the device before any of it is rounded: what the format cannot hold would become infinite. */
+function checkHeld(kit: Kit, to: WasmBuffer, address: number, length: number): void {
+  const { width, format } = to.stored!;
+  const values = kit.engine.heap.views.f32.subarray(address / 4, address / 4 + length);
+  checkRange('write', 'source', values, width, Format[format] as RowFormat);
 }
 
 function alike(a: WasmBuffer, b: WasmBuffer): boolean {

@@ -1,8 +1,7 @@
-import { type RowFormat, ValueError } from '@headwise/tensor';
+import { checkRange, type RowFormat, ValueError } from '@headwise/tensor';
 import { Format } from '../assembly/kernel-list.ts';
 import { type Panels, packedBytes, panelBytes, WasmBuffer } from './buffer.ts';
 import type { Kit } from './kit.ts';
-import { checkRange } from './range.ts';
 
 const BLOCK = 32;
 

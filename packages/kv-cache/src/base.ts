@@ -16,7 +16,7 @@ import {
   checkSpec,
   type Rows,
 } from './checks.ts';
-import type { Cache, CacheBytes, CacheOptions } from './contract.ts';
+import type { Cache, CacheBytes, CacheFormat, CacheOptions } from './contract.ts';
 import { loadOne, saveOne } from './format/one.ts';
 import { describe, type Persistent, type Snapshot } from './format/snapshot.ts';
 import { checkRoom, type Placement, placeTokens } from './tokens.ts';
@@ -33,8 +33,11 @@ export abstract class BaseCache implements Cache, Persistent {
   readonly capacity: number;
   /** Length after which tokens are refused. */
   readonly limit: number;
+  /** In how many bits its rows are kept; undefined for f32. */
+  readonly format: CacheFormat | undefined;
   /** What a call that adds tokens is named in errors. */
   protected abstract readonly adding: string;
+  gate?: ((tokens: Tokens) => void) | undefined;
   #lengths: readonly number[]; // [B]
   #disposed = false;
 
@@ -58,6 +61,7 @@ export abstract class BaseCache implements Cache, Persistent {
     this.id = options.id ?? stateId(0);
     this.capacity = options.capacity;
     this.limit = options.limit ?? Infinity;
+    this.format = options.format;
     this.#lengths = Array.from({ length: options.B }, () => 0);
   }
 

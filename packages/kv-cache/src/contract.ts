@@ -1,4 +1,4 @@
-import type { Device, LayerSpec, LayerState, RowFormat } from '@headwise/tensor';
+import type { Device, LayerSpec, LayerState, RowFormat, Tokens } from '@headwise/tensor';
 
 /** What a cache takes up, in bytes; 4 an element unless the cache packs its rows. */
 export interface CacheBytes {
@@ -28,6 +28,11 @@ export interface Cache extends LayerState {
   /** Tokens held now, of the sequence that holds most; less than `length` once some are forgotten. */
   readonly held: number;
   /**
+   * Called with the tokens of an append before anything is written, and refuses by throwing. `createStates` sets it, so
+   * that the layer which comes first refuses for all.
+   */
+  gate?: ((tokens: Tokens) => void) | undefined;
+  /**
    * Takes back the tokens from position `length` on, as if they had never been appended: of every sequence that is
    * longer, or of each from its own length on.
    *
@@ -38,6 +43,7 @@ export interface Cache extends LayerState {
   crop(length: number | readonly number[]): void;
   /**
    * Throws what `crop(length)` would, and changes nothing: so that the layers of a model are cropped all or none.
+   * @throws {ValueError} as `crop`, {DeviceError} if the cache is disposed.
    */
   checkCrop(length: number | readonly number[]): void;
   /**
@@ -48,16 +54,23 @@ export interface Cache extends LayerState {
    * @throws {ValueError} unless `order` names at least one of the sequences, and no others.
    */
   take(order: readonly number[]): void;
-  /** A cache of its own with the same content; nothing that is written later is shared. */
+  /**
+   * A cache of its own with the same content; nothing that is written later is shared.
+   * @throws {DeviceError} if the cache is disposed, or the device has no room.
+   */
   clone(): Cache;
-  /** Forgets everything; keeps the memory. */
+  /** Forgets everything; keeps the memory. @throws {DeviceError} if the cache is disposed. */
   reset(): void;
+  /** @throws {DeviceError} if the cache is disposed. */
   bytes(): CacheBytes;
-  /** A file with the content as it is at the time of the call; values as float32, one checksum over all. */
+  /**
+   * A file with the content as it is at the time of the call; values as float32, one checksum over all.
+   * @throws {DeviceError} if the cache is disposed.
+   */
   save(): Promise<Uint8Array>;
   /**
    * Takes over the content of a file.
-   * @throws {CacheFileError} if it is damaged, of another version, kind or shape, or does not fit.
+   * @throws {CacheFileError} if it is damaged, of another version, state, kind, shape or format, or does not fit.
    */
   load(file: Uint8Array): void;
 }
@@ -105,7 +118,7 @@ export interface CacheKind<Name extends string = string, Options = CacheOptions>
   readonly create: (options: Options) => Cache;
 }
 
-/** Keeps the literal name and the option types; does nothing at run time. */
+/** Keeps the literal name and the option types; does nothing at run time. Never throws. */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineCache<const Name extends string, Options>(
   kind: CacheKind<Name, Options>,
@@ -113,7 +126,7 @@ export function defineCache<const Name extends string, Options>(
   return kind;
 }
 
-/** Keeps names and option types of a map of caches, and checks that each key is its cache's name. */
+/** Keeps names and option types of a map of caches, and checks that each key is its cache's name. Never throws. */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineCaches<
   // biome-ignore lint/suspicious/noExplicitAny: caches of any options; the map keeps the exact types

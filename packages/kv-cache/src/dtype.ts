@@ -1,4 +1,5 @@
 import { bytesOfRow, type RowFormat, rowFormats, sizeOf, ValueError } from '@headwise/tensor';
+import type { CacheFormat } from './contract.ts';
 
 /** Rows as whole numbers of a few bits, with a scale and a minimum for each group of values. */
 export interface Quantization {
@@ -34,6 +35,12 @@ export function bytesOfRows(row: readonly number[], tokens: number, dtype: Stora
   const groups =
     along === 'token' ? (tokens * elements) / (row.at(-1) ?? 1) : Math.ceil(tokens / group) * elements;
   return payload + groups * SCALE_BYTES;
+}
+
+/** In how many bits the rows of a name are kept; undefined for f32. */
+export function formatOf(format: CacheFormat | undefined, name: string): RowFormat | undefined {
+  if (typeof format !== 'object') return format;
+  return Object.hasOwn(format, name) ? format[name] : undefined;
 }
 
 /** Bytes of one number of a state of constant size, which is never quantized. */

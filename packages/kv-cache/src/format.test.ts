@@ -20,7 +20,7 @@ it('says why a device cannot keep rows in fewer bits, and leaves nothing behind'
     () => createStates([plainSpec, plainSpec], { device, B: 1, capacity: 8, format: { v: 'f16' } }),
   ]) {
     expect(make).toThrow(DeviceError);
-    expect(make).toThrow(/cannot keep rows as (Q8_0|f16)[\s\S]*32 bits a number[\s\S]*device wasm/);
+    expect(make).toThrow(/cannot keep numbers as (Q8_0|f16)[\s\S]*32 bits a number[\s\S]*device wasm/);
   }
   expect(device.memory.liveBytes).toBe(before);
 });

@@ -42,17 +42,24 @@ export interface KvFootprint {
   readonly elementsPerToken: number;
   /** Numbers that do not grow, over all layers. */
   readonly constantElements: number;
-  /** Bytes a token adds over all layers while no window is full. */
+  /**
+   * Bytes a token adds over all layers while no window is full.
+   * @throws {ValueError} for a storage type that there is not.
+   */
   bytesPerToken(dtype?: StorageType): number;
-  /** Numbers kept at a length. */
+  /** Numbers kept at a length. @throws {ValueError} for lengths or batches that are not whole numbers. */
   elements(point: KvPoint): number;
-  /** Bytes kept at a length, scales included, over all layers. */
+  /**
+   * Bytes kept at a length, scales included, over all layers.
+   * @throws {ValueError} for lengths or batches that are not whole numbers, or a storage type that there is not.
+   */
   bytes(point: KvPoint): number;
-  /** The same, layer by layer. */
+  /** The same, layer by layer. @throws {ValueError} as `bytes`. */
   layerBytes(point: KvPoint): readonly number[];
   /**
    * What `createStates` allocates with its own caches: float32 rows at capacity, and a position for each slot of
    * a window that forgets.
+   * @throws {ValueError} for a capacity or batch that is no whole number.
    */
   deviceBytes(room: { readonly capacity: number; readonly B?: number; readonly slack?: number }): number;
 }

@@ -2,17 +2,17 @@ import {
   type Device,
   keep,
   NOBODY,
-  type RowFormat,
   sizeOf,
   storeRows,
   storeRowsOp,
   type Tensor,
+  ValueError,
   zeros,
   zerosIn,
 } from '@headwise/tensor';
 import type { IndexTensor, Rows } from './checks.ts';
 import type { CacheFormat } from './contract.ts';
-import { bytesOfRows } from './dtype.ts';
+import { bytesOfRows, formatOf } from './dtype.ts';
 import { Indices } from './indices.ts';
 import type { Move } from './tokens.ts';
 
@@ -38,6 +38,29 @@ export interface Copy {
 export function replaced<Store extends { dispose(): void }>(old: Store, next: Store): Store {
   if (old !== next) old.dispose();
   return next;
+}
+
+/**
+ * Rows rounded as a cache keeps them, all of them before one is stored: a device refuses a number that the format has no
+ * room for, and a row that came before it would already stand in its place. To be called in a scope.
+ *
+ * @throws {ValueError} naming the row and the number.
+ */
+export function roundedRows(op: string, rows: Rows, format: CacheFormat): Rows {
+  const rounded = Object.entries(rows).map(([name, row]) => {
+    const kept = formatOf(format, name);
+    if (kept === undefined || row.size === 0) return [name, row] as const;
+    const target = zerosIn(row.device, row.shape, kept);
+    try {
+      target.write(0, row);
+    } catch (error) {
+      if (!ValueError.isInstance(error)) throw error;
+      const rule = `must have no finite number that ${kept} cannot hold (bf16 takes the largest, f32 all)`;
+      throw new ValueError(op, `rows.${name}`, rule, error.got);
+    }
+    return [name, target] as const;
+  });
+  return Object.fromEntries(rounded);
 }
 
 /**
@@ -76,7 +99,7 @@ export class RowStore {
     const tensors: Record<string, Tensor> = {};
     try {
       for (const [name, row] of Object.entries(rows)) {
-        const [shape, kept] = [[B, capacity, ...row], this.#formatOf(name)];
+        const [shape, kept] = [[B, capacity, ...row], formatOf(format, name)];
         tensors[name] = keep(kept ? zerosIn(device, shape, kept) : zeros(device, shape));
       }
     } catch (error) {
@@ -100,7 +123,7 @@ export class RowStore {
   /** Bytes of one token of one sequence. */
   get rowBytes(): number {
     return Object.entries(this.#shapes).reduce(
-      (sum, [name, row]) => sum + bytesOfRows(row, 1, this.#formatOf(name) ?? 'f32'),
+      (sum, [name, row]) => sum + bytesOfRows(row, 1, formatOf(this.#format, name) ?? 'f32'),
       0,
     );
   }
@@ -108,10 +131,6 @@ export class RowStore {
   /** Bytes that the device counts. */
   get bytes(): number {
     return this.B * this.capacity * this.rowBytes + this.#slots.bytes;
-  }
-
-  #formatOf(name: string): RowFormat | undefined {
-    return typeof this.#format === 'object' ? this.#format[name] : this.#format;
   }
 
   /** Whether it is a store of these rows and sizes. */

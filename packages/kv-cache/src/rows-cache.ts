@@ -1,8 +1,16 @@
-import { type LayerSpec, type Positions, type StateView, type Tokens, ValueError } from '@headwise/tensor';
+import {
+  type LayerSpec,
+  type Positions,
+  type StateView,
+  scope,
+  type Tokens,
+  ValueError,
+} from '@headwise/tensor';
 import { BaseCache } from './base.ts';
 import { checkColumns, checkRows, type IndexTensor, type Rows } from './checks.ts';
 import type { CacheOptions } from './contract.ts';
 import { Indices } from './indices.ts';
+import { roundedRows } from './row-store.ts';
 import { isLevel, type Placement } from './tokens.ts';
 
 /** What a cache itself says of a view; where its queries stand is added where it is not among it. */
@@ -48,9 +56,12 @@ export abstract class RowsCache extends BaseCache {
     const op = `${this.kind}.append`;
     const L = checkRows(op, this, rows);
     if (at) checkColumns(op, at, L);
+    this.gate?.(at ?? L);
     const placed = this.place(at ?? L);
     try {
-      this.put(rows, placed, at);
+      const { format } = this;
+      if (format === undefined) this.put(rows, placed, at);
+      else scope(() => this.put(roundedRows(op, rows, format), placed, at));
       super.settle(placed.after);
       this.ragged ||= !isLevel(placed.after);
       this.last = placed;

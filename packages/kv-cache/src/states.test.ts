@@ -6,21 +6,28 @@ import {
   scope,
   sizeOf,
   tensor,
+  ValueError,
 } from '@headwise/tensor';
 import { expect, it } from 'vitest';
 import {
   bytesOfStates,
   type Cache,
+  type CacheOptions,
   checkStates,
   cloneStates,
+  createAnchorEvicting,
   createContiguous,
+  createPaged,
   createQuantized,
+  createRing,
+  createSinkPreserving,
   createStates,
   cropStates,
   disposeStates,
   kv,
   loadStates,
   resetStates,
+  type StatesOptions,
   saveStates,
   takeStates,
 } from './index.ts';
@@ -100,12 +107,110 @@ it('layers refuse together, so that a step that does not fit changes none', () =
   expect(states.map((state) => [state.length, state.bytes()])).toEqual(before);
 });
 
+/** Tokens until the first refusal, and where each layer then stands. */
+function untilRefused(states: readonly Cache[], most = 100): { taken: number; lengths: number[] } {
+  let taken = 0;
+  try {
+    for (; taken < most; taken++) step(states, 1, taken);
+  } catch (error) {
+    if (!ValueError.isInstance(error)) throw error;
+  }
+  return { taken, lengths: states.map(({ length }) => length) };
+}
+
+const full = specs[0]!;
+const window = specs[2]!;
+const everySecond = (_: number, position: number): boolean => position % 2 === 1;
+
+it.each<[string, readonly LayerSpec[], NonNullable<StatesOptions['create']>, number]>([
+  ['a contiguous cache for a window', [full, window], { window: createContiguous }, 8],
+  ['a window first', [window, full], { window: createContiguous }, 8],
+  ['windows alone', [window, window], { window: createContiguous }, 8],
+  ['windows beside a recurrent layer', [withRecurrence[5]!, window], { window: createContiguous }, 8],
+  ['paged windows', [full, window], { window: (o) => createPaged({ ...o, blockSize: 2 }) }, 8],
+  [
+    'a pool that is too small',
+    [full, window],
+    { window: (o) => createPaged({ ...o, blocks: 3, blockSize: 2 }) },
+    2,
+  ],
+  [
+    'a pool that is too small, first',
+    [window, full],
+    { full: (o) => createPaged({ ...o, blocks: 3, blockSize: 2 }) },
+    2,
+  ],
+  [
+    'a smaller cache of ones own',
+    [window, full, full],
+    { full: (o) => createContiguous({ ...o, capacity: 3 + Number(o.id!.split('.')[0]) }) },
+    4,
+  ],
+  [
+    'anchors that fill up',
+    [window, full],
+    { full: (o) => createAnchorEvicting({ ...o, capacity: 3, isAnchor: everySecond }) },
+    6,
+  ],
+  [
+    'quantized beside a ring',
+    [window, full],
+    { full: (o) => createQuantized({ ...o, group: 2, residual: 1 }), window: createRing },
+    8,
+  ],
+  ['sinks that forget', [full, { ...window, sinks: 1 }], { window: createSinkPreserving }, 8],
+])('layers refuse together: %s', (_, layers, create, taken) => {
+  for (const clone of [false, true]) {
+    const made = createStates(layers, { device: createReference(), B: 2, capacity: 8, create });
+    const states = clone ? cloneStates(made) : made;
+    if (clone) disposeStates(made);
+    expect(untilRefused(states)).toEqual({ taken, lengths: layers.map(() => taken) });
+    // a step of several tokens that does not fit is refused by all as well, and one that does is not
+    cropStates(states, 0);
+    expect(() => step(states, 9, 1)).toThrow(ValueError);
+    expect(states.map(({ length }) => length)).toEqual(layers.map(() => 0));
+    step(states, 2, 1);
+    expect(states.map(({ length }) => length)).toEqual(layers.map(() => 2));
+  }
+});
+
+it('frees the smaller cache of a window that a larger one replaces', () => {
+  const device = createReference();
+  const states = createStates([full, window], {
+    device,
+    B: 1,
+    capacity: 8,
+    create: { window: createContiguous },
+  });
+  expect(states.map(({ capacity }) => capacity)).toEqual([8, 8]);
+  expect(bytesOfStates(states).device).toBe(device.memory.liveBytes);
+  disposeStates(states);
+  expect(device.memory.buffers).toBe(0);
+});
+
+it('refuses what is no cache, and takes sequences in all layers or none', () => {
+  const device = createReference();
+  const options = { device, B: 2, capacity: 4 };
+  expect(() => createStates(specs, { ...options, create: { window: () => undefined as never } })).toThrow(
+    'createStates: create.window must make a cache of 2 sequences for state 2.self, got undefined',
+  );
+  const narrow = { full: (o: CacheOptions) => createContiguous({ ...o, B: 1 }) };
+  expect(() => createStates(specs, { ...options, create: narrow })).toThrow(
+    'createStates: create.full must make a cache of 2 sequences for state 0.self, got "one of 1"',
+  );
+  expect(device.memory.buffers).toBe(0);
+  const states = createStates(specs, options);
+  expect(() => takeStates(states, [0, 2])).toThrow(
+    'takeStates: order[1] must be a whole number from 0 to 1, got 2',
+  );
+});
+
 it('asks every layer before the first, whatever caches they are', () => {
   const states = createStates([specs[0]!, specs[2]!, specs[1]!], {
     device: createReference(),
     B: 1,
     capacity: 16,
-    create: { window: createContiguous },
+    create: { window: (o) => createContiguous({ ...o, capacity: 4 }) },
   });
   step(states, 4, 1);
   expect(states.map(({ length }) => length)).toEqual([4, 4, 4]);
@@ -141,7 +246,7 @@ it('gives a layer several states, by id', async () => {
   const other = createStates([specs[0]!, byId['0.cross']], { device, B: 1, capacity: 8 });
   const file = await saveStates(states);
   expect(() => loadStates(other, file)).toThrow(
-    "cache file: state 1 of the file is 0.cross, this model's is 1.self",
+    'cache file: the id of state 1.self: the file has 0.cross, this cache has 1.self',
   );
 });
 
@@ -166,11 +271,15 @@ it('takes, crops, clones and saves sequences of different lengths, in every laye
   expect(states.map(({ lengths }) => lengths.join())).toEqual(Array(6).fill('3,6'));
   cropStates(states.slice(0, 5), [2, 5]);
   expect(states.map(({ lengths }) => lengths.join())).toEqual([...Array(5).fill('2,5'), '3,6']);
-  const clones = cloneStates(states);
-  const loaded = create(2);
+  await expect(saveStates(states)).rejects.toThrow(
+    'saveStates: states must be of one length, got "2, 5 in 0.self, 3, 6 in 5.self"',
+  );
+  const level = states.slice(0, 5);
+  const clones = cloneStates(level);
+  const loaded = createStates(specs, { device, B: 2, capacity: 16, slack: 2 });
   loadStates(loaded, await saveStates(clones));
-  expect(loaded.map(({ lengths }) => lengths)).toEqual(states.map(({ lengths }) => lengths));
-  expect(await saveStates(loaded)).toEqual(await saveStates(states));
+  expect(loaded.map(({ lengths }) => lengths)).toEqual(level.map(({ lengths }) => lengths));
+  expect(await saveStates(loaded)).toEqual(await saveStates(level));
 });
 
 it('windows and recurrent states alone run on without end', () => {

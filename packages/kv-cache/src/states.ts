@@ -11,12 +11,12 @@ import { createLatent } from './caches/latent.ts';
 import { createRecurrent } from './caches/recurrent.ts';
 import { createRing } from './caches/ring.ts';
 import { createShared } from './caches/shared.ts';
-import { checkCount } from './checks.ts';
+import { checkCount, checkOrder } from './checks.ts';
 import type { Cache, CacheBytes, CacheFormat, CacheOptions } from './contract.ts';
-import { CacheFileError } from './format/errors.ts';
+import { damaged, mismatch } from './format/errors.ts';
 import { decodeCaches, encodeCaches } from './format/format.ts';
 import { checkSnapshot, type Persistent } from './format/snapshot.ts';
-import { nameSpecs, type Specs } from './named-specs.ts';
+import { type NamedSpec, nameSpecs, type Specs } from './named-specs.ts';
 
 /** How the states of a model are made. */
 export interface StatesOptions {
@@ -44,14 +44,17 @@ export interface StatesOptions {
  * the specs. A list of specs gives each layer one state, with the ids `stateId(0)`, `stateId(1)`, …; specs by id give
  * a layer as many as it needs (`{ '0.self': …, '0.cross': … }`).
  *
- * Where one layer could hold no more than `capacity` tokens, every layer refuses the token after it. Caches that
- * `create` makes may fill up sooner; `checkStates` before the first layer of a step refuses for all of them. Where
- * every layer is a window or recurrent, nothing fills up and nothing is refused.
+ * They refuse together: the layer that a step comes to first asks all those of its text before it takes a token, so
+ * that what one has no room for changes none, whatever caches are mixed; `checkStates` asks them ahead of the step.
+ * Every layer reaches `capacity` tokens; a cache of `create` that forgets nothing is given so much room for a window
+ * too. Where every layer is a window or recurrent, nothing fills up and nothing is refused.
  *
  * @example
  * const states = createStates(specs, { device, B: 1, capacity: 4096 });
  *
- * @throws {ValueError} for sizes that are not whole numbers ≥ 1, or a state that shares with none before it.
+ * @throws {ValueError} for sizes that are not whole numbers ≥ 1, a state that shares with none before it, or a `create`
+ * that makes no cache of B sequences.
+ * @throws {DeviceError} if the device has no room, or cannot keep rows in the format.
  */
 export function createStates(specs: Specs, options: StatesOptions): Cache[] {
   const { device, B, capacity, slack = 0, create = {}, format } = options;
@@ -74,13 +77,53 @@ export function createStates(specs: Specs, options: StatesOptions): Cache[] {
       const room = forgets(spec) ? spec.cap + slack : capacity;
       const make = create[spec.kind] ?? defaultFor(spec, forgets(spec));
       const bits = spec.kind === 'recurrent' ? undefined : formatFor(spec, format);
-      states.push(make({ device, spec, B, id, limit, capacity: room, format: bits }));
+      const own = { device, spec, B, id, limit, format: bits };
+      const made = make({ ...own, capacity: room });
+      checkMade(made, { id, spec }, B);
+      states.push(made);
+      if (room < capacity && !takes(made, capacity)) {
+        states.pop()!.dispose();
+        const larger = make({ ...own, capacity });
+        checkMade(larger, { id, spec }, B);
+        states.push(larger);
+      }
     }
   } catch (error) {
     disposeStates(states);
     throw error;
   }
+  return refusingTogether(states);
+}
+
+/** Lets the layer that a step comes to first refuse for all of its text. */
+function refusingTogether(states: Cache[]): Cache[] {
+  for (const state of owners(states)) {
+    const step = owners(states).filter((other) => partOf(other) === partOf(state));
+    state.gate = (tokens) => {
+      // in the middle of a step there is nothing left to ask
+      const together = step.every(({ lengths }) => lengths.every((length, b) => length === state.lengths[b]));
+      if (together) checkStates(step, tokens);
+    };
+  }
   return states;
+}
+
+/** Whether a new cache has room for so many tokens. */
+function takes(state: Cache, tokens: number): boolean {
+  try {
+    state.check(tokens);
+    return true;
+  } catch (error) {
+    if (!ValueError.isInstance(error)) throw error;
+    return false;
+  }
+}
+
+function checkMade(made: Cache, { id, spec }: Pick<NamedSpec, 'id' | 'spec'>, B: number): void {
+  if (typeof made?.append === 'function' && made.B === B) return;
+  made?.dispose?.();
+  const rule = `must make a cache of ${B} sequences for state ${id}`;
+  throw new ValueError('createStates', `create.${spec.kind}`, rule, made && `one of ${made.B}`);
 }
 
 /** The formats of the rows that this layer has; a model's layers may keep different ones. */
@@ -102,6 +145,7 @@ function defaultFor({ kind }: LayerSpec, forgets: boolean): (options: CacheOptio
  *
  * @param states those that a step appends to: the states of a source (`cross`) are not among them
  * @throws {ValueError} if they do not fit.
+ * @throws {DeviceError} if a layer is disposed.
  */
 export function checkStates(states: readonly LayerState[], tokens: Tokens): void {
   for (const state of states) if (state.spec.kind !== 'shared') state.check(tokens);
@@ -110,6 +154,8 @@ export function checkStates(states: readonly LayerState[], tokens: Tokens): void
 /**
  * Takes back the tokens from position `length` on, or of each sequence from its own length on, in every layer or (when
  * one cannot) in none.
+ * @throws {ValueError} if a length is more than a layer has, or needs tokens that one has forgotten.
+ * @throws {DeviceError} if a layer is disposed.
  */
 export function cropStates(states: readonly Cache[], length: number | readonly number[]): void {
   const own = owners(states);
@@ -117,28 +163,44 @@ export function cropStates(states: readonly Cache[], length: number | readonly n
   for (const state of own) state.crop(length);
 }
 
-/** The batch becomes the sequences `order[0]`, `order[1]`, … of the present one, in every layer. */
+/**
+ * The batch becomes the sequences `order[0]`, `order[1]`, … of the present one, in every layer or (when one cannot) in
+ * none.
+ * @throws {ValueError} unless `order` names at least one of the sequences, and no others.
+ * @throws {DeviceError} if a layer is disposed, or the device has no room for as many; layers may then differ.
+ */
 export function takeStates(states: readonly Cache[], order: readonly number[]): void {
-  for (const state of owners(states)) state.take(order);
+  const own = owners(states);
+  for (const state of own) checkOrder('takeStates', order, state.B);
+  for (const state of own) state.take(order);
 }
 
-/** States of their own with the same content; shared layers read the clones of their producers. */
+/**
+ * States of their own with the same content; shared layers read the clones of their producers.
+ * @throws {ValueError} if a state shares with one that is not among them.
+ * @throws {DeviceError} if a layer is disposed, or the device has no room; no clone is left behind then.
+ */
 export function cloneStates(states: readonly Cache[]): Cache[] {
   const clones: Cache[] = [];
-  for (const state of states) {
-    const { spec, id } = state;
-    const producer = clones.find((clone) => clone.id === spec.producer);
-    clones.push(spec.kind === 'shared' ? createShared({ spec, id, producer: producer! }) : state.clone());
+  try {
+    for (const state of states) {
+      const { spec, id } = state;
+      const producer = clones.find((clone) => clone.id === spec.producer);
+      clones.push(spec.kind === 'shared' ? createShared({ spec, id, producer: producer! }) : state.clone());
+    }
+  } catch (error) {
+    disposeStates(clones);
+    throw error;
   }
-  return clones;
+  return refusingTogether(clones);
 }
 
-/** Forgets everything in every layer; keeps the memory. */
+/** Forgets everything in every layer; keeps the memory. @throws {DeviceError} if a layer is disposed. */
 export function resetStates(states: readonly Cache[]): void {
   for (const state of owners(states)) state.reset();
 }
 
-/** The bytes of all layers together. */
+/** The bytes of all layers together. @throws {DeviceError} if a layer is disposed. */
 export function bytesOfStates(states: readonly Cache[]): CacheBytes {
   const sum = { used: 0, full: 0, device: 0 };
   for (const state of states) {
@@ -150,34 +212,57 @@ export function bytesOfStates(states: readonly Cache[]): CacheBytes {
   return sum;
 }
 
-/** One file with every layer that stores, as they are at the time of the call. */
+/**
+ * One file with every layer that stores, as they are at the time of the call.
+ * @throws {ValueError} if a cache cannot be saved, or the layers hold unequal numbers of tokens: a step failed half-way.
+ * @throws {DeviceError} if a layer is disposed.
+ */
 export async function saveStates(states: readonly Cache[]): Promise<Uint8Array> {
+  const uneven = unequal(owners(states));
+  if (uneven) throw new ValueError('saveStates', 'states', 'must be of one length', uneven);
   return encodeCaches(await Promise.all(owners(states).map((state) => persistent(state).snapshot())));
 }
 
 /**
  * Takes over a file of `saveStates`, in every layer or in none.
  * @throws {CacheFileError} if it is damaged, of another version, or another model's.
+ * @throws {ValueError} if a cache cannot load.
+ * @throws {DeviceError} if a layer is disposed.
  */
 export function loadStates(states: readonly Cache[], file: Uint8Array): void {
   const snapshots = decodeCaches(file);
   const own = owners(states).map(persistent);
   if (snapshots.length !== own.length) {
     const message = `it holds ${snapshots.length} states, this model stores ${own.length}`;
-    throw new CacheFileError('mismatch', message);
+    throw mismatch(message);
   }
+  const uneven = unequal(snapshots);
+  if (uneven) throw damaged(`its layers hold unequal numbers of tokens: ${uneven}`);
   const steps = own.map((state, i) => {
-    if (snapshots[i]!.id !== state.id) {
-      const message = `state ${i} of the file is ${snapshots[i]!.id}, this model's is ${state.id}`;
-      throw new CacheFileError('mismatch', message);
-    }
     checkSnapshot(state, snapshots[i]!);
     return state.restore(snapshots[i]!);
   });
   for (const step of steps) step();
 }
 
-/** Frees every layer. */
+/** States of one text: those of one part (`self`), which take the same steps; a source (`cross`) has lengths of its own. */
+function partOf({ id }: { readonly id: string }): string {
+  return id.replace(/^\d+\./, '');
+}
+
+/** The first state whose lengths are not those of the first of its part, in words. */
+function unequal(
+  states: readonly { readonly id: string; readonly lengths: readonly number[] }[],
+): string | undefined {
+  for (const state of states) {
+    const first = states.find((one) => partOf(one) === partOf(state))!;
+    if (String(first.lengths) !== String(state.lengths))
+      return `${first.lengths.join(', ')} in ${first.id}, ${state.lengths.join(', ')} in ${state.id}`;
+  }
+  return undefined;
+}
+
+/** Frees every layer. Never throws. */
 export function disposeStates(states: readonly Cache[]): void {
   for (const state of states) state.dispose();
 }

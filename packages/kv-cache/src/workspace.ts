@@ -24,28 +24,28 @@ export class Workspace {
   #stale = true;
   #users = 0;
 
-  /** Bytes it takes now, when its rows are this cache's: so that caches that share it count it once. */
+  /** Bytes it takes now, when its rows are this cache's: so that caches that share it count it once. Never throws. */
   bytesFor(owner: object): number {
     return this.#owner === owner ? (this.#store?.bytes ?? 0) : 0;
   }
 
-  /** Whether the rows in it are this cache's. */
+  /** Whether the rows in it are this cache's. Never throws. */
   isOwner(owner: object): boolean {
     return this.#owner === owner && !this.#stale;
   }
 
-  /** The rows in it are no longer this cache's. */
+  /** The rows in it are no longer this cache's. Never throws. */
   forget(owner: object): void {
     if (this.#owner === owner) this.#stale = true;
   }
 
-  /** Another cache uses it. */
+  /** Another cache uses it. Never throws. */
   join(): this {
     this.#users++;
     return this;
   }
 
-  /** A cache uses it no more; its memory goes with the last one. */
+  /** A cache uses it no more; its memory goes with the last one. Never throws. */
   leave(owner: object): void {
     if (this.#owner === owner) this.#stale = true;
     if (--this.#users > 0) return;
@@ -53,7 +53,7 @@ export class Workspace {
     this.#store = undefined;
   }
 
-  /** The store, for this cache from now on. */
+  /** The store, for this cache from now on. @throws {DeviceError} if the device has no room. */
   claim(
     owner: object,
     device: Device,
@@ -72,7 +72,7 @@ export class Workspace {
   }
 }
 
-/** A workspace to be shared by caches of equal rows, batch and capacity. */
+/** A workspace to be shared by caches of equal rows, batch and capacity. Never throws. */
 export function createWorkspace(): Workspace {
   return new Workspace();
 }

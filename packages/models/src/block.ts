@@ -52,7 +52,10 @@ export function blockAt(blocks: Blocks, layer: number): Block {
   return typeof blocks === 'function' ? blocks(layer) : blocks;
 }
 
-/** Shapes of a block's weights by name: `attentionNorm.weight`, `attention.q`, `mlp.up`, … */
+/**
+ * Shapes of a block's weights by name: `attentionNorm.weight`, `attention.q`, `mlp.up`, …
+ * @throws what a part throws for a shape or a layer that does not fit it.
+ */
 export function blockParameters({ parts, norm, arrange }: Block, shape: LayerShape, layer: number): Shapes {
   const norms = arrange.norms(parts.map(({ name }) => name));
   return Object.fromEntries([
@@ -61,7 +64,10 @@ export function blockParameters({ parts, norm, arrange }: Block, shape: LayerSha
   ]);
 }
 
-/** What a block keeps, by id; `keeps` chooses those of the text or of the source. */
+/**
+ * What a block keeps, by id; `keeps` chooses those of the text or of the source.
+ * @throws what a part throws for a shape or a layer that does not fit it.
+ */
 export function blockStates(
   { parts }: Block,
   shape: LayerShape,

@@ -1,4 +1,4 @@
-import type { Tensor } from '@headwise/tensor';
+import { type DType, keep, type Tensor } from '@headwise/tensor';
 import { within } from './block.ts';
 import {
   createDecoder,
@@ -93,11 +93,19 @@ export class EncoderDecoder implements Disposable {
     options: Omit<SessionOptions, 'source' | 'B'> & EncodeOptions = {},
   ): Session {
     const { hidden, positions } = this.encoder.encode(source, options);
-    return this.decoder.start({
-      ...options,
-      B: hidden.shape[0]!,
-      source: { source: hidden as Tensor, positions, owned: true },
-    });
+    // the session's from here on, whatever scope it is started in
+    for (const tensor of [hidden, positions.tensor]) keep<Tensor<string, DType>>(tensor);
+    try {
+      return this.decoder.start({
+        ...options,
+        B: hidden.shape[0]!,
+        source: { source: hidden as Tensor, positions, owned: true },
+      });
+    } catch (error) {
+      hidden.dispose();
+      positions.tensor.dispose();
+      throw error;
+    }
   }
 
   /** Frees the weights of both. */

@@ -150,15 +150,15 @@ export class Encoder implements Disposable {
         this.device,
         rows.map((row) => row.map((_, i) => i)),
       );
-      const states = this.#through(rows.length);
       const x = this.#embed(
         filled(rows),
         types && filled(checkTypes(types, rows, this.parts.types ?? 0)),
         at,
       );
-      const flow = { positions: at, states, extras };
-      const y = this.#stack.run(x, flow, { look, before: () => signal?.throwIfAborted() });
-      for (const state of Object.values(states)) state.dispose();
+      const y = this.#through(rows.length, (states) => {
+        const flow = { positions: at, states, extras };
+        return this.#stack.run(x, flow, { look, before: () => signal?.throwIfAborted() });
+      });
       const { norm } = this.parts;
       const hidden = norm ? norm.apply(y, within(this.#weights, 'norm.')) : y;
       return { hidden, positions: { ...at } };
@@ -190,12 +190,22 @@ export class Encoder implements Disposable {
     return embedNorm ? embedNorm.apply(x, within(this.#weights, 'embedNorm.')) : x;
   }
 
-  /** States that keep nothing, which is all that an encoder needs. */
-  #through(B: number): Readonly<Record<string, LayerState>> {
+  /** Work with states that keep nothing, which is all that an encoder needs. */
+  #through<Result>(B: number, work: (states: Readonly<Record<string, LayerState>>) => Result): Result {
     const states: Record<string, LayerState> = {};
-    for (const [id, spec] of Object.entries(stackStates(this.parts.blocks, this.shape)))
-      states[id] = createThrough({ device: this.device, spec, B, id, producer: states[spec.producer ?? ''] });
-    return states;
+    try {
+      for (const [id, spec] of Object.entries(stackStates(this.parts.blocks, this.shape)))
+        states[id] = createThrough({
+          device: this.device,
+          spec,
+          B,
+          id,
+          producer: states[spec.producer ?? ''],
+        });
+      return work(states);
+    } finally {
+      for (const state of Object.values(states)) state.dispose();
+    }
   }
 }
 

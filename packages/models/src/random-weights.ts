@@ -10,7 +10,7 @@ import { type Device, type Tensor, tensor } from '@headwise/tensor';
 export function randomWeights(
   device: Device,
   parameters: Readonly<Record<string, readonly number[]>>,
-  { seed = 1 }: { readonly seed?: number } = {},
+  { seed = 1 }: { readonly seed?: number | undefined } = {},
 ): Record<string, Tensor> {
   const normal = createNormal(seed);
   return Object.fromEntries(

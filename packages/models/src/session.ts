@@ -14,6 +14,7 @@ import {
   createPositions,
   type Device,
   gather,
+  keep,
   type LayerSpec,
   type LayerState,
   NOBODY,
@@ -120,6 +121,8 @@ export class Session implements Disposable {
   readonly #model: SessionModel;
   readonly #states: readonly LayerState[];
   readonly #source: SessionSource | undefined;
+  /** Which source each sequence has read, where `take` has moved them. */
+  #order: readonly number[] | undefined;
   #broken: string | undefined;
 
   /**
@@ -270,6 +273,8 @@ export class Session implements Disposable {
       this.#states.map((state) => asCache('take', state)),
       order,
     );
+    const before = this.#order;
+    if (this.#source) this.#order = before ? order.map((from) => before[from]!) : [...order];
   }
 
   /** A file with the text so far, as it is at the time of the call. @throws {ValueError} if a cache cannot be saved. */
@@ -296,9 +301,11 @@ export class Session implements Disposable {
       B: this.B,
       capacity: Math.max(1, this.#capacity),
       limit: this.limit,
-      source: this.#source,
+      source: this.#source && sharing(this.#source),
     };
-    return new Session(this.#model, options, states);
+    const twin = new Session(this.#model, options, states);
+    twin.#order = this.#order;
+    return twin;
   }
 
   /** Frees the states. Never throws. */
@@ -336,6 +343,9 @@ export class Session implements Disposable {
     const rows = this.#rowsOf(ids, before);
     const { device } = this.#model;
     const L = Math.max(...rows.map(({ length }) => length));
+    const unread = this.#states.filter(
+      ({ id, length }) => length === 0 && this.#model.sourceIds.includes(id),
+    );
     const flat = Int32Array.from(
       rows.flatMap((row) => [...row, ...new Array<number>(L - row.length).fill(0)]),
     );
@@ -349,8 +359,8 @@ export class Session implements Disposable {
           {
             states: Object.fromEntries(this.#states.map((state) => [state.id, state])),
             extras,
-            source: this.#source?.source,
-            sourcePositions: this.#source?.positions,
+            // read once: afterwards the states have it
+            ...(unread.length > 0 && this.#source && orderedSource(this.#source, this.#order)),
           },
           { look, before: () => signal?.throwIfAborted() },
         );
@@ -360,22 +370,20 @@ export class Session implements Disposable {
         );
       });
     } catch (error) {
-      this.#takeBack(before, error as Error);
+      this.#takeBack(before, unread, error as Error);
       throw error;
     }
   }
 
   /** Brings every layer back to where the step found it. */
-  #takeBack(before: readonly number[], error: Error): void {
+  #takeBack(before: readonly number[], unread: readonly LayerState[], error: Error): void {
     const changed = this.#textStates.filter((state) =>
       state.lengths.some((length, b) => length !== before[b]),
     );
-    const source = this.#states.filter(({ id }) => this.#model.sourceIds.includes(id));
     try {
       for (const state of changed) asCache('crop', state).crop(before);
       // read by the step that failed: the next one reads it again
-      if (Math.max(0, ...before) === 0)
-        for (const state of source) if (state.length > 0) asCache('crop', state).reset();
+      for (const state of unread) if (state.length > 0) asCache('crop', state).reset();
     } catch {
       this.#broken = `a step failed half-way (${error.message.split('\n')[0]}) and a cache cannot take it back`;
     }
@@ -422,8 +430,8 @@ export class Session implements Disposable {
 
 /**
  * A session as the step that `generate` of `@headwise/sampling` asks for: new ids in, logits `[V]` of the next
- * token out. Where the caller goes back to an earlier position, the session is cropped to it. Never throws; the step
- * throws what `Session.crop` and `Session.step` throw.
+ * token out. Where the caller goes back to an earlier position, the session is cropped to it. Never throws. The
+ * step throws what `Session.crop` and `Session.step` throw.
  *
  * @example
  * const run = generate(stepOf(session), { prompt, sampler: chain(greedy()), maxTokens: 20 });
@@ -469,6 +477,37 @@ function positionsOf(
     device,
     rows.map((row, b) => row.map((_, i) => lengths[b]! + i)),
   );
+}
+
+/** The same source, with tensors of its own over the same memory where the session frees them. */
+function sharing({ source, positions, owned }: SessionSource): SessionSource {
+  if (!owned) return { source, positions };
+  return {
+    source: keep(source.reshape(source.shape)),
+    positions: positions && { ...positions, tensor: keep(positions.tensor.reshape(positions.tensor.shape)) },
+    owned,
+  };
+}
+
+/** The source as the sequences stand now. */
+function orderedSource(
+  { source, positions }: SessionSource,
+  order: readonly number[] | undefined,
+): Pick<Flow, 'source' | 'sourcePositions'> {
+  if (!order) return { source, sourcePositions: positions };
+  const [B, Ls, Es] = source.shape as [number, number, number];
+  const { device } = source;
+  const rows = tensor<'B'>(device, Int32Array.from(order), [order.length]);
+  const { host, shape: [one] = [1] } = positions ?? {};
+  return {
+    source: gather(source.reshape([B, Ls * Es]), rows).reshape([order.length, Ls, Es]),
+    sourcePositions:
+      host &&
+      createPositions(
+        device,
+        order.map((from) => [...host.subarray((one === 1 ? 0 : from) * Ls).subarray(0, Ls)]),
+      ),
+  };
 }
 
 function longest(lengths: readonly number[]): number {

@@ -30,10 +30,12 @@ export type WeightBuilder = (file: (name: string) => WeightSource) => Readonly<R
 
 /** `[I, O]` → `[O, I]`: the layout of GPT-2's projections. Never throws. */
 export function transposed(source: WeightSource): WeightSource {
-  const [I, O] = source.shape ?? [];
-  return from([source], source.shape && O !== undefined ? [O, I!] : source.shape, ([x]) => {
+  // what is no matrix is reported by its own shape
+  if (source.shape?.length !== 2) return source;
+  const [I, O] = source.shape as [number, number];
+  return from([source], [O, I], ([x]) => {
     const y = new Float32Array(x!.length);
-    for (let i = 0; i < I!; i++) for (let o = 0; o < O!; o++) y[o * I! + i] = x![i * O! + o]!;
+    for (let i = 0; i < I; i++) for (let o = 0; o < O; o++) y[o * I + i] = x![i * O + o]!;
     return y;
   });
 }
@@ -72,7 +74,7 @@ export function reshaped(source: WeightSource, shape: readonly number[]): Weight
 
 /** Several of one shape as one with a first axis more: the experts of a layer. Never throws. */
 export function stacked(sources: readonly WeightSource[]): WeightSource {
-  const { shape } = sources[0]!;
+  const shape = sources[0]?.shape;
   const alike = sources.every((source) => String(source.shape) === String(shape));
   return from(sources, shape && alike ? [sources.length, ...shape] : undefined, (all) => joined(all));
 }
@@ -172,10 +174,12 @@ function missingOrWrong(
     const source = sources[name]!;
     const absent = source.files.filter((file) => !tensors.has(file));
     if (absent.length > 0) return [`${quoted(absent)} is missing, for "${name}" [${shape.join(', ')}]`];
+    if (source.shape === undefined) {
+      const each = source.files.map((file) => `"${file}" [${tensors.get(file)!.shape.join(', ')}]`);
+      return [`${each.join(' and ')} do not go together, for "${name}" [${shape.join(', ')}]`];
+    }
     if (String(source.shape) !== String(shape))
-      return [
-        `${quoted(source.files)} must be [${shape.join(', ')}], it is [${source.shape?.join(', ') ?? '?'}]`,
-      ];
+      return [`${quoted(source.files)} must be [${shape.join(', ')}], it is [${source.shape.join(', ')}]`];
     return source.files
       .filter((file) => !FLOATS.includes(tensors.get(file)!.dtype))
       .map((file) => `"${file}" must hold floating-point numbers, it is ${tensors.get(file)!.dtype}`);

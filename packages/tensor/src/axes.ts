@@ -102,7 +102,7 @@ export function describeShapes(spec: Spec): readonly BoundShape[] {
   return namedAll(spec);
 }
 
-/** Whether two shapes are equal. */
+/** Whether two shapes are equal. Never throws. */
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

@@ -30,6 +30,7 @@ export {
   type Positions,
   type Rotation,
 } from './contracts/position.ts';
+export { checkRange } from './contracts/range.ts';
 export {
   type LayerSpec,
   type LayerState,

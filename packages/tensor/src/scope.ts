@@ -5,13 +5,14 @@ interface AnyTensor {
 
 const open: Set<AnyTensor>[] = [];
 
-/** Called by every new tensor. */
+/** Called by every new tensor. Never throws. */
 export function track(tensor: AnyTensor): void {
   open.at(-1)?.add(tensor);
 }
 
 /**
- * Takes a tensor out of the scope it was made in, so that it outlives it: what a cache or a model holds. Never throws.
+ * Takes a tensor out of the scope it was made in, so that it outlives it and every scope around it: what a cache or a
+ * model holds. Never throws.
  */
 export function keep<T extends AnyTensor>(tensor: T): T {
   for (const made of open) made.delete(tensor);
@@ -28,7 +29,7 @@ export function keep<T extends AnyTensor>(tensor: T): T {
  * const logits = scope(() => linear(rmsNorm(x, weight), head));
  * const values = await logits.data();
  *
- * @throws {TypeError} if `work` returns a promise.
+ * @throws {TypeError} if `work` returns a promise, and whatever `work` throws.
  */
 export function scope<Result>(work: () => Result): Result {
   const made = new Set<AnyTensor>();

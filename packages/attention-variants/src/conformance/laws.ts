@@ -8,6 +8,8 @@ export type LawName =
   | 'output shape'
   | 'causal'
   | 'prefill = chunks = decode'
+  | 'a batch = each row alone'
+  | 'without a cache'
   | 'stable'
   | 'sees nothing, gives zero'
   | 'hidden keys change nothing'
@@ -67,6 +69,44 @@ export const laws: Readonly<Record<LawName, Law>> = {
     assertClose(await probe.layers(chunks), whole, probe.tolerance);
     const steps = [probe.firstCall, ...Array<number>(LENGTH - probe.firstCall).fill(1)];
     assertClose(await probe.layers(steps), whole, probe.tolerance);
+  },
+
+  /** Sequences of different lengths side by side are what each is alone, wherever nobody stands between them. */
+  async 'a batch = each row alone'(probe) {
+    const first = Math.max(probe.firstCall, 2);
+    const upTo = (from: number, to: number): number[] =>
+      Array.from({ length: to - from }, (_, i) => from + i);
+    const nobody = (count: number): number[] => Array<number>(count).fill(-1);
+    const long = LENGTH - first;
+    const calls = [
+      // filled up on the right, then on the left, then one ends while the other goes on
+      [upTo(0, first), [...upTo(0, first), ...nobody(2)]],
+      [
+        [...upTo(first, first + 2), ...nobody(1)],
+        [...nobody(2), first],
+      ],
+      ...upTo(first + 2, LENGTH).map((token) => [[token], [-1]]),
+    ].map((call) => {
+      const L = Math.max(...call.map(({ length }) => length));
+      return call.map((tokens) => [...tokens, ...nobody(L - tokens.length)]);
+    });
+    const together = await probe.ragged(calls);
+    const alone = [
+      await probe.ragged([[upTo(0, first + long)]], { rows: [0] }),
+      await probe.ragged([[upTo(0, first + 1)]], { rows: [1] }),
+    ];
+    for (const b of [0, 1]) assertClose(together[b]!, alone[b]![0]!, probe.tolerance);
+  },
+
+  /** One pass over states that keep nothing is one pass over a cache: an encoder, a training step. */
+  async 'without a cache'(probe) {
+    const all = Array.from({ length: LENGTH }, (_, i) => i);
+    const short = all.map((i) => (i < LENGTH - 2 ? i : -1));
+    for (const calls of [[[all, all]], [[all, short]]]) {
+      const want = await probe.ragged(calls);
+      const got = await probe.ragged(calls, { through: true });
+      for (const b of [0, 1]) assertClose(got[b]!, want[b]!, probe.tolerance);
+    }
   },
 
   /** Scores far beyond the range of exp give finite outputs. */

@@ -19,6 +19,7 @@ import {
  * contract. Each append makes a new buffer; `@headwise/kv-cache` has the ones to run with.
  *
  * @param specs one for each layer, as `kv` gives them
+ * @throws {ValueError} if a layer shares with none before it.
  */
 export function plainStates(device: Device, B: number, specs: readonly LayerSpec[]): readonly LayerState[] {
   const states: LayerState[] = [];

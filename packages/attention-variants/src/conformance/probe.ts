@@ -1,9 +1,11 @@
 import {
   createPositions,
+  createThrough,
   type Device,
   type LayerState,
   type PositionEncoding,
   scope,
+  stateId,
   type Tensor,
   tensor,
 } from '@headwise/tensor';
@@ -200,12 +202,86 @@ export class Probe<Options extends object> {
     return y;
   }
 
+  /**
+   * All layers over sequences of different lengths in one batch: what stands at −1 is nobody.
+   *
+   * @param calls for each call and each sequence, which of its tokens come, −1 for nobody
+   * @param through states that keep nothing, which take one call
+   * @returns for each sequence `[layers, tokens, E]`
+   */
+  async ragged(
+    calls: readonly (readonly (readonly number[])[])[],
+    { rows = [0, 1], through = false }: { rows?: readonly number[]; through?: boolean } = {},
+  ): Promise<readonly Float32Array[]> {
+    const { E, layers, Es = E } = this.shape;
+    const made: { dispose(): void }[] = [];
+    const states = through ? this.through(rows.length) : this.states(rows.length);
+    const counts = rows.map((_, b) => calls.flatMap((call) => call[b]!).filter((i) => i >= 0).length);
+    const y = counts.map((count) => new Float32Array(layers * count * E));
+    const sources = random([B, 5, Es], 900).data;
+    const own = Float32Array.from(rows.flatMap((b) => [...sources.subarray(b * 5 * Es, (b + 1) * 5 * Es)]));
+    const source = tensor<'B Ls Es'>(this.device, own, [rows.length, 5, Es]);
+    made.push(source, ...states);
+    try {
+      const weights = states.map((_, layer) => this.weights(layer, made as Tensor[]));
+      for (const call of calls) {
+        const L = call[0]!.length;
+        for (let layer = 0; layer < layers; layer++) {
+          const { data } = this.hidden(layer);
+          // what nobody says is as wild as can be
+          const x = new Float32Array(rows.length * L * E).fill(1e3);
+          call.forEach((tokens, b) => {
+            tokens.forEach((token, i) => {
+              const from = (rows[b]! * LENGTH + token) * E;
+              if (token >= 0) x.set(data.subarray(from, from + E), (b * L + i) * E);
+            });
+          });
+          const result = scope(() =>
+            this.variant.layer({
+              x: tensor(this.device, x, [rows.length, L, E]),
+              weights: weights[layer]!,
+              state: states[layer]!,
+              positions: createPositions(this.device, call),
+              shape: this.shape,
+              options: this.options,
+              layer,
+              source,
+            }),
+          );
+          const out = (await result.y.data()) as Float32Array;
+          result.y.dispose();
+          call.forEach((tokens, b) => {
+            tokens.forEach((token, i) => {
+              if (token < 0) return;
+              const row = out.subarray((b * L + i) * E, (b * L + i + 1) * E);
+              y[b]!.set(row, (layer * counts[b]! + token) * E);
+            });
+          });
+        }
+      }
+    } finally {
+      for (const held of made) held.dispose();
+    }
+    return y;
+  }
+
+  /** States of every layer that keep nothing. */
+  through(sequences = B): readonly LayerState[] {
+    const states: LayerState[] = [];
+    for (let layer = 0; layer < this.shape.layers; layer++) {
+      const spec = this.variant.kv(this.shape, this.options, layer);
+      const producer = states.find(({ id }) => id === spec.producer);
+      states.push(createThrough({ device: this.device, spec, B: sequences, id: stateId(layer), producer }));
+    }
+    return states;
+  }
+
   /** Fresh states of every layer. */
-  states(): readonly LayerState[] {
+  states(sequences = B): readonly LayerState[] {
     const specs = Array.from({ length: this.shape.layers }, (_, layer) =>
       this.variant.kv(this.shape, this.options, layer),
     );
-    return plainStates(this.device, B, specs);
+    return plainStates(this.device, sequences, specs);
   }
 }
 

@@ -1,4 +1,4 @@
-import { ValueError } from '@headwise/tensor';
+import { NOBODY, ValueError } from '@headwise/tensor';
 import { checkCount } from '../checks.ts';
 import { softmaxVariant } from '../softmax-variant.ts';
 
@@ -39,9 +39,15 @@ export const prefixLm = softmaxVariant({
     prefix,
   }),
   check: (_, { prefix }) => checkCount('prefix-lm', 'prefix', prefix, 'the length of the prompt'),
-  checkCall({ state, options: { prefix } }) {
-    if (state.length === 0 || state.length >= prefix) return;
-    const rule = `must come in one call, since its tokens see each other; the calls so far ended at ${state.length}`;
+  checkCall({ state, positions: { host, shape }, options: { prefix } }) {
+    const [rows, L] = shape;
+    const brings = (b: number): boolean => {
+      const row = rows === 1 ? 0 : b;
+      return host.subarray(row * L, (row + 1) * L).some((position) => position !== NOBODY);
+    };
+    const cut = state.lengths.find((length, b) => length > 0 && length < prefix && brings(b));
+    if (cut === undefined) return;
+    const rule = `must come in one call, since its tokens see each other; the calls so far ended at ${cut}`;
     throw new ValueError('prefix-lm', 'the prefix', rule, prefix);
   },
   pairs(Lq, Lk, { prefix }) {

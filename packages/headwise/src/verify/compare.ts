@@ -15,6 +15,7 @@ export interface Comparison {
  * integers and booleans exactly, ±∞ and NaN as they stand.
  *
  * @param without outputs that are left out on purpose
+ * @throws {Error} if a tolerance is not a number ≥ 0.
  */
 export function compareOutputs(
   { outputs, tolerance }: VerifyCase,

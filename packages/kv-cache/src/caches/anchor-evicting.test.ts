@@ -53,6 +53,19 @@ it('holds the anchors and the open segment, whatever the length', () => {
   );
 });
 
+it('an append of no token leaves what a crop can bring back', () => {
+  const device = createReference();
+  const cache = createAnchorEvicting({ device, spec: plainSpec, B: 1, capacity: 12, isAnchor: everyFourth });
+  const feed = (L: number): void => {
+    const rows = tensor(device, new Float32Array(L * 8), [1, L, 2, 4]);
+    cache.append({ k: rows, v: rows });
+  };
+  feed(4);
+  feed(0);
+  cache.crop(3);
+  expect([cache.length, cache.held]).toEqual([3, 3]);
+});
+
 it('a sequence keeps its own cuts when it is reordered', async () => {
   const device = createReference();
   const cuts = [new Set([1]), new Set([2])];

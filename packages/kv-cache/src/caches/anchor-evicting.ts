@@ -1,7 +1,7 @@
 import { type StateView, sizeOf, ValueError } from '@headwise/tensor';
 import type { Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
-import { CacheFileError } from '../format/errors.ts';
+import { livingIn } from '../format/bookkeeping.ts';
 import { checkFits, floats, type Snapshot, sectionsOf } from '../format/snapshot.ts';
 import { Indices } from '../indices.ts';
 import { RowStore, replaced } from '../row-store.ts';
@@ -103,7 +103,9 @@ class AnchorEvictingCache extends RowsCache {
   }
 
   protected put(rows: Rows, placed: Placement): void {
-    const { pieces, before } = placed;
+    const { pieces, before, counts } = placed;
+    // no token comes, so what the last append closed may still be taken back
+    if (counts.every((count) => count === 0)) return;
     const flags = this.#flags(placed);
     const inPlace = this.#slots.every((slots, b) => slots.hasRoom(flags[b]!.length));
     const chunk = inPlace ? undefined : new AnchorChunk(this.#store, this.#slots, rows, placed, flags);
@@ -190,9 +192,8 @@ class AnchorEvictingCache extends RowsCache {
   }
 
   protected accept(snapshot: Snapshot): () => void {
-    const { lengths, state, spec } = snapshot;
-    const positions = listsOf<number>(state.positions, this.B);
-    const anchors = listsOf<boolean>(state.anchors, this.B);
+    const { lengths, spec } = snapshot;
+    const { positions, anchors } = livingIn(snapshot);
     checkFits(this, lengths, this.limit);
     checkFits(
       this,
@@ -245,9 +246,4 @@ function joined(moves: readonly Move[]): Move[] {
     else runs.push({ from, to, count });
   }
   return runs;
-}
-
-function listsOf<T>(value: unknown, B: number): readonly (readonly T[])[] {
-  if (Array.isArray(value) && value.length === B && value.every(Array.isArray)) return value;
-  throw new CacheFileError('damaged', `its positions are not those of ${B} sequences`);
 }

@@ -1,11 +1,19 @@
-import { attention, createDevice, createReference, type Device, type Tensor, tensor } from '@headwise/tensor';
+import {
+  attention,
+  createDevice,
+  createPositions,
+  createReference,
+  type Device,
+  type Tensor,
+  tensor,
+} from '@headwise/tensor';
+import { randomIndex } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import { checkCache, plainSpec } from '../conformance/index.ts';
 import { tokenRows } from '../conformance/recompute.ts';
 import { type Cache, createContiguous, createPagedPool, createWorkspace } from '../index.ts';
-import { randomIndex } from '../testing/random.ts';
 import { subjects } from '../testing/subjects.ts';
-import { createPaged } from './paged.ts';
+import { createPaged, type PagedCache } from './paged.ts';
 
 checkCache('paged', subjects.paged);
 
@@ -80,7 +88,8 @@ it('conversations that take turns share one view', async () => {
     expect(await attend(device, caches[n]!, step + 1)).toEqual(await attend(device, twins[n]!, step + 1));
   }
   const view = 2 * 32 * 8 * 4;
-  expect(caches.reduce((sum, cache) => sum + cache.bytes().device, 0)).toBe(view);
+  const slot = 4; // where the view takes the newest row
+  expect(caches.reduce((sum, cache) => sum + cache.bytes().device, 0)).toBe(view + slot);
   for (const cache of caches) cache.dispose();
   expect(pool.tables.free).toBe(40);
 });
@@ -105,6 +114,93 @@ it('the blocks of a file are those of its tables, a shared one once', async () =
   expect(() => small.load(file)).toThrow(
     'cache file: it holds 16 tokens of state 0.self, this cache has room for 12',
   );
+});
+
+it.each([
+  [2, [0, 0], 1],
+  [3, [0, 0, 0], 2],
+  [3, [0, 0, 2], 1],
+  [4, [1, 1, 2, 2], 2],
+])('%i beams taken by %j need %i free blocks, and no more', (B, order, needed) => {
+  const make = (blocks: number): PagedCache => {
+    const device = createReference();
+    const cache = createPaged({ device, spec: plainSpec, B, capacity: 8, blockSize: 4, blocks });
+    cache.append(
+      rows(
+        device,
+        Array.from({ length: B }, (_, b) => [b, b + 10, b + 20]),
+      ),
+    );
+    cache.take(order);
+    return cache;
+  };
+  const token = (cache: PagedCache) =>
+    rows(
+      (cache as PagedCache & { device: Device }).device,
+      Array.from({ length: B }, (_, b) => [b + 30]),
+    );
+  const distinct = new Set(order).size;
+  const cache = make(distinct + needed);
+  cache.append(token(cache));
+  expect([cache.pool.tables.used, cache.pool.tables.free]).toEqual([distinct + needed, 0]);
+});
+
+it('asks for as many blocks as an append takes, whoever shares them', () => {
+  const device = createReference();
+  const pool = createPagedPool({ device, spec: plainSpec, blocks: 3, blockSize: 4 });
+  const cache = createPaged({ device, spec: plainSpec, B: 2, capacity: 8, pool });
+  cache.append(rows(device, [[1], [2]]));
+  cache.take([0, 0]);
+  const other = cache.clone();
+  // one block of three is in use; the two beams and the clone's two share it
+  expect([pool.tables.used, pool.tables.free]).toEqual([1, 2]);
+  cache.append(rows(device, [[3], [4]]));
+  expect(pool.tables.free).toBe(0);
+  expect(() => other.append(rows(device, [[5], [6]]))).toThrow('must have 1 free blocks');
+  cache.dispose();
+  other.append(rows(device, [[5], [6]]));
+  expect(pool.tables.used).toBe(2);
+});
+
+it('adopts no more than leaves a token for the logits', async () => {
+  const device = createReference();
+  const pool = createPagedPool({ device, spec: plainSpec, blocks: 16, blockSize: 4 });
+  const options = { device, spec: plainSpec, capacity: 32, pool };
+  const prompt = prefix.slice(0, 8);
+  const first = createPaged({ ...options, B: 1 });
+  first.append(rows(device, [prompt]));
+  first.publish([prompt]);
+  const adopted = (...prompts: readonly number[][]): number => {
+    const cache = createPaged({ ...options, B: prompts.length });
+    const tokens = cache.adopt(prompts);
+    expect(tokens).toBe(cache.length);
+    cache.dispose();
+    return tokens;
+  };
+  expect(adopted(prompt)).toBe(4);
+  expect(adopted([...prompt, 9])).toBe(8);
+  expect(adopted(prompt.slice(0, 5))).toBe(4);
+  expect(adopted(prompt.slice(0, 4))).toBe(0);
+  expect(adopted([])).toBe(0);
+  expect(adopted([...prompt, 9], prompt)).toBe(4);
+  const second = createPaged({ ...options, B: 1 });
+  second.adopt([prompt]);
+  second.append(rows(device, [prompt.slice(4)]));
+  expect(await attend(device, second, 9)).toEqual(await attend(device, first, 9));
+  expect(() => createPaged({ ...options, B: 1 }).adopt([7] as never)).toThrow(
+    'paged.adopt: tokens must have one row of ids for each of the 1 sequences',
+  );
+});
+
+it('asks for no block where a sequence takes no token', () => {
+  const device = createReference();
+  const cache = createPaged({ device, spec: plainSpec, B: 2, capacity: 8, blockSize: 4, blocks: 2 });
+  cache.append(rows(device, [[1], [2]]));
+  cache.take([0, 0]);
+  // one of the two goes on alone, and the other keeps the block that they shared
+  const at = createPositions(device, [[1], [-1]]);
+  cache.append(rows(device, [[3], [0]]), at);
+  expect([cache.lengths, cache.pool.tables.free]).toEqual([[2, 1], 0]);
 });
 
 it.each([

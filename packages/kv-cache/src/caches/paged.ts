@@ -1,7 +1,8 @@
 import { type StateView, ValueError } from '@headwise/tensor';
 import type { Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
-import { CacheFileError } from '../format/errors.ts';
+import { tablesIn } from '../format/bookkeeping.ts';
+import { mismatch } from '../format/errors.ts';
 import { checkFits, hostRows, type Snapshot, sectionsOf } from '../format/snapshot.ts';
 import { createPagedPool, type PagedPool } from '../paging/pool.ts';
 import { RowsCache } from '../rows-cache.ts';
@@ -58,12 +59,16 @@ export interface PagedCache extends Cache {
   /**
    * Says which ids the sequences hold, so that `adopt` finds their full blocks.
    * @param tokens one row a sequence, from position 0 on
+   * @throws {ValueError} if there is not one list of ids for each sequence.
+   * @throws {DeviceError} if the cache is disposed.
    */
   publish(tokens: readonly ArrayLike<number>[]): void;
   /**
-   * Takes the longest published prefix of these ids, the same number of tokens in every sequence. The cache must
-   * be empty. The model then goes on from there.
+   * Takes the longest published prefix of these ids, the same number of tokens in every sequence, and never the last
+   * id: the model goes on from there, and needs one to compute the logits of what follows. The cache must be empty.
    * @returns the tokens it now holds: a multiple of the block size
+   * @throws {ValueError} if the cache holds tokens, or there is not one list of ids for each sequence.
+   * @throws {DeviceError} if the cache is disposed.
    */
   adopt(tokens: readonly ArrayLike<number>[]): number;
 }
@@ -125,7 +130,8 @@ class PagedSequences extends RowsCache implements PagedCache {
     if (this.length > 0)
       throw new ValueError('paged.adopt', 'the cache', 'must be empty (reset it)', `${this.length} tokens`);
     const { tables } = this.pool;
-    const found = Math.min(this.capacity, this.limit, ...tokens.map((row) => tables.match(row)));
+    const most = tokens.map((row) => Math.min(tables.match(row), Math.max(0, row.length - 1)));
+    const found = Math.min(this.capacity, this.limit, ...most);
     const adopted = this.#ids.map((id, b) => tables.adopt(id, tokens[b]!, found));
     this.#workspace.forget(this);
     this.settle(adopted);
@@ -135,7 +141,7 @@ class PagedSequences extends RowsCache implements PagedCache {
   protected override checkPut(placed: Placement): void {
     checkRoom('paged.append', placed, this.capacity);
     const { tables } = this.pool;
-    tables.checkRoom(this.#ids.reduce((sum, id, b) => sum + tables.needs(id, placed.counts[b]!), 0));
+    tables.checkRoom(tables.needsTogether(this.#ids.map((id, b) => ({ id, tokens: placed.counts[b]! }))));
   }
 
   protected put(rows: Rows, placed: Placement): void {
@@ -206,14 +212,11 @@ class PagedSequences extends RowsCache implements PagedCache {
   }
 
   protected accept(snapshot: Snapshot): () => void {
-    const { lengths, state } = snapshot;
+    const { lengths } = snapshot;
     const { tables, blockSize } = this.pool;
-    const count = state.blocks as number;
-    const named = checkTables(state.tables, { count, lengths, blockSize: state.blockSize as number });
-    if (state.blockSize !== blockSize) {
-      const message = `blocks of ${state.blockSize} tokens, this cache has blocks of ${blockSize}`;
-      throw new CacheFileError('mismatch', message);
-    }
+    const { blocks: count, tables: named, ...theirs } = tablesIn(snapshot);
+    if (theirs.blockSize !== blockSize)
+      throw mismatch(`blocks of ${theirs.blockSize} tokens, this cache has blocks of ${blockSize}`);
     checkFits(this, lengths, Math.min(this.capacity, this.limit));
     checkFits(this, [count * blockSize], (tables.free + this.#releasable()) * blockSize);
     const host = hostRows(snapshot, count * blockSize);
@@ -248,33 +251,10 @@ class PagedSequences extends RowsCache implements PagedCache {
   }
 
   #checkTokens(what: string, tokens: readonly ArrayLike<number>[]): void {
-    if (tokens.length === this.B) return;
     const rule = `must have one row of ids for each of the ${this.B} sequences`;
-    throw new ValueError(`paged.${what}`, 'tokens', rule, `${tokens.length} rows`);
+    const lists = Array.isArray(tokens) && tokens.every((row) => typeof row?.length === 'number');
+    if (!lists) throw new ValueError(`paged.${what}`, 'tokens', rule, tokens);
+    if (tokens.length !== this.B)
+      throw new ValueError(`paged.${what}`, 'tokens', rule, `${tokens.length} rows`);
   }
-}
-
-interface Claimed {
-  readonly count: number;
-  readonly lengths: readonly number[];
-  readonly blockSize: number;
-}
-
-/** The tables of a file: one a sequence, as long as its length says, each of `count` blocks in at least one. */
-function checkTables(value: unknown, { count, lengths, blockSize }: Claimed): readonly (readonly number[])[] {
-  const tables = value as number[][];
-  const whole = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0;
-  const sane =
-    Array.isArray(tables) &&
-    tables.length === lengths.length &&
-    whole(count) &&
-    tables.every(
-      (table, b) =>
-        Array.isArray(table) &&
-        table.length === Math.ceil(lengths[b]! / blockSize) &&
-        table.every((n) => whole(n) && n < count),
-    ) &&
-    new Set(tables.flat()).size === count;
-  if (!sane) throw new CacheFileError('damaged', 'its block tables contradict themselves');
-  return tables;
 }

@@ -2,8 +2,9 @@ import { type StateView, scope, ValueError } from '@headwise/tensor';
 import { checkCount, type Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
 import { bytesOfRows, type Quantization } from '../dtype.ts';
-import { CacheFileError } from '../format/errors.ts';
-import { checkFits, hostRows, numbersOf, type Snapshot, sectionsOf, totalOf } from '../format/snapshot.ts';
+import { packedIn } from '../format/bookkeeping.ts';
+import { damaged } from '../format/errors.ts';
+import { checkFits, hostRows, type Snapshot, sectionsOf, totalOf } from '../format/snapshot.ts';
 import { BlockStore } from '../packing/block-store.ts';
 import { RowStore, type Run, replaced } from '../row-store.ts';
 import { RowsCache } from '../rows-cache.ts';
@@ -203,19 +204,13 @@ class QuantizedCache extends RowsCache {
   }
 
   protected accept(snapshot: Snapshot): () => void {
-    const { lengths, state } = snapshot;
-    const { blocks: _, ...format } = state as Record<string, unknown>;
-    const theirs = JSON.stringify(format);
-    const ours = JSON.stringify(this.#format());
-    if (theirs !== ours)
-      throw new CacheFileError('mismatch', `it is packed as ${theirs}, this cache packs as ${ours}`);
-    const blocks = numbersOf(snapshot, 'blocks');
+    const { lengths } = snapshot;
+    const blocks = packedIn(snapshot, this.#format());
     checkFits(this, lengths, Math.min(this.capacity, this.limit));
     const rest = lengths.map((length, b) => length - blocks[b]! * this.#group);
     blocks.forEach((count, b) => {
-      const sound = count >= 0 && count <= this.#packed.blocks;
-      if (sound && rest[b]! >= 0 && rest[b]! <= this.#recent.capacity) return;
-      throw new CacheFileError('damaged', `${lengths[b]} tokens cannot be ${count} blocks and a rest`);
+      if (count <= this.#packed.blocks && rest[b]! >= 0 && rest[b]! <= this.#recent.capacity) return;
+      throw damaged(`${lengths[b]} tokens cannot be ${count} blocks and a rest`);
     });
     const packed = this.#packed.hostBlocks(snapshot, totalOf(blocks));
     const recent = hostRows(snapshot, totalOf(rest));

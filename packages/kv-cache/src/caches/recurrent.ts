@@ -84,6 +84,7 @@ class RecurrentCache extends BaseCache {
 
   advance(constants: Rows, tokens: Tokens): void {
     this.checkAlive('advance');
+    this.gate?.(tokens);
     const { after } = this.place(tokens);
     for (const [name, old] of Object.entries(this.#constants)) this.#checkOne(name, constants[name], old);
     const offset = this.length;

@@ -1,8 +1,8 @@
 import { type StateView, ValueError } from '@headwise/tensor';
 import type { Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, type CacheOptions, defineCache } from '../contract.ts';
-import { CacheFileError } from '../format/errors.ts';
-import { checkFits, hostRows, numbersOf, type Snapshot, sectionsOf } from '../format/snapshot.ts';
+import { firstIn } from '../format/bookkeeping.ts';
+import { checkFits, hostRows, type Snapshot, sectionsOf } from '../format/snapshot.ts';
 import { Indices } from '../indices.ts';
 import { RowStore, replaced } from '../row-store.ts';
 import { RowsCache } from '../rows-cache.ts';
@@ -104,6 +104,8 @@ export class RingCache extends RowsCache {
 
   protected put(rows: Rows, placed: Placement): void {
     const { pieces, counts } = placed;
+    // no token comes, so what the last append wrote over may still be taken back
+    if (counts.every((count) => count === 0)) return;
     const inPlace = this.#slots.every((slots, b) => slots.fits(counts[b]!));
     const chunk = inPlace
       ? undefined
@@ -192,13 +194,11 @@ export class RingCache extends RowsCache {
 
   protected accept(snapshot: Snapshot): () => void {
     const { lengths } = snapshot;
-    const first = numbersOf(snapshot, 'first');
+    const first = firstIn(snapshot, { sinks: this.#sinks, window: this.#window });
     checkFits(this, lengths, this.limit);
     const inFile = lengths.map((length, b) => {
       const sinks = Math.min(this.#sinks, length);
-      if (first[b]! >= this.#sinks && first[b]! <= Math.max(length, this.#sinks))
-        return { sinks, rows: sinks + Math.max(0, length - first[b]!) };
-      throw new CacheFileError('damaged', `a ring of ${length} tokens cannot begin at position ${first[b]}`);
+      return { sinks, rows: sinks + Math.max(0, length - first[b]!) };
     });
     const host = hostRows(
       snapshot,

@@ -9,7 +9,8 @@ export { type CacheSubject, plainSpec, type RecallCall, type Recalled } from './
 export { type Columns, createTwin, LawError, padded, Twin } from './twin.ts';
 
 /**
- * Registers the laws of caches as tests, for the caches of this package and for those of people elsewhere.
+ * Registers the laws of caches as tests, for the caches of this package and for those of people elsewhere. Never throws.
+ * A law that does not hold fails its test.
  *
  * @example
  * checkCache('mine', { create: (options) => createMine({ ...options, bits: 2 }), bound: 0.2 });

@@ -27,7 +27,7 @@ export class LawError extends Error {
 /** The columns of an append, by sequence: whether a token stands there, or nobody. */
 export type Columns = readonly (readonly boolean[])[];
 
-/** As many tokens of each sequence, filled up on the right or on the left to the most of them. */
+/** As many tokens of each sequence, filled up on the right or on the left to the most of them. Never throws. */
 export function padded(counts: readonly number[], side: 'left' | 'right'): Columns {
   const L = Math.max(...counts);
   return counts.map((count) =>
@@ -83,7 +83,10 @@ export class Twin {
     return this.tokens.map((list) => list.length);
   }
 
-  /** Appends L tokens that no sequence had before, or those of these columns, and compares. */
+  /**
+   * Appends L tokens that no sequence had before, or those of these columns, and compares.
+   * @throws {LawError} where attention over the cache is another, and what the cache refuses.
+   */
   async append(tokens: number | Columns): Promise<void> {
     const before = this.lengths;
     const fresh = this.#freshOf(tokens);
@@ -107,7 +110,7 @@ export class Twin {
     }
   }
 
-  /** Appends without asking anything, for many steps. */
+  /** Appends without asking anything, for many steps. @throws what the cache refuses. */
   feed(tokens: number | Columns): StateView | undefined {
     const fresh = this.#freshOf(tokens);
     let view: StateView | undefined;
@@ -119,7 +122,7 @@ export class Twin {
     return view;
   }
 
-  /** An append that ends in an error which is not its own; nothing may have changed. */
+  /** An append that ends in an error which is not its own; nothing may have changed. @throws {LawError} if it has. */
   fail(tokens: number | Columns): unknown {
     const fresh = this.#freshOf(tokens);
     // what a failed append packed stays packed
@@ -137,7 +140,7 @@ export class Twin {
     return undefined;
   }
 
-  /** Where columns stand; undefined for as many tokens of every sequence. */
+  /** Where columns stand; undefined for as many tokens of every sequence. @throws {DeviceError} if there is no room. */
   positions(tokens: number | Columns): Positions | undefined {
     if (typeof tokens === 'number') return undefined;
     const rows = tokens.map((columns, b) => {
@@ -147,12 +150,12 @@ export class Twin {
     return createPositions(this.device, rows);
   }
 
-  /** Asks whether tokens at these positions fit, as the call that takes them would say. */
+  /** Asks whether tokens at these positions fit, as the call that takes them would say. @throws what the cache refuses. */
   checkAt(rows: readonly (readonly number[])[]): void {
     scope(() => this.cache.check(createPositions(this.device, rows)));
   }
 
-  /** Takes tokens at these positions, for calls that are to be refused. */
+  /** Takes tokens at these positions, for calls that are to be refused. @throws what the cache refuses. */
   appendAt(rows: readonly (readonly number[])[]): void {
     scope(() => {
       const at = createPositions(this.device, rows);
@@ -161,6 +164,7 @@ export class Twin {
     });
   }
 
+  /** @throws {LawError} if the lengths are others, and what the cache refuses. */
   crop(length: number | readonly number[]): void {
     this.cache.crop(length);
     this.tokens = this.tokens.map((list, b) =>
@@ -170,6 +174,7 @@ export class Twin {
     this.#compareCounts('crop');
   }
 
+  /** @throws {LawError} if the lengths are others, and what the cache refuses. */
   take(order: readonly number[]): void {
     this.cache.take(order);
     this.tokens = order.map((from) => [...this.tokens[from]!]);
@@ -177,6 +182,7 @@ export class Twin {
     this.#compareCounts('take');
   }
 
+  /** @throws {LawError} if the lengths are others, and what the cache refuses. */
   reset(): void {
     this.cache.reset();
     this.tokens = this.tokens.map(() => []);
@@ -184,11 +190,12 @@ export class Twin {
     this.#compareCounts('reset');
   }
 
+  /** A twin of the cache's clone. @throws what the cache refuses. */
   clone(): Twin {
     return this.with(this.cache.clone());
   }
 
-  /** The same expectations of another cache, whose new tokens are its own. */
+  /** The same expectations of another cache, whose new tokens are its own. Never throws. */
   with(cache: Cache): Twin {
     const twin = new Twin(this.subject, this.device, cache, this.tokens, this.#next + 100_000);
     twin.#packings = this.#packings;
@@ -196,7 +203,7 @@ export class Twin {
     return twin;
   }
 
-  /** Rows that fit, for calls that are to be refused for another reason. */
+  /** Rows that fit, for calls that are to be refused for another reason. @throws {DeviceError} if there is no room. */
   rows(L: number, shape: (row: readonly number[]) => readonly number[] = (row) => row): Rows {
     return Object.fromEntries(
       Object.entries(this.spec.rows).map(([name, row]) => {
@@ -206,7 +213,7 @@ export class Twin {
     );
   }
 
-  /** For a recurrent state: its numbers are those of the tokens folded so far. */
+  /** For a recurrent state: its numbers are those of the tokens folded so far. @throws {LawError} if not. */
   async compareConstants(): Promise<void> {
     for (const [name, state] of Object.entries(this.cache.constants())) {
       const got = await state.data();
@@ -270,7 +277,8 @@ export class Twin {
       };
       const at = { offset: queryPositions ? 0 : offset };
       const causal = attention(inputs, { ...options, causal: at, valid });
-      if (typeof tokens === 'number') return { causal };
+      // without positions in the view, only the mask says where queries stand
+      if (typeof tokens === 'number' || !queryPositions) return { causal };
       return { causal, all: attention(inputs, { ...options, causal: false, valid }) };
     });
     return { outs, view: view! };
@@ -350,7 +358,7 @@ export class Twin {
   }
 }
 
-/** A new cache of a subject on a device, and its twin. */
+/** A new cache of a subject on a device, and its twin. @throws what making the cache throws. */
 export function createTwin(subject: CacheSubject, device: Device, B = 2): Twin {
   const { spec = plainSpec, capacity = 24 } = subject;
   return new Twin(subject, device, subject.create({ device, spec, B, capacity }));

@@ -4,7 +4,7 @@ import { plainSpec } from '../conformance/index.ts';
 import { createContiguous } from '../index.ts';
 import { CacheFileError } from './errors.ts';
 import { decodeCaches, encodeCaches } from './format.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { Snapshot } from './record.ts';
 
 const long = `\u001b]0;owned\u0007\u202e\ncache file: intact${'é'.repeat(100_000)}`;
 
@@ -17,6 +17,7 @@ it.each<readonly [what: string, change: (layer: Snapshot) => Snapshot]>([
     'a section',
     ({ sections, ...layer }) => ({ ...layer, sections: sections.map((s) => ({ ...s, name: long })) }),
   ],
+  ['a length of a sequence', (layer) => ({ ...layer, lengths: [long as unknown as number] })],
   ['lengths', (layer) => ({ ...layer, lengths: long as unknown as number[] })],
 ])('shows no control character of %s, and stays short', async (_, change) => {
   const options = { device: createReference(), spec: plainSpec, B: 1, capacity: 8 };

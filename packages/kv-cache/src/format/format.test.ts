@@ -170,6 +170,6 @@ it('says what is wrong with a header that contradicts its file', async () => {
   );
   const none = encodeCaches([{ ...layer!, lengths: [-1] }]);
   expect(() => createContiguous(options).load(none)).toThrow(
-    'the lengths of state 0.self are not those of 1 sequences',
+    'it holds -1 tokens of sequence 0 of state 0.self, which must be a whole number from 0 to 2147483647',
   );
 });

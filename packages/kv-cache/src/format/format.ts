@@ -1,6 +1,7 @@
 import { crc32 } from './crc32.ts';
-import { CacheFileError } from './errors.ts';
-import type { LayerHeader, SectionData, Snapshot } from './snapshot.ts';
+import { CacheFileError, damaged } from './errors.ts';
+import { readHeader, sectionBytes } from './header.ts';
+import type { LayerHeader, SectionData, SectionType, Snapshot } from './record.ts';
 
 /**
  * The file, little-endian:
@@ -9,7 +10,7 @@ import type { LayerHeader, SectionData, Snapshot } from './snapshot.ts';
  *  0  8 bytes  magic "HWCACHE\n"
  *  8  u32      version of the format
  * 12  u32      bytes of the header
- * 16  JSON     header: for each state its kind, id, spec, B, lengths, bookkeeping, and its sections
+ * 16  JSON     header: for each state its kind, id, spec, B, lengths, format, bookkeeping, and its sections
  *     …        sections in order, each padded with zeros to a multiple of 4 bytes
  *  −4 u32      CRC-32 of everything before
  * ```
@@ -18,15 +19,9 @@ export const FORMAT_VERSION = 2;
 const MAGIC = Uint8Array.from('HWCACHE\n', (letter) => letter.charCodeAt(0));
 const LEAD = 16;
 
-const arrays = { f32: Float32Array, i32: Int32Array, u8: Uint8Array } as const;
-
-interface Header {
-  readonly layers: readonly LayerHeader[];
-}
-
 /** Writes layers as one file. */
 export function encodeCaches(snapshots: readonly Snapshot[]): Uint8Array {
-  const header: Header = {
+  const header: { readonly layers: readonly LayerHeader[] } = {
     layers: snapshots.map(({ sections, ...layer }) => ({
       ...layer,
       sections: sections.map(({ name, data }) => ({ name, dtype: dtypeOf(data), length: data.length })),
@@ -52,7 +47,8 @@ export function encodeCaches(snapshots: readonly Snapshot[]): Uint8Array {
 
 /**
  * Reads a file back.
- * @throws {CacheFileError} if one bit of it is not as it was written, or it is of another version.
+ * @throws {CacheFileError} if one bit of it is not as it was written, it is of another version, or its header says what
+ * cannot be.
  */
 export function decodeCaches(file: Uint8Array): readonly Snapshot[] {
   if (!(file instanceof Uint8Array)) throw damaged(`the content must be a Uint8Array, got ${typeof file}`);
@@ -76,12 +72,11 @@ export function decodeCaches(file: Uint8Array): readonly Snapshot[] {
 function readLayers(file: Uint8Array, view: DataView): Snapshot[] {
   const length = view.getUint32(12, true);
   if (LEAD + padded(length) > file.length - 4) throw damaged('its header is longer than the file');
-  const header = parseHeader(file.subarray(LEAD, LEAD + length));
   let offset = LEAD + padded(length);
-  const layers = header.layers.map(({ sections, ...layer }) => ({
+  const layers = readHeader(file.subarray(LEAD, LEAD + length)).map(({ sections, ...layer }) => ({
     ...layer,
     sections: sections.map(({ name, dtype, length: elements }) => {
-      const bytes = elements * arrays[dtype].BYTES_PER_ELEMENT;
+      const bytes = elements * sectionBytes[dtype];
       if (offset + padded(bytes) > file.length - 4) throw damaged(`section ${name} is longer than the file`);
       const data = readLittleEndian(view, offset, dtype, elements);
       offset += padded(bytes);
@@ -93,26 +88,7 @@ function readLayers(file: Uint8Array, view: DataView): Snapshot[] {
   return layers;
 }
 
-function parseHeader(bytes: Uint8Array): Header {
-  const wellFormed = (value: Header): boolean =>
-    Array.isArray(value.layers) &&
-    value.layers.every(
-      ({ sections, spec }) =>
-        typeof spec === 'object' &&
-        spec !== null &&
-        Array.isArray(sections) &&
-        sections.every(({ dtype, length }) => dtype in arrays && Number.isInteger(length) && length >= 0),
-    );
-  try {
-    const header = JSON.parse(new TextDecoder().decode(bytes)) as Header;
-    if (wellFormed(header)) return header;
-  } catch {
-    // falls through to the one message for both
-  }
-  throw damaged('its header cannot be read');
-}
-
-function dtypeOf(data: SectionData): keyof typeof arrays {
+function dtypeOf(data: SectionData): SectionType {
   if (data instanceof Float32Array) return 'f32';
   return data instanceof Int32Array ? 'i32' : 'u8';
 }
@@ -138,21 +114,13 @@ function writeLittleEndian(view: DataView, offset: number, data: SectionData): v
   }
 }
 
-function readLittleEndian(
-  view: DataView,
-  offset: number,
-  dtype: keyof typeof arrays,
-  length: number,
-): SectionData {
+function readLittleEndian(view: DataView, offset: number, dtype: SectionType, length: number): SectionData {
   const start = view.byteOffset + offset;
-  const bytes = view.buffer.slice(start, start + length * arrays[dtype].BYTES_PER_ELEMENT);
-  if (littleEndian || dtype === 'u8') return new arrays[dtype](bytes as ArrayBuffer);
+  const bytes = view.buffer.slice(start, start + length * sectionBytes[dtype]) as ArrayBuffer;
+  if (dtype === 'u8') return new Uint8Array(bytes);
+  if (littleEndian) return dtype === 'f32' ? new Float32Array(bytes) : new Int32Array(bytes);
   const from = new DataView(bytes);
   return dtype === 'f32'
     ? Float32Array.from({ length }, (_, i) => from.getFloat32(4 * i, true))
     : Int32Array.from({ length }, (_, i) => from.getInt32(4 * i, true));
-}
-
-function damaged(message: string): CacheFileError {
-  return new CacheFileError('damaged', message);
 }

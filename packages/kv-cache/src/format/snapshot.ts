@@ -1,34 +1,10 @@
-import { type LayerSpec, sizeOf } from '@headwise/tensor';
-import { CacheFileError } from './errors.ts';
+import { checkRange, type LayerSpec, type RowFormat, sizeOf, ValueError } from '@headwise/tensor';
+import type { CacheFormat } from '../contract.ts';
+import { formatOf } from '../dtype.ts';
+import { damaged, mismatch } from './errors.ts';
+import type { SectionData, Snapshot, SpecRecord } from './record.ts';
 
-/** Host numbers of a section. */
-export type SectionData = Float32Array | Int32Array | Uint8Array;
-
-/** A spec in JSON, where `cap: null` stands for no cap. */
-export type SpecRecord = Omit<LayerSpec, 'cap'> & { readonly cap: number | null };
-
-/** One state in a file: what it is and its numbers. */
-export interface Snapshot {
-  /** Kind of the cache that wrote it. */
-  readonly kind: string;
-  readonly id: string;
-  readonly spec: SpecRecord;
-  readonly B: number;
-  /** Of each sequence. */
-  readonly lengths: readonly number[];
-  /** Bookkeeping of the kind, in JSON. */
-  readonly state: Readonly<Record<string, unknown>>;
-  readonly sections: readonly { readonly name: string; readonly data: SectionData }[];
-}
-
-/** One state in the header: the snapshot with the sizes of its sections in place of their numbers. */
-export type LayerHeader = Omit<Snapshot, 'sections'> & {
-  readonly sections: readonly {
-    readonly name: string;
-    readonly dtype: 'f32' | 'i32' | 'u8';
-    readonly length: number;
-  }[];
-};
+export type { Snapshot } from './record.ts';
 
 /** What a cache must be able to do so that its `save` and `load` are these two functions. */
 export interface Persistent {
@@ -36,6 +12,8 @@ export interface Persistent {
   readonly id: string;
   readonly spec: LayerSpec;
   readonly B: number;
+  /** In how many bits its rows are kept; undefined for f32. */
+  readonly format: CacheFormat | undefined;
   /** Reads everything; all reads are asked for before the first is awaited. */
   snapshot(): Promise<Snapshot>;
   /**
@@ -50,32 +28,76 @@ export interface Persistent {
 export function describe(
   cache: Persistent & { readonly lengths: readonly number[] },
 ): Omit<Snapshot, 'state' | 'sections'> {
-  const { kind, id, spec, B, lengths } = cache;
-  return { kind, id, B, lengths, spec: { ...spec, cap: Number.isFinite(spec.cap) ? spec.cap : null } };
+  const { kind, id, B, lengths, format } = cache;
+  const { cap, rows, constant, sinks } = cache.spec;
+  const spec: SpecRecord = {
+    kind: cache.spec.kind,
+    rows,
+    cap: Number.isFinite(cap) ? cap : null,
+    ...(sinks !== undefined && { sinks }),
+    constant,
+  };
+  return { kind, id, B, lengths, spec, ...(format !== undefined && { format }) };
 }
 
-/** @throws {CacheFileError} if a snapshot is of another kind, of other shapes or of another batch. */
+/**
+ * @throws {CacheFileError} if a snapshot is of another state, kind, shape, batch or format, or has a section or a number
+ * that the cache does not keep.
+ */
 export function checkSnapshot(cache: Persistent, snapshot: Snapshot): void {
   const refuse = (what: string, theirs: unknown, ours: unknown): never => {
-    throw new CacheFileError(
-      'mismatch',
-      `${what} of state ${cache.id}: the file has ${theirs}, this cache has ${ours}`,
-    );
+    throw mismatch(`${what} of state ${cache.id}: the file has ${theirs}, this cache has ${ours}`);
   };
   if (snapshot.kind !== cache.kind) refuse('kind', snapshot.kind, cache.kind);
-  const theirs = specText(snapshot.spec);
-  const ours = specText(cache.spec);
-  if (theirs !== ours) refuse('what a token adds', theirs, ours);
+  if (snapshot.id !== cache.id) refuse('the id', snapshot.id, cache.id);
+  if (!sameSpec(snapshot.spec, cache.spec))
+    refuse('what a token adds', specText(snapshot.spec), specText(cache.spec));
   if (snapshot.B !== cache.B) refuse('sequences', snapshot.B, cache.B);
-  if (!isNumbers(snapshot.lengths, cache.B)) {
-    throw new CacheFileError(
-      'damaged',
-      `the lengths of state ${cache.id} are not those of ${cache.B} sequences`,
-    );
+  const names = Object.keys(cache.spec.rows);
+  for (const name of names) {
+    const [theirs, ours] = [formatOf(snapshot.format, name), formatOf(cache.format, name)];
+    if (theirs !== ours) refuse(`the format of ${name}`, theirs ?? 'f32', ours ?? 'f32');
+  }
+  const known = [...names, ...Object.keys(cache.spec.constant)];
+  for (const { name, data } of snapshot.sections) {
+    if (!known.some((own) => name === own || (name.startsWith(own) && packed.has(name.slice(own.length)))))
+      throw mismatch(`section ${name} is of nothing that state ${cache.id} keeps`);
+    const format = formatOf(cache.format, name);
+    if (format) checkHeld(name, data, cache.spec.rows[name]!.at(-1) ?? 1, format);
   }
 }
 
-/** `full, k [2, 4], v [2, 4]`: everything that two layers must share to hold the same content. */
+/** A device would refuse the number when it is written, which is too late for the layers before. */
+function checkHeld(name: string, data: SectionData, width: number, format: RowFormat): void {
+  try {
+    checkRange('load', `section ${name}`, data, width, format);
+  } catch (error) {
+    if (!ValueError.isInstance(error)) throw error;
+    throw mismatch(error.message.replace(/^load: /, ''));
+  }
+}
+
+/** What a quantized cache appends to the name of a row. */
+const packed = new Set(['.codes', '.scales', '.lows']);
+
+/** Everything that two layers must share to hold the same content. */
+function sameSpec(a: LayerSpec | SpecRecord, b: LayerSpec | SpecRecord): boolean {
+  const window = ({ kind, cap, sinks = 0 }: LayerSpec | SpecRecord): string =>
+    kind === 'window' ? `${cap} ${sinks}` : '';
+  const shapes = (rows: LayerSpec['rows']): string => JSON.stringify(Object.entries(rows).sort(byName));
+  return (
+    a.kind === b.kind &&
+    window(a) === window(b) &&
+    shapes(a.rows) === shapes(b.rows) &&
+    shapes(a.constant) === shapes(b.constant)
+  );
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+/** `full, k [2, 4], v [2, 4]`: a spec in an error. */
 function specText({ kind, rows, constant, cap, sinks }: LayerSpec | SpecRecord): string {
   const shapes = Object.entries({ ...rows, ...constant })
     .map(([name, shape]) => `${name} [${shape.join(', ')}]`)
@@ -88,23 +110,10 @@ function specText({ kind, rows, constant, cap, sinks }: LayerSpec | SpecRecord):
 export function floats(snapshot: Snapshot, name: string, length: number): Float32Array {
   const data = snapshot.sections.find((section) => section.name === name)?.data;
   if (data instanceof Float32Array && data.length === length) return data;
-  throw new CacheFileError(
-    'damaged',
-    `section ${name} must hold ${length} float32 numbers, it has ${data?.length ?? 'none'}`,
-  );
+  throw damaged(`section ${name} must hold ${length} float32 numbers, it has ${data?.length ?? 'none'}`);
 }
 
-/** A whole number ≥ 0 of each sequence. @throws {CacheFileError} if the bookkeeping does not have them. */
-export function numbersOf({ state, B }: Snapshot, name: string): readonly number[] {
-  const numbers = state[name];
-  if (isNumbers(numbers, B)) return numbers;
-  throw new CacheFileError('damaged', `its ${name} is not a whole number for each of ${B} sequences`);
-}
-
-function isNumbers(value: unknown, B: number): value is readonly number[] {
-  return Array.isArray(value) && value.length === B && value.every((n) => Number.isInteger(n) && n >= 0);
-}
-
+/** Tokens, or blocks, of all sequences together. */
 export function totalOf(counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
@@ -128,8 +137,5 @@ export function sectionsOf(rows: Readonly<Record<string, SectionData>>): Snapsho
 export function checkFits(cache: { readonly id: string }, tokens: readonly number[], capacity: number): void {
   const most = tokens.find((count) => count > capacity);
   if (most === undefined) return;
-  throw new CacheFileError(
-    'mismatch',
-    `it holds ${most} tokens of state ${cache.id}, this cache has room for ${capacity}`,
-  );
+  throw mismatch(`it holds ${most} tokens of state ${cache.id}, this cache has room for ${capacity}`);
 }

@@ -49,7 +49,7 @@ export function packLayout(row: readonly number[], { bits, along, group = 32 }: 
  * ```
  *
  * A group of equal numbers is exact but for the second term, a group of zeros exact. One huge number widens the
- * step of its own group and of no other. A number that is not finite spoils its group.
+ * step of its own group and of no other. A number that is not finite spoils its group. Never throws.
  *
  * @param group the numbers that share a scale
  */

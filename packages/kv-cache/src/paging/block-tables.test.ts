@@ -1,6 +1,6 @@
 import { ValueError } from '@headwise/tensor';
+import { randomIndex } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
-import { randomIndex } from '../testing/random.ts';
 import { BlockTables, type BlockTablesRecord } from './block-tables.ts';
 
 const BLOCKS = 48;
@@ -240,6 +240,40 @@ it('a block that is written again is not found by its old tokens', () => {
   tables.crop(a, 3);
   tables.append(a, 1);
   expect(tables.match([1, 2, 3, 4])).toBe(0);
+});
+
+it('gives up the blocks that were unused longest, a prefix after what needs it', () => {
+  const tables = new BlockTables(size, noCopy);
+  const texts = [
+    [1, 1, 1, 1, 2, 2, 2, 2],
+    [3, 3, 3, 3],
+    [4, 4, 4, 4],
+  ];
+  const ids = texts.map((text) => {
+    const id = tables.open();
+    tables.append(id, text.length);
+    tables.publish(id, text);
+    return id;
+  });
+  const found = () => texts.map((text) => tables.match(text));
+  for (const id of ids) tables.close(id);
+  expect(found()).toEqual([8, 4, 4]);
+  // used again, the second is now the youngest
+  const again = tables.open();
+  expect(tables.adopt(again, texts[1]!)).toBe(4);
+  tables.close(again);
+  expect(tables.evict(1)).toBe(1);
+  expect(found()).toEqual([4, 4, 4]); // the tail of the first, whose head is still found
+  tables.evict(1);
+  expect(found()).toEqual([0, 4, 4]);
+  tables.evict(1);
+  expect(found()).toEqual([0, 4, 0]);
+  // a pool that needs a block takes them in the same order, and the empty ones first
+  const last = tables.open();
+  tables.append(last, 7 * 4);
+  expect(found()).toEqual([0, 4, 0]);
+  tables.append(last, 1);
+  expect(found()).toEqual([0, 0, 0]);
 });
 
 it('two sequences that publish the same prefix store it once', () => {

@@ -83,27 +83,29 @@ export class BlockTables {
     return [...this.#sequences.keys()];
   }
 
-  /** A new sequence without tokens. */
+  /** A new sequence without tokens. Never throws. */
   open(): number {
     const id = this.#nextId++;
     this.#sequences.set(id, { length: 0, table: [] });
     return id;
   }
 
+  /** Tokens of a sequence. @throws {ValueError} if it is not open. */
   length(id: number): number {
     return this.#of(id).length;
   }
 
+  /** Its blocks, in order. @throws {ValueError} if it is not open. */
   table(id: number): readonly number[] {
     return this.#of(id).table;
   }
 
-  /** Tables that have the block. */
+  /** Tables that have the block. Never throws. */
   owners(block: number): number {
     return this.#owners[block] ?? 0;
   }
 
-  /** A new sequence with the same tokens; no row is copied. */
+  /** A new sequence with the same tokens; no row is copied. @throws {ValueError} if it is not open. */
   fork(id: number): number {
     const { length, table } = this.#of(id);
     const twin = this.#nextId++;
@@ -120,13 +122,30 @@ export class BlockTables {
     for (let i = table.length - 1; i >= 0; i--) this.#drop(table[i]!);
   }
 
-  /** Blocks that `tokens` more of a sequence would take. */
+  /** Blocks that `tokens` more of a sequence would take. @throws {ValueError} if it is not open. */
   needs(id: number, tokens: number): number {
-    const { length, table } = this.#of(id);
-    if (tokens === 0) return 0;
-    const partial = length % this.blockSize !== 0;
-    const copied = partial && this.#owners[table.at(-1)!]! > 1 ? 1 : 0;
-    return Math.ceil((length + tokens) / this.blockSize) - table.length + copied;
+    return this.needsTogether([{ id, tokens }]);
+  }
+
+  /**
+   * Blocks that these sequences would take for so many tokens more each, one sequence after the other. Of those that
+   * share a block which is not full, each takes a copy but the one that is left alone with it.
+   * @throws {ValueError} if one of them is not open.
+   */
+  needsTogether(appends: readonly { readonly id: number; readonly tokens: number }[]): number {
+    const left = new Map<number, number>();
+    let needed = 0;
+    for (const { id, tokens } of appends) {
+      const { length, table } = this.#of(id);
+      if (tokens === 0) continue;
+      needed += Math.ceil((length + tokens) / this.blockSize) - table.length;
+      if (length % this.blockSize === 0) continue;
+      const last = table.at(-1)!;
+      const owners = left.get(last) ?? this.#owners[last]!;
+      if (owners > 1) needed++;
+      left.set(last, owners - 1);
+    }
+    return needed;
   }
 
   /**
@@ -159,7 +178,7 @@ export class BlockTables {
     );
   }
 
-  /** Takes back the tokens from position `length` on. */
+  /** Takes back the tokens from position `length` on. @throws {ValueError} if there are not so many, or it is not open. */
   crop(id: number, length: number): void {
     const sequence = this.#of(id);
     if (!(Number.isInteger(length) && length >= 0 && length <= sequence.length)) {
@@ -176,6 +195,7 @@ export class BlockTables {
    * already is given up for the one that is found.
    *
    * @param tokens the ids from position 0 on; the rows of equal prefixes are taken to be equal (one model)
+   * @throws {ValueError} if the sequence is not open.
    */
   publish(id: number, tokens: ArrayLike<number>): void {
     const { length, table } = this.#of(id);
@@ -192,7 +212,7 @@ export class BlockTables {
     }
   }
 
-  /** How many of these tokens, from position 0 on, stand in published blocks. */
+  /** How many of these tokens, from position 0 on, stand in published blocks. Never throws. */
   match(tokens: ArrayLike<number>): number {
     return this.#find(tokens).length * this.blockSize;
   }
@@ -200,6 +220,7 @@ export class BlockTables {
   /**
    * Gives an empty sequence the published blocks of these tokens, at most `most` tokens of them.
    * @returns the tokens it now holds
+   * @throws {ValueError} if the sequence has tokens, or is not open.
    */
   adopt(id: number, tokens: ArrayLike<number>, most = Infinity): number {
     const sequence = this.#of(id);
@@ -214,7 +235,7 @@ export class BlockTables {
     return sequence.length;
   }
 
-  /** Forgets up to `count` blocks that no sequence has, the longest unused first. @returns how many */
+  /** Forgets up to `count` blocks that no sequence has, the longest unused first. @returns how many. Never throws. */
   evict(count = Infinity): number {
     let evicted = 0;
     for (; evicted < count; evicted++) {
@@ -228,6 +249,7 @@ export class BlockTables {
   /**
    * Fills empty sequences with `count` new blocks, of which a table names the n-th by n: what a file says.
    * @returns the blocks, in that order
+   * @throws {ValueError} if the pool has too few blocks, or a sequence is not open.
    */
   fill(
     sequences: readonly { readonly id: number; readonly length: number; readonly table: readonly number[] }[],
@@ -244,7 +266,7 @@ export class BlockTables {
     return taken;
   }
 
-  /** The tables as plain numbers. What was published is not among them. */
+  /** The tables as plain numbers. What was published is not among them. Never throws. */
   record(): BlockTablesRecord {
     const { blocks, blockSize } = this;
     const sequences = [...this.#sequences].map(([id, { length, table }]) => ({

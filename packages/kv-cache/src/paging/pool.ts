@@ -45,7 +45,10 @@ export class PagedPool {
     return this.store.bytes;
   }
 
-  /** Writes the tokens of sequence b of `rows [B, L, ...row]` to where they belong. */
+  /**
+   * Writes the tokens of sequence b of `rows [B, L, ...row]` to where they belong.
+   * @throws {DeviceError} if the rows do not reach so far, or are on another device.
+   */
   write(rows: Rows, b: number, spans: readonly Span[], pieces: readonly Piece[]): void {
     let position = pieces[0]?.position ?? 0;
     const slots = spans.map(({ block, offset, count }) => {
@@ -58,6 +61,7 @@ export class PagedPool {
   /**
    * Copies the first `length` tokens of sequences into the slots 0 … of a store, in order, on the device. What stands
    * behind the end of a shorter one is arbitrary.
+   * @throws {ValueError} if a sequence is not open, {DeviceError} if the store is too small.
    */
   gatherInto(target: RowStore, sequences: readonly number[], length: number): void {
     if (length === 0) return;
@@ -72,6 +76,7 @@ export class PagedPool {
     });
   }
 
+  /** Frees the blocks. Never throws. */
   dispose(): void {
     this.store.dispose();
   }

@@ -75,6 +75,8 @@ export class SegmentSlots {
    * @param keepAll whether those that do not outlive the append get slots too, for its own queries
    */
   append(start: number, anchors: readonly boolean[], keepAll: boolean): Placed[] {
+    // no query comes, so what the last append closed may still be taken back
+    if (anchors.length === 0) return [];
     this.#release(this.#closed);
     this.#closed = [];
     const placed: Placed[] = [];

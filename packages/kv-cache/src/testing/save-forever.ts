@@ -3,6 +3,8 @@ import { createReference, type LayerSpec, tensor } from '@headwise/tensor';
 import { saveToFile } from '../file.ts';
 import { type Cache, createStates } from '../index.ts';
 
+export { saveToFile } from '../file.ts';
+
 /** A layer of 256 KiB at 512 tokens. */
 export const savedSpec: LayerSpec = {
   kind: 'full',
@@ -22,13 +24,12 @@ export function statesOf(value: number): Cache[] {
   return states;
 }
 
-/** Saves two contents in turn and says `.` after each, to be killed: a program with the path as its argument. */
+/** Saves two contents in turn, to be killed: run as a program with the path as its argument. */
 async function main(path: string): Promise<never> {
   const contents = [statesOf(1), statesOf(2)];
-  for (let turn = 0; ; turn++) {
-    await saveToFile(path, contents[turn % 2]!);
-    stdout.write('.');
-  }
+  await saveToFile(path, contents[0]!);
+  stdout.write('go\n');
+  for (let turn = 1; ; turn++) await saveToFile(path, contents[turn % 2]!);
 }
 
 if (argv[2]?.endsWith('.cache')) await main(argv[2]);

@@ -24,22 +24,22 @@ export function feedForward(mlp: Mlp, { name = 'mlp' }: { readonly name?: string
   };
 }
 
-/** `down · (silu(gate · x) · (up · x))`: Llama's. Shazeer 2020, eq. 6. `F` is the inner width. */
+/** `down · (silu(gate · x) · (up · x))`: Llama's. Shazeer 2020, eq. 6. `F` is the inner width. Never throws. */
 export function createSwiglu({ F }: { readonly F: number }): Mlp {
   return gated('swiglu', F, swiglu);
 }
 
-/** `down · (gelu(gate · x) · (up · x))`: Gemma's with `kind: 'tanh'`. Shazeer 2020, eq. 6. */
+/** `down · (gelu(gate · x) · (up · x))`: Gemma's with `kind: 'tanh'`. Shazeer 2020, eq. 6. Never throws. */
 export function createGeglu({ F, kind = 'exact' }: { readonly F: number; readonly kind?: GeluKind }): Mlp {
   return gated('geglu', F, (gate, up) => geglu(gate, up, { kind }));
 }
 
-/** `down · gelu(up · x + bias) + bias`: GPT-2's and BERT's. Hendrycks & Gimpel 2016. */
+/** `down · gelu(up · x + bias) + bias`: GPT-2's and BERT's. Hendrycks & Gimpel 2016. Never throws. */
 export function createGeluMlp({ F, kind = 'exact' }: { readonly F: number; readonly kind?: GeluKind }): Mlp {
   return plain('gelu', F, (x) => gelu(x, { kind }));
 }
 
-/** `down · max(up · x + bias, 0) + bias`: the original Transformer's. Vaswani et al. 2017, eq. 2. */
+/** `down · max(up · x + bias, 0) + bias`: the original Transformer's. Vaswani et al. 2017, eq. 2. Never throws. */
 export function createReluMlp({ F }: { readonly F: number }): Mlp {
   return plain('relu', F, relu);
 }

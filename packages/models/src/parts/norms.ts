@@ -10,7 +10,7 @@ export interface Norm {
   apply<Axes extends string>(x: Tensor<Axes>, weights: Weights): Tensor<Axes>;
 }
 
-/** `x / √(mean(x²) + eps) · weight`: Llama's. Zhang & Sennrich 2019. */
+/** `x / √(mean(x²) + eps) · weight`: Llama's. Zhang & Sennrich 2019. Never throws. */
 export function createRmsNorm({ eps = 1e-5 }: { readonly eps?: number } = {}): Norm {
   return {
     name: 'rms-norm',
@@ -19,7 +19,7 @@ export function createRmsNorm({ eps = 1e-5 }: { readonly eps?: number } = {}): N
   };
 }
 
-/** `(x − mean) / √(variance + eps) · weight + bias`: GPT-2's. Ba et al. 2016. */
+/** `(x − mean) / √(variance + eps) · weight + bias`: GPT-2's. Ba et al. 2016. Never throws. */
 export function createLayerNorm({ eps = 1e-5 }: { readonly eps?: number } = {}): Norm {
   return {
     name: 'layer-norm',

@@ -28,7 +28,7 @@ interface Stack {
 }
 
 interface State {
-  /** Where the text can be, ascending: a byte node and a stack in one number, `node · 2³¹ + stack + 1`. */
+  /** Where the text can be, ascending: a byte node and a stack in one number, `node · 2²⁶ + stack + 1`. */
   readonly places: readonly number[];
   readonly complete: boolean;
   /** `[256]`: where each byte leads; made at the first question. */
@@ -38,7 +38,8 @@ interface State {
 const bottom = -1;
 const dead = -1;
 const unknown = -2;
-const stackSpan = 2 ** 31;
+/** More stacks, or nodes than 2⁵³ divided by it, would take gigabytes. */
+const stackSpan = 2 ** 26;
 /** Places one state may have: an expression that is in so many places at once is a mistake, and slow. */
 const mostPlaces = 20_000;
 /** What a matcher keeps in memory before it starts anew, in units of about 8 bytes. */
@@ -221,6 +222,8 @@ export class Pushdown implements Matcher {
     const key = `${next}:${below}`;
     const known = this.#stackNumbers.get(key);
     if (known !== undefined) return known;
+    if (this.#stacks.length >= stackSpan - 1)
+      throw new SamplingError(this.name, `the text is nested more than ${stackSpan - 1} deep`);
     const number = this.#stacks.push({ next, below }) - 1;
     this.#stackNumbers.set(key, number);
     this.#used += units.stack;

@@ -102,7 +102,7 @@ describe.each(formatNames)('%s', (format) => {
       long ? { numRuns: 20_000 } : { numRuns: 500, seed: 18 },
     );
     expect(taken).toBeGreaterThan(20);
-  });
+  }, 600_000);
 });
 
 it('knows the days of every month, leap years too', () => {

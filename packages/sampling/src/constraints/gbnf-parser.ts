@@ -1,4 +1,5 @@
 import { SamplingError, show } from '../errors.ts';
+import { clip } from './clip.ts';
 import {
   complement,
   type Expression,
@@ -216,6 +217,6 @@ class GbnfParser {
     const before = this.#source.slice(0, this.#at).split('\n');
     const line = before.length;
     const column = before.at(-1)!.length + 1;
-    throw new SamplingError('gbnf', `${problem}, at line ${line}, column ${column}`, { line, column });
+    throw new SamplingError('gbnf', `${clip(problem)}, at line ${line}, column ${column}`, { line, column });
   }
 }

@@ -151,7 +151,7 @@ it('names not more rules than a reader looks through', () => {
 
 it.each([
   ['root ::= "a"{2147483648}', '{2147483648} repeats more than 2147483647 times'],
-  [`root ::= "a"{1,${'9'.repeat(400)}}`, `{1,${'9'.repeat(400)}} repeats more than 2147483647 times`],
+  [`root ::= "a"{1,${'9'.repeat(400)}}`, `{1,${'9'.repeat(147)}…`],
   [`root ::= ${'('.repeat(500)}`, 'groups are nested more than 400 deep'],
   [`root ::= "a"${'*'.repeat(500)}`, 'more than 400 quantifiers follow each other'],
   ['root ::= "a" expr\nexpr ::= expr "+" | "x"', 'left recursion expr → expr would never end'],

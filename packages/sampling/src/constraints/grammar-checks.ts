@@ -1,14 +1,18 @@
 import { SamplingError } from '../errors.ts';
+import { clip } from './clip.ts';
 import { type Expression, type Grammar, normalize } from './expression.ts';
 
 /** @throws {SamplingError} if a rule is missing, is left-recursive, or the grammar matches no finite text. */
 export function checkGrammar(op: string, { root, rules }: Grammar): void {
   if (!rules.has(root))
-    throw new SamplingError(op, `there is no rule "${root}"; the rules are: ${listed(rules)}`);
+    throw new SamplingError(op, `there is no rule "${clip(root)}"; the rules are: ${listed(rules)}`);
   for (const [name, body] of rules) {
     for (const used of references(body)) {
       if (!rules.has(used)) {
-        throw new SamplingError(op, `rule "${name}" uses "${used}", which is not one of: ${listed(rules)}`);
+        throw new SamplingError(
+          op,
+          `rule "${clip(name)}" uses "${clip(used)}", which is not one of: ${listed(rules)}`,
+        );
       }
     }
   }
@@ -22,7 +26,7 @@ export function checkGrammar(op: string, { root, rules }: Grammar): void {
   if (cycle) {
     throw new SamplingError(
       op,
-      `left recursion ${cycle.join(' → ')} would never end; write it as a repetition, item ("," item)*`,
+      `left recursion ${clip(cycle.join(' → '))} would never end; write it as a repetition, item ("," item)*`,
     );
   }
 }
@@ -179,5 +183,5 @@ function references(expression: Expression): readonly string[] {
 function listed(rules: ReadonlyMap<string, Expression>): string {
   const names = [...rules.keys()];
   const more = names.length > 20 ? `, … (${names.length} in all)` : '';
-  return `${names.slice(0, 20).join(', ')}${more}`;
+  return `${clip(names.slice(0, 20).join(', '))}${more}`;
 }

@@ -3,16 +3,9 @@ import { jsonNumber } from './json-number.ts';
 import { jsonString, jsonStringOf, jsonStringOfLength } from './json-text.ts';
 import { RuleBook } from './rule-book.ts';
 import { checkSchema, type JsonSchema } from './schema-document.ts';
-import {
-  type ArrayShape,
-  isInhabited,
-  isUsable,
-  longest,
-  type ObjectShape,
-  type SchemaNode,
-  type Shape,
-} from './schema-node.ts';
+import { type ArrayShape, isInhabited, longest, type SchemaNode, type Shape } from './schema-node.ts';
 import { SchemaNodes } from './schema-nodes.ts';
+import { ObjectWriter } from './schema-objects.ts';
 import type { StringShape } from './schema-shapes.ts';
 import { type TextAutomaton, wordsAutomaton } from './text-automaton.ts';
 
@@ -46,7 +39,7 @@ export function compileSchema(schema: JsonSchema, options: CompileOptions): Comp
  */
 class SchemaWriter {
   readonly #book: RuleBook;
-  readonly #inOrder: boolean;
+  readonly #objects: ObjectWriter;
   /** Blanks after a separator, and inside the brackets. */
   readonly #gap: Expression;
   readonly #inner: Expression;
@@ -54,10 +47,18 @@ class SchemaWriter {
 
   constructor(book: RuleBook, { space, objects }: CompileOptions) {
     this.#book = book;
-    this.#inOrder = objects === 'declared';
     const blanks = repeat(set([9, 10], [13, 13], [32, 32]), 0, 20);
     this.#inner = space === 'any' ? blanks : empty;
     this.#gap = space === 'any' ? blanks : space === 'single' ? optional(literal(' ')) : empty;
+    this.#objects = new ObjectWriter({
+      book,
+      declaredOrder: objects === 'declared',
+      gap: this.#gap,
+      inner: this.#inner,
+      value: (node) => this.value(node),
+      names: (automaton) => this.#automaton(automaton, automaton),
+      number: (owner) => this.#number(owner),
+    });
   }
 
   value(node: SchemaNode): Expression {
@@ -77,7 +78,7 @@ class SchemaWriter {
       case 'array':
         return sequence(literal('['), this.#inner, this.#items(shape, 0));
       case 'object':
-        return sequence(literal('{'), this.#inner, this.#properties(shape, 0n, 0));
+        return sequence(literal('{'), this.#inner, this.#objects.write(shape));
     }
   }
 
@@ -116,59 +117,6 @@ class SchemaWriter {
       }
       return oneOf(options);
     });
-  }
-
-  /**
-   * What may follow after the properties of `seen` (a bit each, or in order all before the highest) and `count` in
-   * all, up to the closing brace.
-   */
-  #properties(shape: ObjectShape, seen: bigint, count: number): Expression {
-    const { members, min, max } = shape;
-    const at = max === Infinity ? Math.min(count, Math.max(min, 1)) : count;
-    return this.#book.rule(`properties ${this.#number(shape)} ${seen.toString(36)} ${at}`, () => {
-      const left = members.map((_, i) => i).filter((i) => !((seen >> BigInt(i)) & 1n));
-      const needed = left.filter((i) => members[i]!.required).length;
-      const options: Expression[] = [];
-      if (needed === 0 && at >= min) options.push(sequence(at > 0 ? this.#inner : empty, literal('}')));
-      const comma = this.#comma(at > 0);
-      const more = shape.others.some(({ node }) => node.inhabited);
-      const add = (pair: Expression, next: bigint, stillNeeded: number) => {
-        const possible = left.filter((i) => !((next >> BigInt(i)) & 1n) && isUsable(members[i]!)).length;
-        if (stillNeeded <= max - at - 1 && (more || at + 1 + possible >= min))
-          options.push(sequence(comma, pair, this.#properties(shape, next, at + 1)));
-      };
-      for (const i of left) {
-        const { required } = members[i]!;
-        if (isUsable(members[i]!)) {
-          const passed = this.#inOrder ? (1n << BigInt(i)) - 1n : 0n;
-          add(this.#pair(shape, i), seen | passed | (1n << BigInt(i)), needed - (required ? 1 : 0));
-        }
-        if (this.#inOrder && required) return oneOf(options);
-      }
-      const all = this.#inOrder ? (1n << BigInt(members.length)) - 1n : seen;
-      shape.others.forEach(({ node }, i) => {
-        if (node.inhabited) add(this.#otherPair(shape, i), all, needed);
-      });
-      return oneOf(options);
-    });
-  }
-
-  #pair(shape: ObjectShape, i: number): Expression {
-    const { name, node } = shape.members[i]!;
-    return this.#book.rule(`pair ${this.#number(shape)} ${i}`, () =>
-      this.#colon(jsonString(this.#book, literal(name)), node),
-    );
-  }
-
-  #otherPair(shape: ObjectShape, i: number): Expression {
-    const { names, node } = shape.others[i]!;
-    return this.#book.rule(`other ${this.#number(shape)} ${i}`, () =>
-      this.#colon(this.#automaton(names, names), node),
-    );
-  }
-
-  #colon(key: Expression, node: SchemaNode): Expression {
-    return sequence(key, this.#inner, literal(':'), this.#gap, this.value(node));
   }
 
   #comma(needed: boolean): Expression {

@@ -131,3 +131,32 @@ it('refuses what is no schema', () => {
     `json-schema: objects must be 'any' or 'declared', got "toString"`,
   );
 });
+
+it('keeps messages short and plain whatever a schema is called', () => {
+  const name = `\u001b[31m\u202e${'x'.repeat(100_000)}`;
+  const schemas: JsonSchema[] = [
+    { properties: { [name]: { not: { type: 'null' } } } },
+    { properties: { [name]: 3 } },
+    { $ref: `#/${name}` },
+    { $ref: name },
+    { $ref: `#${name}` },
+    { type: name },
+    { format: name },
+    { [name]: true },
+    { pattern: `${name}(` },
+    { patternProperties: { [`${name}(`]: true } },
+    { required: name },
+    { enum: [], title: name },
+  ];
+  for (const schema of schemas) {
+    let message = '';
+    try {
+      jsonSchemaMatcher(schema);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    expect(message).toMatch(/^json-schema: /);
+    expect(message.length).toBeLessThan(2000);
+    expect(message).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  }
+});

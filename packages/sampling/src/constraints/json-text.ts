@@ -40,6 +40,12 @@ export function jsonString(book: RuleBook, content: Expression): Expression {
   return sequence(literal('"'), spell(book, content), literal('"'));
 }
 
+/** One character, as JSON writes it in a string. */
+export function jsonCharacter(book: RuleBook, char: string): Expression {
+  const point = char.codePointAt(0)!;
+  return character(book, [[point, point]]);
+}
+
 /** Strings of `min` to `max` characters. */
 export function jsonStringOfLength(book: RuleBook, min: number, max: number): Expression {
   const one = character(book, anyCharacter);

@@ -1,5 +1,6 @@
 import { SamplingError } from '../errors.ts';
 import { foldCase } from './case-folding.ts';
+import { clip } from './clip.ts';
 import {
   complement,
   type Expression,
@@ -260,11 +261,14 @@ class RegexParser {
   }
 
   #fail(problem: string): never {
-    const shown = this.#chars.length > 200 ? `${this.#chars.slice(0, 200).join('')}…` : this.#source;
-    throw new SamplingError(this.#op, `${problem}, at place ${this.#at} of ${JSON.stringify(shown)}`, {
-      pattern: this.#source,
-      place: this.#at,
-    });
+    throw new SamplingError(
+      this.#op,
+      `${clip(problem)}, at place ${this.#at} of ${clip(JSON.stringify(this.#source))}`,
+      {
+        pattern: this.#source,
+        place: this.#at,
+      },
+    );
   }
 }
 

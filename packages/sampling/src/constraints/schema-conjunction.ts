@@ -51,8 +51,11 @@ export class Conjunctions {
           'use fewer branches side by side',
         );
       }
-      for (const place of [...branches.places].reverse())
-        open.push({ pending: [{ place, chain }], facts: new Map(at.facts), groups: [...at.groups] });
+      // the last branch takes over what the others copy, so that a long chain of single branches stays linear
+      const [last, ...others] = [...branches.places].reverse();
+      const copies = others.map((place) => ({ place, facts: new Map(at.facts), groups: [...at.groups] }));
+      for (const { place, facts: own, groups } of [{ place: last!, ...at }, ...copies])
+        open.push({ pending: [{ place, chain }], facts: own, groups });
     }
     return found;
   }
@@ -84,15 +87,11 @@ export class Conjunctions {
         if (!schema) facts.set(nowhere, factsOfNothing(path));
         continue;
       }
-      for (let at = chain; at; at = at.before) {
-        if (at.schema === schema)
-          refuse(
-            `a schema that refers to itself before anything is read`,
-            path,
-            'refer to it from a property or item',
-          );
+      if (facts.has(schema)) {
+        // met before: on the way to itself, which has no end, or beside itself, which says it twice
+        for (let at = chain; at; at = at.before) if (at.schema === schema) refuseLoop(path);
+        continue;
       }
-      if (facts.has(schema)) continue;
       const own = this.facts(place)!;
       facts.set(schema, own);
       const here = { schema, before: chain };
@@ -136,6 +135,14 @@ export class Conjunctions {
     }
     return found;
   }
+}
+
+function refuseLoop(path: string): never {
+  return refuse(
+    'a schema that refers to itself before anything is read',
+    path,
+    'refer to it from a property or item',
+  );
 }
 
 const anything: Place = { schema: true, path: '#' };

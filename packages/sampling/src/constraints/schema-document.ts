@@ -1,4 +1,5 @@
 import { SamplingError, show } from '../errors.ts';
+import { clip } from './clip.ts';
 
 /** A JSON schema as data; `true` is any value. */
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown };
@@ -11,9 +12,11 @@ export interface Place {
 
 /** Refuses a schema by the name and place of what has no grammar. */
 export function refuse(what: string, path: string, cure: string): never {
-  throw new SamplingError('json-schema', `${what} at ${path} cannot be turned into a grammar; ${cure}`, {
-    path,
-  });
+  throw new SamplingError(
+    'json-schema',
+    `${clip(what)} at ${clip(path)} cannot be turned into a grammar; ${clip(cure)}`,
+    { path },
+  );
 }
 
 /** The place of a key below another, as a pointer writes it. */
@@ -36,7 +39,7 @@ export function checkSchema(schema: unknown, path: string): asserts schema is Js
   if (typeof schema === 'object' && schema !== null && !Array.isArray(schema)) return;
   throw new SamplingError(
     'json-schema',
-    `the schema at ${path} must be an object or a boolean, got ${show(schema)}`,
+    `the schema at ${clip(path)} must be an object or a boolean, got ${clip(show(schema))}`,
     { path },
   );
 }
@@ -65,9 +68,9 @@ export class SchemaDocument {
    * @throws {SamplingError} if it is not local, cannot be decoded, or means nothing here.
    */
   resolve(ref: unknown, path: string): Place {
-    const name = `$ref ${typeof ref === 'string' ? JSON.stringify(ref) : show(ref)} at ${path}`;
+    const name = `$ref ${clip(show(ref))} at ${clip(path)}`;
     const fail = (problem: string): never => {
-      throw new SamplingError('json-schema', `${name} ${problem}`, { ref, path });
+      throw new SamplingError('json-schema', `${name} ${clip(problem)}`, { ref, path });
     };
     if (typeof ref !== 'string' || !ref.startsWith('#'))
       return fail('is not local; only "#", "#/…" and "#anchor" are followed');

@@ -1,4 +1,5 @@
 import { SamplingError, show } from '../errors.ts';
+import { clip } from './clip.ts';
 import { formatNames } from './formats.ts';
 import { below, checkSchema, type JsonSchema, keywordOf, type Place, refuse } from './schema-document.ts';
 
@@ -353,7 +354,7 @@ class Reader {
     if (typeof map !== 'object' || map === null || Array.isArray(map)) {
       throw new SamplingError(
         'json-schema',
-        `${key} at ${this.#path} must be an object of schemas, got ${show(map)}`,
+        `${key} at ${clip(this.#path)} must be an object of schemas, got ${clip(show(map))}`,
         { path: this.#path },
       );
     }

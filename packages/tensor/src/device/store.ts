@@ -9,8 +9,9 @@ const BLOCK = 32;
 
 /**
  * Zeros whose rows (the last axis) a device keeps in fewer bits, for caches. `write` and `storeRows` round whole rows as
- * ggml rounds and touch no other; whoever reads them, `data()` and every operation, sees the rounded numbers. A number
- * that is not finite, or too large for the scale of its block, makes its block NaN; `f16` makes it infinite.
+ * ggml rounds and touch no other; whoever reads them, `data()` and every operation, sees the rounded numbers. A finite
+ * number that the format cannot hold is refused (`checkRange`) before any of the write is stored; one that is not finite
+ * stays so in 16 bits, and makes its block NaN.
  *
  * @throws {DeviceError} if the device keeps 32 bits only.
  * @throws {ShapeError} if there is no last axis, or an axis is not a whole number.

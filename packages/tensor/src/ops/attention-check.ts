@@ -4,7 +4,12 @@ import { ShapeError, ValueError } from '../errors.ts';
 import type { AttentionExtra, AttentionInputs, AttentionParams } from './attention-form.ts';
 import { f32 } from './rows.ts';
 
-/** Checks one call of attention, and says what it returns. */
+/**
+ * Checks one call of attention, and says what it returns.
+ *
+ * @throws {ShapeError} if shapes disagree or `H` is not a multiple of `Hkv`.
+ * @throws {ValueError} if a parameter is out of range.
+ */
 export function checkAttention(
   inputs: { readonly [K in keyof AttentionInputs]: ShapedInput },
   params: AttentionParams,

@@ -19,9 +19,10 @@ export type { AttentionExtra, AttentionInputs, AttentionParams } from './attenti
  * y[b,i,h]   = Σ_j softmax_j(s, sink[h]) · v[b,j,⌊h·Hkv/H⌋]    [B, Lq, H, Dv]
  * ```
  *
- * Seen: `j < valid`, `p_j ≥ 0`, `p_j ≤ p_i` or `p_j < prefix` if causal, `p_i − p_j` inside the window or `p_j < sinkTokens`,
- * `p_i ≤ keyUntil[j]`, in the query's segment or an anchor, and every mask modifier says 1. A row that sees nothing is zero. What stands in a hidden
- * key or value, NaN and infinity included, changes nothing. NaN in a seen key or in a query gives NaN.
+ * Seen: `j < valid`, `p_j ≥ 0`, `p_j ≤ p_i` or `p_j < prefix` if causal, `p_i − p_j` inside the window or
+ * `p_j < sinkTokens`, `p_i ≤ keyUntil[j]`, in the query's segment or an anchor, the bias is not −∞ (whatever a modifier
+ * makes of the score), and every mask modifier says 1. A row that sees nothing is zero. What stands in a hidden key or
+ * value, NaN and infinity included, changes nothing. NaN in a seen key or in a query gives NaN.
  *
  * Vaswani et al. 2017, "Attention Is All You Need", eq. 1.
  */
@@ -61,6 +62,7 @@ export interface AttentionOptions {
  * @returns `[B, Lq, H, Dv]`
  * @throws {ShapeError} if shapes disagree or `H` is not a multiple of `Hkv`.
  * @throws {ValueError} if an option is out of range.
+ * @throws {DeviceError} if a tensor is disposed or on another device, or the device cannot do what is asked for.
  */
 export function attention(inputs: AttentionInputs, options: AttentionOptions = {}): Tensor<'B Lq H Dv'> {
   return run(attentionOp, inputs, resolve(inputs, options, []))[0] as Tensor<'B Lq H Dv'>;
@@ -72,6 +74,10 @@ export function attention(inputs: AttentionInputs, options: AttentionOptions = {
  * @throws what `attention` throws.
  * @example
  * const { out, weights } = attentionWith({ q, k, v }, { causal: true }, ['weights']);
+ *
+ * @throws {ShapeError} if shapes disagree or `H` is not a multiple of `Hkv`.
+ * @throws {ValueError} if an option is out of range.
+ * @throws {DeviceError} if a tensor is disposed or on another device, or the device cannot do what is asked for.
  */
 export function attentionWith<const Extra extends AttentionExtra>(
   inputs: AttentionInputs,

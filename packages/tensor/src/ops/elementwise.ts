@@ -88,7 +88,11 @@ export function multiply<Axes extends string>(a: Tensor<Axes>, b: Tensor): Tenso
   return run(multiplyOp, { a, b }, {})[0] as Tensor<Axes>;
 }
 
-/** `x · σ(alpha · x)`. @throws {ValueError} if x is not f32. */
+/**
+ * `x · σ(alpha · x)`.
+ *
+ * @throws {DeviceError} if x is disposed.
+ */
 export function silu<Axes extends string>(
   x: Tensor<Axes>,
   { alpha = 1 }: { readonly alpha?: number } = {},
@@ -96,7 +100,11 @@ export function silu<Axes extends string>(
   return run(siluOp, { x }, { alpha })[0] as Tensor<Axes>;
 }
 
-/** `x · Φ(x)`, exact unless `kind` is `'tanh'`. @throws {ValueError} if x is not f32. */
+/**
+ * `x · Φ(x)`, exact unless `kind` is `'tanh'`.
+ *
+ * @throws {DeviceError} if x is disposed.
+ */
 export function gelu<Axes extends string>(
   x: Tensor<Axes>,
   { kind = 'exact' }: { readonly kind?: GeluKind } = {},
@@ -104,7 +112,11 @@ export function gelu<Axes extends string>(
   return run(geluOp, { x }, { kind })[0] as Tensor<Axes>;
 }
 
-/** `max(x, 0)`. @throws {ValueError} if x is not f32. */
+/**
+ * `max(x, 0)`.
+ *
+ * @throws {DeviceError} if x is disposed.
+ */
 export function relu<Axes extends string>(x: Tensor<Axes>): Tensor<Axes> {
   return run(reluOp, { x }, {})[0] as Tensor<Axes>;
 }

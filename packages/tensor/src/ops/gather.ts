@@ -40,7 +40,7 @@ export const gatherOp = defineOp<{ table: Tensor; ids: Tensor<string, 'i32'> }, 
  * @param ids `[...]` i32; an id outside `0 … V−1` gives zeros, see `checkIds`
  * @returns `[..., E]`
  * @throws {ShapeError} if the table is no matrix.
- * @throws {ValueError} if the table is not f32, or the ids are not i32.
+ * @throws {DeviceError} if a tensor is disposed, or the two are on different devices.
  */
 export function gather<Axes extends string = AnyAxes>(
   table: Tensor,

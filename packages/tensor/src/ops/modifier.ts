@@ -18,7 +18,7 @@ export interface Modifier {
 /**
  * The modifier as a host function: what the reference runs and what draws the pictures.
  *
- * @throws {SyntaxError} if its source is no function.
+ * @throws {SyntaxError} if the source is no function expression, or a constant's name is no name.
  */
 export function hostModifier({ source, constants = {} }: Modifier): (...scalars: number[]) => number {
   return new Function(...Object.keys(constants), `return (${source});`)(...Object.values(constants));

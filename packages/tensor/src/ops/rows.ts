@@ -1,17 +1,21 @@
 import { bindAxes, sizeOf } from '../axes.ts';
 import type { OutputSpec, ShapedInput } from '../contracts/device.ts';
 
-/** One f32 result of a shape. */
+/** One f32 result of a shape. Never throws. */
 export function f32(shape: readonly number[]): OutputSpec {
   return { shape, dtype: 'f32' };
 }
 
-/** One i32 result of a shape. */
+/** One i32 result of a shape. Never throws. */
 export function i32(shape: readonly number[]): OutputSpec {
   return { shape, dtype: 'i32' };
 }
 
-/** Splits `[..., E]` into `rows` of width `E`; the last axis must exist. */
+/**
+ * Splits `[..., E]` into `rows` of width `E`.
+ *
+ * @throws {ShapeError} if there is no last axis.
+ */
 export function rowsOf(
   op: string,
   name: string,

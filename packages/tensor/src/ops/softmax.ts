@@ -28,20 +28,20 @@ export const logSoftmaxOp = defineOp<{ x: Tensor }, Record<never, never>>({
 });
 
 /**
- * Softmax over the last axis of `[..., E]`.
+ * Softmax over the last axis of `[..., E]`; a row of nothing but −∞ gives zeros.
  *
- * @throws {ShapeError} if there is no last axis.
- * @throws {ValueError} if x is not f32.
+ * @throws {ShapeError} if x has no axis.
+ * @throws {DeviceError} if x is disposed.
  */
 export function softmax<Axes extends string>(x: Tensor<Axes>): Tensor<Axes> {
   return run(softmaxOp, { x }, {})[0] as Tensor<Axes>;
 }
 
 /**
- * Logarithm (natural) of the softmax over the last axis of `[..., E]`.
+ * Logarithm (natural) of the softmax over the last axis of `[..., E]`; a row of nothing but −∞ gives −∞.
  *
- * @throws {ShapeError} if there is no last axis.
- * @throws {ValueError} if x is not f32.
+ * @throws {ShapeError} if x has no axis.
+ * @throws {DeviceError} if x is disposed.
  */
 export function logSoftmax<Axes extends string>(x: Tensor<Axes>): Tensor<Axes> {
   return run(logSoftmaxOp, { x }, {})[0] as Tensor<Axes>;

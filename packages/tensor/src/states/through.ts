@@ -18,9 +18,9 @@ export interface ThroughOptions {
 }
 
 /**
- * A state that keeps nothing: an append hands back the very rows it was given, and the next one starts at position 0
- * again. For encoders, training and single calls, which read a whole sequence at once; nothing is copied and nothing
- * is written in place, so gradients pass through it.
+ * A state that keeps nothing: an append hands back the very rows it was given (until the next one, or until it is
+ * disposed), and the next one starts at position 0 again. For encoders, training and single calls, which read a whole
+ * sequence at once; nothing is copied and nothing is written in place, so gradients pass through it.
  *
  * A `recurrent` one starts from zeros at each call.
  *
@@ -68,15 +68,15 @@ class Through implements LayerState {
   append(rows: Readonly<Record<string, Tensor>>, at?: Positions): StateView {
     const L = Object.values(rows)[0]?.shape[1] ?? 0;
     if (at) this.check(at);
-    const listed = at && !inOrder(at) ? at.tensor : undefined;
+    this.#forget();
+    // handles of its own, since a layer that shares them reads them after the scope of this one
+    const held = Object.entries(rows).map(([name, row]) => [name, keep(row.reshape(row.shape))] as const);
+    const listed = at && !inOrder(at) ? keep(at.tensor.reshape(at.shape)) : undefined;
     this.#view = {
-      rows,
+      rows: Object.fromEntries(held),
       valid: L,
       offset: 0,
-      ...(listed && {
-        keyPositions: listed as Tensor<string, 'i32'> as never,
-        queryPositions: listed as never,
-      }),
+      ...(listed && { keyPositions: listed, queryPositions: listed }),
     };
     return this.#view;
   }
@@ -94,7 +94,14 @@ class Through implements LayerState {
   advance(): void {}
 
   dispose(): void {
+    this.#forget();
     for (const tensor of Object.values(this.#zeros)) tensor.dispose();
+  }
+
+  #forget(): void {
+    for (const row of Object.values(this.#view?.rows ?? {})) row.dispose();
+    this.#view?.keyPositions?.dispose();
+    this.#view = undefined;
   }
 }
 

@@ -14,7 +14,7 @@ import { opCases } from './op-cases.ts';
  *
  * @param except laws by name and cases by `op name` that the device cannot keep, each with the reason, which the
  *   report prints
- * @throws nothing itself: its tests fail.
+ * @throws nothing itself: what fails is a failed test.
  */
 export function checkDevice(
   name: string,
@@ -63,7 +63,7 @@ function registerChecks(device: () => Device, except: Readonly<Record<string, st
 /**
  * Runs a case on a device and on the reference; shapes first, then values.
  *
- * @throws {Error} if they differ, or something is left behind on the device.
+ * @throws {Error} if shapes, dtypes or values differ, or buffers are left behind; and whatever the device throws.
  */
 export async function compareWithReference(device: Device, { run, atol, rtol }: OpCase): Promise<void> {
   const reference = createReference();

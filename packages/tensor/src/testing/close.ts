@@ -55,7 +55,12 @@ export function difference(
   return { ...worst, outside };
 }
 
-/** @throws {Error} when the arrays differ by more than the tolerance, naming the worst element. */
+/**
+ * Compares two arrays.
+ *
+ * @throws {Error} if they differ by more than the tolerance, naming the worst element.
+ * @throws {RangeError} if their lengths differ.
+ */
 export function assertClose(
   got: ArrayLike<number>,
   want: ArrayLike<number>,

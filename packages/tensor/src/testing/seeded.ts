@@ -13,7 +13,12 @@ export function seededValues(length: number, seed: number): Float32Array {
   });
 }
 
-/** A tensor of reproducible numbers in [−1, 1). @throws {ShapeError} if an axis is not a whole number. */
+/**
+ * A tensor of reproducible numbers in [−1, 1).
+ *
+ * @throws {ShapeError} if an axis is not a whole number.
+ * @throws {DeviceError} if the device is disposed, or has no memory left.
+ */
 export function seeded<Axes extends string = AnyAxes>(
   device: Device,
   shape: readonly number[],

@@ -18,6 +18,7 @@ const maps: readonly Runners<Got | InPart>[] = [
 /**
  * All ways of computing the cases of an operator: directly, and where there are any, through caches or another
  * operation. A case passes when every one of them does.
+ * Never throws.
  */
 export function runnersFor(op: string): readonly Runner<Got | InPart>[] {
   return maps.flatMap((runners) => own(runners, op) ?? []);

@@ -1,58 +1,85 @@
 import type { KernelArgument, KernelPlan, KernelStep } from '../plan.ts';
-import { type Shapes, sourceOf } from '../source.ts';
+import type { Shapes } from '../source.ts';
 import { rowsAndWidth } from './rows.ts';
 
 /**
- * Index of the best value of a row that comes after the one picked last, in the order asked for; or simply of the
- * best. `sign` −1 looks for the smallest. One thread a row: launches, not threads, are what costs here.
- *
- * A value is ordered by its kind first (0 for a number, `sign` for NaN, which so is above every number) and among
- * numbers by itself.
+ * Whether a value is a number, which NaN is not: it is neither at most zero nor above. Some GPU's compiler takes `v === v`
+ * for true; this it leaves, since zero is an argument.
  */
-const pick = sourceOf(({ after }: { readonly after: boolean }) =>
-  after
-    ? `function (x, picked, turn, sign) {
+const isNumber = (value: string): string => `(${value} <= zero || ${value} > zero)`;
+const ZERO: KernelArgument = { float: 0 };
+
+/**
+ * Statements that make a second pass where `again` is 1: they declare `nan`, the first NaN after index `from`, and
+ * `number`, the best of all numbers; −1 where there is none.
+ */
+const lookAgain = `
+    let nan = -1.0;
+    let number = -1.0;
+    let most = 0.0;
+    const passes = this.constants.E * again;
+    for (let n = 0; n < passes; n++) {
+      const raw = x[this.thread.x][n];
+      const signed = sign * raw;
+      const place = n;
+      const kind = ${isNumber('raw')} ? 1.0 : 0.0;
+      if (kind < 0.5 && nan < 0.0 && place > from) { nan = place; }
+      if (kind > 0.5 && (number < 0.0 || signed > most)) {
+        number = place;
+        most = signed;
+      }
+    }`;
+
+/**
+ * Index of the best value of a row in the order asked for; `sign` −1 looks for the smallest. NaN is above every number:
+ * the largest, or the smallest where there is nothing else. One thread a row: launches, not threads, are what costs here.
+ */
+const first = `function (x, sign, zero) {
+    let best = 0.0;
+    let top = sign * x[this.thread.x][0];
+    let again = 0.0;
+    for (let e = 0; e < this.constants.E; e++) {
+      const value = sign * x[this.thread.x][e];
+      const index = e;
+      if (value > top) {
+        best = index;
+        top = value;
+      }
+      again = value <= top ? again : 1.0;
+    }
+    const from = -1.0;
+    ${lookAgain}
+    const odd = sign > 0.0 || number < 0.0 ? nan : number;
+    return again > 0.5 ? odd : best;
+  }`;
+
+/**
+ * Index of the best value that comes after the one picked last. No comparison with NaN holds, so the first pass finds
+ * numbers after a number. Where there is none, what follows is the next NaN, or after the last NaN of the largest the
+ * best number of all.
+ */
+const next = `function (x, picked, turn, sign, zero) {
     const last = Math.floor(picked[turn - 1][this.thread.x] + 0.5);
     const end = x[this.thread.x][last];
-    const endKind = end === end ? 0.0 : sign;
-    const limit = end === end ? sign * end : 0.0;
+    const limit = sign * end;
     let best = -1.0;
     let top = 0.0;
-    let kind = 0.0;
     for (let e = 0; e < this.constants.E; e++) {
-      const raw = x[this.thread.x][e];
-      const valueKind = raw === raw ? 0.0 : sign;
-      const value = raw === raw ? sign * raw : 0.0;
+      const value = sign * x[this.thread.x][e];
       const index = e;
-      if (valueKind < endKind || (valueKind === endKind && (value < limit || (value === limit && index > last)))) {
-        if (best < 0.0 || valueKind > kind || (valueKind === kind && value > top)) {
+      if (value < limit || (value === limit && index > last)) {
+        if (best < 0.0 || value > top) {
           best = index;
           top = value;
-          kind = valueKind;
         }
       }
     }
-    return Math.max(best, 0.0);
-  }`
-    : `function (x, sign) {
-    let best = 0.0;
-    const first = x[this.thread.x][0];
-    let kind = first === first ? 0.0 : sign;
-    let top = first === first ? sign * first : 0.0;
-    for (let e = 0; e < this.constants.E; e++) {
-      const raw = x[this.thread.x][e];
-      const valueKind = raw === raw ? 0.0 : sign;
-      const value = raw === raw ? sign * raw : 0.0;
-      const index = e;
-      if (valueKind > kind || (valueKind === kind && value > top)) {
-        best = index;
-        top = value;
-        kind = valueKind;
-      }
-    }
-    return best;
-  }`,
-);
+    const from = ${isNumber('end')} ? -1.0 : last;
+    const again = best < 0.0 ? 1.0 : 0.0;
+    ${lookAgain}
+    const odd = nan < 0.0 ? Math.max(number, 0.0) : nan;
+    return again > 0.5 ? odd : best;
+  }`;
 
 /** `[k, rows]` → `[rows, k]` */
 const turnAround = 'function (picked) { return picked[this.thread.x][this.thread.y]; }';
@@ -69,9 +96,9 @@ export function argmaxPlan({ x }: Shapes<'x'>): KernelPlan {
     steps: [
       {
         name: 'best',
-        source: pick({ after: false }),
+        source: first,
         constants: { E },
-        args: [{ array: 'x', size: [E, rows] }, { float: 1 }],
+        args: [{ array: 'x', size: [E, rows] }, { float: 1 }, ZERO],
         length: rows,
       },
     ],
@@ -95,11 +122,11 @@ export function topKPlan(
       part: { of: 'picked', length: k * rows, at: turn * rows },
     };
     return turn === 0
-      ? { name: 'first', source: pick({ after: false }), args: [values, sign], ...common }
+      ? { name: 'first', source: first, args: [values, sign, ZERO], ...common }
       : {
           name: 'next',
-          source: pick({ after: true }),
-          args: [values, picked, { integer: turn }, sign],
+          source: next,
+          args: [values, picked, { integer: turn }, sign, ZERO],
           ...common,
         };
   });

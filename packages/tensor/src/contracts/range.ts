@@ -1,4 +1,5 @@
-import { type RowFormat, ValueError } from '@headwise/tensor';
+import { ValueError } from '../errors.ts';
+import type { RowFormat } from './format.ts';
 
 /** From here on a number rounds to infinity in f16, and in bf16. */
 const BEYOND_HALF = 65520;
@@ -16,8 +17,8 @@ const holds: Readonly<Record<RowFormat, string>> = {
 
 /**
  * Refuses finite numbers that a format cannot hold: rounded, such a number would be infinite, or its block NaN. This is
- * the one rule for weights and for rows, wherever numbers come from the host; on the device, where looking would mean
- * waiting for most devices, they become infinite (f16, bf16) or their block NaN. Numbers that are not finite pass.
+ * the one rule for weights and for rows, wherever they come from: the host, the device that keeps them, or a file.
+ * Numbers that are not finite pass.
  *
  * @param values rows of `width` numbers
  * @throws {ValueError} naming the first such number as an element of `argument`.

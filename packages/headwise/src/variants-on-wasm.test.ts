@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { type CheckSettings, checkOnDevice, type GoldenFile } from '@headwise/attention-variants/conformance';
+import { type VariantName, variants } from '@headwise/attention-variants/registry';
+import { createWasm } from '@headwise/device-wasm';
+import { expect, it } from 'vitest';
+
+const summed = 'keys cannot be hidden one by one: they are summed up';
+// biome-ignore lint/suspicious/noExplicitAny: settings of variants of several options
+const settings: Readonly<Partial<Record<VariantName, CheckSettings<any>>>> = {
+  'grouped-query': { options: { Hkv: 2 } },
+  'sliding-window': { options: { window: 4 } },
+  chunked: { options: { chunk: 4 } },
+  'sink-tokens': { options: { sinks: 2, window: 3 } },
+  'soft-capped': { options: { softcap: 1.5 } },
+  'prefix-lm': { options: { prefix: 3 }, firstCall: 3 },
+  anchor: { options: { segments: 4 } },
+  'cross-layer': { options: { Hkv: 2 } },
+  differential: { keys: [4, 4], values: [2, 8] },
+  linear: { except: { 'sees nothing, gives zero': summed, 'hidden keys change nothing': summed } },
+};
+
+it.each(Object.keys(variants) as VariantName[])('%s is on wasm what it is on the reference', async (name) => {
+  const path = new URL(`../../attention-variants/golden/${name}.json`, import.meta.url);
+  const golden = JSON.parse(readFileSync(path, 'utf8')) as GoldenFile;
+  const device = await createWasm({ threads: 2 });
+  const { except, ...probe } = settings[name] ?? {};
+  try {
+    await checkOnDevice(variants[name], device, { golden, ...(except && { except }), settings: probe });
+    expect(device.ran).toMatch(/simd/);
+  } finally {
+    device.dispose();
+  }
+});
