@@ -22,7 +22,8 @@ const dilated = esm.softmaxVariant({
   }),
 });
 
-checkVariant(dilated, { options: { window: 5 } });
+// its mask is user code, which the fused kernels of wasm refuse by name
+checkVariant(dilated, { options: { window: 5 }, devices: ['gpujs:webasm'] });
 
 it('has the same variants by import, by subpath and by require', () => {
   const cjs = require('@headwise/attention-variants') as typeof esm;
