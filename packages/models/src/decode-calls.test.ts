@@ -11,7 +11,8 @@ import {
 import { alibi } from '@headwise/positional';
 import { createReference, watch, writeOp } from '@headwise/tensor';
 import { describe, expect, it } from 'vitest';
-import type { Session, StepIds } from './session.ts';
+import type { Session } from './session.ts';
+import type { StepIds } from './session-contract.ts';
 import { tinyDecoder } from './testing/tiny.ts';
 
 // what a step says to the device; numbers that differ from step to step are in tensors, whose addresses stay

@@ -15,7 +15,8 @@ import {
 import { type Blocks, within } from './block.ts';
 import type { Flow, Shapes, Weights } from './part.ts';
 import type { Norm } from './parts/norms.ts';
-import { Session, type SessionModel, type SessionOptions, type StepOptions } from './session.ts';
+import { Session } from './session.ts';
+import type { SessionModel, SessionOptions, StepOptions } from './session-contract.ts';
 import { checkModelWeights, Stack, stackParameters, stackStates } from './stack.ts';
 
 /** The sizes of a decoder that do not depend on its parts. */

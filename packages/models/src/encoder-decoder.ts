@@ -15,7 +15,8 @@ import {
   encoderParameters,
 } from './encoder.ts';
 import type { Shapes } from './part.ts';
-import type { Session, SessionOptions } from './session.ts';
+import type { Session } from './session.ts';
+import type { SessionOptions } from './session-contract.ts';
 import { checkModelWeights } from './stack.ts';
 
 /** The two halves; the decoder's blocks have cross-attention. */

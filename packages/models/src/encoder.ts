@@ -18,7 +18,7 @@ import { type Blocks, within } from './block.ts';
 import type { DecoderShape } from './decoder.ts';
 import type { Shapes, Weights } from './part.ts';
 import type { Norm } from './parts/norms.ts';
-import type { StepOptions } from './session.ts';
+import type { StepOptions } from './session-contract.ts';
 import { checkModelWeights, Stack, stackParameters, stackStates } from './stack.ts';
 
 /** What an encoder is put together from: objects, no names. */

@@ -10,7 +10,8 @@ import {
 import { createDevice, type Device } from '@headwise/tensor';
 import { assertClose, toleranceOf } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
-import type { Session, StepIds } from './session.ts';
+import type { Session } from './session.ts';
+import type { StepIds } from './session-contract.ts';
 import { tinyDecoder } from './testing/tiny.ts';
 
 const kinds = {

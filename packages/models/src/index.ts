@@ -72,16 +72,15 @@ export {
 } from './parts/feed-forward.ts';
 export { createLayerNorm, createRmsNorm, type Norm } from './parts/norms.ts';
 export { randomWeights } from './random-weights.ts';
-export {
-  type Session,
-  type SessionModel,
-  type SessionOptions,
-  type SessionSource,
-  type StatesFactory,
-  type StepIds,
-  type StepOptions,
-  stepOf,
-} from './session.ts';
+export { type Session, stepOf } from './session.ts';
+export type {
+  SessionModel,
+  SessionOptions,
+  SessionSource,
+  StatesFactory,
+  StepIds,
+  StepOptions,
+} from './session-contract.ts';
 export type { LayerLook } from './stack.ts';
 export { createTokenizer, type TextStream, type Tokenizer, type Vocabulary } from './tokenizer.ts';
 export {

@@ -16,7 +16,8 @@ import { createDevice, type Device, type PositionEncoding } from '@headwise/tens
 import { assertClose, seeded, toleranceOf } from '@headwise/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Decoder } from './decoder.ts';
-import type { Session, StepIds, StepOptions } from './session.ts';
+import type { Session } from './session.ts';
+import type { StepIds, StepOptions } from './session-contract.ts';
 import { tinyDecoder } from './testing/tiny.ts';
 
 const V = 20;

@@ -9,13 +9,10 @@ import {
 } from '@headwise/kv-cache';
 import type { Step } from '@headwise/sampling';
 import {
-  type AttentionExtra,
   checkIds,
   createPositions,
   type Device,
   gather,
-  keep,
-  type LayerSpec,
   type LayerState,
   NOBODY,
   type Positions,
@@ -24,87 +21,14 @@ import {
   tensor,
   ValueError,
 } from '@headwise/tensor';
-import type { Flow } from './part.ts';
-import type { LayerLook } from './stack.ts';
-
-/** What a session needs of a model: `Decoder` is one. */
-export interface SessionModel {
-  readonly device: Device;
-  /** Size of the vocabulary. */
-  readonly V: number;
-  /** Most positions; Infinity for no bound. */
-  readonly context: number;
-  /** What it keeps, by id. */
-  readonly specs: Readonly<Record<string, LayerSpec>>;
-  /** Which of it belongs to a source that is read once. */
-  readonly sourceIds: readonly string[];
-  /** `[B, L]` ids → `[B, L, E]` */
-  run(
-    ids: Tensor<'B L', 'i32'>,
-    positions: Positions,
-    flow: Omit<Flow, 'shape' | 'positions'>,
-    watch?: Pick<StepOptions, 'look'> & { before?: (() => void) | undefined },
-  ): Tensor<'B L E'>;
-  /** `[..., E]` → logits `[..., V]` */
-  head<Axes extends string>(x: Tensor): Tensor<Axes>;
-  /** Makes tables of positions for a length now, so that no step makes them. */
-  reserve(end: number): void;
-}
-
-/** Makes the states of a model; `createStates` of `@headwise/kv-cache` is one. */
-export type StatesFactory = (
-  /** What the model keeps, by id, in order. */
-  specs: Readonly<Record<string, LayerSpec>>,
-  options: {
-    readonly device: Device;
-    /** Sequences. */
-    readonly B: number;
-    /** Most tokens that a layer without a window holds. */
-    readonly capacity: number;
-  },
-) => readonly LayerState[];
-
-/** What a decoder with cross-attention reads: an encoder's output. */
-export interface SessionSource {
-  /** `[B, Ls, Es]` */
-  readonly source: Tensor<'B Ls Es'>;
-  /** −1 marks padding. Default all of them, in order. */
-  readonly positions?: Positions | undefined;
-  /** The session frees it. Default false: it stays the caller's. */
-  readonly owned?: boolean | undefined;
-}
-
-/** How a text is begun. */
-export interface SessionOptions {
-  /** Sequences. Default 1. */
-  readonly B?: number | undefined;
-  /** Tokens to make room for. Default the model's context, which must then have a bound. */
-  readonly capacity?: number | undefined;
-  /**
-   * Other caches: `(specs, options) => createStates(specs, { ...options, create })`. Default `createStates`:
-   * contiguous, a ring for a window.
-   */
-  readonly cache?: StatesFactory | undefined;
-  /**
-   * Most positions. Default the capacity, or no bound when every layer forgets; at most the model's context.
-   * Say `Infinity` for caches that evict.
-   */
-  readonly limit?: number | undefined;
-  /** What cross-attention reads. */
-  readonly source?: SessionSource | undefined;
-}
-
-/** Looking inside a step, at its cost, and giving it up. */
-export interface StepOptions {
-  readonly look?: ((look: LayerLook) => void) | undefined;
-  /** What attention is to return for the look. */
-  readonly extras?: readonly AttentionExtra[] | undefined;
-  /** Ends the step between two layers; the session is then as it was. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Ids of one sequence, or of each of the B, which may bring different numbers of them. */
-export type StepIds = readonly number[] | readonly (readonly number[])[];
+import type {
+  SessionModel,
+  SessionOptions,
+  SessionSource,
+  StepIds,
+  StepOptions,
+} from './session-contract.ts';
+import { makeStates, orderedSource, sharing } from './session-source.ts';
 
 /**
  * A text in progress: B sequences, each of a length of its own, with what the model keeps. The first step is the
@@ -448,23 +372,6 @@ export function stepOf(session: Session): Step {
   };
 }
 
-function makeStates(
-  model: SessionModel,
-  { source }: SessionOptions,
-  { B, capacity, cache, device }: { B: number; capacity: number; cache: StatesFactory; device: Device },
-): readonly LayerState[] {
-  if (!source) return cache(model.specs, { device, B, capacity });
-  // what is read once has room for its own length, whatever the text's is
-  const Ls = source.source.shape[1]!;
-  const chosen = (own: boolean): Readonly<Record<string, LayerSpec>> =>
-    Object.fromEntries(Object.entries(model.specs).filter(([id]) => model.sourceIds.includes(id) !== own));
-  const made = [
-    ...cache(chosen(true), { device, B, capacity }),
-    ...createStates(chosen(false), { device, B, capacity: Math.max(1, Ls) }),
-  ];
-  return Object.keys(model.specs).map((id) => made.find((state) => state.id === id)!);
-}
-
 /** Where the new tokens stand: in one row for all sequences while they are equally long. */
 function positionsOf(
   device: Device,
@@ -477,37 +384,6 @@ function positionsOf(
     device,
     rows.map((row, b) => row.map((_, i) => lengths[b]! + i)),
   );
-}
-
-/** The same source, with tensors of its own over the same memory where the session frees them. */
-function sharing({ source, positions, owned }: SessionSource): SessionSource {
-  if (!owned) return { source, positions };
-  return {
-    source: keep(source.reshape(source.shape)),
-    positions: positions && { ...positions, tensor: keep(positions.tensor.reshape(positions.tensor.shape)) },
-    owned,
-  };
-}
-
-/** The source as the sequences stand now. */
-function orderedSource(
-  { source, positions }: SessionSource,
-  order: readonly number[] | undefined,
-): Pick<Flow, 'source' | 'sourcePositions'> {
-  if (!order) return { source, sourcePositions: positions };
-  const [B, Ls, Es] = source.shape as [number, number, number];
-  const { device } = source;
-  const rows = tensor<'B'>(device, Int32Array.from(order), [order.length]);
-  const { host, shape: [one] = [1] } = positions ?? {};
-  return {
-    source: gather(source.reshape([B, Ls * Es]), rows).reshape([order.length, Ls, Es]),
-    sourcePositions:
-      host &&
-      createPositions(
-        device,
-        order.map((from) => [...host.subarray((one === 1 ? 0 : from) * Ls).subarray(0, Ls)]),
-      ),
-  };
 }
 
 function longest(lengths: readonly number[]): number {

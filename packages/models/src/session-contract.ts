@@ -1,0 +1,82 @@
+import type { AttentionExtra, Device, LayerSpec, LayerState, Positions, Tensor } from '@headwise/tensor';
+import type { Flow } from './part.ts';
+import type { LayerLook } from './stack.ts';
+
+/** What a session needs of a model: `Decoder` is one. */
+export interface SessionModel {
+  readonly device: Device;
+  /** Size of the vocabulary. */
+  readonly V: number;
+  /** Most positions; Infinity for no bound. */
+  readonly context: number;
+  /** What it keeps, by id. */
+  readonly specs: Readonly<Record<string, LayerSpec>>;
+  /** Which of it belongs to a source that is read once. */
+  readonly sourceIds: readonly string[];
+  /** `[B, L]` ids → `[B, L, E]` */
+  run(
+    ids: Tensor<'B L', 'i32'>,
+    positions: Positions,
+    flow: Omit<Flow, 'shape' | 'positions'>,
+    watch?: Pick<StepOptions, 'look'> & { before?: (() => void) | undefined },
+  ): Tensor<'B L E'>;
+  /** `[..., E]` → logits `[..., V]` */
+  head<Axes extends string>(x: Tensor): Tensor<Axes>;
+  /** Makes tables of positions for a length now, so that no step makes them. */
+  reserve(end: number): void;
+}
+
+/** Makes the states of a model; `createStates` of `@headwise/kv-cache` is one. */
+export type StatesFactory = (
+  /** What the model keeps, by id, in order. */
+  specs: Readonly<Record<string, LayerSpec>>,
+  options: {
+    readonly device: Device;
+    /** Sequences. */
+    readonly B: number;
+    /** Most tokens that a layer without a window holds. */
+    readonly capacity: number;
+  },
+) => readonly LayerState[];
+
+/** What a decoder with cross-attention reads: an encoder's output. */
+export interface SessionSource {
+  /** `[B, Ls, Es]` */
+  readonly source: Tensor<'B Ls Es'>;
+  /** −1 marks padding. Default all of them, in order. */
+  readonly positions?: Positions | undefined;
+  /** The session frees it. Default false: it stays the caller's. */
+  readonly owned?: boolean | undefined;
+}
+
+/** How a text is begun. */
+export interface SessionOptions {
+  /** Sequences. Default 1. */
+  readonly B?: number | undefined;
+  /** Tokens to make room for. Default the model's context, which must then have a bound. */
+  readonly capacity?: number | undefined;
+  /**
+   * Other caches: `(specs, options) => createStates(specs, { ...options, create })`. Default `createStates`:
+   * contiguous, a ring for a window.
+   */
+  readonly cache?: StatesFactory | undefined;
+  /**
+   * Most positions. Default the capacity, or no bound when every layer forgets; at most the model's context.
+   * Say `Infinity` for caches that evict.
+   */
+  readonly limit?: number | undefined;
+  /** What cross-attention reads. */
+  readonly source?: SessionSource | undefined;
+}
+
+/** Looking inside a step, at its cost, and giving it up. */
+export interface StepOptions {
+  readonly look?: ((look: LayerLook) => void) | undefined;
+  /** What attention is to return for the look. */
+  readonly extras?: readonly AttentionExtra[] | undefined;
+  /** Ends the step between two layers; the session is then as it was. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Ids of one sequence, or of each of the B, which may bring different numbers of them. */
+export type StepIds = readonly number[] | readonly (readonly number[])[];

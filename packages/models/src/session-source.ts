@@ -1,0 +1,61 @@
+import { createStates } from '@headwise/kv-cache';
+import {
+  createPositions,
+  type Device,
+  gather,
+  keep,
+  type LayerSpec,
+  type LayerState,
+  tensor,
+} from '@headwise/tensor';
+import type { Flow } from './part.ts';
+import type { SessionModel, SessionOptions, SessionSource, StatesFactory } from './session-contract.ts';
+
+/** The states of a model, in order: those of a source with room for its length, the others for the text's. */
+export function makeStates(
+  model: SessionModel,
+  { source }: SessionOptions,
+  { B, capacity, cache, device }: { B: number; capacity: number; cache: StatesFactory; device: Device },
+): readonly LayerState[] {
+  if (!source) return cache(model.specs, { device, B, capacity });
+  // what is read once has room for its own length, whatever the text's is
+  const Ls = source.source.shape[1]!;
+  const chosen = (own: boolean): Readonly<Record<string, LayerSpec>> =>
+    Object.fromEntries(Object.entries(model.specs).filter(([id]) => model.sourceIds.includes(id) !== own));
+  const made = [
+    ...cache(chosen(true), { device, B, capacity }),
+    ...createStates(chosen(false), { device, B, capacity: Math.max(1, Ls) }),
+  ];
+  return Object.keys(model.specs).map((id) => made.find((state) => state.id === id)!);
+}
+
+/** The same source, with tensors of its own over the same memory where the session frees them. */
+export function sharing({ source, positions, owned }: SessionSource): SessionSource {
+  if (!owned) return { source, positions };
+  return {
+    source: keep(source.reshape(source.shape)),
+    positions: positions && { ...positions, tensor: keep(positions.tensor.reshape(positions.tensor.shape)) },
+    owned,
+  };
+}
+
+/** The source as the sequences stand now. */
+export function orderedSource(
+  { source, positions }: SessionSource,
+  order: readonly number[] | undefined,
+): Pick<Flow, 'source' | 'sourcePositions'> {
+  if (!order) return { source, sourcePositions: positions };
+  const [B, Ls, Es] = source.shape as [number, number, number];
+  const { device } = source;
+  const rows = tensor<'B'>(device, Int32Array.from(order), [order.length]);
+  const { host, shape: [one] = [1] } = positions ?? {};
+  return {
+    source: gather(source.reshape([B, Ls * Es]), rows).reshape([order.length, Ls, Es]),
+    sourcePositions:
+      host &&
+      createPositions(
+        device,
+        order.map((from) => [...host.subarray((one === 1 ? 0 : from) * Ls).subarray(0, Ls)]),
+      ),
+  };
+}
