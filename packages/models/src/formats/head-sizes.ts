@@ -11,6 +11,7 @@ export interface HeadSizes {
 /**
  * `hidden_size`, `num_attention_heads`, `num_key_value_heads` (default all) and `head_dim` (default
  * hidden_size / num_attention_heads), with a problem where they do not go together.
+ * Never throws.
  */
 export function headSizes(fields: ConfigFields): HeadSizes {
   const { problems } = fields;
