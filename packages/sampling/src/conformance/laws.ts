@@ -16,6 +16,7 @@ export interface LawOptions {
 /** Something every rule has to obey; `check` throws where it does not. */
 export interface Law {
   readonly name: string;
+  /** @throws {Error} where the rule does not obey, with what it did. */
   check(create: () => Filter | Choice, options: LawOptions): void;
 }
 
