@@ -39,6 +39,11 @@ export interface Filter<State = unknown> extends Rule<State> {
   readonly kind: 'filter';
   /** @throws {SamplingError} if the candidates cannot be read; a constraint `ConstraintError`, if it allows none. */
   apply(candidates: Candidates, context: SampleContext, state: State): void;
+  /**
+   * Whether {@link apply} would leave this token of the whole vocabulary: for a rule that can tell without looking at
+   * all of it. A chain's `check` is asked this way where it can be.
+   */
+  allows?(id: number, context: SampleContext, state: State): boolean;
 }
 
 /** Picks one of the candidates; the last element of every chain. */

@@ -256,7 +256,10 @@ export class Sampler {
   /** Whether the chain's check, if there is one, leaves this token. */
   #passes(id: number, logits: Float32Array, context: SampleContext): boolean {
     const { check } = this.chain;
-    return !check || this.#allowed(check, logits, context).indexOf(id) >= 0;
+    if (!check) return true;
+    return (
+      check.allows?.(id, context, this.#checkState) ?? this.#allowed(check, logits, context).indexOf(id) >= 0
+    );
   }
 
   #allowed(check: Filter, logits: Float32Array, context: SampleContext): Candidates {

@@ -186,6 +186,22 @@ export const laws: readonly Law[] = [
     },
   },
   {
+    name: 'says of one token what it does with all of them',
+    check(create, options) {
+      const rule = create();
+      if (rule.kind !== 'filter' || !rule.allows) return;
+      for (const [kind, logits] of rows()) {
+        const left = leftBy(create, logits, options);
+        const context = { ...historyOf(options, vocabulary), random: createRandom(1) };
+        logits.forEach((logit, id) => {
+          if (logit === -Infinity) return;
+          const says = rule.allows!(id, context, rule.start?.());
+          insist(says === left.has(id), `says ${says} of token ${id}, which it does not do (${kind})`);
+        });
+      }
+    },
+  },
+  {
     name: 'explains the token it would have given',
     check(create, options) {
       for (const [kind, logits] of rows()) {
