@@ -8,6 +8,7 @@ import {
   reduce,
   run,
   ShapeError,
+  scope,
   type Tensor,
   tensor,
   unary,
@@ -102,15 +103,20 @@ export const additiveScoresOp = defineOp<Inputs, Record<never, never>>({
     // query heads beside the key head they read
     const keys = permute(k, [0, 2, 1, 3]).reshape([B, Hkv, 1, Lk, 1, A]);
     const few = Math.max(1, Math.floor(LARGEST / Math.max(1, B * H * Lk * A)));
-    let scores: Tensor | undefined; // [B, H, Lk, queries so far]
-    for (let start = 0; start < Lq; start += few) {
-      const count = Math.min(few, Lq - start);
-      const queries = permute(tokens(q, start, count), [0, 2, 1, 3]).reshape([B, Hkv, H / Hkv, 1, count, A]);
-      const inner = unary(binary(keys, queries, 'add'), 'tanh');
-      const piece = reduce(binary(inner, weight, 'multiply'), 'sum').reshape([B, H, Lk, count]);
-      scores = scores ? concat(scores, piece) : piece;
-    }
-    const turned = permute(scores ?? q.reshape([B, H, Lk, 0]), [0, 1, 3, 2]);
+    /** Queries `start … end − 1`: computed at once, or two halves joined, so that only sums outlive their pieces. */
+    const columns = (start: number, end: number): Tensor =>
+      scope(() => {
+        const count = end - start;
+        if (count > few) {
+          const middle = start + few * Math.ceil(count / few / 2);
+          return concat(columns(start, middle), columns(middle, end));
+        }
+        const queries = permute(tokens(q, start, count), [0, 2, 1, 3]);
+        const added = binary(keys, queries.reshape([B, Hkv, H / Hkv, 1, count, A]), 'add');
+        return reduce(binary(unary(added, 'tanh'), weight, 'multiply'), 'sum').reshape([B, H, Lk, count]);
+      });
+    const scores = Lq === 0 ? q.reshape([B, H, Lk, 0]) : columns(0, Lq);
+    const turned = permute(scores, [0, 1, 3, 2]);
     return [bias ? binary(turned, bias, 'add') : turned];
   },
 });

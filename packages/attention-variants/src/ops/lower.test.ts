@@ -1,4 +1,13 @@
-import { createReference, type Device, run, scope, type Tensor } from '@headwise/tensor';
+import {
+  createReference,
+  type Device,
+  type OpCall,
+  run,
+  scope,
+  sizeOf,
+  type Tensor,
+  zeros,
+} from '@headwise/tensor';
 import { assertClose, seeded, withoutKernels } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
 import { additiveScoresOp } from './additive-scores.ts';
@@ -22,6 +31,23 @@ async function compare(
     tensor.dispose();
   }
   expect(composed.memory.buffers, 'buffers left behind').toBe(before);
+}
+
+/** The most bytes that are alive at once while a composition runs. Nothing is computed: results are only allocated. */
+function peakBytes(
+  op: typeof linearAttentionOp | typeof additiveScoresOp,
+  shapes: Readonly<Record<string, readonly number[]>>,
+  params: object,
+): number {
+  const reference = createReference();
+  const device = Object.assign(withoutKernels(reference, op), {
+    run: ({ outputs }: OpCall) => outputs.map(({ shape, dtype }) => reference.allocate(sizeOf(shape), dtype)),
+  });
+  scope(() => {
+    const inputs = Object.entries(shapes).map(([name, shape]) => [name, zeros(device, shape)]);
+    run(op as never, Object.fromEntries(inputs) as never, params);
+  });
+  return device.memory.peakBytes;
 }
 
 const sizes = [
@@ -104,4 +130,12 @@ it('composes the difference of two maps', async () => {
     (d) => ({ a: seeded(d, [2, 3, 7], 1), b: seeded(d, [2, 3, 7], 2), ...vectors(d) }),
     { init: 0.2 },
   );
+});
+
+it('additive scores of more queries take the memory of their scores, not of what is summed', () => {
+  const [H, Lk, A] = [2, 1024, 32];
+  const peak = (Lq: number): number =>
+    peakBytes(additiveScoresOp, { q: [1, Lq, H, A], k: [1, Lk, H, A], score: [H, A] }, {});
+  // 64 queries are one piece
+  expect(peak(1024) - peak(128)).toBeLessThan(4 * 4 * H * Lk * (1024 - 128));
 });
