@@ -139,3 +139,26 @@ it('additive scores of more queries take the memory of their scores, not of what
   // 64 queries are one piece
   expect(peak(1024) - peak(128)).toBeLessThan(4 * 4 * H * Lk * (1024 - 128));
 });
+
+it.each(['linear', 'gated', 'gated_delta'] as const)(
+  'memory grows with the tokens of the rule %s, not with their square',
+  (rule) => {
+    const [H, D, Dv] = [2, 8, 8];
+    const peak = (L: number): number =>
+      peakBytes(
+        linearAttentionOp,
+        {
+          q: [1, L, H, D],
+          k: [1, L, H, D],
+          v: [1, L, H, Dv],
+          S: [1, H, D, Dv],
+          ...(rule !== 'linear' && { decay: [1, L, H, 1] }),
+          ...(rule === 'gated_delta' && { beta: [1, L, H] }),
+        },
+        { rule, feature: 'none', scale: 1, eps: 0, causal: true },
+      );
+    expect(peak(2048) / peak(512)).toBeLessThan(4);
+    // of each token q, k, v, each of them with the heads first, and the output twice
+    expect(peak(2048)).toBeLessThan(10 * 4 * 2048 * H * D);
+  },
+);
