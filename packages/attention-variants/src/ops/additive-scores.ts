@@ -12,6 +12,7 @@ import {
   type Tensor,
   tensor,
   unary,
+  where,
 } from '@headwise/tensor';
 
 type Inputs = {
@@ -28,7 +29,7 @@ type Inputs = {
  * q     [B, Lq, H, A]             projected; a bias of the network is a bias of this projection
  * k     [B, Lk, Hkv, A]           projected; query head h reads key head ⌊h · Hkv / H⌋
  * score [H, A]
- * bias  [B | 1, H | 1, Lq, Lk]    optional, added; −Infinity stays what it is
+ * bias  [B | 1, H | 1, Lq, Lk]    optional, added; −Infinity stays what it is, also where the score is NaN
  * →     [B, H, Lq, Lk]            Σ_a score[h, a] · tanh(q[b, i, h, a] + k[b, j, h, a])
  * ```
  *
@@ -69,7 +70,8 @@ export const additiveScoresOp = defineOp<Inputs, Record<never, never>>({
             const kRow = ((b * Lk + j) * Hkv + Math.floor((h * Hkv) / H)) * A;
             for (let a = 0; a < A; a++)
               y[cell]! += score.data[h * A + a]! * Math.tanh(q.data[qRow + a]! + k.data[kRow + a]!);
-            if (bias) y[cell]! += bias.data[(biasHead * Lq + i) * Lk + j]!;
+            const added = bias ? bias.data[(biasHead * Lq + i) * Lk + j]! : 0;
+            y[cell] = added === -Infinity ? added : y[cell]! + added;
           }
         }
       }
@@ -117,9 +119,14 @@ export const additiveScoresOp = defineOp<Inputs, Record<never, never>>({
       });
     const scores = Lq === 0 ? q.reshape([B, H, Lk, 0]) : columns(0, Lq);
     const turned = permute(scores, [0, 1, 3, 2]);
-    return [bias ? binary(turned, bias, 'add') : turned];
+    if (!bias) return [turned];
+    const hidden = binary(bias, tensor(q.device, [LEAST], []), 'less');
+    return [where(hidden, bias, binary(turned, bias, 'add'))];
   },
 });
+
+/** A bias below it is −Infinity: not every GPU compares with infinity itself. */
+const LEAST = -3e38;
 
 /** Most numbers of an intermediate result of the composition. */
 const LARGEST = 2 ** 22;

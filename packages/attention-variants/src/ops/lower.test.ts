@@ -6,11 +6,12 @@ import {
   scope,
   sizeOf,
   type Tensor,
+  tensor,
   zeros,
 } from '@headwise/tensor';
-import { assertClose, seeded, withoutKernels } from '@headwise/tensor/testing';
+import { assertClose, openDevices, seeded, withoutKernels } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
-import { additiveScoresOp } from './additive-scores.ts';
+import { additiveScores, additiveScoresOp } from './additive-scores.ts';
 import { differentialMixOp } from './differential-mix.ts';
 import { linearAttentionOp } from './linear-attention.ts';
 
@@ -116,6 +117,21 @@ it('composes additive scores, queries in pieces, with every form of a bias', asy
     }),
     {},
   );
+});
+
+it('a bias of −Infinity hides a score of NaN, by reference, kernel and composition', async () => {
+  const only = ['reference', 'gpujs:cpu', 'gpujs:webasm'];
+  const devices = await openDevices({ only, expected: only });
+  for (const device of [...devices, withoutKernels(createReference(), additiveScoresOp)]) {
+    const q = tensor(device, [Number.NaN, 0.5], [1, 2, 1, 1]);
+    const k = tensor(device, [1, 2], [1, 2, 1, 1]);
+    const bias = tensor(device, [-Infinity, -Infinity, -Infinity, 1], [1, 1, 2, 2]);
+    const scores = additiveScores(q, k, tensor(device, [1], [1, 1]), bias);
+    const data = await scores.data();
+    expect([...data.subarray(0, 3)], device.name).toEqual([-Infinity, -Infinity, -Infinity]);
+    expect(data[3], device.name).toBeCloseTo(1 + Math.tanh(2.5), 5);
+  }
+  for (const device of devices) device.dispose();
 });
 
 it('composes the difference of two maps', async () => {
