@@ -45,9 +45,15 @@ export function lowerLinearAttention(
   const [B, L, H] = inputs.q.shape as [number, number, number];
   const [, , Hkv, Dv] = inputs.v.shape as [number, number, number, number];
   const D = inputs.k.shape[3]!;
+  if (L === 0) {
+    const { q, S, z } = inputs;
+    // results of their own: a cache writes them over the state they came from
+    const same = (x: Tensor): Tensor => binary(x, number(x.device, 1), 'multiply');
+    return [filled(q.device, [B, 0, H, Dv], 0), same(S), ...(z ? [same(z)] : [])];
+  }
   const heads = headsFirst(inputs, params);
   const { y, S } =
-    rule === 'linear' ? (causal ? inChunks(heads) : atOnce(heads)) : tokenByToken(heads, inputs, params);
+    rule === 'linear' ? (causal ? inChunks(heads) : atOnce(heads)) : tokenByToken(heads, inputs);
   const W = heads.v.shape[2]!;
   const rows = permute(y.reshape([B, H, L, W]), [0, 2, 1, 3]);
   const state = S.reshape([B, Hkv, D, W]);
@@ -95,7 +101,6 @@ function atOnce({ L, G, q, k, v, S }: HeadsFirst): { y: Tensor; S: Tensor } {
 function inChunks({ device, L, G, q, k, v, S }: HeadsFirst): { y: Tensor; S: Tensor } {
   const [N, , D] = k.shape as [number, number, number];
   const W = v.shape[2]!;
-  if (L === 0) return { y: filled(device, [N * G, 0], 0), S };
   return joined(0, Math.ceil(L / CHUNK), S, (chunk, state) => {
     const start = chunk * CHUNK;
     const C = Math.min(CHUNK, L - start);
@@ -112,7 +117,6 @@ function inChunks({ device, L, G, q, k, v, S }: HeadsFirst): { y: Tensor; S: Ten
 function tokenByToken(
   { device, L, G, q, k, v, S }: HeadsFirst,
   { decay, beta }: LinearAttentionInputs,
-  { rule }: LinearAttentionParams,
 ): { y: Tensor; S: Tensor } {
   const [N, , D] = k.shape as [number, number, number];
   const W = v.shape[2]!;
@@ -127,7 +131,6 @@ function tokenByToken(
   };
   const kept = decay && unary(headwise(decay), 'exp');
   const written = beta && headwise(beta.reshape([...beta.shape, 1]));
-  if (L === 0) throw new RangeError(`linearAttention: no tokens for the rule ${rule}`);
   return joined(0, L, S, (t, before) => {
     const kt = rows(k, t, 1); // [N, 1, D]
     const vt = rows(v, t, 1); // [N, 1, W]

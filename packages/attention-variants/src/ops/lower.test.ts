@@ -13,7 +13,7 @@ import { assertClose, openDevices, seeded, withoutKernels } from '@headwise/tens
 import { expect, it } from 'vitest';
 import { additiveScores, additiveScoresOp } from './additive-scores.ts';
 import { differentialMixOp } from './differential-mix.ts';
-import { linearAttentionOp } from './linear-attention.ts';
+import { linearAttention, linearAttentionOp } from './linear-attention.ts';
 
 /** Runs an operation by its reference and by its composition, and compares every result. */
 async function compare(
@@ -33,6 +33,27 @@ async function compare(
   }
   expect(composed.memory.buffers, 'buffers left behind').toBe(before);
 }
+
+it.each(['linear', 'gated', 'delta', 'gated_delta'] as const)(
+  'no tokens leave the state of the rule %s as it is, in memory of its own',
+  async (rule) => {
+    const [B, H, Hkv, D, Dv] = [2, 4, 2, 3, 5];
+    const make = (d: Device) => ({
+      q: zeros(d, [B, 0, H, D]),
+      k: zeros(d, [B, 0, Hkv, D]),
+      v: zeros(d, [B, 0, Hkv, Dv]),
+      S: seeded(d, [B, Hkv, D, Dv], 1),
+      z: rule === 'linear' ? seeded(d, [B, Hkv, D], 2) : undefined,
+      decay: rule.startsWith('gated') ? zeros(d, [B, 0, Hkv, 1]) : undefined,
+      beta: rule.endsWith('delta') ? zeros(d, [B, 0, Hkv]) : undefined,
+    });
+    const params = { rule, feature: 'none', scale: 1, eps: 0, causal: true } as const;
+    await compare(linearAttentionOp, make, params);
+    const inputs = make(withoutKernels(createReference(), linearAttentionOp));
+    const { S } = linearAttention(inputs, params);
+    inputs.S.write(0, S);
+  },
+);
 
 /** The most bytes that are alive at once while a composition runs. Nothing is computed: results are only allocated. */
 function peakBytes(
