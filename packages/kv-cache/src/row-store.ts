@@ -81,6 +81,8 @@ export class RowStore {
   readonly #format: CacheFormat | undefined;
   /** Slots `[B, L]` of an append. */
   readonly #slots: Indices;
+  /** Whether one token a sequence is stored by its slot: the device's answer, asked once. */
+  #decodesBySlot: boolean | undefined;
 
   constructor(
     device: Device,
@@ -218,7 +220,12 @@ export class RowStore {
   /** Another store with the same content. */
   clone(): RowStore {
     const copy = this.like(this.B, this.capacity);
-    for (const [name, tensor] of Object.entries(this.tensors)) copy.tensors[name]!.write(0, tensor);
+    try {
+      for (const [name, tensor] of Object.entries(this.tensors)) copy.tensors[name]!.write(0, tensor);
+    } catch (error) {
+      copy.dispose();
+      throw error;
+    }
     return copy;
   }
 
@@ -273,6 +280,12 @@ export class RowStore {
     const runs = moves.reduce((sum, list) => sum + list.length, 0);
     const decodes = Object.values(rows)[0]!.shape[1] === 1;
     if ((runs <= WRITES && !decodes) || this.#format !== undefined) return false;
+    if (!decodes) return this.#canStore(rows);
+    this.#decodesBySlot ??= this.#canStore(rows);
+    return this.#decodesBySlot;
+  }
+
+  #canStore(rows: Rows): boolean {
     return Object.entries(this.tensors).every(([name, target]) => {
       const L = rows[name]!.shape[1]!;
       const inputs = { target, rows: rows[name]!, slots: { shape: [this.B, L], dtype: 'i32' } as const };

@@ -62,6 +62,7 @@ export function createStates(specs: Specs, options: StatesOptions): Cache[] {
   checkCount('createStates', 'capacity', capacity);
   checkCount('createStates', 'slack', slack, 0);
   const named = nameSpecs('createStates', 'specs', specs);
+  checkFormat(named, format);
   const forgets = ({ kind, cap }: LayerSpec): boolean => kind === 'window' && cap + slack <= capacity;
   const fills = named.some(({ spec }) => !['recurrent', 'shared'].includes(spec.kind) && !forgets(spec));
   const limit = fills ? capacity : undefined;
@@ -126,6 +127,15 @@ function checkMade(made: Cache, { id, spec }: Pick<NamedSpec, 'id' | 'spec'>, B:
   throw new ValueError('createStates', `create.${spec.kind}`, rule, made && `one of ${made.B}`);
 }
 
+/** A name that no layer has would leave its rows in f32, unsaid. */
+function checkFormat(named: readonly NamedSpec[], format: CacheFormat | undefined): void {
+  if (typeof format !== 'object' || format === null) return;
+  const names = new Set(named.flatMap(({ spec }) => Object.keys(spec.rows)));
+  const unknown = Object.keys(format).find((name) => !names.has(name));
+  if (unknown !== undefined && names.size > 0)
+    throw new ValueError('createStates', 'format', `must name rows: ${[...names].join(', ')}`, unknown);
+}
+
 /** The formats of the rows that this layer has; a model's layers may keep different ones. */
 function formatFor({ rows }: LayerSpec, format: CacheFormat | undefined): CacheFormat | undefined {
   if (typeof format !== 'object' || format === null) return format;
@@ -153,14 +163,17 @@ export function checkStates(states: readonly LayerState[], tokens: Tokens): void
 
 /**
  * Takes back the tokens from position `length` on, or of each sequence from its own length on, in every layer or (when
- * one cannot) in none.
+ * one cannot) in none. Beside the states of a text those of its source (`cross`) stay as they are: they count other
+ * tokens.
  * @throws {ValueError} if a length is more than a layer has, or needs tokens that one has forgotten.
  * @throws {DeviceError} if a layer is disposed.
  */
 export function cropStates(states: readonly Cache[], length: number | readonly number[]): void {
   const own = owners(states);
-  for (const state of own) state.checkCrop(length);
-  for (const state of own) state.crop(length);
+  const text = own.filter((state) => partOf(state) !== 'cross');
+  const cut = text.length > 0 ? text : own;
+  for (const state of cut) state.checkCrop(length);
+  for (const state of cut) state.crop(length);
 }
 
 /**

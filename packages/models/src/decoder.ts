@@ -125,6 +125,7 @@ export class Decoder implements SessionModel, Disposable {
   /** Number of weights. */
   readonly size: number;
   readonly #weights: Weights;
+  readonly #normWeights: Weights;
   readonly #stack: Stack;
 
   constructor({ device, weights, ...parts }: DecoderOptions) {
@@ -136,6 +137,7 @@ export class Decoder implements SessionModel, Disposable {
     this.sourceIds = Object.keys(stackStates(parts.blocks, parts.shape, 'source'));
     this.size = Object.values(weights).reduce((size, weight) => size + weight.size, 0);
     this.#weights = weights;
+    this.#normWeights = within(weights, 'norm.');
     this.#stack = new Stack('decoder', device, parts.blocks, parts.shape, weights);
   }
 
@@ -165,7 +167,7 @@ export class Decoder implements SessionModel, Disposable {
   /** `[..., E]` → logits `[..., V]` */
   head<Axes extends string>(x: Tensor): Tensor<Axes> {
     const { norm, logitScale = 1, logitSoftcap } = this.parts;
-    const normed = norm ? norm.apply(x, within(this.#weights, 'norm.')) : x;
+    const normed = norm ? norm.apply(x, this.#normWeights) : x;
     const weight = this.#weights.head ?? this.#weights.embed!;
     const logits = linear<Axes>(normed, weight, { bias: this.#weights['head.bias'] });
     const scaled = logitScale === 1 ? logits : binary<Axes>(logits, this.#number(logitScale), 'multiply');

@@ -1,4 +1,5 @@
 import { configure, crossAttention, multiHead } from '@headwise/attention-variants';
+import { type Cache, createStates, cropStates, resetStates } from '@headwise/kv-cache';
 import { rotary, sinusoidal } from '@headwise/positional';
 import {
   createDevice,
@@ -24,6 +25,7 @@ import { createReluMlp } from './parts/feed-forward.ts';
 import { createLayerNorm } from './parts/norms.ts';
 import { randomWeights } from './random-weights.ts';
 import type { Session } from './session.ts';
+import type { StatesFactory } from './session-contract.ts';
 
 const V = 20;
 const shape = { V, E: 16, H: 4, D: 4, layers: 2 };
@@ -167,6 +169,20 @@ describe.each(['reference', 'wasm', 'gpujs:webasm'])('on %s', (name) => {
     await mustGoOn(session, texts, sources, [[4], [5], [6]]);
   });
 
+  it('is cropped by its states as by itself: what was read of the source stays', async () => {
+    using session = model.start(sources);
+    session.step([[1, 2, 3], [2], [3, 4]]).dispose();
+    using fork = session.fork();
+    fork.crop([2, 1, 1]);
+    cropStates(session.states as Cache[], [2, 1, 1]);
+    for (const { states } of [session, fork])
+      expect(states.filter(({ id }) => id.endsWith('cross')).map(({ length }) => length)).toEqual([5, 5, 5]);
+    const want = await read(fork.step([[4], [5], [6]]));
+    assertClose(await read(session.step([[4], [5], [6]])), want);
+    resetStates(session.states as Cache[]);
+    await mustGoOn(session, [[], [], []], sources, [[1], [2], [3]]);
+  });
+
   it('leaves nothing behind: sessions, forks, refusals and failures', () => {
     model.start(sources).dispose();
     const run = (): void => {
@@ -202,6 +218,28 @@ it('frees the weights of both halves, the shared one too', () => {
   model.dispose();
   (made.encoder.position as { dispose?(): void } | undefined)?.dispose?.();
   expect(device.memory.buffers).toBe(0);
+});
+
+it('is made in a scope and outlives it; what is refused leaves nothing', () => {
+  const device = createReference();
+  const weights = randomWeights(device, encoderDecoderParameters(parts()));
+  const { buffers } = device.memory;
+  const wrong = { ...parts().decoder, logitScale: Number.NaN };
+  expect(() => createEncoderDecoder({ ...parts(), decoder: wrong, device, weights })).toThrow('logitScale');
+  expect(device.memory.buffers).toBe(buffers);
+  const model = scope(() => createEncoderDecoder({ ...parts(), device, weights }));
+  const session = model.start(sources);
+  session.step([[1], [2], [3]]).dispose();
+  session.dispose();
+  const held = device.memory.buffers;
+  const one: StatesFactory = (specs, options) => {
+    const [first, ...others] = createStates(specs, options);
+    for (const other of others) other.dispose();
+    return [first!];
+  };
+  for (const cache of [() => [], one])
+    expect(() => model.start(sources, { cache })).toThrow('session: cache must make the 6 states');
+  expect(device.memory.buffers).toBe(held);
 });
 
 it('needs a source, and leaves one that is the caller’s to the caller', async () => {

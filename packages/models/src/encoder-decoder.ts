@@ -64,16 +64,17 @@ export function createEncoderDecoder(options: EncoderDecoderOptions): EncoderDec
   const { device, weights, shared = true } = options;
   checkModelWeights('encoderDecoder', encoderDecoderParameters(options), weights);
   const decoderWeights = within(weights, 'decoder.');
-  const embed = weights['encoder.embed']!;
-  return new EncoderDecoder(
-    createEncoder({ ...options.encoder, device, weights: within(weights, 'encoder.') }),
-    createDecoder({
-      ...options.decoder,
-      device,
-      // a tensor of its own over the same memory, so that each half may free what it has
-      weights: shared ? { embed: embed.reshape(embed.shape), ...decoderWeights } : decoderWeights,
-    }),
-  );
+  const encoder = createEncoder({ ...options.encoder, device, weights: within(weights, 'encoder.') });
+  const table = weights['encoder.embed']!;
+  // a tensor of its own over the same memory, so that each half may free what it has
+  const own = shared ? { embed: keep(table.reshape(table.shape)) } : {};
+  try {
+    const decoder = createDecoder({ ...options.decoder, device, weights: { ...own, ...decoderWeights } });
+    return new EncoderDecoder(encoder, decoder);
+  } catch (error) {
+    own.embed?.dispose();
+    throw error;
+  }
 }
 
 /** An encoder that reads a source and a decoder that writes a text about it. */

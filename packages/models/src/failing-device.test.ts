@@ -7,6 +7,7 @@ import {
   sinkTokens,
   slidingWindow,
 } from '@headwise/attention-variants';
+import { type Cache, resetStates } from '@headwise/kv-cache';
 import { createDevice, type Device } from '@headwise/tensor';
 import { assertClose, toleranceOf } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
@@ -71,6 +72,57 @@ describe.each(['reference', 'wasm'])('a device like %s that fails once', (name) 
   });
 });
 
+/** Ways to move a session's rows about, each with what makes a session whole again when it has failed. */
+const moves: readonly (readonly [string, (session: Session, file: Uint8Array) => void])[] = [
+  ['takes other sequences', (session) => session.take([1, 0])],
+  ['takes fewer sequences', (session) => session.take([1])],
+  ['loads a file', (session, file) => session.load(file)],
+  ['forks', (session) => session.fork().dispose()],
+];
+
+describe.each(['reference', 'wasm'])('a device like %s that fails once while a session', (name) => {
+  describe.each(moves)('%s', (_, move) => {
+    it.each(Object.keys(kinds) as (keyof typeof kinds)[])('with %s attention', async (kind) => {
+      const device = await createDevice(name);
+      const decoder = tinyDecoder(device, { blocks: { attention: kinds[kind] } });
+      using base = decoder.start({ B: 2 });
+      base.step(prompt).dispose();
+      const file = await base.save();
+      const want = await after(base, [[6], [7]]);
+      const held = device.memory;
+
+      let failures = 0;
+      for (let n = 1; ; n++) {
+        using session = base.fork();
+        const failed = failAt(device, n, () => void move(session, file));
+        if (!failed) break;
+        failures++;
+        const ids = session.B === 2 ? [[6], [7]] : undefined;
+        try {
+          const logits = session.step(ids ?? [[6]]);
+          assertClose((await logits.data()) as Float32Array, want, toleranceOf(device, 2e-5));
+          logits.dispose();
+        } catch (error) {
+          expect((error as Error).message).toMatch(
+            /session: step is not possible, a (take|load) failed half-way/,
+          );
+          resetStates(session.states as Cache[]);
+          const alike = session.states.every(({ B }) => B === session.B);
+          if (alike) session.step(session.B === 2 ? [[1], [2]] : [[1]]).dispose();
+        }
+        session.dispose();
+        expect([n, device.memory.buffers, device.memory.liveBytes]).toEqual([
+          n,
+          held.buffers,
+          held.liveBytes,
+        ]);
+      }
+      expect(failures).toBeGreaterThan(0);
+      device.dispose();
+    });
+  });
+});
+
 async function after(base: Session, ids: StepIds): Promise<Float32Array> {
   using session = base.fork();
   const logits = session.step(ids);
@@ -80,7 +132,7 @@ async function after(base: Session, ids: StepIds): Promise<Float32Array> {
 }
 
 /** Lets the n-th call that makes or changes a buffer fail. @returns whether there was one */
-function failAt(device: Device, n: number, work: () => { dispose(): void }): boolean {
+function failAt(device: Device, n: number, work: () => { dispose(): void } | undefined): boolean {
   let calls = 0;
   const methods = ['allocate', 'upload', 'write', 'run'] as const;
   for (const method of methods) {
@@ -92,7 +144,7 @@ function failAt(device: Device, n: number, work: () => { dispose(): void }): boo
     Object.defineProperty(device, method, { value: failing, configurable: true, writable: true });
   }
   try {
-    work().dispose();
+    work()?.dispose();
     return false;
   } catch (error) {
     expect((error as Error).message).toBe('the device is gone');

@@ -22,11 +22,15 @@ export function makeStates(
   const Ls = source.source.shape[1]!;
   const chosen = (own: boolean): Readonly<Record<string, LayerSpec>> =>
     Object.fromEntries(Object.entries(model.specs).filter(([id]) => model.sourceIds.includes(id) !== own));
-  const made = [
-    ...cache(chosen(true), { device, B, capacity }),
-    ...createStates(chosen(false), { device, B, capacity: Math.max(1, Ls) }),
-  ];
-  return Object.keys(model.specs).map((id) => made.find((state) => state.id === id)!);
+  const made = [...cache(chosen(true), { device, B, capacity })];
+  try {
+    made.push(...createStates(chosen(false), { device, B, capacity: Math.max(1, Ls) }));
+  } catch (error) {
+    for (const state of made) state.dispose();
+    throw error;
+  }
+  const order = Object.keys(model.specs);
+  return made.sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
 }
 
 /** The same source, with tensors of its own over the same memory where the session frees them. */

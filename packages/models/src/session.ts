@@ -1,8 +1,10 @@
 import {
   type Cache,
+  CacheFileError,
   checkStates,
   cloneStates,
   createStates,
+  cropStates,
   loadStates,
   saveStates,
   takeStates,
@@ -37,17 +39,22 @@ import { makeStates, orderedSource, sharing } from './session-source.ts';
  *
  * How long the sequences are is what the states say: after `loadStates`, `adopt`, `cropStates` or `resetStates` the
  * next step goes on from there. Whatever is refused, fails or is given up leaves the session as it was; only where a
- * cache cannot take tokens back after a device has failed does it refuse to go on, and says so.
+ * cache cannot take tokens back after a device has failed does it refuse to go on, and says so, until `load` or
+ * `resetStates`.
  */
 export class Session implements Disposable {
   /** Most positions a sequence can reach. */
   readonly limit: number;
   readonly #model: SessionModel;
   readonly #states: readonly LayerState[];
+  /** States of the text that are no other's. */
+  readonly #textStates: readonly LayerState[];
   readonly #source: SessionSource | undefined;
   /** Which source each sequence has read, where `take` has moved them. */
   #order: readonly number[] | undefined;
+  /** What left it half-way, where that could not be taken back. */
   #broken: string | undefined;
+  #disposed = false;
 
   /**
    * @param states to go on with, instead of new ones: `fork`
@@ -71,6 +78,8 @@ export class Session implements Disposable {
         (kind === 'window' && cap <= capacity),
     );
     this.limit = options.limit ?? Math.min(forgets ? Infinity : capacity, context);
+    if (this.limit !== Infinity && (!Number.isInteger(this.limit) || this.limit < 1))
+      throw new ValueError('session', 'limit', 'must be a whole number ≥ 1, or Infinity', this.limit);
     if (this.limit > context)
       throw new ValueError(
         'session',
@@ -87,16 +96,17 @@ export class Session implements Disposable {
       );
     this.#model = model;
     this.#source = options.source;
-    const wanted = Object.keys(specs);
     this.#states = states ?? makeStates(model, options, { B, capacity, cache, device });
-    if (this.#states.map(({ id }) => id).join() !== wanted.join())
-      throw new ValueError(
-        'session',
-        'cache',
-        `must make the ${wanted.length} states ${wanted.join(', ')}`,
-        this.#states.map(({ id }) => id),
-      );
-    model.reserve(Math.min(this.limit, capacity));
+    this.#textStates = this.#states.filter(
+      ({ id, spec }) => spec.kind !== 'shared' && !model.sourceIds.includes(id),
+    );
+    try {
+      checkIdsOf(this.#states, Object.keys(specs));
+      model.reserve(Math.min(this.limit, capacity));
+    } catch (error) {
+      for (const state of this.#states) state.dispose();
+      throw error;
+    }
   }
 
   /** Sequences now. */
@@ -181,9 +191,10 @@ export class Session implements Disposable {
         length,
       );
     if (wanted.every((to, b) => to === lengths[b])) return;
-    const caches = this.#textStates.map((state) => asCache('crop', state));
-    for (const cache of caches) cache.checkCrop(wanted);
-    for (const cache of caches) cache.crop(wanted);
+    cropStates(
+      this.#textStates.map((state) => asCache('crop', state)),
+      wanted,
+    );
   }
 
   /**
@@ -193,10 +204,8 @@ export class Session implements Disposable {
    * @throws {ValueError} unless `order` names sequences there are, or a cache cannot.
    */
   take(order: readonly number[]): void {
-    takeStates(
-      this.#states.map((state) => asCache('take', state)),
-      order,
-    );
+    const caches = this.#states.map((state) => asCache('take', state));
+    this.#orBroken('take', () => takeStates(caches, order));
     const before = this.#order;
     if (this.#source) this.#order = before ? order.map((from) => before[from]!) : [...order];
   }
@@ -211,24 +220,20 @@ export class Session implements Disposable {
    * @throws {CacheFileError} if it is damaged, or another model's.
    */
   load(file: Uint8Array): void {
-    loadStates(
-      this.#states.map((state) => asCache('load', state)),
-      file,
-    );
+    const caches = this.#states.map((state) => asCache('load', state));
+    this.#orBroken('load', () => loadStates(caches, file));
     this.#broken = undefined;
   }
 
   /** Another session with the same text so far; what is appended to one is not in the other. */
   fork(): Session {
     const states = cloneStates(this.#states.map((state) => asCache('fork', state)));
-    const options = {
-      B: this.B,
-      capacity: Math.max(1, this.#capacity),
-      limit: this.limit,
-      source: this.#source && sharing(this.#source),
-    };
+    const { B, limit } = this;
+    const source = this.#source && sharing(this.#source);
+    const options = { B, capacity: Math.max(1, this.#capacity), limit, source };
     const twin = new Session(this.#model, options, states);
     twin.#order = this.#order;
+    twin.#broken = this.#broken;
     return twin;
   }
 
@@ -239,7 +244,7 @@ export class Session implements Disposable {
       this.#source.source.dispose();
       this.#source.positions?.tensor.dispose();
     }
-    this.#broken = 'it is disposed';
+    this.#disposed = true;
   }
 
   /** As `dispose`, for `using`. Never throws. */
@@ -250,12 +255,6 @@ export class Session implements Disposable {
   get #capacity(): number {
     const most = Math.max(0, ...this.#states.map((state) => (state as Partial<Cache>).capacity ?? 0));
     return Number.isFinite(most) ? most : this.length + 1;
-  }
-
-  /** States of the text that are no other's. */
-  get #textStates(): readonly LayerState[] {
-    const { sourceIds } = this.#model;
-    return this.#states.filter(({ id, spec }) => spec.kind !== 'shared' && !sourceIds.includes(id));
   }
 
   #run<Axes extends string>(
@@ -309,19 +308,28 @@ export class Session implements Disposable {
       // read by the step that failed: the next one reads it again
       for (const state of unread) if (state.length > 0) asCache('crop', state).reset();
     } catch {
-      this.#broken = `a step failed half-way (${error.message.split('\n')[0]}) and a cache cannot take it back`;
+      this.#broken = `a step failed half-way (${firstLine(error)}) and a cache cannot take it back`;
+    }
+  }
+
+  /** What is refused has changed nothing; what fails otherwise may have moved some of the layers. */
+  #orBroken(what: string, move: () => void): void {
+    try {
+      move();
+    } catch (error) {
+      if (!ValueError.isInstance(error) && !CacheFileError.isInstance(error))
+        this.#broken = `a ${what} failed half-way (${firstLine(error as Error)})`;
+      throw error;
     }
   }
 
   /** @returns the lengths. */
   #checkAlive(): readonly number[] {
-    if (this.#broken === undefined) return this.lengths;
-    throw new ValueError(
-      'session',
-      'step',
-      `is not possible, ${this.#broken}; start a new one`,
-      this.#broken,
-    );
+    const anew = this.#states.every(({ length, B }) => length === 0 && B === this.B);
+    if (anew) this.#broken = undefined;
+    const reason = this.#disposed ? 'it is disposed' : this.#broken;
+    if (reason === undefined) return this.lengths;
+    throw new ValueError('session', 'step', `is not possible, ${reason}; start a new one`, reason);
   }
 
   #rowsOf(ids: StepIds, lengths: readonly number[]): readonly (readonly number[])[] {
@@ -384,6 +392,16 @@ function positionsOf(
     device,
     rows.map((row, b) => row.map((_, i) => lengths[b]! + i)),
   );
+}
+
+function checkIdsOf(states: readonly LayerState[], wanted: readonly string[]): void {
+  const ids = states.map(({ id }) => id);
+  if (ids.join() === wanted.join()) return;
+  throw new ValueError('session', 'cache', `must make the ${wanted.length} states ${wanted.join(', ')}`, ids);
+}
+
+function firstLine({ message }: Error): string {
+  return message.split('\n')[0]!;
 }
 
 function longest(lengths: readonly number[]): number {

@@ -127,18 +127,28 @@ class RecurrentCache extends BaseCache {
 
   protected rearrange(order: readonly number[]): void {
     const next = this.#zeros(order.length);
-    for (const [name, old] of Object.entries(this.#constants)) {
-      const width = old.size / this.B;
-      order.forEach((from, b) => {
-        next[name]!.write(b * width, old, from * width, width);
-      });
+    try {
+      for (const [name, old] of Object.entries(this.#constants)) {
+        const width = old.size / this.B;
+        order.forEach((from, b) => {
+          next[name]!.write(b * width, old, from * width, width);
+        });
+      }
+    } catch (error) {
+      for (const tensor of Object.values(next)) tensor.dispose();
+      throw error;
     }
     this.#replace(next);
   }
 
   protected copy(): RecurrentCache {
     const twin = new RecurrentCache({ ...this.#options, B: this.B });
-    for (const [name, tensor] of Object.entries(this.#constants)) twin.#constants[name]!.write(0, tensor);
+    try {
+      for (const [name, tensor] of Object.entries(this.#constants)) twin.#constants[name]!.write(0, tensor);
+    } catch (error) {
+      twin.dispose();
+      throw error;
+    }
     return twin;
   }
 

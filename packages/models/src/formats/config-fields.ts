@@ -54,7 +54,7 @@ export class ConfigFields {
   /** Only these values are supported; absent is the first of them. */
   only(key: string, ...allowed: readonly unknown[]): void {
     const value = this.get(key);
-    if (value === undefined || allowed.includes(value)) return;
+    if (!this.has(key) || allowed.includes(value)) return;
     this.problems.push(`${key} ${shown(value)} is not supported, only ${allowed.map(shown).join(', ')}`);
   }
 
