@@ -1,4 +1,4 @@
-import { attentionOp, type Device, ValueError } from '@headwise/tensor';
+import { attentionOp, type Device, reasonsAgainst, ValueError } from '@headwise/tensor';
 import type {
   AttendCall,
   AttendResult,
@@ -58,7 +58,8 @@ export function configure<Options extends object>(
     score: (layer) => variant.score?.(options, layer),
     turns: (shape) => variant.turns?.(shape, options) ?? shape.D,
     reasonsAgainst: (device, layer) =>
-      device.supports(
+      reasonsAgainst(
+        device,
         attentionOp,
         {},
         { modifiers: variant.score?.(options, layer).modifiers ?? [], extras: [] },

@@ -104,7 +104,7 @@ export {
 } from './ops/memory.ts';
 export { hostModifier, type Modifier } from './ops/modifier.ts';
 export { layerNorm, layerNormOp, rmsNorm, rmsNormOp } from './ops/norm.ts';
-export { permute, permuteOp } from './ops/permute.ts';
+export { permute, permutedStrides, permuteOp } from './ops/permute.ts';
 export { argmax, argmaxOp, topK, topKOp } from './ops/rank.ts';
 export { type ReduceKind, reduce, reduceOp } from './ops/reduce.ts';
 export { type RotaryLayout, rotary, rotaryOp } from './ops/rotary.ts';

@@ -191,7 +191,10 @@ export interface Device {
     sourceOffset?: number,
     length?: number,
   ): void;
-  /** Runs one operation into new buffers. When it fails, everything it had made is freed and nothing has changed. */
+  /**
+   * Runs one operation, against which {@link supports} has no reason (`run` of this package asks), into new buffers. When
+   * it fails, everything it had made is freed and nothing has changed.
+   */
   run(call: OpCall): readonly DeviceBuffer[];
   /**
    * Why the device has no kernel for an operation with these shapes and parameters; empty when it has. An operation
