@@ -1,7 +1,7 @@
 /**
- * Counts the public functions whose doc comment does not say what they throw: every function that an entry point of a
- * package exports has `@throws`, or the sentence "Never throws." where that is true. Fails above 0 for the packages
- * that are held to it.
+ * Counts the public functions, and the methods of public classes and interfaces, whose doc comment does not say what they
+ * throw: each that an entry point of a package exports has `@throws`, or the sentence "Never throws." where that is true.
+ * Fails above 0 for the packages that are held to it.
  *
  *   tsx tooling/check-docs.ts              every package
  *   tsx tooling/check-docs.ts sampling     these packages
@@ -22,6 +22,8 @@ const held: readonly string[] = [
   'sampling',
   'tensor',
 ];
+/** And in which no method of a public class or interface may. */
+const heldToMethods: readonly string[] = ['headwise', 'kv-cache', 'sampling'];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const packages = readdirSync(join(root, 'packages')).filter((name) => existsSync(manifestOf(name)));
@@ -35,12 +37,18 @@ if (unknown.length > 0) {
 
 let failed = false;
 for (const name of asked.length > 0 ? asked : packages) {
-  const functions = publicFunctions(name);
-  const silent = functions.filter(({ says }) => !says);
-  console.log(`docs: ${name}: ${silent.length} of ${functions.length} functions do not say what they throw`);
-  if (silent.length === 0 || !(held.includes(name) || asked.includes(name))) continue;
-  for (const { where, function: of } of silent) console.log(`  ${of}  ${where}`);
-  failed ||= held.includes(name);
+  const found = publicFunctions(name);
+  for (const [kind, strict] of [
+    ['functions', held],
+    ['methods', heldToMethods],
+  ] as const) {
+    const own = found.filter(({ method }) => method === (kind === 'methods'));
+    const silent = own.filter(({ says }) => !says);
+    console.log(`docs: ${name}: ${silent.length} of ${own.length} ${kind} do not say what they throw`);
+    if (silent.length === 0 || !(strict.includes(name) || asked.includes(name))) continue;
+    for (const { where, function: of } of silent) console.log(`  ${of}  ${where}`);
+    failed ||= strict.includes(name);
+  }
 }
 if (failed) {
   console.error(
@@ -51,6 +59,8 @@ if (failed) {
 
 interface PublicFunction {
   readonly function: string;
+  /** Whether it is one of a class or an interface. */
+  readonly method: boolean;
   /** File and line, for a click. */
   readonly where: string;
   /** Whether its doc comment says what it throws. */
@@ -78,23 +88,55 @@ function publicFunctions(name: string): PublicFunction[] {
     const module = checker.getSymbolAtLocation(program.getSourceFile(entry)!);
     for (const exported of module ? checker.getExportsOfModule(module) : []) {
       const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
-      const declaration = symbol.valueDeclaration;
-      if (!declaration || checker.getTypeOfSymbol(symbol).getCallSignatures().length === 0) continue;
-      const file = declaration.getSourceFile();
-      // what another package declares is counted there
-      if (!file.fileName.startsWith(join(root, 'packages', name))) continue;
-      const { line } = file.getLineAndCharacterOfPosition(declaration.getStart());
-      const where = `${file.fileName.slice(root.length)}:${line + 1}`;
-      found.set(symbol, { function: exported.name, where, says: saysWhatItThrows(symbol, checker) });
+      for (const [title, called] of callable(exported.name, symbol, checker)) {
+        const declaration = called.valueDeclaration ?? called.declarations?.[0];
+        if (!declaration) continue;
+        const file = declaration.getSourceFile();
+        // what another package declares is counted there
+        if (!file.fileName.startsWith(join(root, 'packages', name))) continue;
+        const { line } = file.getLineAndCharacterOfPosition(declaration.getStart());
+        const where = `${file.fileName.slice(root.length)}:${line + 1}`;
+        found.set(called, {
+          function: title,
+          method: called !== symbol,
+          where,
+          says: saysWhatItThrows(called, checker),
+        });
+      }
     }
   }
   return [...found.values()].sort((a, b) => (a.function < b.function ? -1 : 1));
 }
 
 function saysWhatItThrows(symbol: ts.Symbol, checker: ts.TypeChecker): boolean {
-  const tagged = symbol
-    .getJsDocTags(checker)
-    .some((tag) => tag.name === 'throws' && ts.displayPartsToString(tag.text).trim() !== '');
-  const text = ts.displayPartsToString(symbol.getDocumentationComment(checker));
-  return tagged || /\bNever throws\./.test(text);
+  const tags = symbol.getJsDocTags(checker).map(({ name, text }) => ({ name, text: textOf(text) }));
+  const text = textOf(symbol.getDocumentationComment(checker));
+  const throws = tags.some((tag) => tag.name === 'throws' && tag.text.trim() !== '');
+  return (
+    throws || /\bNever throws\.|\berrors as in\b/i.test([text, ...tags.map((tag) => tag.text)].join(' '))
+  );
+}
+
+/** What can be called of an export: itself, or the public methods of a class or an interface, by their full names. */
+function callable(name: string, symbol: ts.Symbol, checker: ts.TypeChecker): [string, ts.Symbol][] {
+  const isFunction =
+    symbol.valueDeclaration && checker.getTypeOfSymbol(symbol).getCallSignatures().length > 0;
+  const own: [string, ts.Symbol][] = isFunction ? [[name, symbol]] : [];
+  const members = (symbol.declarations ?? []).flatMap((declaration) =>
+    ts.isClassDeclaration(declaration) || ts.isInterfaceDeclaration(declaration)
+      ? [...declaration.members]
+      : [],
+  );
+  const methods = members.flatMap((member): [string, ts.Symbol][] => {
+    if (!(ts.isMethodDeclaration(member) || ts.isMethodSignature(member))) return [];
+    const hidden = ts.ModifierFlags.Protected | ts.ModifierFlags.Private;
+    if (ts.isPrivateIdentifier(member.name) || ts.getCombinedModifierFlags(member) & hidden) return [];
+    const method = checker.getSymbolAtLocation(member.name);
+    return method ? [[`${name}.${member.name.getText()}`, method]] : [];
+  });
+  return [...own, ...methods];
+}
+
+function textOf(parts: ts.SymbolDisplayPart[] | undefined): string {
+  return ts.displayPartsToString(parts);
 }

@@ -163,4 +163,22 @@ describe('agreementOf', () => {
     const { pairs: all, agree, overlap } = agreementOf(pairs(ratios(1), shifted));
     expect([agree / all, overlap / all].every((share) => share < 0.1)).toBe(true);
   });
+
+  it('holds nothing against an interval from 0 to ∞, and tells one that lies at ∞ from the others', () => {
+    const ratio = (low: number, median: number, high: number) => ({
+      low,
+      median,
+      high,
+      coverage: 0.95,
+      n: 9,
+    });
+    const [some, open, endless] = [
+      ratio(1, 1.5, 2),
+      ratio(0, 1, Infinity),
+      ratio(Infinity, Infinity, Infinity),
+    ];
+    expect(agreementOf([{ a: some, b: open }])).toMatchObject({ agree: 1, overlap: 1 });
+    expect(agreementOf([{ a: endless, b: endless }])).toMatchObject({ agree: 1, overlap: 1, mutual: 1 });
+    expect(agreementOf([{ a: some, b: endless }])).toMatchObject({ agree: 0, overlap: 0, mutual: 0 });
+  });
 });

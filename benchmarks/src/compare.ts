@@ -188,14 +188,15 @@ export interface Agreement {
 
 /** Compares the ratios to the baseline of two runs, row by row. */
 export function agreementOf(pairs: readonly { readonly a: Estimate; readonly b: Estimate }[]): Agreement {
-  const halfWidth = ({ low, high }: Estimate): number => Math.log(high / low) / 2;
+  const halfWidth = ({ low, high }: Estimate): number => (low === high ? 0 : Math.log(high / low) / 2);
   const middle = ({ low, high }: Estimate): number => Math.log(high * low) / 2;
   const inside = (value: number, { low, high }: Estimate): boolean => low <= value && value <= high;
   const count = (test: (a: Estimate, b: Estimate) => boolean): number =>
     pairs.filter(({ a, b }) => test(a, b)).length;
   return {
     pairs: pairs.length,
-    agree: count((a, b) => Math.abs(middle(a) - middle(b)) <= Math.hypot(halfWidth(a), halfWidth(b))),
+    // from 0 to ∞ there is no middle, and nothing that it disagrees with
+    agree: count((a, b) => !(Math.abs(middle(a) - middle(b)) > Math.hypot(halfWidth(a), halfWidth(b)))),
     overlap: count((a, b) => a.low <= b.high && b.low <= a.high),
     mutual: count((a, b) => inside(a.median, b) && inside(b.median, a)),
   };

@@ -32,6 +32,7 @@ it.each([
   [formatDuration(65_000), '1 min 5 s'],
   [digits(0.000001234), '0.00000123'],
   [digits(-12.345), '-12.3'],
+  [formatEstimate({ median: 2, low: 0, high: Infinity, coverage: 0.96, n: 9 }), '2.00× [0, ∞]'],
   [formatEstimate({ median: 0.5, low: 0.4, high: 0.61, coverage: 0.9611, n: 9 }), '0.500× [0.400, 0.610]'],
   [
     formatEstimate({ median: 0.5, low: 0.4, high: 0.6, coverage: 0.75, n: 3 }),

@@ -76,7 +76,7 @@ export function formatDuration(ms: number): string {
 
 /** So many significant digits, without an exponent for any number that people write out. */
 export function digits(value: number, significant = 3): string {
-  if (!Number.isFinite(value)) return String(value);
+  if (!Number.isFinite(value)) return String(value).replace('Infinity', '∞');
   if (value === 0) return '0';
   const whole = Math.floor(Math.log10(Math.abs(value))) + 1;
   if (whole > 15 || whole < -6) return value.toExponential(significant - 1);

@@ -6,6 +6,7 @@ import {
   orderRank,
   pairedRatio,
   quantile,
+  ratioOfRatios,
   relativeHalfWidth,
   summarize,
   unpairedRatio,
@@ -84,6 +85,24 @@ describe('pairedRatio', () => {
     expect(ratio).toMatchObject({ median: 2.5, low: 2, high: 3, n: 2 });
   });
 
+  it('keeps rounds with a time of 0, so that the ratio upside down is the same finding', () => {
+    const a = samples([0, 1, 0, 1, 2, 2, 2, 2]);
+    const b = samples([1, 0, 1, 0, 1, 1, 1, 1]);
+    const [there, back] = [pairedRatio(a, b)!, pairedRatio(b, a)!];
+    expect(there).toMatchObject({ median: 2, low: 0, high: Infinity, n: 8 });
+    expect(back).toMatchObject({ median: 0.5, low: 1 / there.high, high: 1 / there.low, n: 8 });
+    expect(pairedRatio(samples([0, 1, 0, 1]), samples([1, 0, 1, 0]))).toMatchObject({
+      low: 0,
+      high: Infinity,
+      n: 4,
+    });
+    expect(pairedRatio(samples([1, 1, 1]), samples([0, 0, 0]))).toMatchObject({
+      median: Infinity,
+      low: Infinity,
+    });
+    expect(pairedRatio(samples([0, 3]), samples([0, 1]))).toMatchObject({ median: 3, n: 1 });
+  });
+
   it('is undefined when no round has both', () => {
     expect(pairedRatio(samples([1]), samples([1], 5))).toBeUndefined();
   });
@@ -101,6 +120,16 @@ describe('unpairedRatio', () => {
     }
     expect(covered / 1000).toBeGreaterThan(0.95);
   });
+});
+
+it('leaves open what two ratios without end say of each other', () => {
+  const without = (confidence: number) => pairedRatio(samples([1, 1, 1]), samples([0, 0, 0]), confidence);
+  expect(ratioOfRatios(without, without)).toMatchObject({ median: 1, low: 0, high: Infinity });
+  expect(unpairedRatio([0, 0, 0], [0, 0, 0])).toMatchObject({ median: 1, low: 0, high: Infinity });
+  expect(unpairedRatio([2, 2, 2], [0, 0, 0])).toMatchObject({ median: Infinity, low: Infinity });
+  expect(relativeHalfWidth({ low: 1, high: Infinity, median: Infinity, coverage: 0.95, n: 9 })).toBe(
+    Infinity,
+  );
 });
 
 it('tells ratios apart from 1 by their interval only', () => {

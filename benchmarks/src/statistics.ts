@@ -60,7 +60,10 @@ export function quantile(values: readonly number[], p: number): number {
   const at = (sorted.length - 1) * p;
   const low = Math.floor(at);
   const high = Math.min(low + 1, sorted.length - 1);
-  return sorted[low]! + (sorted[high]! - sorted[low]!) * (at - low);
+  // between equal numbers, infinite ones among them, there is nothing to add
+  return sorted[low] === sorted[high] || at === low
+    ? sorted[low]!
+    : sorted[low]! + (sorted[high]! - sorted[low]!) * (at - low);
 }
 
 /** The median with its order-statistic interval; below 6 samples the widest one there is, with its coverage. */
@@ -79,6 +82,9 @@ export function summarize(values: readonly number[]): Summary {
  * `a / b` within one run: the median of the ratios of samples of the same round, with its order-statistic
  * interval. A slow minute hits both samples of a round and leaves their ratio alone.
  *
+ * A time is 0 where the wait that is taken off it was longer: such a round counts as 0 or Infinity, so that the ratio
+ * upside down is the same finding. Only 0 / 0 says nothing and is left out.
+ *
  * @returns `undefined` when no round has both.
  */
 export function pairedRatio(
@@ -89,7 +95,7 @@ export function pairedRatio(
   const partner = new Map(b.map(({ round, ms }) => [round, ms]));
   const ratios = a.flatMap(({ round, ms }) => {
     const other = partner.get(round);
-    return other === undefined || other <= 0 ? [] : [ms / other];
+    return other === undefined || (ms <= 0 && other <= 0) ? [] : [other <= 0 ? Infinity : ms / other];
   });
   return ratios.length === 0 ? undefined : medianEstimate(ratios, confidence);
 }
@@ -108,13 +114,19 @@ function quotient(top: Estimate, bottom: Estimate, confidence: number): Estimate
   const covered = Math.min(top.coverage, bottom.coverage) >= each;
   const coverage = top.coverage * bottom.coverage;
   return {
-    median: top.median / bottom.median,
-    low: top.low / bottom.high,
-    high: top.high / bottom.low,
+    median: over(top.median, bottom.median, 1),
+    low: over(top.low, bottom.high, 0),
+    high: over(top.high, bottom.low, Infinity),
     // the product of two square roots may end a rounding below
     coverage: covered ? Math.max(confidence, coverage) : coverage,
     n: Math.min(top.n, bottom.n),
   };
+}
+
+/** `a / b`, and what stands for 0 / 0 and ∞ / ∞: equal as far as was seen, within bounds that rule nothing out. */
+function over(a: number, b: number, unknown: number): number {
+  const ratio = a / b;
+  return Number.isNaN(ratio) ? unknown : ratio;
 }
 
 /**
@@ -136,7 +148,7 @@ export function ratioOfRatios(
 
 /** Half the width of the interval, relative to the median: what sampling tries to bring below a bound. */
 export function relativeHalfWidth({ low, high, median }: Estimate): number {
-  return median === 0 ? Infinity : (high - low) / 2 / Math.abs(median);
+  return median === 0 || !Number.isFinite(median) ? Infinity : (high - low) / 2 / Math.abs(median);
 }
 
 /** Whether an interval of full coverage leaves out 1: the two are told apart. Too few samples tell nothing apart. */

@@ -142,7 +142,9 @@ function valuesOf(panel: Panel, side: 'x' | 'y'): number[] {
 
 function axisOption(panel: Panel, side: 'x' | 'y'): object {
   const axis = panel[side];
-  const values = valuesOf(panel, side).filter((value) => axis.scale === 'linear' || value > 0);
+  const values = valuesOf(panel, side).filter(
+    (value) => Number.isFinite(value) && (axis.scale === 'linear' || value > 0),
+  );
   const low = axis.min ?? Math.min(...values);
   const high = axis.max ?? Math.max(...values);
   const ticks = axis.ticks ?? (axis.scale === 'linear' ? [low, high] : logTicks(low, high, axis.scale));
@@ -204,7 +206,7 @@ function seriesOption(series: Series, index: number, box: Box): object[] {
     },
     distance: 8,
   };
-  const data = points.map(({ x, y }) => [x, y]);
+  const data = points.map(({ x, y }) => [x, y]).filter((place) => place.every(Number.isFinite));
   // names stand in one column beside the panel, moved down where they would cover each other
   const column = () => ({ x: box.left + box.width + 10, align: 'left', moveOverlap: 'shiftY' });
   const main = series.scattered
@@ -227,7 +229,9 @@ function intervalOption({ points }: Series, color: string, index: number): objec
     ...(interval ? [[x, interval.low, x, interval.high]] : []),
     ...(xInterval ? [[xInterval.low, y, xInterval.high, y]] : []),
   ]);
-  if (bars.length === 0) return [];
+  // what has no end has no place on an axis: the table beside the picture has it
+  const drawn = bars.filter((bar) => bar.every(Number.isFinite));
+  if (drawn.length === 0) return [];
   return [
     {
       type: 'custom',
@@ -236,7 +240,7 @@ function intervalOption({ points }: Series, color: string, index: number): objec
       silent: true,
       z: 4,
       encode: { x: [0, 2], y: [1, 3] },
-      data: bars,
+      data: drawn,
       renderItem: (
         _: unknown,
         api: { value(i: number): number; coord(at: readonly number[]): [number, number] },

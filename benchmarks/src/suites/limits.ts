@@ -2,8 +2,9 @@ import { defineOp, run, type Tensor, tensor } from '@headwise/tensor';
 import { now as machineNow, yieldToEvents } from '../clock.ts';
 import type { Engine } from '../engines.ts';
 import { messageOf } from '../errors.ts';
+import { formatMs } from '../format.ts';
 import type { Limit } from '../results.ts';
-import { summarize } from '../statistics.ts';
+import { quantile, summarize } from '../statistics.ts';
 
 const THREADS = 65_536;
 const CHAINS = 8;
@@ -111,18 +112,26 @@ async function measureRead({ device }: Engine, now: () => number): Promise<Limit
       limits.push(
         limitOf(await times(device, now, () => run(readOp, { x }, { form }) as Tensor[]), 4 * STREAMED),
       );
-    return limits.reduce((best, limit) => (limit.rate!.median > best.rate!.median ? limit : best));
+    const median = ({ rate }: Limit): number => rate?.median ?? 0;
+    return limits.reduce((best, limit) => (median(limit) > median(best) ? limit : best));
   } finally {
     x.dispose();
   }
+}
+
+/** Times of the work alone, and the median of a wait that has nothing to wait for, which is taken off each. */
+interface Times {
+  readonly ms: readonly number[];
+  readonly waitMs: number;
 }
 
 async function times(
   device: Engine['device'],
   now: () => number,
   work: () => readonly Tensor<string, 'f32' | 'i32'>[],
-): Promise<number[]> {
+): Promise<Times> {
   const taken: number[] = [];
+  const waits: number[] = [];
   for (let sample = -1; sample < SAMPLES; sample++) {
     await yieldToEvents();
     const start = now();
@@ -130,14 +139,22 @@ async function times(
     await device.settled();
     const done = now();
     await device.settled();
-    const wait = now() - done; // what waiting costs by itself
+    const wait = now() - done;
     for (const result of results) result.dispose();
-    if (sample >= 0) taken.push(Math.max(1e-6, done - start - wait)); // the first compiles
+    if (sample < 0) continue; // the first compiles
+    taken.push(done - start);
+    waits.push(wait);
   }
-  return taken;
+  const waitMs = quantile(waits, 0.5);
+  return { ms: taken.map((each) => each - waitMs), waitMs };
 }
 
-function limitOf(ms: readonly number[], perCall: number): Limit {
+function limitOf({ ms, waitMs }: Times, perCall: number): Limit {
+  const [shortest, middle] = [Math.min(...ms), quantile(ms, 0.5)];
+  if (middle <= waitMs || shortest <= 0) {
+    const found = `work of ${formatMs(Math.max(0, middle))} (${formatMs(Math.max(0, shortest))} at the least) beside a wait of ${formatMs(waitMs)}`;
+    return { samples: [], reason: `${found}: too little to measure; run it on a machine without other work` };
+  }
   const samples = ms.map((each) => perCall / each / 1e6);
   return { rate: summarize(samples), samples };
 }

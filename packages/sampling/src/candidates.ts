@@ -31,7 +31,10 @@ export class Candidates {
   #total = 0;
   #note: string | undefined;
 
-  /** Starts with the whole vocabulary. Reads nothing yet; `logits` `[V]` must stay unchanged until the choice. */
+  /**
+   * Starts with the whole vocabulary. Reads nothing yet; `logits` `[V]` must stay unchanged until the choice.
+   * @throws {SamplingError} for anything else, or none.
+   */
   load(logits: Float32Array): this {
     if (!isFloat32(logits)) {
       throw new SamplingError(
@@ -61,7 +64,10 @@ export class Candidates {
     return this.#size;
   }
 
-  /** Token ids, ascending; only the first {@link size} count. Take it anew after a filter has run. */
+  /**
+   * Token ids, ascending; only the first {@link size} count. Take it anew after a filter has run.
+   * @throws {SamplingError} if the logits hold NaN or Infinity, or are all −Infinity; found when they are first read.
+   */
   get ids(): Uint32Array {
     this.#list();
     return this.#ids;
@@ -85,13 +91,13 @@ export class Candidates {
     return this.#total;
   }
 
-  /** Probability of the candidate at an index of {@link ids}. */
+  /** Probability of the candidate at an index of {@link ids}. @throws as {@link ids} does. */
   probability(index: number): number {
     this.#weigh();
     return this.#weights[index]! / this.#total;
   }
 
-  /** Entropy of the candidates' distribution, in nats. */
+  /** Entropy of the candidates' distribution, in nats. @throws as {@link ids} does. */
   entropy(): number {
     this.#weigh();
     let sum = 0;
@@ -102,7 +108,7 @@ export class Candidates {
     return sum;
   }
 
-  /** Index of the largest logit; the lowest id where several are equal. */
+  /** Index of the largest logit; the lowest id where several are equal. @throws as {@link ids} does. */
   best(): number {
     this.#list();
     let best = 0;
@@ -110,7 +116,7 @@ export class Candidates {
     return best;
   }
 
-  /** Index of a token id, or −1 if it is no candidate. */
+  /** Index of a token id, or −1 if it is no candidate. @throws as {@link ids} does. */
   indexOf(id: number): number {
     this.#list();
     let low = 0;
@@ -125,7 +131,7 @@ export class Candidates {
     return -1;
   }
 
-  /** Divides every logit by `divisor > 0`. */
+  /** Divides every logit by `divisor > 0`. @throws as {@link ids} does. */
   divide(divisor: number): void {
     if (divisor === 1) return;
     if (!this.#listed && this.#divisor === 1) {
@@ -137,14 +143,20 @@ export class Candidates {
     this.#weighed = false;
   }
 
-  /** Turns logits into log-probabilities by subtracting {@link logSumExp}; the distribution stays. */
+  /**
+   * Turns logits into log-probabilities by subtracting {@link logSumExp}; the distribution stays.
+   * @throws as {@link ids} does.
+   */
   normalize(): void {
     const sum = this.logSumExp();
     for (let i = 0; i < this.#size; i++) this.#logits[i] = this.#logits[i]! - sum;
     this.#maximum -= sum;
   }
 
-  /** Gives the candidate at `index` a new finite logit; `−Infinity` is for {@link remove}. */
+  /**
+   * Gives the candidate at `index` a new finite logit; `−Infinity` is for {@link remove}.
+   * @throws {SamplingError} if it is not finite.
+   */
   setLogit(index: number, logit: number): void {
     this.#list();
     if (!Number.isFinite(logit)) {
@@ -162,7 +174,7 @@ export class Candidates {
     this.#weighed = false;
   }
 
-  /** Removes tokens by id; ids that are no candidates are passed over. */
+  /** Removes tokens by id; ids that are no candidates are passed over. @throws as {@link ids} does. */
   remove(ids: Iterable<number>): void {
     this.#list();
     const marks = this.#marks.fill(1, 0, this.#size);
@@ -173,7 +185,7 @@ export class Candidates {
     this.#compact();
   }
 
-  /** Keeps the tokens with these ids, in any order, where they are candidates. */
+  /** Keeps the tokens with these ids, in any order, where they are candidates. @throws as {@link ids} does. */
   keepOnly(ids: Iterable<number>): void {
     this.#list();
     const marks = this.#marks.fill(0, 0, this.#size);
@@ -186,7 +198,7 @@ export class Candidates {
 
   /**
    * Keeps the candidates for which `keep(index)` holds, and in any case those whose logit is at least the
-   * `minimum`-th largest (ties with it stay, as in Hugging Face's cutoffs).
+   * `minimum`-th largest (ties with it stay, as in Hugging Face's cutoffs). @throws as {@link ids} does.
    */
   retain(keep: (index: number) => boolean, minimum = 1): void {
     this.#list();
@@ -205,7 +217,10 @@ export class Candidates {
     this.#compact();
   }
 
-  /** Keeps the candidates whose logit is at least the `k`-th largest: `k` of them, or more if there are ties. */
+  /**
+   * Keeps the candidates whose logit is at least the `k`-th largest: `k` of them, or more if there are ties.
+   * @throws as {@link ids} does.
+   */
   keepTop(k: number): void {
     if (!this.#listed) {
       this.#reserve();
@@ -220,7 +235,10 @@ export class Candidates {
     this.#weighed = false;
   }
 
-  /** Keeps the candidates whose logit is at most `gap` below the best, and at least `minimum` (with ties). */
+  /**
+   * Keeps the candidates whose logit is at most `gap` below the best, and at least `minimum` (with ties).
+   * @throws as {@link ids} does.
+   */
   keepWithin(gap: number, minimum = 1): void {
     if (!this.#listed) {
       this.#reserve();
@@ -231,7 +249,10 @@ export class Candidates {
     this.retain((i) => this.#logits[i]! >= edge, minimum);
   }
 
-  /** Keeps one token, whether or not it was a candidate. For rules that force a token; others never revive one. */
+  /**
+   * Keeps one token, whether or not it was a candidate. For rules that force a token; others never revive one.
+   * @throws as {@link ids} does.
+   */
   force(id: number): void {
     this.#list();
     this.#ids[0] = id;
@@ -240,7 +261,7 @@ export class Candidates {
     this.#weighed = false;
   }
 
-  /** Logits `[V]` with `−Infinity` where a token was removed. */
+  /** Logits `[V]` with `−Infinity` where a token was removed. @throws as {@link ids} does. */
   toLogits(): Float32Array {
     this.#list();
     const logits = new Float32Array(this.vocabulary).fill(-Infinity);
@@ -248,19 +269,22 @@ export class Candidates {
     return logits;
   }
 
-  /** Scratch of at least {@link size} doubles for a filter's own keys; the next filter overwrites it. */
+  /**
+   * Scratch of at least {@link size} doubles for a filter's own keys; the next filter overwrites it.
+   * @throws as {@link ids} does.
+   */
   scratchKeys(): Float64Array {
     this.#list();
     return this.#keys;
   }
 
-  /** Scratch of at least {@link size} indices. */
+  /** Scratch of at least {@link size} indices. @throws as {@link ids} does. */
   scratchOrder(): Uint32Array {
     this.#list();
     return this.#order;
   }
 
-  /** What the last filter could not do, if anything; reading clears it. */
+  /** What the last filter could not do, if anything; reading clears it. Never throws. */
   takeNote(): string | undefined {
     const note = this.#note;
     this.#note = undefined;
@@ -334,7 +358,7 @@ export class Candidates {
     this.#weighed = true;
   }
 
-  /** Natural logarithm of `Σ exp(logit)`: `logit − logSumExp()` is a log-probability. */
+  /** Natural logarithm of `Σ exp(logit)`: `logit − logSumExp()` is a log-probability. @throws as {@link ids} does. */
   logSumExp(): number {
     this.#weigh();
     return this.#maximum + Math.log(this.#total);

@@ -37,17 +37,24 @@ interface Rule<State> {
 /** Changes logits or removes candidates. It never adds one. */
 export interface Filter<State = unknown> extends Rule<State> {
   readonly kind: 'filter';
+  /** @throws {SamplingError} if the candidates cannot be read; a constraint `ConstraintError`, if it allows none. */
   apply(candidates: Candidates, context: SampleContext, state: State): void;
+  /**
+   * Whether {@link apply} would leave this token of the whole vocabulary: for a rule that can tell without looking at
+   * all of it. A chain's `check` is asked this way where it can be.
+   */
+  allows?(id: number, context: SampleContext, state: State): boolean;
 }
 
 /** Picks one of the candidates; the last element of every chain. */
 export interface Choice<State = unknown> extends Rule<State> {
   readonly kind: 'choice';
-  /** Returns an index into `candidates.ids`. */
+  /** Returns an index into `candidates.ids`. @throws {SamplingError} if the candidates cannot be read. */
   choose(candidates: Candidates, context: SampleContext, state: State): number;
   /**
    * Reduces the candidates to those the choice would pick from, so that `weights` are its probabilities; absent
    * where the choice has no fixed distribution (Mirostat moves with every token).
+   * @throws {SamplingError} if the candidates cannot be read.
    */
   distribution?(candidates: Candidates): void;
 }

@@ -22,7 +22,7 @@ export class SamplingError extends Error {
     this.details = details;
   }
 
-  /** Like `instanceof`, but holds when two copies of this package (ESM and CJS) are loaded. */
+  /** Like `instanceof`, but holds when two copies of this package (ESM and CJS) are loaded. Never throws. */
   static isInstance(error: unknown): error is SamplingError {
     return typeof error === 'object' && error !== null && marker in error;
   }

@@ -140,7 +140,12 @@ export class Sampler {
     return mixture(first, passes, this.#distribution(logits, context, check));
   }
 
-  /** Tells every rule of a token that became part of the sequence without {@link sample}. */
+  /**
+   * Tells every rule of a token that became part of the sequence without {@link sample}.
+   *
+   * @throws {SamplingError} if the id is no whole number from 0 on.
+   * @throws {ConstraintError} if a constraint of the chain does not allow it.
+   */
   accept(id: number, history: History = everything): void {
     checkWhole('sampler', 'id', id, 0);
     this.#accept(id, this.#context(history, this.#random));
@@ -156,12 +161,16 @@ export class Sampler {
     return this.#random;
   }
 
-  /** An independent copy that goes on with the same random numbers and the same memory. */
+  /** An independent copy that goes on with the same random numbers and memory. @throws as {@link state} does. */
   clone(): Sampler {
     return new Sampler(this.chain, { state: this.state() });
   }
 
-  /** Plain JSON data from which `createSampler(chain, { state })` goes on. */
+  /**
+   * Plain JSON data from which `createSampler(chain, { state })` goes on.
+   *
+   * @throws {DOMException} if what a rule of your own remembers is no plain data.
+   */
   state(): SamplerState {
     return { random: this.#random.state(), rules: structuredClone(this.#states) };
   }
@@ -247,7 +256,10 @@ export class Sampler {
   /** Whether the chain's check, if there is one, leaves this token. */
   #passes(id: number, logits: Float32Array, context: SampleContext): boolean {
     const { check } = this.chain;
-    return !check || this.#allowed(check, logits, context).indexOf(id) >= 0;
+    if (!check) return true;
+    return (
+      check.allows?.(id, context, this.#checkState) ?? this.#allowed(check, logits, context).indexOf(id) >= 0
+    );
   }
 
   #allowed(check: Filter, logits: Float32Array, context: SampleContext): Candidates {

@@ -14,6 +14,7 @@ export interface RelaxedDraw {
   /**
    * Carries a gradient `[n]` of a loss with respect to {@link sample} back to the logits:
    * `g_i = y_i · (d_i − Σ_j d_j y_j) / τ`, with `y` the soft sample, whichever went forward.
+   * @throws {SamplingError} if the gradient has not `n` entries.
    */
   backward(gradient: ArrayLike<number>): Float64Array;
 }

@@ -113,6 +113,11 @@ const faults: readonly (readonly [
   ],
   ['points outside the list', 'handles all-equal logits', choice((candidates) => candidates.size)],
   [
+    'allows what it removes',
+    'says of one token what it does with all of them',
+    () => defineFilter({ name: 'faulty', options: {}, apply: (c) => c.keepTop(3), allows: () => true }),
+  ],
+  [
     'looks whether somebody is looking',
     'explains the token it would have given',
     filter((candidates, { random }) => candidates.keepTop(random.constructor === Object ? 1 : 64)),

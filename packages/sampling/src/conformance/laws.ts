@@ -16,6 +16,7 @@ export interface LawOptions {
 /** Something every rule has to obey; `check` throws where it does not. */
 export interface Law {
   readonly name: string;
+  /** @throws {Error} where the rule does not obey, with what it did. */
   check(create: () => Filter | Choice, options: LawOptions): void;
 }
 
@@ -182,6 +183,22 @@ export const laws: readonly Law[] = [
       const wanted = run(sampler, options);
       insist(run(cloned, options) === wanted, 'the clone gave other tokens');
       insist(run(restored, options) === wanted, 'the restored sampler gave other tokens');
+    },
+  },
+  {
+    name: 'says of one token what it does with all of them',
+    check(create, options) {
+      const rule = create();
+      if (rule.kind !== 'filter' || !rule.allows) return;
+      for (const [kind, logits] of rows()) {
+        const left = leftBy(create, logits, options);
+        const context = { ...historyOf(options, vocabulary), random: createRandom(1) };
+        logits.forEach((logit, id) => {
+          if (logit === -Infinity) return;
+          const says = rule.allows!(id, context, rule.start?.());
+          insist(says === left.has(id), `says ${says} of token ${id}, which it does not do (${kind})`);
+        });
+      }
     },
   },
   {

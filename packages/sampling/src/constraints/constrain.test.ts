@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Candidates } from '../candidates.ts';
 import {
   type Chain,
   ConstraintError,
@@ -14,6 +15,7 @@ import {
   regexMatcher,
   temperature,
 } from '../index.ts';
+import { createRandom } from '../random/xoshiro.ts';
 import { match } from '../testing/match.ts';
 import { normalRow } from '../testing/tools.ts';
 import { Vocabulary } from './vocabulary.ts';
@@ -111,6 +113,51 @@ it('allows exactly the tokens after which the text can become complete', () => {
       expect(mask[token] === 1, `${text} + ${piece}`).toBe(possible);
     });
   }
+});
+
+it('says of one token what it does with all of them', () => {
+  const matcher = gbnfMatcher('root ::= "ab" [c-e] | "abc" "x" | "€" root?');
+  for (const accepted of [
+    [],
+    [id('a')],
+    [id('a'), id('b')],
+    [id('a'), id('b'), id('c')],
+    [2, 3, 4],
+    [2, 3, 4, 0],
+  ]) {
+    for (const looked of [false, true]) {
+      const rule = constrain(matcher, { pieces, endIds: [0] });
+      const state = rule.start!();
+      const context = { ids: [], promptLength: 0, random: createRandom(1) };
+      for (const token of accepted) rule.accept!(token, context, state);
+      const left = new Candidates().load(new Float32Array(pieces.length));
+      const removesAll = accepted.includes(0);
+      if (looked && !removesAll) rule.apply(left, context, state);
+      const said = pieces.flatMap((_, token) => (rule.allows!(token, context, state) ? [token] : []));
+      if (!looked && !removesAll) rule.apply(left, context, state);
+      expect(said).toEqual(removesAll ? [] : [...left.ids.subarray(0, left.size)]);
+    }
+  }
+});
+
+it('as a check reads the token that was drawn, not the vocabulary', () => {
+  let read = 0;
+  const matcher = regexMatcher('[a-z]*');
+  const counting = {
+    ...matcher,
+    next: (state: number, byte: number) => {
+      read++;
+      return matcher.next(state, byte);
+    },
+    accepts: (state: number) => matcher.accepts(state),
+  };
+  const letters = [...'abcdefghijklmnopqrstuvwxyz'];
+  const words = letters.flatMap((a) => letters.map((b) => a + b));
+  const check = constrain(counting, { pieces: words });
+  const sampler = createSampler({ ...chain(draw()), check }, { seed: 1 });
+  for (let n = 0; n < 10; n++) sampler.sample(new Float32Array(words.length));
+  // once to ask, once to follow
+  expect(read).toBe(10 * 2 * 2);
 });
 
 it('tells long tokens apart by what follows their first 65 536 bytes', () => {

@@ -56,6 +56,7 @@ export function constrain(matcher: Matcher, { pieces, endIds = [] }: ConstrainOp
       if (!some || ended) follower.refuse(state, at, size);
       candidates.retain((i) => mask[ids[i]!] === 1);
     },
+    allows: (id, _context, state) => follower.allows(follower.follow(state), id),
     accept(id, _context, state) {
       state.accepted.push(id);
       follower.follow(state);
@@ -98,6 +99,15 @@ class Follower {
     if (this.#masks.size === remembered) this.#masks.delete(this.#masks.keys().next().value!);
     this.#masks.set(at, mask);
     return mask;
+  }
+
+  /** What {@link mask} says of one token, without those beside it. */
+  allows({ at, ended }: Readonly<Place>, id: number): boolean {
+    if (ended) return false;
+    const known = this.#masks.get(at);
+    if (known) return known[id] === 1;
+    if (this.#vocabulary.endIds.includes(id)) return this.#matcher.accepts(at);
+    return this.#vocabulary.advance(this.#matcher, at, id) >= 0;
   }
 
   follow(state: ConstraintState): Readonly<Place> {

@@ -120,7 +120,7 @@ export interface Speculation {
 /** A run. Read it with `for await`; {@link summary} tells where it stands, also after an error. */
 export interface Generation extends AsyncIterable<GeneratedToken> {
   readonly summary: GenerateSummary;
-  /** Reads what is left and returns the summary. */
+  /** Reads what is left and returns the summary. @throws {SamplingError} as reading it with `for await` does. */
   finish(): Promise<GenerateSummary>;
 }
 

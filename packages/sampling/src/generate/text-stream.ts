@@ -1,6 +1,6 @@
 /** Tokens before the output that are decoded with it, so that leading spaces come out as in the whole text. */
 const leading = 5;
-/** From so many tokens on a window whose text is not whole is shortened where that is safe. */
+/** A window of more tokens is shortened where that is safe, which decodes a second time. */
 const longWindow = 16;
 /** What decoders give for an unfinished character: one of these, or one for each of its at most 3 bytes. */
 const replacement = '\uFFFD';
@@ -38,7 +38,7 @@ export class TextStream {
     const text = this.#decode(this.#window);
     const tail = tailOf(text);
     const fresh = this.#take(text, text.length - tail);
-    if ((fresh !== '' && tail === 0) || this.#window.length > longWindow) this.#shorten(tail);
+    if (this.#window.length > longWindow) this.#shorten(tail);
     return fresh;
   }
 

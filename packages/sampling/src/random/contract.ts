@@ -3,11 +3,11 @@
  * be cloned, and written down and read back.
  */
 export interface Random {
-  /** The next uniform number in `[0, 1)`. */
+  /** The next uniform number in `[0, 1)`. @throws {SamplingError} if a replay has used up its numbers. */
   next(): number;
-  /** An independent copy that goes on with the same numbers. */
+  /** An independent copy that goes on with the same numbers. Never throws. */
   clone(): Random;
-  /** Plain JSON data from which {@link restoreRandom} goes on. */
+  /** Plain JSON data from which {@link restoreRandom} goes on. Never throws. */
   state(): RandomState;
 }
 

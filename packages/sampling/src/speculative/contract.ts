@@ -10,6 +10,7 @@ export interface Proposed {
 /** Guesses how a text goes on, cheaply. May return fewer tokens than asked for, or none. */
 export interface Drafter {
   readonly name: string;
+  /** @throws {SamplingError} if the tokens so far leave nothing to guess from; what a model behind it throws too. */
   propose(
     ids: readonly number[],
     count: number,

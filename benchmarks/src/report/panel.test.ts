@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import { lineOnly } from './palette.ts';
+import { panelsOption } from './panel.ts';
+
+it('draws what has an end, on an axis that ends', () => {
+  const points = [
+    { x: 2, y: 0, xInterval: { low: 1, high: 4 } },
+    { x: 3, y: 1, xInterval: { low: 1, high: Infinity } },
+    { x: Infinity, y: 2, xInterval: { low: 2, high: Infinity } },
+  ];
+  const option = panelsOption([
+    {
+      box: { left: 0, top: 0, width: 100, height: 100 },
+      x: { title: '', format: String, scale: 'decimal' },
+      y: { title: '', format: String, scale: 'linear' },
+      series: [{ label: '', mark: lineOnly, scattered: true, points }],
+    },
+  ]);
+  expect(option.xAxis).toMatchObject([{ min: 1, max: 5 }]);
+  expect(option.series).toMatchObject([
+    {
+      data: [
+        [2, 0],
+        [3, 1],
+      ],
+    },
+    { data: [[1, 0, 4, 0]] },
+  ]);
+});
