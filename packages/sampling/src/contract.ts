@@ -42,6 +42,7 @@ export interface Filter<State = unknown> extends Rule<State> {
   /**
    * Whether {@link apply} would leave this token of the whole vocabulary: for a rule that can tell without looking at
    * all of it. A chain's `check` is asked this way where it can be.
+   * @throws what {@link apply} throws of what it remembers.
    */
   allows?(id: number, context: SampleContext, state: State): boolean;
 }
