@@ -37,7 +37,7 @@ export class ShapeError extends Error {
     this.shapes = shapes;
   }
 
-  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */
+  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. Never throws. */
   static isInstance(error: unknown): error is ShapeError {
     return hasMarker(error, shapeMarker);
   }
@@ -62,7 +62,7 @@ export class ValueError extends Error {
     this.got = got;
   }
 
-  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */
+  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. Never throws. */
   static isInstance(error: unknown): error is ValueError {
     return hasMarker(error, valueMarker);
   }
@@ -90,7 +90,7 @@ export class DeviceError extends Error {
     this.cure = cure;
   }
 
-  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */
+  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. Never throws. */
   static isInstance(error: unknown): error is DeviceError {
     return hasMarker(error, deviceMarker);
   }

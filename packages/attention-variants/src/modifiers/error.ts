@@ -26,7 +26,7 @@ export class ModifierError extends Error {
     this.column = column;
   }
 
-  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */
+  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. Never throws. */
   static isInstance(error: unknown): error is ModifierError {
     return typeof error === 'object' && error !== null && marker in error;
   }
