@@ -60,7 +60,7 @@ export type {
 export { checkWrite, MemoryLedger } from './device/memory.ts';
 export { createReference } from './device/reference.ts';
 export { checkStore, packWeights, uploadWeights, zerosIn } from './device/store.ts';
-export { type BoundShape, DeviceError, ShapeError, ValueError } from './errors.ts';
+export { type BoundShape, DeviceError, KnownError, ShapeError, ValueError } from './errors.ts';
 export { defineOp, type Ran, reasonsAgainst, run, watch } from './op.ts';
 export {
   type AttentionExtra,
@@ -114,6 +114,7 @@ export { logSoftmax, logSoftmaxOp, softmax, softmaxOp } from './ops/softmax.ts';
 export { storeRows } from './ops/store-rows.ts';
 export { type UnaryKind, unary, unaryOp } from './ops/unary.ts';
 export { messageOf, oneLine, printable } from './printable.ts';
+export { seededBits } from './random.ts';
 export { keep, scope } from './scope.ts';
 export { createThrough, type ThroughOptions } from './states/through.ts';
 export { type AnyAxes, Tensor, tensor, zeros } from './tensor.ts';
