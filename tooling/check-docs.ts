@@ -23,7 +23,15 @@ const held: readonly string[] = [
   'tensor',
 ];
 /** And in which no method of a public class or interface may. */
-const heldToMethods: readonly string[] = ['headwise', 'kv-cache', 'sampling'];
+const heldToMethods: readonly string[] = [
+  'attention-variants',
+  'device-wasm',
+  'headwise',
+  'kv-cache',
+  'positional',
+  'sampling',
+  'tensor',
+];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const packages = readdirSync(join(root, 'packages')).filter((name) => existsSync(manifestOf(name)));

@@ -1,13 +1,9 @@
-/** A reproducible stream of numbers in [0, 1) (mulberry32): the order of rows and the test inputs come from it. */
+import { seededBits } from '@headwise/tensor';
+
+/** A reproducible stream of numbers in [0, 1): the order of rows and the test inputs come from it. */
 export function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const bits = seededBits(seed);
+  return () => bits() / 2 ** 32;
 }
 
 /** A prime, so that rows of any width see the numbers at ever new places. */

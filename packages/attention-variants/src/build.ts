@@ -39,6 +39,7 @@ export function freezeModifiers(code: string): string {
 /** A plugin for Vite and Rollup. */
 export interface RollupPlugin {
   readonly name: string;
+  /** @throws {ModifierError} for a modifier outside the dialect. */
   transform(code: string, id: string): { readonly code: string; readonly map: null } | null;
 }
 

@@ -1,4 +1,4 @@
-import { attentionOp, type Device, ValueError } from '@headwise/tensor';
+import { attentionOp, type Device, reasonsAgainst, ValueError } from '@headwise/tensor';
 import type {
   AttendCall,
   AttendResult,
@@ -19,17 +19,23 @@ export interface ConfiguredVariant<Options extends object = any> {
   readonly name: string;
   readonly variant: AttentionVariant<string, Options>;
   readonly options: Options;
+  /** @throws {ShapeError | ValueError} if options and shape do not fit each other. */
   check(shape: LayerShape): void;
+  /** Shapes of the weights of a layer by name. Never throws. */
   parameters(shape: LayerShape, layer: number): Readonly<Record<string, readonly number[]>>;
+  /** What a layer keeps between calls. Never throws. */
   kv(shape: LayerShape, layer: number): ReturnType<AttentionVariant['kv']>;
+  /** Useful work of one call of one layer. Never throws. */
   cost(shape: LayerShape, call: CostCall): Cost;
-  /** The declared parts of its score; undefined where there are no scores. */
+  /** The declared parts of its score; undefined where there are no scores. Never throws. */
   score(layer: number): ScoreParts | undefined;
-  /** Width of the part of a head that an encoding turns. */
+  /** Width of the part of a head that an encoding turns. Never throws. */
   turns(shape: LayerShape): number;
-  /** Why a device cannot run it: user code in its score, on a device that has only its own. Empty when it can. */
+  /** Why a device cannot run it: user code in its score, on a device that has only its own. Empty when it can. Never throws. */
   reasonsAgainst(device: Device, layer: number): readonly string[];
+  /** @throws {ShapeError | ValueError | DeviceError} if the call does not fit the variant, itself or the device. */
   attend(call: AttendCall): AttendResult;
+  /** The same; the state is then as it was. @throws as {@link attend} does. */
   layer(call: Omit<LayerCall<Options>, 'options'>): LayerResult;
 }
 
@@ -58,7 +64,8 @@ export function configure<Options extends object>(
     score: (layer) => variant.score?.(options, layer),
     turns: (shape) => variant.turns?.(shape, options) ?? shape.D,
     reasonsAgainst: (device, layer) =>
-      device.supports(
+      reasonsAgainst(
+        device,
         attentionOp,
         {},
         { modifiers: variant.score?.(options, layer).modifiers ?? [], extras: [] },

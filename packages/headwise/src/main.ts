@@ -18,7 +18,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
     return await dispatch(argv, io);
   } catch (error) {
-    const usage = error instanceof UsageError || (error as Error).name === 'CACError';
+    const usage = UsageError.isInstance(error) || (error as Error).name === 'CACError';
     const { name: kind, message: told } = error instanceof Error ? error : new Error(String(error));
     const message = shownMessage(told);
     io.err(`headwise: ${message}\n`);

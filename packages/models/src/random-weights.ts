@@ -1,4 +1,4 @@
-import { type Device, type Tensor, tensor } from '@headwise/tensor';
+import { type Device, seededBits, type Tensor, tensor } from '@headwise/tensor';
 
 /**
  * Reproducible weights for measuring and comparing: ones for norms' gains, zeros for biases, and normal numbers of
@@ -28,14 +28,9 @@ export function randomWeights(
   );
 }
 
-/** Box & Muller 1958 over a 32-bit xorshift (Marsaglia 2003). */
+/** Box & Muller 1958. */
 function createNormal(seed: number): () => number {
-  let state = (Math.imul(seed + 1, 0x9e3779b9) ^ 0x85ebca6b) | 1;
-  const uniform = (): number => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return ((state >>> 0) + 0.5) / 2 ** 32;
-  };
+  const bits = seededBits(seed);
+  const uniform = (): number => (bits() + 0.5) / 2 ** 32;
   return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
 }

@@ -7,9 +7,37 @@ export interface BoundShape {
   readonly shape: readonly number[];
 }
 
-const shapeMarker = Symbol.for('@headwise/tensor/ShapeError');
-const valueMarker = Symbol.for('@headwise/tensor/ValueError');
-const deviceMarker = Symbol.for('@headwise/tensor/DeviceError');
+/**
+ * What the errors of these packages are made from: each class has a name for good (`kind`), so that
+ * `ShapeError.isInstance(error)` holds where `instanceof` does not, when two copies of a package (ESM and CommonJS) are
+ * loaded.
+ *
+ * @example
+ * class SinkError extends KnownError {
+ *   static override readonly kind: string = 'my-package/SinkError';
+ *   override readonly name = 'SinkError';
+ * }
+ */
+export abstract class KnownError extends Error {
+  /** Package and name: the same in every copy, and of no other class. */
+  static readonly kind: string = '@headwise/tensor/KnownError';
+
+  constructor(message: string) {
+    super(message);
+    // of every class that it is of
+    for (let of = new.target; of.kind; of = Object.getPrototypeOf(of))
+      Object.defineProperty(this, Symbol.for(of.kind), { value: true });
+  }
+
+  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. Never throws. */
+  static isInstance<Class extends { readonly kind: string; readonly prototype: unknown }>(
+    this: Class,
+    error: unknown,
+  ): error is Class['prototype'] {
+    // biome-ignore lint/complexity/noThisInStatic: the class that is asked, not this one
+    return typeof error === 'object' && error !== null && Symbol.for(this.kind) in error;
+  }
+}
 
 /**
  * Two arguments of one operation disagree about the size of a named axis, or an argument has the wrong rank.
@@ -18,9 +46,9 @@ const deviceMarker = Symbol.for('@headwise/tensor/DeviceError');
  * that a reader can fix the call without opening this package. The same facts are fields, so that a tool never
  * has to parse the text.
  */
-export class ShapeError extends Error {
+export class ShapeError extends KnownError {
+  static override readonly kind: string = '@headwise/tensor/ShapeError';
   override readonly name = 'ShapeError';
-  readonly [shapeMarker] = true;
   readonly op: string;
   readonly axis: string | undefined;
   readonly shapes: readonly BoundShape[];
@@ -36,17 +64,12 @@ export class ShapeError extends Error {
     this.axis = axis;
     this.shapes = shapes;
   }
-
-  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */
-  static isInstance(error: unknown): error is ShapeError {
-    return hasMarker(error, shapeMarker);
-  }
 }
 
 /** An argument has the right shape and a value the operation cannot take: a window of 0, an id past the table. */
-export class ValueError extends Error {
+export class ValueError extends KnownError {
+  static override readonly kind: string = '@headwise/tensor/ValueError';
   override readonly name = 'ValueError';
-  readonly [valueMarker] = true;
   readonly op: string;
   /** The argument at fault. */
   readonly argument: string;
@@ -61,17 +84,12 @@ export class ValueError extends Error {
     this.argument = argument;
     this.got = got;
   }
-
-  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */
-  static isInstance(error: unknown): error is ValueError {
-    return hasMarker(error, valueMarker);
-  }
 }
 
 /** A device is not there, cannot run an operation, ran something else than it promised, or is gone. */
-export class DeviceError extends Error {
+export class DeviceError extends KnownError {
+  static override readonly kind: string = '@headwise/tensor/DeviceError';
   override readonly name = 'DeviceError';
-  readonly [deviceMarker] = true;
   readonly device: string;
   readonly reasons: readonly string[];
   /** What to do about it. */
@@ -89,15 +107,6 @@ export class DeviceError extends Error {
     this.reasons = reasons;
     this.cure = cure;
   }
-
-  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */
-  static isInstance(error: unknown): error is DeviceError {
-    return hasMarker(error, deviceMarker);
-  }
-}
-
-function hasMarker(error: unknown, marker: symbol): boolean {
-  return typeof error === 'object' && error !== null && marker in error;
 }
 
 function show(value: unknown): string {

@@ -60,7 +60,7 @@ export type {
 export { checkWrite, MemoryLedger } from './device/memory.ts';
 export { createReference } from './device/reference.ts';
 export { checkStore, packWeights, uploadWeights, zerosIn } from './device/store.ts';
-export { type BoundShape, DeviceError, ShapeError, ValueError } from './errors.ts';
+export { type BoundShape, DeviceError, KnownError, ShapeError, ValueError } from './errors.ts';
 export { defineOp, type Ran, reasonsAgainst, run, watch } from './op.ts';
 export {
   type AttentionExtra,
@@ -104,7 +104,7 @@ export {
 } from './ops/memory.ts';
 export { hostModifier, type Modifier } from './ops/modifier.ts';
 export { layerNorm, layerNormOp, rmsNorm, rmsNormOp } from './ops/norm.ts';
-export { permute, permuteOp } from './ops/permute.ts';
+export { permute, permutedStrides, permuteOp } from './ops/permute.ts';
 export { argmax, argmaxOp, topK, topKOp } from './ops/rank.ts';
 export { type ReduceKind, reduce, reduceOp } from './ops/reduce.ts';
 export { type RotaryLayout, rotary, rotaryOp } from './ops/rotary.ts';
@@ -114,6 +114,7 @@ export { logSoftmax, logSoftmaxOp, softmax, softmaxOp } from './ops/softmax.ts';
 export { storeRows } from './ops/store-rows.ts';
 export { type UnaryKind, unary, unaryOp } from './ops/unary.ts';
 export { messageOf, oneLine, printable } from './printable.ts';
+export { seededBits } from './random.ts';
 export { keep, scope } from './scope.ts';
 export { createThrough, type ThroughOptions } from './states/through.ts';
 export { type AnyAxes, Tensor, tensor, zeros } from './tensor.ts';

@@ -73,7 +73,7 @@ export function run<Inputs extends OpInputs, Params extends object>(
   const outputs = op.outputs(operands as never, params);
   if (op.stores !== undefined) checkApart(op, operands, first.device);
   const { device } = first;
-  const reasons = op.shares || op.inMemory ? [] : device.supports(op, operands, params);
+  const reasons = inMemory(op) ? [] : device.supports(op, operands, params);
   if (reasons.length > 0) {
     if (op.lower) return scope(() => [...op.lower!(inputs, params)]);
     throw new DeviceError(device.name, `cannot run ${op.name}`, reasons, 'Choose another device.');
@@ -155,5 +155,10 @@ export function reasonsAgainst(
   inputs: Readonly<Record<string, ShapedInput>>,
   params: object,
 ): readonly string[] {
-  return op.lower || op.shares !== undefined ? [] : device.supports(op, inputs, params);
+  return op.lower || inMemory(op) ? [] : device.supports(op, inputs, params);
+}
+
+/** Whether an operation only moves or renames what a device holds, for which none needs a kernel. */
+function inMemory(op: Op): boolean {
+  return op.shares !== undefined || op.inMemory !== undefined;
 }

@@ -68,17 +68,20 @@ export class Tensor<Axes extends string = AnyAxes, T extends DType = 'f32'>
     return this.#storage.buffer;
   }
 
-  /** Copies the values to the host; resolves when everything this tensor depends on has been computed. */
+  /**
+   * Copies the values to the host; resolves when everything this tensor depends on has been computed.
+   * @throws {DeviceError} if the tensor is disposed, or what it depends on failed.
+   */
   async data(): Promise<HostData<T>> {
     return (await this.device.read(this.use('data'), 0, this.size)) as HostData<T>;
   }
 
-  /** A tensor over another buffer of the same device, which it owns: for `run`. */
+  /** A tensor over another buffer of the same device, which it owns: for `run`. Never throws. */
   over(buffer: DeviceBuffer, shape: readonly number[]): Tensor<AnyAxes, DType> {
     return new Tensor<AnyAxes, DType>(this.device, buffer, shape);
   }
 
-  /** Another tensor over the same memory, which is freed with the last of the two: for `run`. */
+  /** Another tensor over the same memory, which is freed with the last of the two: for `run`. Never throws. */
   sharing(shape: readonly number[]): Tensor<AnyAxes, T> {
     return new Tensor<AnyAxes, T>(this.device, this.#storage.buffer, shape, this.#storage);
   }
@@ -104,18 +107,19 @@ export class Tensor<Axes extends string = AnyAxes, T extends DType = 'f32'>
     run(writeOp, { target: this, source: tensor }, params);
   }
 
-  /** Frees the memory when this is the last tensor over it. Calling it again does nothing. */
+  /** Frees the memory when this is the last tensor over it. Calling it again does nothing. Never throws. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
     if (--this.#storage.references === 0) this.device.free(this.#storage.buffer);
   }
 
+  /** For `using`. Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */
+  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. Never throws. */
   static isInstance(value: unknown): value is Tensor {
     return typeof value === 'object' && value !== null && marker in value;
   }

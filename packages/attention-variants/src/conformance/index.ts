@@ -19,8 +19,8 @@ export interface CheckSettings<Options extends object> extends ProbeSettings<Opt
   /** Laws that do not hold, each with its reason. One that holds after all fails its test. */
   readonly except?: Readonly<Partial<Record<LawName, string>>>;
   /**
-   * The only devices to try, by name. Default every one that works here; those that the environment variable
-   * `HEADWISE_DEVICES` names have to.
+   * The only devices to try, by name: all of them have to work here. Default every one that does; those that the
+   * environment variable `HEADWISE_DEVICES` names have to.
    */
   readonly devices?: readonly string[];
 }
@@ -55,7 +55,7 @@ export function checkVariant<Options extends object>(
     }
 
     it('gives the same on every device that works here', { timeout: 300_000 }, async () => {
-      const open = await openDevices(devices && { only: devices });
+      const open = await openDevices(devices && { only: devices, expected: devices });
       try {
         for (const device of open.filter(({ name }) => name !== 'reference'))
           await checkOnDevice(variant, device, { except, settings, ...(golden && { golden }) });

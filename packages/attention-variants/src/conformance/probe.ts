@@ -70,7 +70,7 @@ export class Probe<Options extends object> {
     return toleranceOf(this.device, 5e-5, 2e-4);
   }
 
-  /** Queries, keys and values of one seed: `[B, Lq, H, D]`, `[B, Lk, Hkv, D]`, `[B, Lk, Hkv, Dv]`. */
+  /** Queries, keys and values of one seed: `[B, Lq, H, D]`, `[B, Lk, Hkv, D]`, `[B, Lk, Hkv, Dv]`. Never throws. */
   inputs({ Lq = LENGTH, Lk = LENGTH, seed = 1 } = {}): AttendInputs {
     const { H, D, Dv = D } = this.shape;
     const { rows } = this.variant.kv(this.shape, this.options, 0);
@@ -83,7 +83,7 @@ export class Probe<Options extends object> {
     };
   }
 
-  /** The output of `attend`, and whether its inputs are as they were. */
+  /** The output of `attend`, and whether its inputs are as they were. @throws what `attend` throws. */
   async attend(
     { q, k, v }: AttendInputs,
     { bias, keyPositions, ...parts }: AttendParts = {},
@@ -121,7 +121,7 @@ export class Probe<Options extends object> {
     }
   }
 
-  /** Seeded weights of a layer; the same on every device. */
+  /** Seeded weights of a layer; the same on every device. @throws {DeviceError} if there is no room for them. */
   weights(layer: number, made: Tensor[] = []): Record<string, Tensor> {
     const shapes = this.variant.parameters(this.shape, this.options, layer);
     return Object.fromEntries(
@@ -139,7 +139,7 @@ export class Probe<Options extends object> {
     );
   }
 
-  /** Hidden rows that a layer is given, `[B, LENGTH, E]`. */
+  /** Hidden rows that a layer is given, `[B, LENGTH, E]`. Never throws. */
   hidden(layer: number): HostArray {
     return random([B, LENGTH, this.shape.E], 500 + layer);
   }
@@ -149,6 +149,7 @@ export class Probe<Options extends object> {
    *
    * @param change alters the hidden rows of a layer before they are used
    * @returns `[layers, B, LENGTH, E]`
+   * @throws what `layer` throws.
    */
   async layers(
     lengths: readonly number[],
@@ -208,6 +209,7 @@ export class Probe<Options extends object> {
    * @param calls for each call and each sequence, which of its tokens come, −1 for nobody
    * @param through states that keep nothing, which take one call
    * @returns for each sequence `[layers, tokens, E]`
+   * @throws what `layer` throws.
    */
   async ragged(
     calls: readonly (readonly (readonly number[])[])[],
@@ -265,7 +267,7 @@ export class Probe<Options extends object> {
     return y;
   }
 
-  /** States of every layer that keep nothing. */
+  /** States of every layer that keep nothing. @throws {ValueError} if a layer shares one that is not there. */
   through(sequences = B): readonly LayerState[] {
     const states: LayerState[] = [];
     for (let layer = 0; layer < this.shape.layers; layer++) {
@@ -276,7 +278,7 @@ export class Probe<Options extends object> {
     return states;
   }
 
-  /** Fresh states of every layer. */
+  /** Fresh states of every layer. @throws as `plainStates` does. */
   states(sequences = B): readonly LayerState[] {
     const specs = Array.from({ length: this.shape.layers }, (_, layer) =>
       this.variant.kv(this.shape, this.options, layer),

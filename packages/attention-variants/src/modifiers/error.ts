@@ -1,12 +1,12 @@
-const marker = Symbol.for('@headwise/attention-variants/ModifierError');
+import { KnownError } from '@headwise/tensor';
 
 /**
  * A modifier leaves the dialect that every device compiles. The message shows the place and says the cure; the
  * same facts are fields, so that an editor can underline it.
  */
-export class ModifierError extends Error {
+export class ModifierError extends KnownError {
+  static override readonly kind: string = '@headwise/attention-variants/ModifierError';
   override readonly name = 'ModifierError';
-  readonly [marker] = true;
   readonly problem: string;
   /** What to write instead. */
   readonly cure: string;
@@ -24,11 +24,6 @@ export class ModifierError extends Error {
     this.cure = cure;
     this.line = line;
     this.column = column;
-  }
-
-  /** Like `instanceof`, but holds when two copies of this package (ESM and CommonJS) are loaded. */
-  static isInstance(error: unknown): error is ModifierError {
-    return typeof error === 'object' && error !== null && marker in error;
   }
 }
 

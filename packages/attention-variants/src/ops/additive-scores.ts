@@ -8,9 +8,11 @@ import {
   reduce,
   run,
   ShapeError,
+  scope,
   type Tensor,
   tensor,
   unary,
+  where,
 } from '@headwise/tensor';
 
 type Inputs = {
@@ -27,7 +29,7 @@ type Inputs = {
  * q     [B, Lq, H, A]             projected; a bias of the network is a bias of this projection
  * k     [B, Lk, Hkv, A]           projected; query head h reads key head ⌊h · Hkv / H⌋
  * score [H, A]
- * bias  [B | 1, H | 1, Lq, Lk]    optional, added; −Infinity stays what it is
+ * bias  [B | 1, H | 1, Lq, Lk]    optional, added; −Infinity stays what it is, also where the score is NaN
  * →     [B, H, Lq, Lk]            Σ_a score[h, a] · tanh(q[b, i, h, a] + k[b, j, h, a])
  * ```
  *
@@ -68,7 +70,8 @@ export const additiveScoresOp = defineOp<Inputs, Record<never, never>>({
             const kRow = ((b * Lk + j) * Hkv + Math.floor((h * Hkv) / H)) * A;
             for (let a = 0; a < A; a++)
               y[cell]! += score.data[h * A + a]! * Math.tanh(q.data[qRow + a]! + k.data[kRow + a]!);
-            if (bias) y[cell]! += bias.data[(biasHead * Lq + i) * Lk + j]!;
+            const added = bias ? bias.data[(biasHead * Lq + i) * Lk + j]! : 0;
+            y[cell] = added === -Infinity ? added : y[cell]! + added;
           }
         }
       }
@@ -102,18 +105,28 @@ export const additiveScoresOp = defineOp<Inputs, Record<never, never>>({
     // query heads beside the key head they read
     const keys = permute(k, [0, 2, 1, 3]).reshape([B, Hkv, 1, Lk, 1, A]);
     const few = Math.max(1, Math.floor(LARGEST / Math.max(1, B * H * Lk * A)));
-    let scores: Tensor | undefined; // [B, H, Lk, queries so far]
-    for (let start = 0; start < Lq; start += few) {
-      const count = Math.min(few, Lq - start);
-      const queries = permute(tokens(q, start, count), [0, 2, 1, 3]).reshape([B, Hkv, H / Hkv, 1, count, A]);
-      const inner = unary(binary(keys, queries, 'add'), 'tanh');
-      const piece = reduce(binary(inner, weight, 'multiply'), 'sum').reshape([B, H, Lk, count]);
-      scores = scores ? concat(scores, piece) : piece;
-    }
-    const turned = permute(scores ?? q.reshape([B, H, Lk, 0]), [0, 1, 3, 2]);
-    return [bias ? binary(turned, bias, 'add') : turned];
+    /** Queries `start … end − 1`: computed at once, or two halves joined, so that only sums outlive their pieces. */
+    const columns = (start: number, end: number): Tensor =>
+      scope(() => {
+        const count = end - start;
+        if (count > few) {
+          const middle = start + few * Math.ceil(count / few / 2);
+          return concat(columns(start, middle), columns(middle, end));
+        }
+        const queries = permute(tokens(q, start, count), [0, 2, 1, 3]);
+        const added = binary(keys, queries.reshape([B, Hkv, H / Hkv, 1, count, A]), 'add');
+        return reduce(binary(unary(added, 'tanh'), weight, 'multiply'), 'sum').reshape([B, H, Lk, count]);
+      });
+    const scores = Lq === 0 ? q.reshape([B, H, Lk, 0]) : columns(0, Lq);
+    const turned = permute(scores, [0, 1, 3, 2]);
+    if (!bias) return [turned];
+    const hidden = binary(bias, tensor(q.device, [LEAST], []), 'less');
+    return [where(hidden, bias, binary(turned, bias, 'add'))];
   },
 });
+
+/** A bias below it is −Infinity: not every GPU compares with infinity itself. */
+const LEAST = -3e38;
 
 /** Most numbers of an intermediate result of the composition. */
 const LARGEST = 2 ** 22;

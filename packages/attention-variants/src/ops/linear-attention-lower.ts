@@ -7,6 +7,7 @@ import {
   matmul,
   multiply,
   permute,
+  scope,
   slice,
   type Tensor,
   tensor,
@@ -44,9 +45,15 @@ export function lowerLinearAttention(
   const [B, L, H] = inputs.q.shape as [number, number, number];
   const [, , Hkv, Dv] = inputs.v.shape as [number, number, number, number];
   const D = inputs.k.shape[3]!;
+  if (L === 0) {
+    const { q, S, z } = inputs;
+    // results of their own: a cache writes them over the state they came from
+    const same = (x: Tensor): Tensor => binary(x, number(x.device, 1), 'multiply');
+    return [filled(q.device, [B, 0, H, Dv], 0), same(S), ...(z ? [same(z)] : [])];
+  }
   const heads = headsFirst(inputs, params);
   const { y, S } =
-    rule === 'linear' ? (causal ? inChunks(heads) : atOnce(heads)) : tokenByToken(heads, inputs, params);
+    rule === 'linear' ? (causal ? inChunks(heads) : atOnce(heads)) : tokenByToken(heads, inputs);
   const W = heads.v.shape[2]!;
   const rows = permute(y.reshape([B, H, L, W]), [0, 2, 1, 3]);
   const state = S.reshape([B, Hkv, D, W]);
@@ -94,27 +101,22 @@ function atOnce({ L, G, q, k, v, S }: HeadsFirst): { y: Tensor; S: Tensor } {
 function inChunks({ device, L, G, q, k, v, S }: HeadsFirst): { y: Tensor; S: Tensor } {
   const [N, , D] = k.shape as [number, number, number];
   const W = v.shape[2]!;
-  let state = S;
-  let y: Tensor | undefined; // [N · G, tokens so far · W]
-  for (let start = 0; start < L; start += CHUNK) {
+  return joined(0, Math.ceil(L / CHUNK), S, (chunk, state) => {
+    const start = chunk * CHUNK;
     const C = Math.min(CHUNK, L - start);
     const [qs, ks, vs] = [rows(q, start, C), rows(k, start, C), rows(v, start, C)];
     const columns = permute(ks, [0, 2, 1]);
     const queries = qs.reshape([N, G * C, D]);
     const scores = multiply(matmul(queries, columns).reshape([N * G, C, C]), lowerHalf(device, C));
     const seen = add(matmul(scores.reshape([N, G * C, C]), vs), matmul(queries, state));
-    state = add(state, matmul(columns, vs));
-    const piece = seen.reshape([N * G, C * W]);
-    y = y ? concat(y, piece) : piece;
-  }
-  return { y: y ?? filled(device, [N * G, 0], 0), S: state };
+    return { y: seen.reshape([N * G, C * W]), S: add(state, matmul(columns, vs)) };
+  });
 }
 
 /** The recurrence of the gated and delta rules, as it is written. */
 function tokenByToken(
   { device, L, G, q, k, v, S }: HeadsFirst,
   { decay, beta }: LinearAttentionInputs,
-  { rule }: LinearAttentionParams,
 ): { y: Tensor; S: Tensor } {
   const [N, , D] = k.shape as [number, number, number];
   const W = v.shape[2]!;
@@ -129,20 +131,36 @@ function tokenByToken(
   };
   const kept = decay && unary(headwise(decay), 'exp');
   const written = beta && headwise(beta.reshape([...beta.shape, 1]));
-  let state = S;
-  let y: Tensor | undefined;
-  for (let t = 0; t < L; t++) {
+  return joined(0, L, S, (t, before) => {
     const kt = rows(k, t, 1); // [N, 1, D]
-    let value = rows(v, t, 1); // [N, 1, W]
-    if (kept) state = binary(state, permute(rows(kept, t, 1), [0, 2, 1]), 'multiply');
-    if (written)
-      value = binary(binary(value, matmul(kt, state), 'subtract'), rows(written, t, 1), 'multiply');
-    state = add(state, matmul(permute(kt, [0, 2, 1]), value));
-    const seen = matmul(rows(q, t, 1).reshape([N, G, D]), state).reshape([N * G, W]);
-    y = y ? concat(y, seen) : seen;
-  }
-  if (!y) throw new RangeError(`linearAttention: no tokens for the rule ${rule}`);
-  return { y, S: state };
+    const vt = rows(v, t, 1); // [N, 1, W]
+    const state = kept ? binary(before, permute(rows(kept, t, 1), [0, 2, 1]), 'multiply') : before;
+    const value = written
+      ? binary(binary(vt, matmul(kt, state), 'subtract'), rows(written, t, 1), 'multiply')
+      : vt;
+    const after = add(state, matmul(permute(kt, [0, 2, 1]), value));
+    return { y: matmul(rows(q, t, 1).reshape([N, G, D]), after).reshape([N * G, W]), S: after };
+  });
+}
+
+/**
+ * Steps `from … to − 1`, each from the state that the one before leaves: their outputs side by side, and the last
+ * state. Halves are joined in scopes, so a few outputs and states are alive at once, and a number is copied log(steps)
+ * times.
+ */
+function joined(
+  from: number,
+  to: number,
+  S: Tensor,
+  step: (n: number, S: Tensor) => { y: Tensor; S: Tensor },
+): { y: Tensor; S: Tensor } {
+  return scope(() => {
+    if (to - from === 1) return step(from, S);
+    const middle = Math.ceil((from + to) / 2);
+    const left = joined(from, middle, S, step);
+    const right = joined(middle, to, left.S, step);
+    return { y: concat(left.y, right.y), S: right.S };
+  });
 }
 
 /** Rows `start … start + count − 1` of each matrix `[N, L, W]`. */

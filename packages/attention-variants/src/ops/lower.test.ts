@@ -1,9 +1,19 @@
-import { createReference, type Device, run, scope, type Tensor } from '@headwise/tensor';
-import { assertClose, seeded, withoutKernels } from '@headwise/tensor/testing';
+import {
+  createReference,
+  type Device,
+  type OpCall,
+  run,
+  scope,
+  sizeOf,
+  type Tensor,
+  tensor,
+  zeros,
+} from '@headwise/tensor';
+import { assertClose, openDevices, seeded, withoutKernels } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
-import { additiveScoresOp } from './additive-scores.ts';
+import { additiveScores, additiveScoresOp } from './additive-scores.ts';
 import { differentialMixOp } from './differential-mix.ts';
-import { linearAttentionOp } from './linear-attention.ts';
+import { linearAttention, linearAttentionOp } from './linear-attention.ts';
 
 /** Runs an operation by its reference and by its composition, and compares every result. */
 async function compare(
@@ -22,6 +32,44 @@ async function compare(
     tensor.dispose();
   }
   expect(composed.memory.buffers, 'buffers left behind').toBe(before);
+}
+
+it.each(['linear', 'gated', 'delta', 'gated_delta'] as const)(
+  'no tokens leave the state of the rule %s as it is, in memory of its own',
+  async (rule) => {
+    const [B, H, Hkv, D, Dv] = [2, 4, 2, 3, 5];
+    const make = (d: Device) => ({
+      q: zeros(d, [B, 0, H, D]),
+      k: zeros(d, [B, 0, Hkv, D]),
+      v: zeros(d, [B, 0, Hkv, Dv]),
+      S: seeded(d, [B, Hkv, D, Dv], 1),
+      z: rule === 'linear' ? seeded(d, [B, Hkv, D], 2) : undefined,
+      decay: rule.startsWith('gated') ? zeros(d, [B, 0, Hkv, 1]) : undefined,
+      beta: rule.endsWith('delta') ? zeros(d, [B, 0, Hkv]) : undefined,
+    });
+    const params = { rule, feature: 'none', scale: 1, eps: 0, causal: true } as const;
+    await compare(linearAttentionOp, make, params);
+    const inputs = make(withoutKernels(createReference(), linearAttentionOp));
+    const { S } = linearAttention(inputs, params);
+    inputs.S.write(0, S);
+  },
+);
+
+/** The most bytes that are alive at once while a composition runs. Nothing is computed: results are only allocated. */
+function peakBytes(
+  op: typeof linearAttentionOp | typeof additiveScoresOp,
+  shapes: Readonly<Record<string, readonly number[]>>,
+  params: object,
+): number {
+  const reference = createReference();
+  const device = Object.assign(withoutKernels(reference, op), {
+    run: ({ outputs }: OpCall) => outputs.map(({ shape, dtype }) => reference.allocate(sizeOf(shape), dtype)),
+  });
+  scope(() => {
+    const inputs = Object.entries(shapes).map(([name, shape]) => [name, zeros(device, shape)]);
+    run(op as never, Object.fromEntries(inputs) as never, params);
+  });
+  return device.memory.peakBytes;
 }
 
 const sizes = [
@@ -92,6 +140,21 @@ it('composes additive scores, queries in pieces, with every form of a bias', asy
   );
 });
 
+it('a bias of −Infinity hides a score of NaN, by reference, kernel and composition', async () => {
+  const only = ['reference', 'gpujs:cpu', 'gpujs:webasm'];
+  const devices = await openDevices({ only, expected: only });
+  for (const device of [...devices, withoutKernels(createReference(), additiveScoresOp)]) {
+    const q = tensor(device, [Number.NaN, 0.5], [1, 2, 1, 1]);
+    const k = tensor(device, [1, 2], [1, 2, 1, 1]);
+    const bias = tensor(device, [-Infinity, -Infinity, -Infinity, 1], [1, 1, 2, 2]);
+    const scores = additiveScores(q, k, tensor(device, [1], [1, 1]), bias);
+    const data = await scores.data();
+    expect([...data.subarray(0, 3)], device.name).toEqual([-Infinity, -Infinity, -Infinity]);
+    expect(data[3], device.name).toBeCloseTo(1 + Math.tanh(2.5), 5);
+  }
+  for (const device of devices) device.dispose();
+});
+
 it('composes the difference of two maps', async () => {
   const vectors = (d: Device) => ({
     lambdaQ1: seeded(d, [5], 3),
@@ -105,3 +168,34 @@ it('composes the difference of two maps', async () => {
     { init: 0.2 },
   );
 });
+
+it('additive scores of more queries take the memory of their scores, not of what is summed', () => {
+  const [H, Lk, A] = [2, 1024, 32];
+  const peak = (Lq: number): number =>
+    peakBytes(additiveScoresOp, { q: [1, Lq, H, A], k: [1, Lk, H, A], score: [H, A] }, {});
+  // 64 queries are one piece
+  expect(peak(1024) - peak(128)).toBeLessThan(4 * 4 * H * Lk * (1024 - 128));
+});
+
+it.each(['linear', 'gated', 'gated_delta'] as const)(
+  'memory grows with the tokens of the rule %s, not with their square',
+  (rule) => {
+    const [H, D, Dv] = [2, 8, 8];
+    const peak = (L: number): number =>
+      peakBytes(
+        linearAttentionOp,
+        {
+          q: [1, L, H, D],
+          k: [1, L, H, D],
+          v: [1, L, H, Dv],
+          S: [1, H, D, Dv],
+          ...(rule !== 'linear' && { decay: [1, L, H, 1] }),
+          ...(rule === 'gated_delta' && { beta: [1, L, H] }),
+        },
+        { rule, feature: 'none', scale: 1, eps: 0, causal: true },
+      );
+    expect(peak(2048) / peak(512)).toBeLessThan(4);
+    // of each token q, k, v, each of them with the heads first, and the output twice
+    expect(peak(2048)).toBeLessThan(10 * 4 * 2048 * H * D);
+  },
+);

@@ -2,6 +2,7 @@ import {
   type BinaryKind,
   type OpCall,
   type Operand,
+  permutedStrides,
   type ReduceKind,
   type ShapedInput,
   sizeOf,
@@ -72,7 +73,7 @@ export function where(kit: Kit, call: OpCall): readonly WasmBuffer[] {
 export function permute(kit: Kit, call: OpCall): readonly WasmBuffer[] {
   const { axes } = call.params as { axes: readonly number[] };
   const x = call.inputs.x!;
-  return strided(kit, call, Strided.copy, [[x, axes.map((axis) => sizeOf(x.shape.slice(axis + 1)))]]);
+  return strided(kit, call, Strided.copy, [[x, permutedStrides(x.shape, axes)]]);
 }
 
 /** The same numbers in another dtype */

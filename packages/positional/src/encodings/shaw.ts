@@ -20,7 +20,7 @@ export interface ShawOptions {
 export interface ShawEncoding extends RelativeAttention {
   /** c: farther keys share the rows of this distance. */
   readonly clip: number;
-  /** `[Lq, Lk]` the row of the tables for each query and key. */
+  /** `[Lq, Lk]` the row of the tables for each query and key. @throws {RangeError} if Lq or Lk is no size of an array. */
   rows(Lq: number, Lk: number, offset?: number): Int32Array;
 }
 

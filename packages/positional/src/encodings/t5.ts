@@ -19,7 +19,7 @@ export interface BucketOptions {
 
 /** A T5 bias, with its buckets to look at. */
 export interface T5Bias extends ScoreBias {
-  /** `[Lq, Lk]` the row of the table for each query and key. */
+  /** `[Lq, Lk]` the row of the table for each query and key. @throws {RangeError} if Lq or Lk is no size of an array. */
   buckets(Lq: number, Lk: number, offset?: number): Int32Array;
 }
 

@@ -26,13 +26,16 @@ export interface TensorHandle extends Shaped {
   readonly dtype: DType;
   /** The buffer, for `op` to read as its argument `name`. @throws {DeviceError} if the tensor is disposed. */
   use(op: string, name?: string): DeviceBuffer;
-  /** A tensor over another buffer of the same device, which it owns. */
+  /** A tensor over another buffer of the same device, which it owns. Never throws. */
   over(buffer: DeviceBuffer, shape: readonly number[]): TensorHandle;
-  /** Another tensor over the same memory, which is freed with the last of the two. */
+  /** Another tensor over the same memory, which is freed with the last of the two. Never throws. */
   sharing(shape: readonly number[]): TensorHandle;
-  /** Copies the values to the host; resolves when everything the tensor depends on has been computed. */
+  /**
+   * Copies the values to the host; resolves when everything the tensor depends on has been computed.
+   * @throws {DeviceError} if the tensor is disposed, or what it depends on failed.
+   */
   data(): Promise<HostData>;
-  /** Frees the memory when this is the last tensor over it. */
+  /** Frees the memory when this is the last tensor over it. Never throws. */
   dispose(): void;
 }
 
@@ -166,7 +169,7 @@ export interface Device {
   /** What stands behind the device: adapter, threads, versions, `emulated: "true"` for a GPU that is software. */
   readonly details: Readonly<Record<string, string>>;
 
-  /** A buffer of zeros. */
+  /** A buffer of zeros. @throws {DeviceError} if there is no room for it. */
   allocate(length: number, dtype: DType): DeviceBuffer;
   /**
    * f32 numbers that are kept in fewer bits. Without a source they are zeros, and `write` and `storeRows` round whole
@@ -174,15 +177,26 @@ export interface Device {
    * as in GGUF and safetensors files, or the numbers of a buffer of this device, rounded as ggml rounds.
    *
    * Absent where a device keeps 32 bits only. `zerosIn`, `packWeights` and `uploadWeights` call it, and say so.
+   * @throws {ShapeError} if the shape and the source do not fit each other or the format.
+   * @throws {ValueError} if the format is unknown, or cannot hold a number of the source.
+   * @throws {DeviceError} if there is no room for it.
    */
   store?(shape: readonly number[], format: RowFormat, source?: Uint8Array | DeviceBuffer): DeviceBuffer;
-  /** A buffer with these values. The array may be changed by the caller afterwards. */
+  /**
+   * A buffer with these values. The array may be changed by the caller afterwards.
+   * @throws {DeviceError} if there is no room for it.
+   */
   upload(data: Float32Array | Int32Array): DeviceBuffer;
-  /** Copies a buffer (or part of it) to the host. */
+  /**
+   * Copies a buffer (or part of it) to the host.
+   * @throws {DeviceError} if it is not live on this device, or what it depends on failed.
+   */
   read(buffer: DeviceBuffer, start?: number, end?: number): Promise<Float32Array | Int32Array>;
   /**
    * Overwrites `length` elements of `target` from `offset` on, and touches nothing else: a cache appends one row
    * without copying the rest. The source is host data or another buffer of this device, never `target` itself.
+   * @throws {DeviceError} if a range does not fit, a buffer is not live on this device, or the source is the target.
+   * @throws {ValueError} if the target is kept in fewer bits that cannot hold a number of the source.
    */
   write(
     target: DeviceBuffer,
@@ -191,21 +205,31 @@ export interface Device {
     sourceOffset?: number,
     length?: number,
   ): void;
-  /** Runs one operation into new buffers. When it fails, everything it had made is freed and nothing has changed. */
+  /**
+   * Runs one operation, against which {@link supports} has no reason (`run` of this package asks), into new buffers. When
+   * it fails, everything it had made is freed and nothing has changed.
+   * @throws {DeviceError} if an input is not live on this device, there is no room, or a kernel fails.
+   */
   run(call: OpCall): readonly DeviceBuffer[];
   /**
    * Why the device has no kernel for an operation with these shapes and parameters; empty when it has. An operation
-   * that brings a composition (`lower`) runs all the same.
+   * that brings a composition (`lower`) runs all the same. Never throws.
    */
   supports(op: Op, inputs: Readonly<Record<string, ShapedInput>>, params: object): readonly string[];
-  /** Gives a buffer back. Its tensor does this; a buffer is freed once. */
+  /**
+   * Gives a buffer back. Its tensor does this; a buffer is freed once.
+   * @throws {DeviceError} if it is not live on this device.
+   */
   free(buffer: DeviceBuffer): void;
   readonly memory: MemoryCounters;
-  /** Sets `peakBytes` to what is live now. */
+  /** Sets `peakBytes` to what is live now. Never throws. */
   resetPeak(): void;
-  /** Waits until everything asked for so far has been computed; for clocks. */
+  /**
+   * Waits until everything asked for so far has been computed; for clocks.
+   * @throws {DeviceError} if the device is disposed or lost.
+   */
   settled(): Promise<void>;
-  /** Frees everything. Every later call throws `DeviceError`. */
+  /** Frees everything. Every later call throws `DeviceError`. Again it does nothing. Never throws. */
   dispose(): void;
 }
 

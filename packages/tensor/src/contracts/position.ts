@@ -74,11 +74,12 @@ function checkPosition(position: number, argument: string, least: number): void 
 export interface LengthDependence {
   /** Up to this length the angles are those of the position alone. */
   readonly boundary: number;
-  /** Two lengths with the same number have the same angles. */
+  /** Two lengths with the same number have the same angles. Never throws. */
   regime(length: number): number;
   /**
    * Keys turned at length `from`, as if turned at length `to`.
    * @param k `[B, L, Hkv, D]`
+   * @throws {ShapeError} if its shape and the positions do not fit each other.
    */
   turnAgain(k: Tensor<'B L H D'>, positions: Positions, from: number, to: number): Tensor<'B L H D'>;
 }
@@ -92,6 +93,8 @@ export interface Rotation {
   /**
    * @param keyPositions of k, where they are not those of q: a cache that keeps keys unturned and re-indexes
    * @returns new q `[B, Lq, H, D]` and k `[B, Lk, Hkv, D]`
+   * @throws {ShapeError} if a shape and the positions do not fit each other.
+   * @throws {ValueError} if a width or a position is one that it cannot turn.
    */
   rotate(
     q: Tensor<'B L H D'>,
@@ -99,11 +102,12 @@ export interface Rotation {
     positions: Positions,
     keyPositions?: Positions,
   ): { readonly q: Tensor<'B L H D'>; readonly k: Tensor<'B L H D'> };
-  /** One side alone; absent in a rotation that can only turn both. */
+  /** One side alone; absent in a rotation that can only turn both. @throws as {@link rotate} does. */
   turn?(x: Tensor<'B L H D'>, positions: Positions, side: 'q' | 'k'): Tensor<'B L H D'>;
   /**
    * Makes what positions up to `end` need now, so that no later call makes it: the tables then stay where they are,
    * and steps differ in numbers only. Absent where nothing is made.
+   * @throws {ValueError} if `D` or `end` is one that it cannot serve.
    */
   reserve?(device: Device, end: number, D: number): void;
 }
@@ -125,6 +129,8 @@ export interface PositionBias {
    * a table `bias [1, H, Lq, Lk]`, or `[B, H, Lq, Lk]` where positions differ by sequence.
    *
    * @param at positions that are not so: packed documents, padding, a cache that moves its slots
+   * @throws {ValueError | ShapeError} if it serves another number of heads.
+   * @throws {DeviceError} if its table is on another device.
    */
   bias(
     device: Device,
@@ -140,9 +146,13 @@ export interface PositionBias {
 export interface InputEncoding {
   readonly kind: 'input';
   readonly name: string;
-  /** @returns new x `[B, L, E]` */
+  /**
+   * @returns new x `[B, L, E]`
+   * @throws {ShapeError} if x and the positions do not fit each other, or its width is another.
+   * @throws {ValueError} if a position is beyond what it has.
+   */
   encode(x: Tensor<'B L E'>, positions: Positions): Tensor<'B L E'>;
-  /** As `Rotation.reserve`, for embeddings of width E. */
+  /** As `Rotation.reserve`, for embeddings of width E. @throws {ValueError} if `end` is beyond what it has. */
   reserve?(device: Device, end: number, E: number): void;
 }
 

@@ -99,12 +99,18 @@ export interface LayerState {
    * @throws {ValueError} if it does not fit; the state is then as it was. A `shared` state refuses.
    */
   append(rows: Readonly<Record<string, Tensor>>, at?: Positions): StateView;
-  /** What was returned by the last append (of the producer, for `shared`). */
+  /**
+   * What was returned by the last append (of the producer, for `shared`).
+   * @throws {ValueError} if nothing was appended, or it keeps no rows.
+   */
   view(): StateView;
-  /** For `recurrent`: the tensors `[B, ...constant]` by name. */
+  /** For `recurrent`: the tensors `[B, ...constant]` by name. @throws {ValueError} if it keeps none. */
   constants(): Readonly<Record<string, Tensor>>;
-  /** For `recurrent`: takes over new tensors (and disposes the old) after these tokens more. */
+  /**
+   * For `recurrent`: takes over new tensors (and disposes the old) after these tokens more.
+   * @throws {ValueError} if it keeps none, or they do not fit; the state is then as it was.
+   */
   advance(constants: Readonly<Record<string, Tensor>>, tokens: Tokens): void;
-  /** Frees what it holds. */
+  /** Frees what it holds. Never throws. */
   dispose(): void;
 }

@@ -85,6 +85,21 @@ it('takes what is best here for auto, never an emulated GPU', async () => {
   ]);
 });
 
+it('takes factories that are objects of a class', async () => {
+  class Factory implements DeviceFactory {
+    readonly name = 'classy';
+    readonly preference = 90;
+    readonly #inner = brought(this.name, this.preference);
+    create(): Promise<Device> {
+      return this.#inner.create();
+    }
+  }
+  const devices = [new Factory()];
+  expect((await listDevices(devices)).at(-1)).toEqual({ name: 'classy', reasons: [], details: {} });
+  expect((await createDevice('auto', { devices })).name).toBe('classy');
+  expect((await createDevice('classy', { devices })).name).toBe('classy');
+});
+
 it('says when auto could not try what may be faster', async () => {
   const notices: string[] = [];
   const broken = {

@@ -56,9 +56,10 @@ export async function createDevice(name: string, options: DeviceOptions = {}): P
 /** Every known device, by trying it: whether it works here, and if not why and how to get it. Never throws. */
 export async function listDevices(devices: readonly DeviceFactory[] = []): Promise<DeviceReport[]> {
   const reports: DeviceReport[] = [];
-  for (const { name, create } of knownDevices(devices)) {
+  for (const factory of knownDevices(devices)) {
+    const { name } = factory;
     try {
-      const device = await create();
+      const device = await factory.create();
       reports.push({ name, reasons: [], details: device.details });
       device.dispose();
     } catch (error) {
@@ -92,10 +93,11 @@ async function bestDevice(
     .sort((a, b) => b.preference! - a.preference!);
   const tell = (problem: string): void =>
     notify([`auto: ${problem}`, ...passed.map((line) => `  - ${line}`)].join('\n'));
-  for (const { name, create, needs } of candidates) {
+  for (const factory of candidates) {
+    const { name, needs } = factory;
     let device: Device;
     try {
-      device = await create();
+      device = await factory.create();
     } catch (error) {
       passed.push(`${name}: ${reportOf(name, error).reasons[0]}`);
       missed ||= needs === undefined;

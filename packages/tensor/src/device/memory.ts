@@ -45,6 +45,7 @@ export class MemoryLedger {
     return { liveBytes: this.#liveBytes, peakBytes: this.#peakBytes, buffers: this.#live.size };
   }
 
+  /** Starts the peak anew. Never throws. */
   resetPeak(): void {
     this.#peakBytes = this.#liveBytes;
   }
@@ -53,6 +54,7 @@ export class MemoryLedger {
     return [...this.#live];
   }
 
+  /** Forgets every buffer. Never throws. */
   clear(): void {
     this.#live.clear();
     this.#liveBytes = 0;

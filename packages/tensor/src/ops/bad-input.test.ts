@@ -8,6 +8,7 @@ import { checkIds, gather } from './gather.ts';
 import { linear } from './linear.ts';
 import { matmul } from './matmul.ts';
 import { layerNorm } from './norm.ts';
+import { permute } from './permute.ts';
 import { topK } from './rank.ts';
 import { rotary } from './rotary.ts';
 import { slice } from './slices.ts';
@@ -144,4 +145,13 @@ it('gives zeros for ids outside the table, on the device', async () => {
   const table = tensor(device, [1, 2, 3, 4], [2, 2]);
   const rows = gather(table, tensor(device, Int32Array.of(1, 2, -1), [3]));
   expect(await rows.data()).toEqual(Float32Array.of(3, 4, 0, 0, 0, 0));
+});
+
+it('orders ten axes and more by number', async () => {
+  const shape = [1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 3];
+  const axes = [10, 0, 1, 3, 4, 5, 6, 7, 8, 9, 2];
+  const turned = permute(tensor(device, [0, 1, 2, 3, 4, 5], shape), axes);
+  expect(turned.shape).toEqual([3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]);
+  expect(await turned.data()).toEqual(Float32Array.of(0, 3, 1, 4, 2, 5));
+  expect(() => permute(z(2, 3), [1, 1])).toThrow('must name each of the 2 axes of x once, got [1, 1]');
 });

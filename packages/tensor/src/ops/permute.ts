@@ -16,7 +16,7 @@ export const permuteOp = defineOp<{ x: Tensor }, { readonly axes: readonly numbe
   name: 'permute',
   outputs({ x }, { axes }) {
     const { length } = x.shape;
-    if (axes.length !== length || ![...axes].sort().every((axis, i) => axis === i))
+    if (axes.length !== length || ![...axes].sort((a, b) => a - b).every((axis, i) => axis === i))
       throw new ValueError('permute', 'axes', `must name each of the ${length} axes of x once`, axes);
     return [f32(axes.map((axis) => x.shape[axis]!))];
   },
@@ -36,7 +36,7 @@ export const permuteOp = defineOp<{ x: Tensor }, { readonly axes: readonly numbe
   },
 });
 
-/** How far apart two neighbours along each axis of the result lie in x. */
+/** How far apart two neighbours along each axis of the result of `permute` lie in x. Never throws. */
 export function permutedStrides(shape: readonly number[], axes: readonly number[]): number[] {
   return axes.map((axis) => sizeOf(shape.slice(axis + 1)));
 }

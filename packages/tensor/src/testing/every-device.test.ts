@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { DeviceFactory } from '../contracts/device.ts';
+import type { Device, DeviceFactory } from '../contracts/device.ts';
 import { createReference } from '../device/reference.ts';
 import { add } from '../ops/elementwise.ts';
 import { tensor } from '../tensor.ts';
@@ -11,6 +11,14 @@ afterEach(() => {
 
 const absent: DeviceFactory = { name: 'absent', create: () => Promise.reject(new Error('no such chip')) };
 const present: DeviceFactory = { name: 'present', create: async () => createReference() };
+/** A factory that needs its `this`. */
+class Classy implements DeviceFactory {
+  readonly name = 'reference';
+  readonly #make = createReference;
+  async create(): Promise<Device> {
+    return this.#make();
+  }
+}
 const namesOf = async (...selection: Parameters<typeof openDevices>): Promise<string[]> => {
   const open = await openDevices(...selection);
   for (const device of open) device.dispose();
@@ -21,6 +29,17 @@ it('opens every device that works here', async () => {
   const names = await namesOf();
   expect(names).toEqual(expect.arrayContaining(['reference', 'gpujs:cpu', 'gpujs:webasm']));
   expect(await namesOf({ only: ['gpujs:cpu'] })).toEqual(['gpujs:cpu']);
+});
+
+it('opens factories that are objects of a class', async () => {
+  expect(await namesOf({ devices: [new Classy()], only: ['reference'] })).toEqual(['reference']);
+});
+
+describe('registers tests with factories that are objects of a class', () => {
+  onEveryDevice((device) => it('opens it', () => expect(device().name).toBe('reference')), {
+    devices: [new Classy()],
+    only: ['reference'],
+  });
 });
 
 it('fails when one that is expected is gone', async () => {

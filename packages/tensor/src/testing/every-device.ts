@@ -49,13 +49,13 @@ function gone(name: string, cause: unknown): Error {
 export async function openDevices(selection: DeviceSelection = {}): Promise<readonly Device[]> {
   const { factories, needed } = selected(selection);
   const open: Device[] = [];
-  for (const { name, create } of factories) {
+  for (const factory of factories) {
     try {
-      open.push(await create());
+      open.push(await factory.create());
     } catch (error) {
-      if (!needed.has(name)) continue;
+      if (!needed.has(factory.name)) continue;
       for (const device of open) device.dispose();
-      throw gone(name, error);
+      throw gone(factory.name, error);
     }
   }
   return open;
@@ -75,13 +75,14 @@ export function onEveryDevice(
   selection: DeviceSelection = {},
 ): void {
   const { factories, needed } = selected(selection);
-  for (const { name, create } of factories) {
+  for (const factory of factories) {
+    const { name } = factory;
     describe(`on ${name}`, () => {
       let device: Device | undefined;
       let reason = '';
       beforeAll(async () => {
         try {
-          device = await create();
+          device = await factory.create();
         } catch (error) {
           if (needed.has(name)) throw gone(name, error);
           reason = error instanceof Error ? error.message : String(error);

@@ -1,15 +1,12 @@
+import { seededBits } from '../random.ts';
+
 /** A whole number below n; `randomIndex` of a seed is one. */
 export type Pick = (n: number) => number;
 
-/** Whole numbers below `n`, the same for a seed on every platform and run (a 32-bit xorshift, Marsaglia 2003). Never throws. */
+/** Whole numbers below `n`, the same for a seed on every platform and run. Never throws. */
 export function randomIndex(seed: number): Pick {
-  let state = (Math.imul(seed + 1, 0x9e3779b9) ^ 0x85ebca6b) | 1;
-  return (n) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return Math.floor(((state >>> 0) / 2 ** 32) * n);
-  };
+  const bits = seededBits(seed);
+  return (n) => Math.floor((bits() / 2 ** 32) * n);
 }
 
 const deep = (levels: number): unknown => {

@@ -1,16 +1,12 @@
 import { sizeOf } from '../axes.ts';
 import type { Device } from '../contracts/device.ts';
+import { seededBits } from '../random.ts';
 import { type AnyAxes, type Tensor, tensor } from '../tensor.ts';
 
-/** Reproducible numbers in [−1, 1): the same on every platform (a 32-bit xorshift). Never throws. */
+/** Reproducible numbers in [−1, 1): the same on every platform. Never throws. */
 export function seededValues(length: number, seed: number): Float32Array {
-  let state = (Math.imul(seed + 1, 0x9e3779b9) ^ 0x85ebca6b) | 1;
-  return Float32Array.from({ length }, () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 8) / 2 ** 23 - 1;
-  });
+  const bits = seededBits(seed);
+  return Float32Array.from({ length }, () => (bits() >>> 8) / 2 ** 23 - 1);
 }
 
 /**

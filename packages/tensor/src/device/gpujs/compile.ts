@@ -132,11 +132,17 @@ export class KernelCache {
   }
 }
 
-/** What went wrong in gpu.js with a step, as the error of the device. */
-export function kernelFailed(mode: GpujsMode, step: KernelStep, error: unknown): DeviceError {
+/** What went wrong in gpu.js with a step of an operation, as the error of the device. */
+export function kernelFailed(
+  mode: GpujsMode,
+  step: KernelStep,
+  error: unknown,
+  op: string | undefined,
+): DeviceError {
   if (DeviceError.isInstance(error)) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new DeviceError(`gpujs:${mode}`, `gpu.js cannot run kernel "${step.name}"`, message.split('\n'));
+  const kernel = `kernel "${step.name}"${op === undefined ? '' : ` of ${op}`}`;
+  return new DeviceError(`gpujs:${mode}`, `gpu.js cannot run ${kernel}`, message.split('\n'));
 }
 
 /** Threads of a step, without trailing ones. */

@@ -99,12 +99,9 @@ export class GpujsDevice implements Device {
     if (length === 0) return;
     const { store } = target as GpujsBuffer;
     if (!ArrayBuffer.isView(source)) this.#ledger.check(source, 'write');
+    const from = ArrayBuffer.isView(source) ? asFloats(source) : (source as GpujsBuffer).store;
+    this.#engine.write(store, offset, from, sourceOffset, length);
     follow(target as GpujsBuffer, offset, source as Int32Array | GpujsBuffer, sourceOffset, length);
-    if (ArrayBuffer.isView(source)) {
-      this.#engine.write(store, offset, asFloats(source), sourceOffset, length);
-    } else {
-      this.#engine.write(store, offset, (source as GpujsBuffer).store, sourceOffset, length);
-    }
   }
 
   run({ op, inputs, params, outputs }: OpCall): readonly DeviceBuffer[] {
@@ -114,15 +111,12 @@ export class GpujsDevice implements Device {
       this.#ledger.check(buffer, op.name);
       stores.set(name, (buffer as GpujsBuffer).store);
     }
-    const reasons = this.supports(op, inputs);
-    if (reasons.length > 0)
-      throw new DeviceError(this.name, `cannot run ${op.name}`, reasons, 'Choose another device.');
     if (op.name === STORE) {
       this.#storeRows(inputs);
       return [];
     }
     const plan = planOf(op)!(withNumbers(op, inputs), params, outputs, this.#engine.target);
-    const results = this.#launch(plan, stores, outputs.length);
+    const results = this.#launch(op.name, plan, stores, outputs.length);
     return outputs.map((output, i) => this.#own(results[i]!, output.dtype));
   }
 
@@ -175,7 +169,7 @@ export class GpujsDevice implements Device {
   }
 
   /** Runs the steps of a plan; frees what is no result. */
-  #launch(plan: KernelPlan, stores: Map<string, Store>, count: number): Store[] {
+  #launch(op: string, plan: KernelPlan, stores: Map<string, Store>, count: number): Store[] {
     const made = new Map<string, Store>();
     const remember = (name: string, store: Store): void => {
       // a step of the next chunk has the name of the last one
@@ -196,7 +190,7 @@ export class GpujsDevice implements Device {
           if (!part) remember(step.name, this.#engine.allocate(0));
           continue;
         }
-        const result = this.#attempt(step, args, into);
+        const result = this.#attempt(op, step, args, into);
         if (!part) remember(step.name, result);
       }
       const results = plan.outputs.map((name) => made.get(name));
@@ -216,11 +210,11 @@ export class GpujsDevice implements Device {
     }
   }
 
-  #attempt(step: KernelStep, args: readonly LaunchArgument[], into: Store | undefined): Store {
+  #attempt(op: string, step: KernelStep, args: readonly LaunchArgument[], into: Store | undefined): Store {
     try {
-      return this.#engine.launch(step, args, into);
+      return this.#engine.launch(step, args, into, op);
     } catch (error) {
-      throw kernelFailed(this.#engine.target.mode, step, error);
+      throw kernelFailed(this.#engine.target.mode, step, error, op);
     }
   }
 

@@ -27,8 +27,8 @@ export interface Engine {
   upload(data: Float32Array): Store;
   read(store: Store, start: number, end: number): Promise<Float32Array>;
   write(target: Store, offset: number, source: Float32Array | Store, start: number, length: number): void;
-  /** Runs one step into a new store, or into `part` of a store that is there. */
-  launch(step: KernelStep, args: readonly LaunchArgument[], into?: Store): Store;
+  /** Runs one step of an operation into a new store, or into `part` of a store that is there. */
+  launch(step: KernelStep, args: readonly LaunchArgument[], into?: Store, op?: string): Store;
   free(store: Store): void;
   settled(): Promise<void>;
   dispose(): void;

@@ -29,7 +29,7 @@ async function watched(mode: 'cpu' | 'webasm', budget: number) {
       if (!live.delete(store)) throw new Error('freed twice, or never made');
     },
   });
-  return { device: new GpujsDevice(engine, () => {}), launches, live };
+  return { device: new GpujsDevice(engine, () => {}), engine, launches, live };
 }
 
 const attentions = opCases.filter(({ op }) => op === 'attention');
@@ -71,4 +71,29 @@ it('frees intermediate results when a kernel fails', async () => {
   const call = { op: broken, inputs: { x: { shape: [1], dtype: 'f32', buffer: x } as const }, params: {} };
   expect(() => device.run({ ...call, outputs: [{ shape: [8], dtype: 'f32' }] })).toThrow('kernel "second"');
   expect(live.size).toBe(1);
+});
+
+it('knows after a failed write what it knew before', async () => {
+  const { device, engine } = await watched('cpu', 500);
+  const target = device.upload(Int32Array.of(1, 2));
+  const slots = device.upload(Int32Array.of(3));
+  const computed = device.upload(Float32Array.of(5, 6));
+  const known = () => {
+    const input = { shape: [1, 2], dtype: 'i32', buffer: target } as const;
+    const op = { name: 'storeRows', outputs: () => [], reference: () => [] };
+    return device.supports(op, { slots: input }).length === 0;
+  };
+  const { write } = HostEngine.prototype;
+  engine.write = () => {
+    throw new RangeError('lost');
+  };
+  expect(() => device.write(target, 0, slots)).toThrow('lost');
+  expect(() => device.write(target, 0, computed)).toThrow('lost');
+  expect(known()).toBe(true);
+  engine.write = write;
+  expect(await device.read(target)).toEqual(Int32Array.of(1, 2));
+  device.write(target, 0, computed);
+  expect(known()).toBe(false);
+  device.write(target, 0, Int32Array.of(7, 8));
+  expect(known()).toBe(true);
 });

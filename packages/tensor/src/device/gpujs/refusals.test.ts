@@ -54,7 +54,7 @@ it('says what gpu.js says of a kernel it cannot compile', async () => {
   const x = tensor(device, [1, 2, 3, 4], [4]);
   const broken = custom({ source: 'function (x) { return x[this.thread.x] + missing; }', args: ['x'] });
   expect(() => run(broken, { x }, {})).toThrow(
-    /^gpujs:webasm: gpu\.js cannot run kernel "y"\n {2}- Identifier is not defined/,
+    /^gpujs:webasm: gpu\.js cannot run kernel "y" of custom\n {2}- Identifier is not defined/,
   );
 });
 

@@ -163,12 +163,12 @@ export class WebgpuEngine implements Engine {
     }
   }
 
-  launch(step: KernelStep, args: readonly LaunchArgument[], into?: Store): WebgpuStore {
+  launch(step: KernelStep, args: readonly LaunchArgument[], into?: Store, op?: string): WebgpuStore {
     this.#checkFits(step.length);
     const store: WebgpuStore = { length: step.length };
     this.#then(store, () =>
       this.#run(step, args, store).catch((error) => {
-        throw kernelFailed('webgpu', step, error);
+        throw kernelFailed('webgpu', step, error, op);
       }),
     );
     if (!into) return store;
