@@ -31,7 +31,47 @@ export const attentionOp = defineOp<AttentionInputs, AttentionParams>({
   dtypes: { queryPositions: 'i32', keyPositions: 'i32', keyUntil: 'i32', cursor: 'i32' },
   outputs: checkAttention,
   reference: referenceAttention,
+  gradient: {
+    refuses: ({ modifiers, extras }, oracle) => [
+      ...(oracle
+        ? []
+        : modifiers.map(
+            ({ kind }) => `a ${kind} modifier is user code, whose gradient the reference alone computes`,
+          )),
+      ...extras
+        .filter((name) => name !== 'lse')
+        .map((name) => `${name} is a result that no gradient flows from: leave it out, or stop the gradient`),
+    ],
+    taped: (params) =>
+      params.extras.includes('lse') ? params : { ...params, extras: [...params.extras, 'lse'] },
+    keeps: (_, { extras }) => [
+      ...tensorArguments,
+      0,
+      1 + (extras.includes('lse') ? extras.indexOf('lse') : extras.length),
+    ],
+    rule({ inputs, params, dy, gradients, result, wants }, ops) {
+      const at = 1 + params.extras.indexOf('lse');
+      const asked = (['q', 'k', 'v', 'bias', 'slopes', 'sinks'] as const).filter(wants);
+      const call = { ...inputs, y: result(0), lse: result(at), dy, dlse: gradients[at] };
+      const found = ops.run('attentionGradient', call, { ...params, extras: [], wants: asked });
+      return Object.fromEntries(asked.map((name, i) => [name, found[i]]));
+    },
+  },
 });
+
+/** What a score follows from. */
+const tensorArguments = [
+  'q',
+  'k',
+  'v',
+  'bias',
+  'slopes',
+  'sinks',
+  'queryPositions',
+  'keyPositions',
+  'keyUntil',
+  'cursor',
+] as const;
 
 /** Options of `attention`; all have a default. */
 export interface AttentionOptions {
