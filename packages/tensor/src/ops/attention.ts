@@ -1,3 +1,4 @@
+import { ValueError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkAttention } from './attention-check.ts';
@@ -32,16 +33,12 @@ export const attentionOp = defineOp<AttentionInputs, AttentionParams>({
   outputs: checkAttention,
   reference: referenceAttention,
   gradient: {
-    refuses: ({ modifiers, extras }, oracle) => [
-      ...(oracle
+    refuses: ({ modifiers }, oracle) =>
+      oracle
         ? []
         : modifiers.map(
             ({ kind }) => `a ${kind} modifier is user code, whose gradient the reference alone computes`,
-          )),
-      ...extras
-        .filter((name) => name !== 'lse')
-        .map((name) => `${name} is a result that no gradient flows from: leave it out, or stop the gradient`),
-    ],
+          ),
     taped: (params) =>
       params.extras.includes('lse') ? params : { ...params, extras: [...params.extras, 'lse'] },
     keeps: (_, { extras }) => [
@@ -51,6 +48,14 @@ export const attentionOp = defineOp<AttentionInputs, AttentionParams>({
     ],
     rule({ inputs, params, dy, gradients, result, wants }, ops) {
       const at = 1 + params.extras.indexOf('lse');
+      const other = params.extras.find((name, i) => name !== 'lse' && gradients[1 + i]);
+      if (other)
+        throw new ValueError(
+          'attention',
+          other,
+          'has no gradient: use the output, or stopGradient it',
+          'one',
+        );
       const asked = (['q', 'k', 'v', 'bias', 'slopes', 'sinks'] as const).filter(wants);
       const call = { ...inputs, y: result(0), lse: result(at), dy, dlse: gradients[at] };
       const found = ops.run('attentionGradient', call, { ...params, extras: [], wants: asked });

@@ -197,7 +197,7 @@ function attentionCase(
   name: string,
   options: AttentionOptions,
   {
-    sizes: { B = 2, Lq = 5, Lk = 7, H = 4, Hkv = 2, D = 3, Dv = 5, width = Dv } = {},
+    sizes = {},
     more = {},
     others = () => ({}),
     lse = false,
@@ -208,6 +208,8 @@ function attentionCase(
     readonly lse?: boolean;
   } = {},
 ): GradientCase {
+  const { B = 2, Lq = 5, Lk = 7, H = 4, Hkv = 2, D = 3, Dv = 5 } = sizes;
+  const { width = Dv } = sizes;
   const shapes = { q: [B, Lq, H, D], k: [B, Lk, Hkv, D], v: [B, Lk, Hkv, width], ...more };
   return gradientCase('attention', name, shapes, (given, device) => {
     const inputs = { ...given, ...others(device) } as unknown as AttentionInputs;
