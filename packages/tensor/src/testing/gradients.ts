@@ -146,3 +146,39 @@ export async function compareGradients(
   if (left !== 0) throw new Error(`${left} buffers left behind`);
   reference.dispose();
 }
+
+/**
+ * The same law for many parameters: along two random directions of each, the slope of the loss is that of its gradient.
+ * In float64, so that one wrong number of a gradient is seen.
+ *
+ * @throws {Error} naming the parameter whose gradient differs.
+ */
+export async function checkDirections({ parameters, run }: Differentiable, step = 1e-5): Promise<void> {
+  const device = createReference();
+  const given = parameters(device);
+  const loss = (at: Parameters): Tensor => lossOf(run(at, device), device);
+  const { grads } = valueAndGrad(loss)(given);
+  const number = (x: Tensor): Tensor => reduce(x.reshape([x.size]), 'sum');
+  const half = add(tensor(device, [0], []), tensor(device, [1], []), { scale: 0.5 / step });
+  for (const [name, parameter] of Object.entries(given)) {
+    for (const seed of [1, 2]) {
+      const [got, want] = scope(() => {
+        const along = seeded(device, parameter.shape, 7000 + seed);
+        const at = (by: number): Tensor => loss({ ...given, [name]: add(parameter, along, { scale: by }) });
+        const rise = add(at(step), at(-step), { scale: -1 });
+        return [number(multiply(grads[name]!, along)), multiply(rise, half)] as const;
+      });
+      try {
+        assertClose(await got.data(), await want.data(), DIRECTIONS);
+      } catch (error) {
+        throw new Error(`the gradient of ${name} along a direction: ${(error as Error).message}`, {
+          cause: error,
+        });
+      }
+    }
+  }
+  device.dispose();
+}
+
+/** The sum over a whole parameter is larger than one number of it. */
+const DIRECTIONS = { atol: 1e-6, rtol: 5e-6 } as const;
