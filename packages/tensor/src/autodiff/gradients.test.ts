@@ -24,7 +24,6 @@ const without: Readonly<Record<string, string>> = {
   argmax: 'an index',
   write: 'a change in place, refused',
   storeRows: 'a change in place, refused',
-  attentionGradient: 'differentiated through its composition',
   crossEntropyGradient: 'differentiated through its composition',
 };
 

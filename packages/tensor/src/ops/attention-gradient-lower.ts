@@ -21,7 +21,7 @@ type Inputs = AttentionInputs & {
 type Params = AttentionParams & { readonly wants: readonly string[] };
 
 /** Most scores of a piece of queries. */
-const LARGEST = 2 ** 22;
+const LARGEST = 2 ** 20;
 
 /** What all pieces share, heads first: `N = B · Hkv` key heads, each with `G` query heads. */
 interface Shared {

@@ -1,3 +1,4 @@
+import { grad } from '../autodiff/grad.ts';
 import type { Device, DType } from '../contracts/device.ts';
 import { activationGradient } from '../ops/activation-gradient.ts';
 import { type AttentionInputs, type AttentionOptions, attention, attentionWith } from '../ops/attention.ts';
@@ -268,6 +269,18 @@ const attentions: readonly GradientCase[] = [
     },
   ),
   attentionCase('a cursor', { causal: true }, { others: (d) => ({ cursor: ids(d, [2, 6]) }) }),
+  gradientCase(
+    'attentionGradient',
+    'differentiated again',
+    { q: [1, 3, 2, 3], k: [1, 4, 1, 3], v: [1, 4, 1, 2], sinks: [2] },
+    (given, device) => {
+      const loss = (p: Parameters): Tensor => {
+        const y = attention(p as unknown as AttentionInputs, { causal: { offset: 1 }, softcap: 2 });
+        return reduce(multiply(multiply(y, y), seeded(device, y.shape, 5)).reshape([y.size]), 'sum');
+      };
+      return Object.values(grad(loss)(given));
+    },
+  ),
   attentionCase(
     'everything at once',
     { causal: { offset: 2 }, window: [4, 0], sinkTokens: 1, softcap: 1.5, scale: 0.7, valid: 6 },
