@@ -58,6 +58,10 @@ function apply(kind: i32, a: v128, b: v128, parameter: v128): v128 {
     case Map.reciprocal: return f32x4.div(splat(1), a);
     case Map.abs: return f32x4.abs(a);
     case Map.floor: return f32x4.floor(a);
+    case Map.siluGradient: return f32x4.mul(b, siluSlope(a, parameter));
+    case Map.geluGradient: return f32x4.mul(b, geluSlope(a));
+    case Map.geluTanhGradient: return f32x4.mul(b, geluTanhSlope(a));
+    case Map.reluGradient: return v128.and(b, f32x4.gt(a, splat(0)));
     default: return v128.bitselect(f32x4.add(a, splat(1)), exp(a), f32x4.gt(a, splat(0)));
   }
 }
@@ -86,6 +90,32 @@ function logarithm(x: v128): v128 {
   const cubic = f32x4.mul(f32x4.mul(f32x4.mul(x, x), x), splat(0.044715));
   const t = tanh(f32x4.mul(splat(0.79788456080286536), f32x4.add(x, cubic)));
   return f32x4.mul(f32x4.mul(splat(0.5), x), f32x4.add(splat(1), t));
+}
+
+/** Of a, with the derivative of its activation; b is what comes back. */
+// @ts-ignore: decorator
+@inline function siluSlope(x: v128, alpha: v128): v128 {
+  const inner = f32x4.mul(alpha, x);
+  const s = f32x4.div(splat(1), f32x4.add(splat(1), exp(f32x4.neg(inner))));
+  return f32x4.add(s, f32x4.mul(inner, f32x4.mul(s, f32x4.sub(splat(1), s))));
+}
+
+// @ts-ignore: decorator
+@inline function geluSlope(x: v128): v128 {
+  const tail = f32x4.mul(splat(0.5), erfc(f32x4.mul(f32x4.abs(x), splat(0.70710678118654752))));
+  const share = v128.bitselect(tail, f32x4.sub(splat(1), tail), f32x4.lt(x, splat(0)));
+  const density = exp(f32x4.mul(splat(-0.5), f32x4.mul(x, x)));
+  return f32x4.add(share, f32x4.mul(x, f32x4.mul(density, splat(0.39894228040143268))));
+}
+
+// @ts-ignore: decorator
+@inline function geluTanhSlope(x: v128): v128 {
+  const square = f32x4.mul(x, x);
+  const cubic = f32x4.mul(f32x4.mul(square, x), splat(0.044715));
+  const t = tanh(f32x4.mul(splat(0.79788456080286536), f32x4.add(x, cubic)));
+  const inner = f32x4.mul(splat(0.79788456080286536), f32x4.add(splat(1), f32x4.mul(splat(0.134145), square)));
+  const bend = f32x4.mul(f32x4.sub(splat(1), f32x4.mul(t, t)), f32x4.mul(x, inner));
+  return f32x4.mul(splat(0.5), f32x4.add(f32x4.add(splat(1), t), bend));
 }
 
 /** 1 to 3 numbers in the low lanes, zeros above. */

@@ -1,3 +1,4 @@
+import { attentionDeltaTask, attentionGradientTask } from './attention-gradient';
 import { attentionPackTask } from './attention-pack';
 import { combineTask, decodeTask } from './decode';
 import { gatherTask, rowsTask } from './copy';
@@ -101,5 +102,7 @@ function run(kernel: i32, task: i32, scratch: usize): void {
     case Kernel.strided: return stridedTask(task);
     case Kernel.reduce: return reduceTask(task);
     case Kernel.scatterAdd: return scatterAddTask(task);
+    case Kernel.attentionDelta: return attentionDeltaTask(task);
+    case Kernel.attentionGradient: return attentionGradientTask(task, scratch);
   }
 }

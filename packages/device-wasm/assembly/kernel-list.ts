@@ -21,6 +21,8 @@ export enum Kernel {
   strided = 20,
   reduce = 21,
   scatterAdd = 22,
+  attentionDelta = 30,
+  attentionGradient = 31,
 }
 
 /** How the weights of a panel, or the rows of a cache, are stored. */
@@ -53,6 +55,10 @@ export enum Map {
   abs = 15,
   floor = 16,
   eluPlusOne = 17,
+  siluGradient = 18,
+  geluGradient = 19,
+  geluTanhGradient = 20,
+  reluGradient = 21,
 }
 
 /** What `strided` computes from one to three numbers. */

@@ -2,7 +2,7 @@
 export const CONTROL = 1024;
 export const ARGUMENTS = CONTROL + 64;
 /** Most arguments a kernel takes. */
-export const MAX_ARGUMENTS = 48;
+export const MAX_ARGUMENTS = 64;
 /** Of each thread, 32 bytes apart: what was handed out of its section, and how often it has given a sign of life. */
 export const COUNTERS = CONTROL + 1024;
 export const COUNTER_BYTES = 32;

@@ -20,6 +20,7 @@ import { Engine, type EngineOptions } from './engine.ts';
 import { Kit } from './kit.ts';
 import type { Simd } from './module.ts';
 import { attentionReasons } from './ops/attention.ts';
+import { gradientReasons } from './ops/attention-gradient.ts';
 import { runners } from './ops/index.ts';
 import { stridedReasons } from './ops/primitives.ts';
 import { writeRows } from './stored-rows.ts';
@@ -174,6 +175,7 @@ export class WasmDevice implements Device {
 
   supports(op: Op, inputs: Readonly<Record<string, ShapedInput>>, params: object): readonly string[] {
     if (op.name === 'attention') return attentionReasons(params);
+    if (op.name === 'attentionGradient') return gradientReasons(params);
     if (stridedOps.has(op.name)) return stridedReasons(inputs);
     if (Object.hasOwn(runners, op.name)) return [];
     return [`${op.name} is not one of the operations this device has kernels for`];

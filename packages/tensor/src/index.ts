@@ -1,3 +1,5 @@
+export { checkpoint } from './autodiff/checkpoint.ts';
+export { grad, type Loss, stopGradient, type ValueAndGrads, valueAndGrad } from './autodiff/grad.ts';
 export { type AxisName, bindAxes, describeShapes, type Shaped, sizeOf } from './axes.ts';
 export type {
   Device,
@@ -18,6 +20,8 @@ export type {
   TensorHandle,
 } from './contracts/device.ts';
 export { bytesOfRow, type RowFormat, rowFormats } from './contracts/format.ts';
+export type { Backward, Gradient, GradientOps } from './contracts/gradient.ts';
+export type { ActivationKind } from './contracts/kinds.ts';
 export {
   type BiasPositions,
   createPositions,
@@ -62,6 +66,7 @@ export { createReference } from './device/reference.ts';
 export { checkStore, packWeights, uploadWeights, zerosIn } from './device/store.ts';
 export { type BoundShape, DeviceError, KnownError, ShapeError, ValueError } from './errors.ts';
 export { defineOp, type Ran, reasonsAgainst, run, watch } from './op.ts';
+export { activationGradient, activationGradientOp } from './ops/activation-gradient.ts';
 export {
   type AttentionExtra,
   type AttentionInputs,
@@ -71,8 +76,20 @@ export {
   attentionOp,
   attentionWith,
 } from './ops/attention.ts';
+export {
+  type AttentionGradientInputs,
+  type AttentionGradientParams,
+  type AttentionWanted,
+  attentionGradientOp,
+} from './ops/attention-gradient.ts';
 export { type BinaryKind, binary, binaryOp, stridesOf, where, whereOp } from './ops/broadcast.ts';
 export { cast, castOp } from './ops/cast.ts';
+export {
+  type CrossEntropyParams,
+  crossEntropy,
+  crossEntropyGradientOp,
+  crossEntropyOp,
+} from './ops/cross-entropy.ts';
 export {
   add,
   addOp,

@@ -29,6 +29,34 @@ export interface Ran {
 
 const watchers: ((ran: Ran) => void)[] = [];
 
+/** Where a gradient tape attaches: it is given every operation, and runs it. */
+export interface Recorder {
+  run(op: Op, inputs: OpInputs, params: object): TensorHandle[];
+}
+
+let recorder: Recorder | undefined;
+
+/** The recorder that operations go to now, if any. Never throws. */
+export function currentRecorder(): Recorder | undefined {
+  return recorder;
+}
+
+/**
+ * Sends every operation inside `work` to a recorder, or to none.
+ *
+ * @returns what `work` returns
+ * @throws what `work` throws.
+ */
+export function recording<Result>(by: Recorder | undefined, work: () => Result): Result {
+  const outer = recorder;
+  recorder = by;
+  try {
+    return work();
+  } finally {
+    recorder = outer;
+  }
+}
+
 /**
  * Shows every operation that runs inside `work`, in order, those of a composition instead of the composed one: also
  * each new shape over the same memory (`reshape`) and each store in place (`write`).
@@ -61,6 +89,11 @@ export function run<Inputs extends OpInputs, Params extends object>(
   inputs: Inputs,
   params: Params,
 ): TensorHandle[] {
+  if (recorder !== undefined) return recorder.run(op, inputs, params);
+  return perform(op, inputs, params);
+}
+
+function perform(op: Op, inputs: OpInputs, params: object): TensorHandle[] {
   const operands: Record<string, Operand> = {};
   let first: TensorHandle | undefined;
   for (const name in inputs) {

@@ -5,5 +5,5 @@ it('runs the README', async () => {
   const ran = await runReadme(new URL('../README.md', import.meta.url), {
     '@headwise/tensor': () => import('./index.ts'),
   });
-  expect(ran).toEqual({ blocks: 1, asserted: 3 });
+  expect(ran).toEqual({ blocks: 2, asserted: 6 });
 });

@@ -1,14 +1,16 @@
-import { createReference, defineOp, type HostArray, run, type Tensor } from '@headwise/tensor';
+import { createReference, defineOp, type HostArray, run, stopGradient, type Tensor } from '@headwise/tensor';
 import { expect, it } from 'vitest';
 import groupedGolden from '../../golden/grouped-query.json' with { type: 'json' };
 import headGolden from '../../golden/multi-head.json' with { type: 'json' };
 import windowGolden from '../../golden/sliding-window.json' with { type: 'json' };
+import cappedGolden from '../../golden/soft-capped.json' with { type: 'json' };
 import { checkLayerCall } from '../checks.ts';
 import { resolveOptions } from '../configure.ts';
 import type { AttentionVariant } from '../contract.ts';
 import { groupedQuery } from '../variants/grouped-query.ts';
 import { multiHead } from '../variants/multi-head.ts';
 import { slidingWindow } from '../variants/sliding-window.ts';
+import { softCapped } from '../variants/soft-capped.ts';
 import { mergeHeads, project, splitHeads } from '../wiring.ts';
 import { type GoldenFile, goldenCases, runGolden } from './golden.ts';
 import { type LawName, laws } from './laws.ts';
@@ -25,13 +27,24 @@ type Fault =
   | 'window one too wide'
   | 'hidden values summed with weight 0'
   | 'input overwritten'
-  | 'temporary kept';
+  | 'temporary kept'
+  | GradientFault;
+
+/** What goes wrong on the way back only. */
+type GradientFault =
+  | 'back: wrong scale'
+  | 'back: mask forgotten'
+  | 'back: last head of a group only'
+  | 'back: softcap forgotten'
+  | 'back: gradient of the state missing'
+  | 'back: no row sum';
 
 interface Params {
   readonly fault: Fault | undefined;
   readonly scale: number | undefined;
   readonly causal: boolean;
   readonly before: number;
+  readonly softcap: number;
   readonly offset: number;
   readonly valid: number;
 }
@@ -71,11 +84,67 @@ const plainAttention = defineOp<Inputs, Params>({
     if (params.fault === 'input overwritten') (inputs.q.data as Float64Array)[0]! += 1;
     return [out, weights, lse];
   },
+  gradient: {
+    keeps: () => ['q', 'k', 'v', 'bias', 'slopes', 'queryPositions', 'keyPositions', 1],
+    rule({ inputs, params, dy, result }) {
+      const [q, k, v] = run(
+        plainGradient,
+        { ...inputs, weights: result(1) as Tensor, dy: dy as Tensor },
+        params,
+      );
+      return { q, k, v };
+    },
+  },
+});
+
+/** The way back, written once more: from the weights, which the real one does not keep. */
+const plainGradient = defineOp<Inputs & { readonly weights: Tensor; readonly dy: Tensor }, Params>({
+  name: 'plainGradient',
+  dtypes: { queryPositions: 'i32', keyPositions: 'i32' },
+  outputs: ({ q, k, v }) => [q, k, v].map(({ shape }) => ({ shape, dtype: 'f32' as const })),
+  reference({ q, k, v, weights, dy }, { fault, scale, softcap }) {
+    const [B, Lq, H, D] = q.shape as [number, number, number, number];
+    const [, Lk, Hkv, Dv] = v.shape as [number, number, number, number];
+    const [dq, dk, dv] = [q, k, v].map(({ data }) => new Float64Array(data.length)) as [
+      Float64Array,
+      Float64Array,
+      Float64Array,
+    ];
+    const G = H / Hkv;
+    const factor = scale ?? 1 / Math.sqrt(D);
+    for (let row = 0; row < B * H * Lq; row++) {
+      const [i, h, b] = [row % Lq, Math.floor(row / Lq) % H, Math.floor(row / (Lq * H))];
+      const qAt = ((b * Lq + i) * H + h) * D;
+      const yAt = ((b * Lq + i) * H + h) * Dv;
+      const kAt = (j: number, width: number): number => ((b * Lk + j) * Hkv + Math.floor(h / G)) * width;
+      const dots = (x: HostArray, at: number, y: HostArray, from: number, width: number): number => {
+        let sum = 0;
+        for (let d = 0; d < width; d++) sum += x.data[at + d]! * y.data[from + d]!;
+        return sum;
+      };
+      const dp = Array.from({ length: Lk }, (_, j) => dots(dy, yAt, v, kAt(j, Dv), Dv));
+      const p = (j: number): number => weights.data[row * Lk + j]!;
+      const mean = fault === 'back: no row sum' ? 0 : dp.reduce((sum, each, j) => sum + p(j) * each, 0);
+      const left = fault === 'back: last head of a group only' && h % G < G - 1;
+      for (let j = 0; j < Lk; j++) {
+        // a hidden key has the weight 0, which a forgotten mask takes for a small one
+        const weight = fault === 'back: mask forgotten' && p(j) === 0 ? 1 / Lk : p(j);
+        let ds = weight * (dp[j]! - mean) * (fault === 'back: wrong scale' ? 1 / D : factor);
+        if (softcap > 0 && fault !== 'back: softcap forgotten')
+          ds *= 1 - Math.tanh((dots(q, qAt, k, kAt(j, D), D) * factor) / softcap) ** 2;
+        for (let d = 0; d < D; d++) dq[qAt + d]! += ds * k.data[kAt(j, D) + d]!;
+        if (left) continue;
+        for (let d = 0; d < D; d++) dk[kAt(j, D) + d]! += ds * q.data[qAt + d]!;
+        for (let e = 0; e < Dv; e++) dv[kAt(j, Dv) + e]! += weight * dy.data[yAt + e]!;
+      }
+    }
+    return [dq, dk, dv];
+  },
 });
 
 function oneRow(
   { q, k, v, bias, slopes, queryPositions, keyPositions }: { readonly [K in keyof Inputs]: HostArray },
-  { fault, scale, causal, before, offset, valid }: Params,
+  { fault, scale, causal, before, softcap, offset, valid }: Params,
   { b, h, i }: { readonly b: number; readonly h: number; readonly i: number },
   out: Float64Array,
   weights: Float64Array,
@@ -99,6 +168,7 @@ function oneRow(
     for (let d = 0; d < D; d++)
       score += q.data[((b * Lq + i) * H + h) * D + d]! * k.data[((b * Lk + j) * Hkv + g) * D + d]!;
     score *= factor;
+    if (softcap > 0) score = softcap * Math.tanh(score / softcap);
     if (slopes) score -= slopes.data[h]! * Math.abs(position - at);
     if (bias && fault !== 'bias ignored') {
       const [B, heads] = bias.shape as [number, number];
@@ -129,10 +199,11 @@ type AnyVariant = AttentionVariant<any, any>;
 function planted(base: AnyVariant, fault: Fault | undefined): AnyVariant {
   const paramsOf = (
     options: Record<string, unknown>,
-  ): Pick<Params, 'fault' | 'scale' | 'causal' | 'before'> => ({
+  ): Pick<Params, 'fault' | 'scale' | 'causal' | 'before' | 'softcap'> => ({
     fault,
     scale: options.scale as number | undefined,
     causal: options.causal !== false,
+    softcap: (options.softcap as number | undefined) ?? 0,
     before:
       typeof options.window === 'number'
         ? options.window - (options.convention === 'attention-gym' ? 0 : 1)
@@ -171,7 +242,11 @@ function planted(base: AnyVariant, fault: Fault | undefined): AnyVariant {
       const late = fault === 'state off by one' && view.offset > 0 ? 1 : 0;
       const params = { ...paramsOf(options), offset: view.offset - late, valid: view.valid };
       const { queryPositions, keyPositions } = view;
-      const inputs = { q, k: view.rows.k!, v: view.rows.v!, queryPositions, keyPositions };
+      const read = (name: string): Tensor => {
+        const row = view.rows[name]!;
+        return fault === 'back: gradient of the state missing' ? stopGradient(row) : row;
+      };
+      const inputs = { q, k: read('k'), v: read('v'), queryPositions, keyPositions };
       const [out, ...rest] = run(plainAttention, inputs, params) as Tensor[];
       const merged = mergeHeads(out!);
       const y = project(merged, weights, 'o');
@@ -191,6 +266,7 @@ interface Planting {
 const onHeads: Planting = { base: multiHead, golden: headGolden };
 const onGroups: Planting = { base: groupedQuery, golden: groupedGolden, options: { Hkv: 2 } };
 const onWindow: Planting = { base: slidingWindow, golden: windowGolden, options: { window: 4 } };
+const onCapped: Planting = { base: softCapped, golden: cappedGolden, options: { softcap: 1.5 } };
 
 /** The laws that a planting breaks, and `golden` where it does not give the golden values. */
 async function broken(
@@ -211,9 +287,14 @@ async function broken(
   return found;
 }
 
-it.each([onHeads, onGroups, onWindow])('finds nothing where nothing is planted', async (planting) => {
-  expect(await broken(planting, undefined)).toEqual([]);
-});
+it.each([onHeads, onGroups, onWindow, onCapped])(
+  'finds nothing where nothing is planted',
+  async (planting) => {
+    expect(await broken(planting, undefined)).toEqual([]);
+  },
+);
+
+const DIFFERENCES = 'gradients = central differences';
 
 it.each<[Fault, Planting, readonly string[]]>([
   ['wrong scale', onHeads, ['golden']],
@@ -227,6 +308,12 @@ it.each<[Fault, Planting, readonly string[]]>([
   ['hidden values summed with weight 0', onHeads, ['hidden keys change nothing']],
   ['input overwritten', onHeads, ['inputs stay']],
   ['temporary kept', onHeads, ['frees what it made']],
+  ['back: wrong scale', onHeads, [DIFFERENCES]],
+  ['back: mask forgotten', onWindow, [DIFFERENCES]],
+  ['back: last head of a group only', onGroups, [DIFFERENCES]],
+  ['back: softcap forgotten', onCapped, [DIFFERENCES]],
+  ['back: gradient of the state missing', onGroups, [DIFFERENCES]],
+  ['back: no row sum', onHeads, [DIFFERENCES]],
 ])('catches a planted fault: %s', async (fault, planting, wanted) => {
   expect(await broken(planting, fault)).toEqual(expect.arrayContaining([...wanted]));
 });

@@ -1,8 +1,9 @@
 import { createReference, type Device } from '@headwise/tensor';
-import { assertClose, openDevices } from '@headwise/tensor/testing';
+import { assertClose, compareGradients, openDevices } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import type { AttentionVariant } from '../contract.ts';
 import { type GoldenFile, goldenCases, runGolden } from './golden.ts';
+import { attendGradients, layerGradients } from './gradients.ts';
 import { type LawName, laws } from './laws.ts';
 import { LENGTH, Probe, type ProbeSettings } from './probe.ts';
 
@@ -66,6 +67,9 @@ export function checkVariant<Options extends object>(
   });
 }
 
+/** Sums over all tokens, of float32. */
+const GRADIENTS = { atol: 1e-4, rtol: 5e-4 } as const;
+
 const onDevices: readonly LawName[] = [
   'prefill = chunks = decode',
   'a batch = each row alone',
@@ -99,6 +103,13 @@ export async function checkOnDevice<Options extends object>(
   const inputs = reference.inputs();
   const { data } = await probe.attend(inputs);
   assertClose(data, (await reference.attend(inputs)).data, probe.tolerance);
+  for (const [form, gradients] of [
+    ['attend', attendGradients],
+    ['layer', layerGradients],
+  ] as const)
+    await compareGradients(device, gradients(probe), GRADIENTS).catch((error: Error) => {
+      throw new Error(`${device.name}: ${form}: ${error.message}`);
+    });
   for (const name of onDevices) {
     if (except[name] !== undefined) continue;
     await laws[name](probe).catch((error: Error) => {

@@ -1,6 +1,7 @@
 import { ShapeError } from '@headwise/tensor';
-import { assertClose } from '@headwise/tensor/testing';
+import { assertClose, checkDirections } from '@headwise/tensor/testing';
 import { refuseForeignStates } from './foreign-states.ts';
+import { attendGradients, layerGradients } from './gradients.ts';
 import { type AttendInputs, type HostArray, LENGTH, type Probe, random, same } from './probe.ts';
 
 /** What must hold of every attention. */
@@ -19,6 +20,7 @@ export type LawName =
   | 'inputs stay'
   | 'frees what it made'
   | 'refuses a foreign state'
+  | 'gradients = central differences'
   | 'costs';
 
 /** One law: resolves where it holds, rejects with what does not. */
@@ -218,6 +220,15 @@ export const laws: Readonly<Record<LawName, Law>> = {
   /** The state of another layer, of other sequences or of another variant is refused before anything is computed. */
   async 'refuses a foreign state'(probe) {
     await refuseForeignStates(probe);
+  },
+
+  /**
+   * The gradients of queries, keys and values, of the hidden rows and of every weight are slopes of the outputs, by
+   * central differences in float64 on the reference.
+   */
+  async 'gradients = central differences'(probe) {
+    await checkDirections(attendGradients(probe));
+    await checkDirections(layerGradients(probe));
   },
 
   /** What it says of itself adds up. */

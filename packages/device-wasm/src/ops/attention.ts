@@ -4,7 +4,7 @@ import type { WasmBuffer } from '../buffer.ts';
 import { bits } from '../engine.ts';
 import type { Kit } from '../kit.ts';
 
-interface Shape {
+export interface Shape {
   readonly B: number;
   readonly Lq: number;
   readonly H: number;
@@ -44,7 +44,7 @@ export function attention(kit: Kit, call: OpCall): readonly WasmBuffer[] {
 }
 
 /** The parameters, `offset` and `valid` from the heap where they are an input. */
-function atCursor(kit: Kit, { inputs, params }: OpCall): AttentionParams {
+export function atCursor(kit: Kit, { inputs, params }: OpCall): AttentionParams {
   const given = params as AttentionParams;
   if (!inputs.cursor) return given;
   const at = kit.rows(inputs.cursor) / 4;
@@ -60,7 +60,7 @@ export function attentionReasons(params: Partial<AttentionParams>): readonly str
   );
 }
 
-function shapeOf({ inputs }: OpCall, params: AttentionParams): Shape {
+export function shapeOf({ inputs }: OpCall, params: AttentionParams): Shape {
   const [B, Lq, H, D] = inputs.q!.shape as [number, number, number, number];
   const [, Lk, Hkv, Dw] = inputs.v!.shape as [number, number, number, number];
   const { causal, prefix, offset, valid, Dv } = params;
@@ -72,7 +72,7 @@ function shapeOf({ inputs }: OpCall, params: AttentionParams): Shape {
 /** Windows beyond any position. */
 const UNBOUNDED = 2 ** 30;
 
-function commonArguments(
+export function commonArguments(
   kit: Kit,
   { inputs }: OpCall,
   params: AttentionParams,

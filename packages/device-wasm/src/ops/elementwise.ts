@@ -46,6 +46,19 @@ export function gated(kit: Kit, call: OpCall): readonly WasmBuffer[] {
   return map(kit, call, gates[kind], call.inputs.gate!, call.inputs.up);
 }
 
+const slopes = {
+  silu: Formula.siluGradient,
+  gelu: Formula.geluGradient,
+  'gelu-tanh': Formula.geluTanhGradient,
+  relu: Formula.reluGradient,
+} as const;
+
+/** `dy · act′(x)` */
+export function activationGradient(kit: Kit, call: OpCall): readonly WasmBuffer[] {
+  const { kind, alpha } = call.params as { kind: keyof typeof slopes; alpha: number };
+  return map(kit, call, slopes[kind], call.inputs.x!, call.inputs.dy, alpha);
+}
+
 /** One formula of one or two arrays. */
 export function map(
   kit: Kit,

@@ -3,8 +3,9 @@ import type { WasmBuffer } from '../buffer.ts';
 import type { Kit } from '../kit.ts';
 import { storeRows } from '../stored-rows.ts';
 import { attention } from './attention.ts';
+import { attentionGradient } from './attention-gradient.ts';
 import { concat, gather, slice } from './copies.ts';
-import { add, gated, gelu, multiply, relu, silu } from './elementwise.ts';
+import { activationGradient, add, gated, gelu, multiply, relu, silu } from './elementwise.ts';
 import { headLinear, linear, matmul } from './matrix.ts';
 import { binary, cast, permute, reduce, scatterAdd, unary, where } from './primitives.ts';
 import { argmax, layerNorm, logSoftmax, rmsNorm, rotary, softmax, topK } from './rowwise.ts';
@@ -42,4 +43,6 @@ export const runners: Readonly<Record<string, Runner>> = {
   reduce,
   cast,
   scatterAdd,
+  activationGradient,
+  attentionGradient,
 };

@@ -14,18 +14,12 @@ export interface Comparison {
  * Compares what a runner computed with what the case wants: shapes equal, |got − want| ≤ atol + rtol · |want|,
  * integers and booleans exactly, ±∞ and NaN as they stand.
  *
- * @param without outputs that are left out on purpose
  * @throws {Error} if a tolerance is not a number ≥ 0.
  */
-export function compareOutputs(
-  { outputs, tolerance }: VerifyCase,
-  got: Got,
-  without: readonly string[] = [],
-): Comparison {
+export function compareOutputs({ outputs, tolerance }: VerifyCase, got: Got): Comparison {
   let largest = 0;
   let problem: string | undefined;
   for (const [name, want] of Object.entries(outputs)) {
-    if (without.includes(name)) continue;
     const found = compareOne(name, want, own(got, name), tolerance(name));
     largest = Math.max(largest, found.largest);
     problem ??= found.problem;

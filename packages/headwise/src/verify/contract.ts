@@ -23,33 +23,13 @@ export type Got = Readonly<
 >;
 
 /**
- * What a runner computed of a case that also wants something this library does not do. The case passes or fails on
- * what was computed, and its line says what was left out and why.
- */
-export class InPart {
-  readonly got: Got;
-  /** Names of the wanted outputs that were left out. */
-  readonly without: readonly string[];
-  readonly because: string;
-
-  constructor(got: Got, without: readonly string[], because: string) {
-    this.got = got;
-    this.without = without;
-    this.because = because;
-  }
-}
-
-/**
  * Computes one case with the packages' public functions on a device. It throws `Skip` where the case is out of
  * scope; any other error is a failure of the case.
  */
-export type Runner<Result extends Got | InPart = Got> = (
-  testCase: VerifyCase,
-  device: Device,
-) => Promise<Result>;
+export type Runner = (testCase: VerifyCase, device: Device) => Promise<Got>;
 
 /** Runners by operator name. Each file in `runners/` exports one such map; `runners/index.ts` joins them. */
-export type Runners<Result extends Got | InPart = Got> = Readonly<Record<string, Runner<Result>>>;
+export type Runners = Readonly<Record<string, Runner>>;
 
 /** The case is out of scope, and why. Printed, counted as skipped, never as passed. */
 export class Skip extends Error {

@@ -30,16 +30,17 @@ function oneKey(y: number): VerifyCase {
   };
 }
 
-it('says of a case that passes in part what was not compared', async () => {
-  const report = await verifyCase(oneKey(0.25), device);
-  expect(report).toMatchObject({
-    status: 'pass',
-    notCompared: 'grad_q: needs training, which is not there yet',
-  });
-});
-
-it('fails a case in part whose other outputs are wrong', async () => {
+it('compares the gradients of a case beside its outputs', async () => {
+  expect(await verifyCase(oneKey(0.25), device)).toMatchObject({ status: 'pass' });
   expect(await verifyCase(oneKey(0.5), device)).toMatchObject({ status: 'fail' });
+  const wrong = {
+    ...oneKey(0.25),
+    outputs: { y: floats([1, 1, 1, 1], 0.25), grad_v: floats([1, 1, 1, 1], 0.5) },
+  };
+  expect(await verifyCase(wrong, device)).toMatchObject({
+    status: 'fail',
+    reason: expect.stringContaining('grad_v'),
+  });
 });
 
 it('skips an operator without a runner, with the reason', async () => {

@@ -1,7 +1,7 @@
 import { type Device, DeviceError, oneLine } from '@headwise/tensor';
 import { shownMessage } from '../output.ts';
 import { compareOutputs } from './compare.ts';
-import { type Got, InPart, type Runner, Skip, type VerifyCase } from './contract.ts';
+import { type Runner, Skip, type VerifyCase } from './contract.ts';
 import { runnersFor } from './runners/index.ts';
 
 /** How one case went. */
@@ -12,7 +12,7 @@ export interface CaseReport {
   readonly status: 'pass' | 'fail' | 'skip';
   /** Why it failed or was skipped. */
   readonly reason?: string;
-  /** For a case that passed in part: which outputs were not compared, or which ways of computing it skipped, and why. */
+  /** For a case that passed in part: which ways of computing it skipped, and why. */
   readonly notCompared?: string;
   /** Largest |got − want| over all outputs and runners; absent where nothing was computed. */
   readonly largestError?: number;
@@ -40,10 +40,7 @@ export async function verifyCase(testCase: VerifyCase, device: Device): Promise<
   if (last.status === 'fail') return { ...report, status: 'fail', reason: last.reason!, ...largestError };
   const skipped = ways.filter(({ status }) => status === 'skip');
   if (skipped.length === ways.length) return { ...report, status: 'skip', reason: skipped[0]!.reason! };
-  const left = [
-    ...ways.flatMap(({ notCompared }) => notCompared ?? []),
-    ...skipped.map(({ reason }) => `one of ${ways.length} ways to compute it: ${reason}`),
-  ];
+  const left = skipped.map(({ reason }) => `one of ${ways.length} ways to compute it: ${reason}`);
   return {
     ...report,
     status: 'pass',
@@ -56,19 +53,14 @@ export async function verifyCase(testCase: VerifyCase, device: Device): Promise<
 interface Way {
   readonly status: CaseReport['status'];
   readonly reason?: string;
-  readonly notCompared?: string;
   readonly largest?: number;
 }
 
-async function runOne(runner: Runner<Got | InPart>, testCase: VerifyCase, device: Device): Promise<Way> {
+async function runOne(runner: Runner, testCase: VerifyCase, device: Device): Promise<Way> {
   try {
-    const result = await runner(testCase, device);
-    const [got, without] = result instanceof InPart ? [result.got, result.without] : [result, []];
-    const { largest, problem } = compareOutputs(testCase, got, without);
+    const { largest, problem } = compareOutputs(testCase, await runner(testCase, device));
     if (problem !== undefined) return { status: 'fail', reason: oneLine(problem), largest };
-    const notCompared =
-      result instanceof InPart ? { notCompared: `${without.join(', ')}: ${result.because}` } : {};
-    return { status: 'pass', largest, ...notCompared };
+    return { status: 'pass', largest };
   } catch (error) {
     const reason = shownMessage(error instanceof Error ? error.message : String(error));
     if (error instanceof Skip) return { status: 'skip', reason: oneLine(error.message) };

@@ -2,6 +2,7 @@ import { attention, attentionWith, createPositions, tensor } from '@headwise/ten
 import { seededValues } from '@headwise/tensor/testing';
 import type { RelativeAttention, RelativeInputs } from '../contract.ts';
 import { onDevice, wanted } from './golden.ts';
+import { attentionGradients } from './gradients.ts';
 import { type Law, mustBeClose, mustFree, type Trial, tolerance } from './law.ts';
 
 type AttentionTrial = Trial<RelativeAttention>;
@@ -15,6 +16,7 @@ export const attentionLaws: readonly Law<RelativeAttention>[] = [
   { name: 'what stands in a hidden key changes nothing', holds: hidden },
   { name: 'is plain attention where its tables are zero', holds: plain },
   { name: 'frees what it makes', holds: frees },
+  attentionGradients,
 ];
 
 interface Sizes {

@@ -2,6 +2,7 @@ import { attention, type Device, scope, type Tensor, tensor } from '@headwise/te
 import { seeded } from '@headwise/tensor/testing';
 import type { ScoreBias } from '../contract.ts';
 import { onDevice, wanted } from './golden.ts';
+import { biasGradients } from './gradients.ts';
 import { type Law, mustBeClose, mustFree, type Trial, tolerance } from './law.ts';
 
 type BiasTrial = Trial<ScoreBias>;
@@ -14,6 +15,7 @@ export const biasLaws: readonly Law<ScoreBias>[] = [
   { name: 'the declared part equals its matrix', holds: matrix },
   { name: 'tokens may stand anywhere', holds: anywhere },
   { name: 'frees what it holds', holds: frees },
+  biasGradients,
 ];
 
 const headsOf = ({ golden: { inputs } }: BiasTrial): number => inputs.q!.shape[2]!;

@@ -1,4 +1,4 @@
-import { createReference, type Positions, type Tensor, tensor } from '@headwise/tensor';
+import { createReference, type Positions, stopGradient, type Tensor, tensor } from '@headwise/tensor';
 import { describe, expect, it } from 'vitest';
 import alibiGolden from '../../golden/alibi.json' with { type: 'json' };
 import learnedGolden from '../../golden/learned.json' with { type: 'json' };
@@ -33,7 +33,13 @@ function spoilBias(real: ScoreBias, over: Partial<ScoreBias>): ScoreBias {
   };
 }
 
+const GRADIENT = 'keeps the gradient of its table to itself';
+
 const biases: Record<string, [EncodingMaker, GoldenFile]> = {
+  [GRADIENT]: [
+    ({ table, ...options }: T5Options) => t5({ ...options, table: stopGradient(table) }),
+    t5Golden,
+  ],
   'has slopes for powers of two only': [
     ({ maxBias = 8, slopes }: AlibiOptions) => {
       const slopesOf = (H: number) =>
@@ -122,6 +128,10 @@ const spoilEncode = (real: TableEncoding, move: (positions: Positions) => Positi
   spoilInput(real, { encode: (x, positions) => real.encode(x, move(positions)) });
 
 const inputs: Record<string, [EncodingMaker, GoldenFile]> = {
+  [GRADIENT]: [
+    ({ table, ...options }: LearnedOptions) => learned({ ...options, table: stopGradient(table) }),
+    learnedGolden,
+  ],
   'swaps the layouts': [
     ({ layout, ...options }: SinusoidalOptions) =>
       sinusoidal({ ...options, layout: layout === 'half' ? 'interleaved' : 'half' }),
@@ -173,6 +183,10 @@ const rolled = (values: Tensor, golden: GoldenFile, name: string): Tensor => {
 };
 
 const attentions: Record<string, [EncodingMaker, GoldenFile]> = {
+  [GRADIENT]: [
+    ({ keys, ...options }: ShawOptions) => shaw({ ...options, keys: stopGradient(keys) }),
+    shawGolden,
+  ],
   'is a row off': [
     ({ keys, ...rest }: ShawOptions) => shaw({ ...rest, keys: rolled(keys, shawGolden, 'keys') }),
     shawGolden,

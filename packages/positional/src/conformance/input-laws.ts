@@ -2,6 +2,7 @@ import { createPositions, scope, type Tensor, tensor } from '@headwise/tensor';
 import { seeded } from '@headwise/tensor/testing';
 import type { TableEncoding } from '../contract.ts';
 import { onDevice, wanted } from './golden.ts';
+import { inputGradients } from './gradients.ts';
 import { at, type Law, mustBeClose, mustFree, type Trial, tolerance } from './law.ts';
 
 type InputTrial = Trial<TableEncoding>;
@@ -14,6 +15,7 @@ export const inputLaws: readonly Law<TableEncoding>[] = [
   { name: 'every sequence has its own positions', holds: ownRows },
   { name: 'a token that is nobody changes no other', holds: nobody },
   { name: 'frees what it holds', holds: frees },
+  inputGradients,
 ];
 
 const widthOf = ({ golden: { inputs } }: InputTrial): number => inputs.x!.shape[2]!;

@@ -1,4 +1,4 @@
-import { keep, type Positions, zeros } from '@headwise/tensor';
+import { keep, type Positions, stopGradient, zeros } from '@headwise/tensor';
 import dynamicGolden from '../../golden/dynamic-ntk.json' with { type: 'json' };
 import rotaryGolden from '../../golden/rotary.json' with { type: 'json' };
 import yarnGolden from '../../golden/yarn.json' with { type: 'json' };
@@ -48,6 +48,15 @@ function growsNoMore(real: RotaryEncoding): RotaryEncoding {
 }
 
 const rotations: Record<string, [EncodingMaker, GoldenFile]> = {
+  'lets no gradient of keys pass': [
+    (options: RotaryOptions) => {
+      const real = rotary(options);
+      return spoilRotation(real, {
+        rotate: (q, k, positions, keyPositions) => real.rotate(q, stopGradient(k), positions, keyPositions),
+      });
+    },
+    rotaryGolden,
+  ],
   'turns the other way': [
     ({ base = 1e4, ...options }: RotaryOptions) =>
       spoilRotation(

@@ -3,6 +3,7 @@ import { seeded } from '@headwise/tensor/testing';
 import type { RotaryEncoding } from '../contract.ts';
 import { convertRotaryLayout } from '../rotary-layout.ts';
 import { onDevice, wanted } from './golden.ts';
+import { rotationGradients } from './gradients.ts';
 import { at, type Law, mustBeClose, mustFree, mustRefuse, type Trial, tolerance } from './law.ts';
 
 /** Further than any position the laws use: a last token there keeps the length of a sequence the same. */
@@ -26,6 +27,7 @@ export const rotationLaws: readonly Law<RotaryEncoding>[] = [
   { name: 'refuses a position below nobody', holds: refusesNegative },
   { name: 'makes what is reserved once', holds: reserves },
   { name: 'frees what it holds', holds: frees },
+  rotationGradients,
 ];
 
 const headWidth = ({ golden: { inputs } }: RotationTrial): number => inputs.q!.shape[3]!;

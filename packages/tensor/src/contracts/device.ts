@@ -1,6 +1,7 @@
 import type { Shaped } from '../axes.ts';
 import type { KernelPlan, PlanTarget } from '../device/gpujs/plan.ts';
 import type { RowFormat } from './format.ts';
+import type { Gradient } from './gradient.ts';
 
 /** `f32`: values. `i32`: ids and positions; exact up to 2^24 on every device (gpu.js carries them as floats). */
 export type DType = 'f32' | 'i32';
@@ -107,6 +108,11 @@ export interface Op<Inputs extends OpInputs = any, Params extends object = any> 
    * Every operation it is made of is one that each device has.
    */
   readonly lower?: (inputs: Inputs, params: Params) => readonly TensorHandle[];
+  /**
+   * How gradients pass back through it. An operation without one is differentiated through its composition; one
+   * without either is refused where a parameter reaches it.
+   */
+  readonly gradient?: Gradient<TensorHandle, Inputs, Params>;
   /** Computes nothing: its one result is this argument's memory under another shape. */
   readonly shares?: keyof Inputs & string;
   /** Changes this argument in place and returns nothing. */

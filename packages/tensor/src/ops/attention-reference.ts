@@ -49,14 +49,17 @@ export function referenceAttention(inputs: Host, params: AttentionParams): reado
   return [out, ...extras.map((name) => (name === 'lse' ? lse : kept[name]))];
 }
 
-interface Row {
+/** One row of scores `[Lk]`, before and after each of its parts. */
+export interface Row {
   readonly raw: Float64Array;
   readonly capped: Float64Array;
+  /** With slopes and bias, before the modifiers. */
+  readonly biased?: Float64Array;
   readonly scores: Float64Array;
 }
 
-/** Fills one row `[Lk]` of scores: dot products, softcap, biases, modifiers, and −∞ where the key is hidden. */
-function rowScorer(
+/** Fills one row `[Lk]` of scores: dot products, softcap, biases, modifiers, and −∞ where the key is hidden. Never throws. */
+export function rowScorer(
   inputs: Host,
   params: AttentionParams,
 ): (b: number, h: number, i: number, row: Row) => void {
@@ -88,6 +91,7 @@ function rowScorer(
       if (slopes) s -= slopes.data[h]! * Math.abs(qPosition - kPosition);
       const more = bias && biasAt ? bias.data[b * biasAt.b + h * biasAt.h + i * Lk + j]! : 0;
       s += more;
+      if (row.biased) row.biased[j] = s;
       for (const score of scoreMods) s = score(s, b, h, qPosition, kPosition);
       const visible = more !== -Infinity && seen(b, h, j, qPosition, kPosition);
       row.scores[j] = visible ? s : -Infinity;
@@ -95,7 +99,11 @@ function rowScorer(
   };
 }
 
-function positionReader({ q, k, queryPositions, keyPositions, cursor }: Host, params: AttentionParams) {
+/** Where query i and key j of sequence b stand. Never throws. */
+export function positionReader(
+  { q, k, queryPositions, keyPositions, cursor }: Host,
+  params: AttentionParams,
+) {
   const offset = cursor ? cursor.data[0]! : params.offset;
   const Lq = q.shape[1]!;
   const Lk = k.shape[1]!;

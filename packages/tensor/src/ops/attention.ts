@@ -1,3 +1,4 @@
+import { ValueError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkAttention } from './attention-check.ts';
@@ -31,7 +32,51 @@ export const attentionOp = defineOp<AttentionInputs, AttentionParams>({
   dtypes: { queryPositions: 'i32', keyPositions: 'i32', keyUntil: 'i32', cursor: 'i32' },
   outputs: checkAttention,
   reference: referenceAttention,
+  gradient: {
+    refuses: ({ modifiers }, oracle) =>
+      oracle
+        ? []
+        : modifiers.map(
+            ({ kind }) => `a ${kind} modifier is user code, whose gradient the reference alone computes`,
+          ),
+    taped: (params) =>
+      params.extras.includes('lse') ? params : { ...params, extras: [...params.extras, 'lse'] },
+    keeps: (_, { extras }) => [
+      ...tensorArguments,
+      0,
+      1 + (extras.includes('lse') ? extras.indexOf('lse') : extras.length),
+    ],
+    rule({ inputs, params, dy, gradients, result, wants }, ops) {
+      const at = 1 + params.extras.indexOf('lse');
+      const other = params.extras.find((name, i) => name !== 'lse' && gradients[1 + i]);
+      if (other)
+        throw new ValueError(
+          'attention',
+          other,
+          'has no gradient: use the output, or stopGradient it',
+          'one',
+        );
+      const asked = (['q', 'k', 'v', 'bias', 'slopes', 'sinks'] as const).filter(wants);
+      const call = { ...inputs, y: result(0), lse: result(at), dy, dlse: gradients[at] };
+      const found = ops.run('attentionGradient', call, { ...params, extras: [], wants: asked });
+      return Object.fromEntries(asked.map((name, i) => [name, found[i]]));
+    },
+  },
 });
+
+/** What a score follows from. */
+const tensorArguments = [
+  'q',
+  'k',
+  'v',
+  'bias',
+  'slopes',
+  'sinks',
+  'queryPositions',
+  'keyPositions',
+  'keyUntil',
+  'cursor',
+] as const;
 
 /** Options of `attention`; all have a default. */
 export interface AttentionOptions {

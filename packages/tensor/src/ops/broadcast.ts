@@ -1,21 +1,12 @@
 import { sizeOf } from '../axes.ts';
 import type { HostArray, ShapedInput } from '../contracts/device.ts';
+import type { BinaryKind } from '../contracts/kinds.ts';
 import { ShapeError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
 import type { AnyAxes, Tensor } from '../tensor.ts';
 import { f32 } from './rows.ts';
 
-/** A function of two numbers; the comparisons give 1 or 0, and 0 where one is NaN. */
-export type BinaryKind =
-  | 'add'
-  | 'subtract'
-  | 'multiply'
-  | 'divide'
-  | 'maximum'
-  | 'minimum'
-  | 'less'
-  | 'less-equal'
-  | 'equal';
+export type { BinaryKind } from '../contracts/kinds.ts';
 
 const functions: Readonly<Record<BinaryKind, (a: number, b: number) => number>> = {
   add: (a, b) => a + b,
@@ -42,6 +33,40 @@ export const binaryOp = defineOp<{ a: Tensor; b: Tensor }, { readonly kind: Bina
     const f = functions[kind];
     return [Float64Array.from(inA, (from, n) => f(a.data[from]!, b.data[inB[n]!]!))];
   },
+  gradient: {
+    flows: ({ kind }) => kind !== 'less' && kind !== 'less-equal' && kind !== 'equal',
+    keeps: (wants, { kind }) => {
+      if (kind === 'add' || kind === 'subtract') return [];
+      if (kind === 'multiply')
+        return [...(wants('a') ? ['b' as const] : []), ...(wants('b') ? ['a' as const] : [])];
+      if (kind === 'divide') return wants('b') ? ['b', 0] : ['b'];
+      return ['a', 'b'];
+    },
+    rule({ inputs: { a, b }, shapes, params: { kind }, dy, result, wants }, ops) {
+      const each = {
+        add: { a: () => dy, b: () => dy },
+        subtract: { a: () => dy, b: () => ops.scale(dy, -1) },
+        multiply: { a: () => ops.binary(dy, b, 'multiply'), b: () => ops.binary(dy, a, 'multiply') },
+        divide: {
+          a: () => ops.binary(dy, b, 'divide'),
+          b: () => ops.scale(ops.binary(ops.multiply(dy, result(0)), b, 'divide'), -1),
+        },
+        // where both are equal the first one is taken
+        maximum: {
+          a: () => ops.where(ops.binary(a, b, 'less'), ops.number(dy, 0), dy),
+          b: () => ops.where(ops.binary(a, b, 'less'), dy, ops.number(dy, 0)),
+        },
+        minimum: {
+          a: () => ops.where(ops.binary(b, a, 'less'), ops.number(dy, 0), dy),
+          b: () => ops.where(ops.binary(b, a, 'less'), dy, ops.number(dy, 0)),
+        },
+      }[kind as 'add'];
+      return {
+        a: wants('a') ? ops.sumTo(each.a(), shapes.a) : undefined,
+        b: wants('b') ? ops.sumTo(each.b(), shapes.b) : undefined,
+      };
+    },
+  },
 });
 
 /**
@@ -57,6 +82,17 @@ export const whereOp = defineOp<{ condition: Tensor; a: Tensor; b: Tensor }, Rec
     return [
       Float64Array.from(inC, (from, n) => (condition.data[from]! > 0 ? a.data[inA[n]!]! : b.data[inB[n]!]!)),
     ];
+  },
+  gradient: {
+    // a condition decides in steps
+    keeps: () => ['condition'],
+    rule({ inputs: { condition }, shapes, dy, wants }, ops) {
+      const zero = ops.number(dy, 0);
+      return {
+        a: wants('a') ? ops.sumTo(ops.where(condition, dy, zero), shapes.a) : undefined,
+        b: wants('b') ? ops.sumTo(ops.where(condition, zero, dy), shapes.b) : undefined,
+      };
+    },
   },
 });
 

@@ -10,6 +10,7 @@ export const castOp = defineOp<{ x: TensorHandle }, { readonly dtype: DType }>({
   reference: ({ x }, { dtype }) => [
     Float64Array.from(x.data as Float64Array, (value) => (dtype === 'i32' ? Math.trunc(value) : value)),
   ],
+  gradient: { flows: ({ dtype }) => dtype === 'f32', rule: ({ dy }) => ({ x: dy }) },
 });
 
 /**

@@ -1,8 +1,10 @@
 import { sameShape } from '../axes.ts';
 import type { ShapedInput } from '../contracts/device.ts';
+import type { GateKind } from '../contracts/kinds.ts';
 import { ShapeError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
+import { erf } from './erf.ts';
 import { f32 } from './rows.ts';
 
 type Two = { a: Tensor; b: Tensor };
@@ -14,6 +16,12 @@ export const addOp = defineOp<Two, { scale: number }>({
   name: 'add',
   outputs: ({ a, b }) => [f32(broadcast('add', a, b))],
   reference: ({ a, b }, { scale }) => [map(a, (x, i) => x + scale * b.data[i % b.data.length]!)],
+  gradient: {
+    rule({ shapes, params: { scale }, dy, wants }, ops) {
+      const b = () => ops.sumTo(dy, shapes.b);
+      return { a: dy, b: wants('b') ? (scale === 1 ? b() : ops.scale(b(), scale)) : undefined };
+    },
+  },
 });
 
 /** `y = a · b`, with the broadcast of `add`. */
@@ -21,6 +29,13 @@ export const multiplyOp = defineOp<Two, Record<never, never>>({
   name: 'multiply',
   outputs: ({ a, b }) => [f32(broadcast('multiply', a, b))],
   reference: ({ a, b }) => [map(a, (x, i) => x * b.data[i % b.data.length]!)],
+  gradient: {
+    keeps: (wants) => [...(wants('a') ? ['b' as const] : []), ...(wants('b') ? ['a' as const] : [])],
+    rule: ({ inputs: { a, b }, shapes, dy, wants }, ops) => ({
+      a: wants('a') ? ops.multiply(dy, b) : undefined,
+      b: wants('b') ? ops.sumTo(ops.multiply(dy, a), shapes.b) : undefined,
+    }),
+  },
 });
 
 /** `y = x · σ(alpha · x)`: SiLU for `alpha` 1, also called Swish. Elfwing et al. 2017; Ramachandran et al. 2017. */
@@ -28,6 +43,12 @@ export const siluOp = defineOp<{ x: Tensor }, { alpha: number }>({
   name: 'silu',
   outputs: ({ x }) => [f32(x.shape)],
   reference: ({ x }, { alpha }) => [map(x, (value) => silu64(value, alpha))],
+  gradient: {
+    keeps: () => ['x'],
+    rule: ({ inputs: { x }, params: { alpha }, dy }, ops) => ({
+      x: ops.activationGradient(x, dy, 'silu', alpha),
+    }),
+  },
 });
 
 /** How GELU is computed: with the error function, or with the tanh of Hendrycks & Gimpel 2016, section 2. */
@@ -38,6 +59,12 @@ export const geluOp = defineOp<{ x: Tensor }, { kind: GeluKind }>({
   name: 'gelu',
   outputs: ({ x }) => [f32(x.shape)],
   reference: ({ x }, { kind }) => [map(x, (value) => gelu64(value, kind))],
+  gradient: {
+    keeps: () => ['x'],
+    rule: ({ inputs: { x }, params: { kind }, dy }, ops) => ({
+      x: ops.activationGradient(x, dy, kind === 'exact' ? 'gelu' : 'gelu-tanh'),
+    }),
+  },
 });
 
 /** `y = max(x, 0)`. */
@@ -45,10 +72,13 @@ export const reluOp = defineOp<{ x: Tensor }, Record<never, never>>({
   name: 'relu',
   outputs: ({ x }) => [f32(x.shape)],
   reference: ({ x }) => [map(x, (value) => Math.max(value, 0))],
+  gradient: {
+    keeps: () => [0],
+    rule: ({ dy, result }, ops) => ({ x: ops.activationGradient(result(0), dy, 'relu') }),
+  },
 });
 
-/** The activation inside a gated feed-forward. */
-export type GateKind = 'silu' | 'gelu' | 'gelu-tanh';
+export type { GateKind } from '../contracts/kinds.ts';
 
 /**
  * `y = act(gate) · up`, the gate of a GLU feed-forward in one pass. Shazeer 2020, "GLU Variants Improve
@@ -71,6 +101,13 @@ export const gatedOp = defineOp<{ gate: Tensor; up: Tensor }, { kind: GateKind }
         ? (x: number) => silu64(x, 1)
         : (x: number) => gelu64(x, kind === 'gelu' ? 'exact' : 'tanh');
     return [map(gate, (x, i) => act(x) * up.data[i]!)];
+  },
+  gradient: {
+    keeps: (wants) => (wants('gate') ? ['gate', 'up'] : ['gate']),
+    rule: ({ inputs: { gate, up }, params: { kind }, dy, wants }, ops) => ({
+      gate: wants('gate') ? ops.activationGradient(gate, ops.multiply(dy, up), kind) : undefined,
+      up: wants('up') ? ops.gated(gate, dy, kind) : undefined,
+    }),
   },
 });
 
@@ -123,7 +160,7 @@ export function relu<Axes extends string>(x: Tensor<Axes>): Tensor<Axes> {
 
 /** `silu(gate) · up`. @throws {ShapeError} if the shapes differ. */
 export function swiglu<Axes extends string>(gate: Tensor<Axes>, up: Tensor<Axes>): Tensor<Axes> {
-  return run(gatedOp, { gate, up }, { kind: 'silu' })[0] as Tensor<Axes>;
+  return run(gatedOp, { gate, up }, { kind: 'silu' as const })[0] as Tensor<Axes>;
 }
 
 /** `gelu(gate) · up`. @throws {ShapeError} if the shapes differ. */
@@ -132,7 +169,11 @@ export function geglu<Axes extends string>(
   up: Tensor<Axes>,
   { kind = 'exact' }: { readonly kind?: GeluKind } = {},
 ): Tensor<Axes> {
-  return run(gatedOp, { gate, up }, { kind: kind === 'exact' ? 'gelu' : 'gelu-tanh' })[0] as Tensor<Axes>;
+  return run(
+    gatedOp,
+    { gate, up },
+    { kind: kind === 'exact' ? 'gelu' : ('gelu-tanh' as GateKind) },
+  )[0] as Tensor<Axes>;
 }
 
 function broadcast(op: string, a: ShapedInput, b: ShapedInput): readonly number[] {
@@ -163,25 +204,4 @@ function silu64(x: number, alpha: number): number {
 function gelu64(x: number, kind: GeluKind): number {
   if (kind === 'exact') return 0.5 * x * (1 + erf(x / Math.SQRT2));
   return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
-}
-
-/**
- * Error function to float64 accuracy: the Maclaurin series near 0, Lentz's continued fraction of erfc beyond
- * (Abramowitz & Stegun 7.1.5 and 7.1.14).
- */
-function erf(x: number): number {
-  const z = Math.abs(x);
-  if (z > 6) return Math.sign(x);
-  if (z < 2.5) {
-    let term = z;
-    let sum = z;
-    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum) && n < 200; n++) {
-      term *= (-z * z) / n;
-      sum += term / (2 * n + 1);
-    }
-    return Math.sign(x) * ((2 / Math.sqrt(Math.PI)) * sum);
-  }
-  let fraction = z;
-  for (let n = 120; n > 0; n--) fraction = z + n / 2 / fraction;
-  return Math.sign(x) * (1 - Math.exp(-z * z) / (Math.sqrt(Math.PI) * fraction));
 }

@@ -31,6 +31,10 @@ export const gatherOp = defineOp<{ table: Tensor; ids: Tensor<string, 'i32'> }, 
     });
     return [y];
   },
+  gradient: {
+    keeps: () => ['ids'],
+    rule: ({ inputs: { ids }, shapes, dy }, ops) => ({ table: ops.scatterAdd(dy, ids, shapes.table[0]!) }),
+  },
 });
 
 /**

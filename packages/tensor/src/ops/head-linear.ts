@@ -42,6 +42,26 @@ export const headLinearOp = defineOp<{ x: Tensor; weight: Tensor }, { transposed
     }
     return [y];
   },
+  gradient: {
+    keeps: (wants) => [
+      ...(wants('x') ? ['weight' as const] : []),
+      ...(wants('weight') ? ['x' as const] : []),
+    ],
+    rule({ inputs: { x, weight }, shapes, params: { transposed }, dy, wants }, ops) {
+      const [H, I] = shapes.x.slice(-2) as [number, number];
+      const O = dy.shape.at(-1)!;
+      const N = sizeOf(shapes.x.slice(0, -2));
+      const weights = () => {
+        const [ins, outs] = [ops.reshape(x, [N, H, I]), ops.reshape(dy, [N, H, O])];
+        const [left, right] = transposed ? [ins, outs] : [outs, ins];
+        return ops.matmul(ops.permute(left, [1, 2, 0]), ops.permute(right, [1, 0, 2]));
+      };
+      return {
+        x: wants('x') ? ops.headLinear(dy, weight, { transposed: !transposed }) : undefined,
+        weight: wants('weight') ? weights() : undefined,
+      };
+    },
+  },
 });
 
 /**

@@ -34,6 +34,20 @@ export const matmulOp = defineOp<{ a: Tensor; b: Tensor }, Record<never, never>>
     }
     return [c];
   },
+  gradient: {
+    keeps: (wants) => [...(wants('a') ? ['b' as const] : []), ...(wants('b') ? ['a' as const] : [])],
+    rule({ inputs: { a, b }, shapes, dy, wants }, ops) {
+      const turned = (x: typeof dy) => ops.permute(x, [0, 2, 1]);
+      const [G, M, K] = shapes.a as [number, number, number];
+      // one b for all: the products are rows of one
+      const one = shapes.b[0] === 1;
+      const rows = (x: typeof dy, width: number) => (one ? ops.reshape(x, [1, G * M, width]) : x);
+      return {
+        a: wants('a') ? ops.matmul(dy, turned(b)) : undefined,
+        b: wants('b') ? ops.matmul(turned(rows(a, K)), rows(dy, dy.shape[2]!)) : undefined,
+      };
+    },
+  },
 });
 
 /**

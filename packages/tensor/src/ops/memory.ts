@@ -20,6 +20,7 @@ export const reshapeOp = defineOp<{ x: TensorHandle }, { readonly shape: readonl
     return [{ shape, dtype: x.dtype }];
   },
   reference: ({ x }) => [Float64Array.from(x.data)],
+  gradient: { rule: ({ shapes, dy }, ops) => ({ x: ops.reshape(dy, shapes.x) }) },
 });
 
 /** What `write` copies: `length` elements of a tensor or of host data, from `sourceOffset` on, to `offset`. */

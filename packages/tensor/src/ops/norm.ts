@@ -1,5 +1,6 @@
 import { bindAxes } from '../axes.ts';
 import type { OutputSpec } from '../contracts/device.ts';
+import { ValueError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { f32, rowsOf } from './rows.ts';
@@ -31,6 +32,25 @@ export const rmsNormOp = defineOp<{ x: Tensor; weight?: Tensor | undefined }, { 
         y[r * E + e] = x.data[r * E + e]! * inverse * (weight ? weight.data[e]! : 1);
     }
     return [y];
+  },
+  gradient: {
+    keeps: (wants) => (wants('x') ? ['x', 'weight'] : ['x']),
+    rule({ inputs: { x, weight }, shapes, params: { eps }, dy, wants }, ops) {
+      const E = shapes.x.at(-1)!;
+      const mean = (of: typeof dy) =>
+        ops.reshape(ops.scale(ops.reduce(of, 'sum'), 1 / E), [...shapes.x.slice(0, -1), 1]);
+      const deviation = ops.unary(ops.binary(mean(ops.multiply(x, x)), ops.number(dy, eps), 'add'), 'sqrt');
+      const normed = ops.binary(x, deviation, 'divide');
+      const back = () => {
+        const inner = weight ? ops.multiply(dy, weight) : dy;
+        const along = ops.binary(normed, mean(ops.multiply(inner, normed)), 'multiply');
+        return ops.binary(ops.binary(inner, along, 'subtract'), deviation, 'divide');
+      };
+      return {
+        x: wants('x') ? back() : undefined,
+        weight: wants('weight') ? ops.sumTo(ops.multiply(dy, normed), [E]) : undefined,
+      };
+    },
   },
 });
 
@@ -94,6 +114,30 @@ export const layerNormOp = defineOp<
       inverses[r] = inverse;
     }
     return statistics ? [y, means, inverses] : [y];
+  },
+  gradient: {
+    taped: (params) => ({ ...params, statistics: true }),
+    keeps: (wants) => (wants('x') ? ['x', 'weight', 1, 2] : wants('weight') ? ['x', 1, 2] : []),
+    rule({ inputs: { x, weight }, shapes, dy, gradients, result, wants }, ops) {
+      if (gradients[1] || gradients[2])
+        throw new ValueError('layerNorm', 'statistics', 'have no gradient: compute them with reduce', 'one');
+      const E = shapes.x.at(-1)!;
+      const mean = (of: typeof dy) =>
+        ops.reshape(ops.scale(ops.reduce(of, 'sum'), 1 / E), [...shapes.x.slice(0, -1), 1]);
+      const normed = () => ops.binary(ops.binary(x, result(1), 'subtract'), result(2), 'multiply');
+      const hat = wants('x') || wants('weight') ? normed() : dy;
+      const back = () => {
+        const inner = weight ? ops.multiply(dy, weight) : dy;
+        const along = ops.binary(hat, mean(ops.multiply(inner, hat)), 'multiply');
+        const centred = ops.binary(ops.binary(inner, mean(inner), 'subtract'), along, 'subtract');
+        return ops.binary(centred, result(2), 'multiply');
+      };
+      return {
+        x: wants('x') ? back() : undefined,
+        weight: wants('weight') ? ops.sumTo(ops.multiply(dy, hat), [E]) : undefined,
+        bias: wants('bias') ? ops.sumTo(dy, [E]) : undefined,
+      };
+    },
   },
 });
 

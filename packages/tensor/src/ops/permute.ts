@@ -34,6 +34,14 @@ export const permuteOp = defineOp<{ x: Tensor }, { readonly axes: readonly numbe
       }),
     ];
   },
+  gradient: {
+    rule: ({ params: { axes }, dy }, ops) => ({
+      x: ops.permute(
+        dy,
+        axes.map((_, axis) => axes.indexOf(axis)),
+      ),
+    }),
+  },
 });
 
 /** How far apart two neighbours along each axis of the result of `permute` lie in x. Never throws. */

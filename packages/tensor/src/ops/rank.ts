@@ -1,3 +1,5 @@
+import { sizeOf } from '../axes.ts';
+import { noGradient } from '../contracts/gradient.ts';
 import { ValueError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
@@ -30,6 +32,7 @@ export const argmaxOp = defineOp<{ x: Tensor }, Record<never, never>>({
     }
     return [y];
   },
+  gradient: noGradient,
 });
 
 /**
@@ -60,6 +63,17 @@ export const topKOp = defineOp<{ x: Tensor }, { k: number; largest: boolean }>({
       }
     }
     return [values, indices];
+  },
+  gradient: {
+    keeps: () => [1],
+    rule({ shapes, params: { k }, dy, result }, ops) {
+      const E = shapes.x.at(-1)!;
+      const rows = sizeOf(shapes.x) / E;
+      // the place of each value, as rows of zeros with a one
+      const places = ops.reshape(ops.cast(result(1), 'f32'), [rows, k, 1]);
+      const there = ops.binary(places, ops.counting(dy, E), 'equal');
+      return { x: ops.reshape(ops.matmul(ops.reshape(dy, [rows, 1, k]), there), shapes.x) };
+    },
   },
 });
 

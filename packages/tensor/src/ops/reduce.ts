@@ -1,3 +1,4 @@
+import type { ReduceKind } from '../contracts/kinds.ts';
 import { ValueError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
 import { scope } from '../scope.ts';
@@ -5,8 +6,7 @@ import type { AnyAxes, Tensor } from '../tensor.ts';
 import { permute } from './permute.ts';
 import { f32, rowsOf } from './rows.ts';
 
-/** How many numbers become one. */
-export type ReduceKind = 'sum' | 'max' | 'min';
+export type { ReduceKind } from '../contracts/kinds.ts';
 
 /**
  * The numbers of each row to one: their sum, the largest or the smallest. A row of nothing gives 0, −∞ or ∞; one that
@@ -35,6 +35,18 @@ export const reduceOp = defineOp<{ x: Tensor }, { readonly kind: ReduceKind }>({
     const y = new Float64Array(rows).fill(start); // [rows]
     for (let r = 0; r < rows; r++) for (let e = 0; e < E; e++) y[r] = next(y[r]!, x.data[r * E + e]!);
     return [y];
+  },
+  gradient: {
+    keeps: (_, { kind }) => (kind === 'sum' ? [] : ['x', 0]),
+    rule({ inputs: { x }, shapes, params: { kind }, dy, result }, ops) {
+      const column = [...shapes.x.slice(0, -1), 1];
+      const each = ops.reshape(dy, column);
+      if (kind === 'sum') return { x: ops.spread(each, shapes.x) };
+      // shared by those that are equally large
+      const best = ops.binary(x, ops.reshape(result(0), column), 'equal');
+      const share = ops.binary(each, ops.reshape(ops.reduce(best, 'sum'), column), 'divide');
+      return { x: ops.binary(best, share, 'multiply') };
+    },
   },
 });
 

@@ -71,6 +71,14 @@ export const rotaryOp = defineOp<
     }
     return [y];
   },
+  gradient: {
+    to: ['x'],
+    keeps: () => ['cos', 'sin', 'positions'],
+    // back by the same angles
+    rule: ({ inputs: { cos, sin, positions }, params: { layout }, dy }, ops) => ({
+      x: ops.rotary(dy, { cos, sin: ops.scale(sin, -1) }, positions, layout),
+    }),
+  },
 });
 
 /**

@@ -36,6 +36,10 @@ export const scatterAddOp = defineOp<{ rows: Tensor; ids: Tensor<string, 'i32'> 
     });
     return [y];
   },
+  gradient: {
+    keeps: () => ['ids'],
+    rule: ({ inputs: { ids }, shapes, dy }, ops) => ({ rows: ops.reshape(ops.gather(dy, ids), shapes.rows) }),
+  },
 });
 
 /**

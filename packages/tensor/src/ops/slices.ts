@@ -30,6 +30,14 @@ export const sliceOp = defineOp<{ x: Tensor }, { start: number; width: number }>
     for (let r = 0; r < rows; r++) y.set(x.data.subarray(r * E + start, r * E + start + width), r * width);
     return [y];
   },
+  gradient: {
+    rule({ shapes, params: { start, width }, dy }, ops) {
+      const rest = shapes.x.at(-1)! - start - width;
+      const zeros = (count: number) => ops.zeros(dy, [...shapes.x.slice(0, -1), count]);
+      const behind = rest > 0 ? ops.concat(dy, zeros(rest)) : dy;
+      return { x: start > 0 ? ops.concat(zeros(start), behind) : behind };
+    },
+  },
 });
 
 /**
@@ -64,6 +72,16 @@ export const concatOp = defineOp<{ a: Tensor; b: Tensor }, Record<never, never>>
       y.set(b.data.subarray(r * Eb, (r + 1) * Eb), r * (Ea + Eb) + Ea);
     }
     return [y];
+  },
+  gradient: {
+    rule({ shapes, dy, wants }, ops) {
+      const [Ea, Eb] = [shapes.a.at(-1)!, shapes.b.at(-1)!];
+      const part = (start: number, width: number) =>
+        width === 0
+          ? ops.reshape(ops.zeros(dy, [0]), [...shapes.a.slice(0, -1), 0])
+          : ops.slice(dy, start, width);
+      return { a: wants('a') ? part(0, Ea) : undefined, b: wants('b') ? part(Ea, Eb) : undefined };
+    },
   },
 });
 

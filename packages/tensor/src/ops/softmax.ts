@@ -13,6 +13,14 @@ export const softmaxOp = defineOp<{ x: Tensor }, Record<never, never>>({
   reference: ({ x }) => [
     perRow(x, (value, max, sum) => (max === -Infinity ? 0 : Math.exp(value - max) / sum)),
   ],
+  gradient: {
+    keeps: () => [0],
+    rule({ shapes, dy, result }, ops) {
+      const weighted = ops.multiply(dy, result(0));
+      const mean = ops.reshape(ops.reduce(weighted, 'sum'), [...shapes.x.slice(0, -1), 1]);
+      return { x: ops.binary(weighted, ops.binary(result(0), mean, 'multiply'), 'subtract') };
+    },
+  },
 });
 
 /** `y = x − max − ln Σ exp(x − max)` over the last axis. */
@@ -25,6 +33,13 @@ export const logSoftmaxOp = defineOp<{ x: Tensor }, Record<never, never>>({
   reference: ({ x }) => [
     perRow(x, (value, max, sum) => (max === -Infinity ? -Infinity : value - max - Math.log(sum))),
   ],
+  gradient: {
+    keeps: () => [0],
+    rule({ shapes, dy, result }, ops) {
+      const sum = ops.reshape(ops.reduce(dy, 'sum'), [...shapes.x.slice(0, -1), 1]);
+      return { x: ops.binary(dy, ops.binary(ops.unary(result(0), 'exp'), sum, 'multiply'), 'subtract') };
+    },
+  },
 });
 
 /**

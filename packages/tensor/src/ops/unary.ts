@@ -1,18 +1,9 @@
+import type { UnaryKind } from '../contracts/kinds.ts';
 import { defineOp, run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { f32 } from './rows.ts';
 
-/** A function of one number. `elu+1` is `x + 1` above 0 and `exp(x)` below: positive, for linear attention. */
-export type UnaryKind =
-  | 'exp'
-  | 'log'
-  | 'tanh'
-  | 'sigmoid'
-  | 'sqrt'
-  | 'reciprocal'
-  | 'abs'
-  | 'floor'
-  | 'elu+1';
+export type { UnaryKind } from '../contracts/kinds.ts';
 
 const functions: Readonly<Record<UnaryKind, (x: number) => number>> = {
   exp: Math.exp,
@@ -31,6 +22,35 @@ export const unaryOp = defineOp<{ x: Tensor }, { readonly kind: UnaryKind }>({
   name: 'unary',
   outputs: ({ x }) => [f32(x.shape)],
   reference: ({ x }, { kind }) => [Float64Array.from(x.data as Float64Array, functions[kind])],
+  gradient: {
+    flows: ({ kind }) => kind !== 'floor',
+    keeps: (_, { kind }) => (kind === 'log' || kind === 'abs' ? ['x'] : [0]),
+    rule({ inputs: { x }, params: { kind }, dy, result }, ops) {
+      const number = (value: number) => ops.number(dy, value);
+      const y = kind === 'log' || kind === 'abs' ? dy : result(0);
+      const squared = () => ops.multiply(y, y);
+      const each = {
+        exp: () => ops.multiply(dy, y),
+        log: () => ops.binary(dy, x, 'divide'),
+        tanh: () => ops.multiply(dy, ops.binary(number(1), squared(), 'subtract')),
+        sigmoid: () => ops.multiply(dy, ops.binary(y, squared(), 'subtract')),
+        sqrt: () => ops.scale(ops.binary(dy, y, 'divide'), 0.5),
+        reciprocal: () => ops.scale(ops.multiply(dy, squared()), -1),
+        abs: () => {
+          const sign = ops.binary(
+            ops.binary(number(0), x, 'less'),
+            ops.binary(x, number(0), 'less'),
+            'subtract',
+          );
+          return ops.multiply(dy, sign);
+        },
+        // exp(x) is y below 0, and y is above 1 elsewhere
+        'elu+1': () => ops.multiply(dy, ops.binary(y, number(1), 'minimum')),
+        floor: () => number(0),
+      };
+      return { x: each[kind]() };
+    },
+  },
 });
 
 /**

@@ -3,6 +3,18 @@ export { assertClose, type Difference, difference, toleranceOf } from './close.t
 export type { DeviceLaw } from './device-law.ts';
 export { deviceLaws } from './device-laws.ts';
 export { type DeviceSelection, onEveryDevice, openDevices } from './every-device.ts';
+export { type GradientCase, gradientCases } from './gradient-cases.ts';
+export {
+  assertGradients,
+  centralDifferences,
+  checkDirections,
+  checkGradients,
+  compareGradients,
+  type Differentiable,
+  gradientsOn,
+  type HostGradients,
+  type Parameters,
+} from './gradients.ts';
 export { withoutKernels } from './lowered.ts';
 export { mutateBytes, mutateJson, type Pick, randomIndex } from './mutate.ts';
 export type { OpCase } from './op-case.ts';

@@ -1,7 +1,10 @@
 import type { DType, Op } from '../contracts/device.ts';
+import { activationGradientOp } from '../ops/activation-gradient.ts';
 import { attentionOp } from '../ops/attention.ts';
+import { attentionGradientOp } from '../ops/attention-gradient.ts';
 import { binaryOp, whereOp } from '../ops/broadcast.ts';
 import { castOp } from '../ops/cast.ts';
+import { crossEntropyGradientOp, crossEntropyOp } from '../ops/cross-entropy.ts';
 import { addOp, gatedOp, geluOp, multiplyOp, reluOp, siluOp } from '../ops/elementwise.ts';
 import { gatherOp } from '../ops/gather.ts';
 import { headLinearOp } from '../ops/head-linear.ts';
@@ -101,5 +104,17 @@ export const opSamples: readonly OpSample[] = [
   sample(reshapeOp, { x: f32(2, 3) }, { shape: [6] }),
   sample(writeOp, { target: f32(4), source: f32(2) }, { offset: 1, sourceOffset: 0, length: 2 }),
   sample(storeRowsOp, { target: f32(1, 4, 3), rows: f32(1, 2, 3), slots: i32(1, 2) }),
+  sample(activationGradientOp, { x: f32(4), dy: f32(4) }, { kind: 'silu', alpha: 1 }),
+  sample(crossEntropyOp, { logits: f32(2, 3), targets: i32(2) }, { smoothing: 0 }),
+  sample(
+    crossEntropyGradientOp,
+    { logits: f32(2, 3), targets: i32(2), lse: f32(2), dy: f32(2), dlse: f32(2) },
+    { smoothing: 0 },
+  ),
   attention,
+  sample(
+    attentionGradientOp,
+    { ...attention.inputs, y: f32(1, 2, 2, 4), lse: f32(1, 2, 2), dy: f32(1, 2, 2, 4), dlse: f32(1, 2, 2) },
+    { ...attention.params, wants: ['q', 'k', 'v', 'bias', 'slopes', 'sinks'] },
+  ),
 ];

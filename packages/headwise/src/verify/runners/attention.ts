@@ -1,4 +1,4 @@
-import type { Got, InPart, Runners } from '../contract.ts';
+import type { Runners } from '../contract.ts';
 import { runFlexAttention } from './attention-flex.ts';
 import { runGroupedDecode, runLatent } from './attention-layers.ts';
 import {
@@ -15,7 +15,7 @@ import { runLinearAttention, runOnnxAttention } from './attention-onnx.ts';
 import { runGradients, runTorchDecoderLayer, runTorchEncoder, runTorchMultiHead } from './attention-torch.ts';
 
 /** Attention variants against ONNX's operators, the numeric families and PyTorch's modules. */
-export const attentionRunners: Runners<Got | InPart> = {
+export const attentionRunners: Runners = {
   Attention: runOnnxAttention,
   FlexAttention: runFlexAttention,
   LinearAttention: runLinearAttention,

@@ -1,4 +1,4 @@
-import type { Got, InPart, Runner, Runners } from '../contract.ts';
+import type { Runner, Runners } from '../contract.ts';
 import { own } from '../own.ts';
 import { attentionRunners } from './attention.ts';
 import { cacheRunners } from './caches.ts';
@@ -6,7 +6,7 @@ import { positionalRunners } from './positional.ts';
 import { samplerRunners } from './sampler.ts';
 import { linearRunners, tensorRunners } from './tensor.ts';
 
-const maps: readonly Runners<Got | InPart>[] = [
+const maps: readonly Runners[] = [
   tensorRunners,
   linearRunners,
   attentionRunners,
@@ -20,6 +20,6 @@ const maps: readonly Runners<Got | InPart>[] = [
  * operation. A case passes when every one of them does.
  * Never throws.
  */
-export function runnersFor(op: string): readonly Runner<Got | InPart>[] {
+export function runnersFor(op: string): readonly Runner[] {
   return maps.flatMap((runners) => own(runners, op) ?? []);
 }
