@@ -1,5 +1,4 @@
-import type { BlockType } from './formats/gguf-blocks.ts';
-import type { HostTensor } from './formats/safetensors.ts';
+import type { HostTensor, StoredTensor } from './formats/host-tensor.ts';
 import type { Vocabulary } from './tokenizer.ts';
 
 /** Bytes that are read in ranges: a file, a Blob, a URL, memory. */
@@ -38,22 +37,17 @@ export interface TensorInfo {
   readonly bytes: number;
 }
 
-/** Types whose tensors are handed out as the file has them. */
-export type StoredType = 'F16' | 'BF16' | BlockType;
-
-/** A tensor in the bits of its file, so that a device may keep it so; `numbersOf` widens it. */
-export interface StoredTensor {
-  readonly dtype: StoredType;
-  /** Row-major; blocks lie along the last axis. */
-  readonly shape: readonly number[];
-  readonly bytes: Uint8Array;
-}
-
 /** Metadata of a GGUF file. Integers are numbers where they are exact; arrays of numbers are typed arrays. */
 export type GgufMetadata = ReadonlyMap<string, GgufValue>;
 
 /** A value of it. */
-export type GgufValue = number | bigint | boolean | string | ArrayLike<number | bigint> | readonly GgufValue[];
+export type GgufValue =
+  | number
+  | bigint
+  | boolean
+  | string
+  | ArrayLike<number | bigint>
+  | readonly GgufValue[];
 
 /** What a model's files say of its tokenizer. */
 export type TokenizerSource =
@@ -83,7 +77,10 @@ export interface Checkpoint {
    * @throws {FormatError} if there is none of that name, or its bytes are not what their type demands.
    * @throws the reason of the signal once it is aborted.
    */
-  read(name: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<HostTensor | StoredTensor>;
+  read(
+    name: string,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<HostTensor | StoredTensor>;
   readonly tokenizer?: TokenizerSource | undefined;
   /** A template in Jinja, as text. */
   readonly chatTemplate?: string | undefined;

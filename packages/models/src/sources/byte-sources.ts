@@ -41,6 +41,30 @@ export function blobSource(blob: Blob, name = 'name' in blob ? String(blob.name)
   };
 }
 
+/** Several sources one after the other as one: a file that was cut into pieces of bytes. Never throws. */
+export function joinedSource(name: string, pieces: readonly ByteSource[]): ByteSource {
+  const size = pieces.reduce((sum, piece) => sum + piece.size, 0);
+  return {
+    name,
+    size,
+    async read(start, end, signal) {
+      checkSpan(name, size, start, end);
+      const bytes = new Uint8Array(end - start);
+      let first = 0;
+      for (const piece of pieces) {
+        const from = Math.max(start, first);
+        const to = Math.min(end, first + piece.size);
+        if (from < to) bytes.set(await piece.read(from - first, to - first, signal), from - start);
+        first += piece.size;
+      }
+      return bytes;
+    },
+    close() {
+      for (const piece of pieces) piece.close?.();
+    },
+  };
+}
+
 /** How a URL is read. */
 export interface UrlOptions {
   readonly signal?: AbortSignal | undefined;
@@ -56,7 +80,10 @@ export interface UrlOptions {
  * @throws {FormatError} for any other answer.
  * @throws the reason of the signal once it is aborted.
  */
-export async function urlSource(url: string | URL, options: UrlOptions = {}): Promise<ByteSource | undefined> {
+export async function urlSource(
+  url: string | URL,
+  options: UrlOptions = {},
+): Promise<ByteSource | undefined> {
   const name = String(url);
   const first = await askRange(name, 0, 1, options);
   if (first.status === 404 || first.status === 410) {
@@ -114,12 +141,16 @@ function sizeIn(name: string, answer: Response, start: number, end: number): num
     return new FormatError(FORMAT, `${name} ${problem}`);
   };
   if (answer.status === 200)
-    throw bad('answers with the whole file: its server knows no ranges; give the file itself, or a server that does');
+    throw bad(
+      'answers with the whole file: its server knows no ranges; give the file itself, or a server that does',
+    );
   if (answer.status !== 206)
     throw bad(`answers bytes ${start} … ${end - 1} with status ${answer.status}, it must be 206`);
   const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(range ?? '') ?? [];
   if (Number(first) !== start || Number(last) !== end - 1)
-    throw bad(`answers bytes ${start} … ${end - 1} with Content-Range ${JSON.stringify(range)}, which must say them and the size`);
+    throw bad(
+      `answers bytes ${start} … ${end - 1} with Content-Range ${JSON.stringify(range)}, which must say them and the size`,
+    );
   return Number(total);
 }
 
