@@ -15,6 +15,8 @@ export {
   blockStates,
   runBlock,
 } from './block.ts';
+export { type ChatMessage, type ChatOptions, renderChat, type TemplateLibrary } from './chat.ts';
+export { type Deadline, DeadlineError } from './deadline.ts';
 export {
   createDecoder,
   type Decoder,
@@ -102,7 +104,20 @@ export type {
   StepOptions,
 } from './session-contract.ts';
 export type { LayerLook } from './stack.ts';
-export { createTokenizer, type TextStream, type Tokenizer, type Vocabulary } from './tokenizer.ts';
+export {
+  createTokenizer,
+  type EncodeTextOptions,
+  type TextPair,
+  type TextStream,
+  type Tokenizer,
+  type Vocabulary,
+} from './tokenizer.ts';
+export { createGgufTokenizer, type TokenizerMetadata } from './tokenizers/gguf.ts';
+export {
+  createHuggingFaceTokenizer,
+  type HuggingFaceLibrary,
+  type HuggingFaceOptions,
+} from './tokenizers/huggingface.ts';
 export {
   appended,
   buildWeights,

@@ -18,6 +18,8 @@ export interface Tokenizer {
   encode(text: string, options?: EncodeTextOptions): number[];
   /** Two texts as one input, a question and a passage, with the kind of each token. Absent where models read one. */
   encodePair?(first: string, second: string): TextPair;
+  /** The piece of an id as its file has it; `bos`'s is `<s>`, say. Empty where a row has none. Never throws. */
+  piece(id: number): string;
   /**
    * Text of ids. Pieces that stand for themselves (`bos`, `eos`, …) are nothing, and a space that encoding put in front
    * is dropped.
@@ -122,6 +124,7 @@ export function createTokenizer({ pieces, scores }: Vocabulary): Tokenizer {
       });
       return [...begin, ...mergeNeighbours(start, join).map((key) => ids.get(key)!)];
     },
+    piece: (id) => new TextDecoder().decode(pieces[id]),
     decode: (list) => decodeAll(list, pieces.length, stream()),
     stream,
   };

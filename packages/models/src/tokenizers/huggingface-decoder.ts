@@ -48,7 +48,8 @@ function sequence(decoders: readonly unknown[]): PieceBytes | undefined {
     if (json?.type === 'Replace' && typeof text === 'string' && json.content === ' ' && mark === undefined)
       mark = text;
     else if (json?.type === 'ByteFallback') bytes = true;
-    else if (json?.type === 'Strip' && json.content === ' ' && json.start === 1 && json.stop === 0) strips = true;
+    else if (json?.type === 'Strip' && json.content === ' ' && json.start === 1 && json.stop === 0)
+      strips = true;
     else if (json?.type !== 'Fuse') return undefined;
   }
   return (piece, first) => {

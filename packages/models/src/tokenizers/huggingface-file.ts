@@ -77,7 +77,8 @@ function vocabularyOf(type: string, model: Json, problems: string[]): Map<string
   const { vocab } = model;
   if (type === 'Unigram') return unigramVocabulary(vocab, problems);
   const given = Object.entries(objectOf(vocab) ?? {});
-  if (given.length === 0) problems.push(`model.vocab must be an object of pieces and ids, it is ${shown(vocab)}`);
+  if (given.length === 0)
+    problems.push(`model.vocab must be an object of pieces and ids, it is ${shown(vocab)}`);
   for (const [piece, id] of given)
     if (!isId(id)) problems.push(`the id of ${shown(piece)} must be a whole number ≥ 0, it is ${shown(id)}`);
   return new Map(given.filter(([, id]) => isId(id)) as [string, number][]);
@@ -85,7 +86,8 @@ function vocabularyOf(type: string, model: Json, problems: string[]): Map<string
 
 function unigramVocabulary(vocab: unknown, problems: string[]): Map<string, number> {
   const given = Array.isArray(vocab) ? vocab : [];
-  if (given.length === 0) problems.push(`model.vocab must be a list of pieces and scores, it is ${shown(vocab)}`);
+  if (given.length === 0)
+    problems.push(`model.vocab must be a list of pieces and scores, it is ${shown(vocab)}`);
   const ids = new Map<string, number>();
   given.forEach((entry: unknown, id) => {
     const [piece, score] = Array.isArray(entry) ? entry : [];
@@ -144,6 +146,9 @@ function checkModel(type: string, model: Json, ids: ReadonlyMap<string, number>,
   const { unk_token: unknown, unk_id: unknownId, dropout } = model;
   if (typeof dropout === 'number' && dropout > 0)
     problems.push(`model.dropout ${dropout} would make other ids every time: it must be null or 0`);
+  const { continuing_subword_prefix: prefix } = model;
+  if (type === 'BPE' && prefix !== undefined && prefix !== null && prefix !== '')
+    problems.push(`model.continuing_subword_prefix ${shown(prefix)} is not supported in a BPE`);
   const needs = type === 'WordPiece' || (unknown !== undefined && unknown !== null && unknown !== '');
   if (type !== 'Unigram' && needs && !(typeof unknown === 'string' && ids.has(unknown)))
     problems.push(`model.unk_token ${shown(unknown)} is no piece of the vocabulary`);
@@ -184,7 +189,11 @@ function step(value: unknown, inside: string, rewrite: Rewrite): Json | null {
   return { ...json, [inside]: list.map((each) => step(each, inside, rewrite)) };
 }
 
-const replace = (regex: string, content: string): Json => ({ type: 'Replace', pattern: { Regex: regex }, content });
+const replace = (regex: string, content: string): Json => ({
+  type: 'Replace',
+  pattern: { Regex: regex },
+  content,
+});
 
 /** `Nmt` is unknown to the library; the content of a replacement is no pattern. */
 function portableNormalizer(json: Json): Json {
@@ -205,7 +214,7 @@ const PUNCTUATION = '[\\p{P}!-/:-@\\[-`{-~]';
 
 /**
  * The library knows the behaviours "isolated" and "removed" of a split, and for punctuation, digits and words only the
- * letters of ASCII or one behaviour; `Metaspace` it leaves in one.
+ * letters of ASCII or one behaviour; its white space has U+FEFF; `Metaspace` it leaves in one.
  */
 function portableSplit(json: Json): Json {
   switch (json.type) {
@@ -217,6 +226,12 @@ function portableSplit(json: Json): Json {
       return split({ Regex: '\\p{N}' }, json.individual_digits === true ? 'Isolated' : 'Contiguous');
     case 'Whitespace':
       return split({ Regex: '\\w+|[^\\w\\s]+' }, 'Removed', true);
+    case 'WhitespaceSplit':
+      return split({ Regex: '\\s+' }, 'Removed');
+    case 'BertPreTokenizer': {
+      const words = split({ Regex: '\\s+' }, 'Removed');
+      return { type: 'Sequence', pretokenizers: [words, split({ Regex: PUNCTUATION }, 'Isolated')] };
+    }
     case 'Metaspace': {
       const mark = String(json.replacement ?? '▁');
       if (json.split === false) return json;
@@ -230,7 +245,10 @@ function portableSplit(json: Json): Json {
 function split(pattern: unknown, behavior: string, invert = false): Json {
   const { Regex: regex, String: text } = objectOf(pattern) ?? {};
   if (typeof regex !== 'string' && typeof text !== 'string')
-    throw new FormatError(FORMAT, `the pattern of a split must be a Regex or a String, it is ${shown(pattern)}`);
+    throw new FormatError(
+      FORMAT,
+      `the pattern of a split must be a Regex or a String, it is ${shown(pattern)}`,
+    );
   const source = typeof regex === 'string' ? regex : escaped(text as string);
   const isolated = (whole: string): Json => ({
     type: 'Split',

@@ -6,7 +6,9 @@ import { FORMAT, objectOf } from './huggingface-file.ts';
 /** Puts the ids of a text, or of two, into what the model was trained to see around them. */
 export type Frame = (first: readonly number[], second?: readonly number[]) => TextPair;
 
-type Part = { readonly which: 'A' | 'B'; readonly type: number } | { readonly ids: readonly number[]; readonly type: number };
+type Part =
+  | { readonly which: 'A' | 'B'; readonly type: number }
+  | { readonly ids: readonly number[]; readonly type: number };
 
 /**
  * Reads the `post_processor`: a template, or what BERT and RoBERTa put around. Ids and their names must agree.
@@ -39,7 +41,10 @@ export function readFrame(processor: unknown, ids: ReadonlyMap<string, number>):
       const list = Array.isArray(json.processors) ? json.processors : [];
       const adding = list.filter((each) => objectOf(each)?.type !== 'ByteLevel');
       if (adding.length > 1)
-        throw new FormatError(FORMAT, `a post_processor of ${adding.length} that add pieces is not supported`);
+        throw new FormatError(
+          FORMAT,
+          `a post_processor of ${adding.length} that add pieces is not supported`,
+        );
       return readFrame(adding[0], ids);
     }
     default:
@@ -69,11 +74,15 @@ function template(list: unknown, special: ReadonlyMap<string, readonly number[]>
     const json = objectOf(entry);
     const [text, piece] = [objectOf(json?.Sequence), objectOf(json?.SpecialToken)];
     const type = text?.type_id ?? piece?.type_id ?? 0;
-    if (typeof type !== 'number') throw new FormatError(FORMAT, `type_id must be a number, it is ${shown(type)}`);
+    if (typeof type !== 'number')
+      throw new FormatError(FORMAT, `type_id must be a number, it is ${shown(type)}`);
     if (text && (text.id === 'A' || text.id === 'B')) return { which: text.id, type };
     const found = special.get(String(piece?.id));
     if (!found)
-      throw new FormatError(FORMAT, `a template has ${JSON.stringify(entry)}, which is no text and no special token of it`);
+      throw new FormatError(
+        FORMAT,
+        `a template has ${JSON.stringify(entry)}, which is no text and no special token of it`,
+      );
     return { ids: found, type };
   });
 }
@@ -84,7 +93,7 @@ function specialIds(tokens: unknown, ids: ReadonlyMap<string, number>): Map<stri
       const { ids: given, tokens: pieces } = objectOf(entry) ?? {};
       if (!Array.isArray(given) || !Array.isArray(pieces) || given.length !== pieces.length)
         throw new FormatError(FORMAT, `the special token ${shown(name)} must have as many ids as tokens`);
-      given.forEach((id: unknown, i) => agree(pieces[i], id, ids));
+      for (const [i, id] of given.entries()) agree(pieces[i], id, ids);
       return [name, given as number[]];
     }),
   );

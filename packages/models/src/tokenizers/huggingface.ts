@@ -1,4 +1,5 @@
 import { ValueError } from '@headwise/tensor';
+import { type Deadline, guarded } from '../deadline.ts';
 import { FormatError } from '../errors.ts';
 import type { EncodeTextOptions, TextPair, TextStream, Tokenizer } from '../tokenizer.ts';
 import { readPieceBytes } from './huggingface-decoder.ts';
@@ -12,14 +13,11 @@ export type HuggingFaceLibrary = new (
   config: object,
 ) => {
   encode(text: string, options: { add_special_tokens: boolean }): { readonly ids: readonly unknown[] };
-  decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
+  decode(
+    ids: number[],
+    options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean },
+  ): string;
 };
-
-/**
- * Runs work that a hostile file can make endless, and throws once it takes longer. In Node `node:vm` does it without a
- * thread of its own; a page runs the tokenizer in a worker that it ends.
- */
-export type Deadline = <Result>(work: () => Result, milliseconds: number) => Result;
 
 /** What a tokenizer is made of. */
 export interface HuggingFaceOptions {
@@ -49,16 +47,16 @@ const CHARACTER_MS = 0.05;
  */
 export function createHuggingFaceTokenizer(options: HuggingFaceOptions): Tokenizer {
   const { Tokenizer: Library, config, rows = Infinity } = options;
-  const run: Deadline = options.deadline ?? ((work) => work());
+  const run = guarded(FORMAT, options.deadline);
   const { json, pieces, ids, added } = readHuggingFaceFile(options.json);
   const largest = largestId(pieces, added, rows);
   const frame = readFrame(json.post_processor, ids);
-  const library = made(() => run(() => new Library(json, {}), MAKE_MS));
+  const library = run(() => new Library(json, {}), MAKE_MS);
   const size = Number.isFinite(rows) ? rows : largest + 1;
 
   const plain = (text: string): number[] => {
-    const most = CALL_MS + CHARACTER_MS * text.length;
-    const encoded = made(() => run(() => library.encode(text, { add_special_tokens: false }), most));
+    const most = CALL_MS + Math.ceil(CHARACTER_MS * text.length);
+    const encoded = run(() => library.encode(text, { add_special_tokens: false }), most);
     return encoded.ids.map((id) => checked(id, rows));
   };
   const special = new Set(added.flatMap((piece) => (piece.special ? [piece.id] : [])));
@@ -80,6 +78,7 @@ export function createHuggingFaceTokenizer(options: HuggingFaceOptions): Tokeniz
     encode: (text, { special: around = true }: EncodeTextOptions = {}) =>
       around ? framed(plain(text)).ids : plain(text),
     encodePair: (first, second) => framed(plain(first), plain(second)),
+    piece: (id) => pieces.get(id) ?? '',
     decode: (list) => decodeAll(list, size, stream()),
     stream,
   };
@@ -112,21 +111,6 @@ function checked(id: unknown, rows: number): number {
   return id as number;
 }
 
-/** Errors of the library are those of its file. */
-function made<Result>(work: () => Result): Result {
-  try {
-    return work();
-  } catch (error) {
-    const { message, code } = error as { message?: string; code?: string };
-    if (code === 'ERR_SCRIPT_EXECUTION_TIMEOUT' || code === 'DEADLINE')
-      throw new FormatError(
-        FORMAT,
-        'it was stopped: it took far longer than a text can need, as an expression does that tries the same again and again',
-      );
-    throw new FormatError(FORMAT, `it cannot be used: ${message ?? String(error)}`);
-  }
-}
-
 interface StreamOptions {
   readonly library: InstanceType<HuggingFaceLibrary>;
   readonly run: Deadline;
@@ -157,7 +141,7 @@ function textStream({ library, run, size, pieces, special, decoder }: StreamOpti
     const options = { skip_special_tokens: true, clean_up_tokenization_spaces: false };
     const utf8 = new TextEncoder();
     const whole = (): string =>
-      ids.length === 0 ? '' : made(() => run(() => library.decode([...ids], options), CALL_MS));
+      ids.length === 0 ? '' : run(() => library.decode([...ids], options), CALL_MS);
     const bytes = pieceStream(size, (id) => {
       const before = whole();
       if (pieces.has(id) && !special.has(id)) ids.push(id);
