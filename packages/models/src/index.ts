@@ -16,6 +16,15 @@ export {
   runBlock,
 } from './block.ts';
 export { type ChatMessage, type ChatOptions, renderChat, type TemplateLibrary } from './chat.ts';
+export type {
+  ByteSource,
+  Checkpoint,
+  FileSet,
+  GgufMetadata,
+  GgufValue,
+  TensorInfo,
+  TokenizerSource,
+} from './checkpoint.ts';
 export { type Deadline, DeadlineError } from './deadline.ts';
 export {
   createDecoder,
@@ -57,8 +66,8 @@ export {
 export type { ConfigFields } from './formats/config-fields.ts';
 export { contextOf, positionsOf } from './formats/config-positions.ts';
 export { type HeadSizes, headSizes } from './formats/head-sizes.ts';
+export type { StoredTensor, StoredType } from './formats/host-tensor.ts';
 export { readJson } from './formats/json.ts';
-export { type Llama2c, readLlama2c } from './formats/llama2c.ts';
 export { readJsonVocabulary, readLlama2cVocabulary } from './formats/llama2c-tokenizer.ts';
 export {
   type HostDType,
@@ -68,14 +77,8 @@ export {
   type Safetensors,
   writeSafetensors,
 } from './formats/safetensors.ts';
-export {
-  createLlama,
-  type LlamaConfig,
-  llamaName,
-  llamaParts,
-  llamaWeights,
-  readLlamaConfig,
-} from './llama.ts';
+export { type LoadedModel, type LoadOptions, type LoadProgress, loadModel } from './load-model.ts';
+export { type OpenOptions, openCheckpoint } from './open-checkpoint.ts';
 export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
 export { type AttentionPartOptions, attentionPart, crossPart } from './parts/attention.ts';
 export {
@@ -103,6 +106,14 @@ export type {
   StepIds,
   StepOptions,
 } from './session-contract.ts';
+export {
+  blobSource,
+  joinedSource,
+  memorySource,
+  type UrlOptions,
+  urlSource,
+} from './sources/byte-sources.ts';
+export { filesOf, urlFiles } from './sources/file-sets.ts';
 export type { LayerLook } from './stack.ts';
 export {
   createTokenizer,
