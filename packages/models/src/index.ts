@@ -24,6 +24,7 @@ export {
   decoderParameters,
   decoderSpecs,
 } from './decoder.ts';
+export { type EmbedOptions, embed } from './embed.ts';
 export {
   createEncoder,
   type Encoded,
@@ -52,8 +53,11 @@ export {
   readConfig,
   type SpecialIds,
 } from './family.ts';
+export { activationNames, activationOf } from './formats/config-activation.ts';
 export type { ConfigFields } from './formats/config-fields.ts';
 export { contextOf, positionsOf } from './formats/config-positions.ts';
+export { headOf } from './formats/config-heads.ts';
+export { labelsOf } from './formats/config-labels.ts';
 export { type HeadSizes, headSizes } from './formats/head-sizes.ts';
 export { readJson } from './formats/json.ts';
 export { type Llama2c, readLlama2c } from './formats/llama2c.ts';
@@ -67,6 +71,22 @@ export {
   writeSafetensors,
 } from './formats/safetensors.ts';
 export {
+  type ClassifierOptions,
+  createClassifier,
+  createPooler,
+  createTokenClassifier,
+  type TokenClassifierOptions,
+} from './heads/classifier.ts';
+export type { Head } from './heads/head.ts';
+export { createMaskedLm, type MaskedLmOptions } from './heads/masked-lm.ts';
+export {
+  firstToken,
+  maxOfTokens,
+  meanOfTokens,
+  normalized,
+  type Pooling,
+} from './heads/pooling.ts';
+export {
   createLlama,
   type LlamaConfig,
   llamaName,
@@ -75,10 +95,22 @@ export {
   readLlamaConfig,
 } from './llama.ts';
 export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
+export {
+  type Activation,
+  exactGelu,
+  gateBy,
+  hyperbolic,
+  rectifier,
+  sigmoidGelu,
+  swish,
+  tanhGelu,
+} from './parts/activations.ts';
 export { type AttentionPartOptions, attentionPart, crossPart } from './parts/attention.ts';
 export {
+  createGatedMlp,
   createGeglu,
   createGeluMlp,
+  createMlp,
   createReluMlp,
   createSwiglu,
   feedForward,

@@ -1,2 +1,3 @@
 export { decoderOutputs } from './decoder-golden.ts';
+export { encoderOutputs } from './encoder-golden.ts';
 export { Golden, type GoldenOutput } from './golden.ts';

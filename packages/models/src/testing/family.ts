@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { createDevice } from '@headwise/tensor';
 import { assertClose } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import { decoderOutputs } from '../conformance/decoder-golden.ts';
+import { encoderOutputs } from '../conformance/encoder-golden.ts';
 import { Golden, type GoldenOutput } from '../conformance/golden.ts';
 import { createModel, type Family, type Model } from '../family.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
@@ -13,6 +15,7 @@ const devices = ['reference', 'wasm', 'gpujs:webasm'];
 /** What the golden data of a model say, by its kind. */
 function outputsOf(model: Model, golden: Golden): AsyncGenerator<GoldenOutput> {
   if (model.kind === 'decoder') return decoderOutputs(model.model, golden);
+  if (model.kind === 'encoder') return encoderOutputs(model.model, golden);
   throw new Error(`no golden comparison of an ${model.kind} yet`);
 }
 
@@ -24,14 +27,17 @@ function outputsOf(model: Model, golden: Golden): AsyncGenerator<GoldenOutput> {
 export function checkFamily(family: Family, ...folders: readonly string[]): void {
   describe.each(folders)('%s, as transformers computes it', (name) => {
     const folder = sharedFolder(`conformance/models/tiny/${name}`);
-    it.skipIf(!folder).each(devices)('on %s', async (device) => {
-      const { tensors } = readSafetensors(bytesOf(folder!, 'model.safetensors'));
+    // an encoder stands there once with each head
+    const heads = ['mlm/', 'cls/'].filter((head) => folder && existsSync(new URL(head, folder)));
+    const cases = devices.flatMap((device) => (heads.length > 0 ? heads : ['']).map((head) => ({ device, head })));
+    it.skipIf(!folder).each(cases)('$head on $device', async ({ device, head }) => {
+      const { tensors } = readSafetensors(bytesOf(folder!, `${head}model.safetensors`));
       const opened = await createDevice(device);
       const golden = new Golden(
         jsonOf(folder!, 'golden.json'),
         readSafetensors(bytesOf(folder!, 'golden.safetensors')),
       );
-      const loaded = createModel(opened, family, bytesOf(folder!, 'config.json'), tensors);
+      const loaded = createModel(opened, family, bytesOf(folder!, `${head}config.json`), tensors);
       let count = 0;
       for await (const { name: what, got, want, tolerance } of outputsOf(loaded, golden)) {
         count += 1;
