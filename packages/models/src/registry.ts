@@ -1,9 +1,15 @@
 import { bert } from './families/bert.ts';
+import { distilbert } from './families/distilbert.ts';
+import { electra } from './families/electra.ts';
 import { llama } from './families/llama.ts';
+import { roberta } from './families/roberta.ts';
 import type { Family } from './family.ts';
 
 /** Every family by the `model_type` of its files. Command line, checks and README table read this map. */
 export const families: Readonly<Record<string, Family>> = {
   bert,
+  distilbert,
+  electra,
   llama,
+  roberta,
 };
