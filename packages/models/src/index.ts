@@ -1,5 +1,6 @@
 export type { Arrangement, Sublayer } from './arrangements/arrangement.ts';
 export { branchNorm } from './arrangements/branch-norm.ts';
+export { embedNormed } from './arrangements/embed-normed.ts';
 export { parallel, parallelOneNorm } from './arrangements/parallel.ts';
 export { postNorm } from './arrangements/post-norm.ts';
 export { preNorm } from './arrangements/pre-norm.ts';

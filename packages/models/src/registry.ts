@@ -2,6 +2,7 @@ import { bert } from './families/bert.ts';
 import { distilbert } from './families/distilbert.ts';
 import { electra } from './families/electra.ts';
 import { llama } from './families/llama.ts';
+import { modernbert } from './families/modernbert.ts';
 import { roberta } from './families/roberta.ts';
 import type { Family } from './family.ts';
 
@@ -11,5 +12,6 @@ export const families: Readonly<Record<string, Family>> = {
   distilbert,
   electra,
   llama,
+  modernbert,
   roberta,
 };

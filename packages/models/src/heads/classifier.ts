@@ -1,6 +1,6 @@
 import { linear, type Tensor } from '@headwise/tensor';
 import { within } from '../block.ts';
-import type { Weights } from '../part.ts';
+import type { Shapes, Weights } from '../part.ts';
 import { type Activation, hyperbolic } from '../parts/activations.ts';
 import type { Norm } from '../parts/norms.ts';
 import type { Head } from './head.ts';
@@ -36,18 +36,13 @@ export function createClassifier(options: ClassifierOptions): Head {
     per: 'text',
     labels,
     parameters: ({ E }) => ({
-      dense: [E, E],
-      ...(denseBias && { 'dense.bias': [E] }),
-      ...Object.fromEntries(
-        Object.entries(norm?.parameters(E) ?? {}).map(([name, size]) => [`norm.${name}`, size]),
-      ),
+      ...innerParameters(E, norm, denseBias),
       out: [labels.length, E],
       'out.bias': [labels.length],
     }),
     apply(hidden, weights, positions) {
-      const inner = dense(pooling.pool(hidden, positions), weights, activation);
-      const normed = norm ? norm.apply(inner, within(weights, 'norm.')) : inner;
-      return linear(normed, weights.out!, { bias: weights['out.bias'] });
+      const inner = dense(pooling.pool(hidden, positions), weights, activation, norm);
+      return linear(inner, weights.out!, { bias: weights['out.bias'] });
     },
   };
 }
@@ -69,29 +64,40 @@ export interface TokenClassifierOptions {
   readonly labels: readonly string[];
   /** With a projection `dense` before it (ELECTRA's discriminator). Default none. */
   readonly activation?: Activation | undefined;
+  /** After the activation (ModernBERT). Default none. */
+  readonly norm?: Norm | undefined;
+  /** `dense.bias`. Default true. */
+  readonly denseBias?: boolean | undefined;
 }
 
 /**
  * Which class each token is of (names, parts of speech, replaced or not): logits `[B, L, labels]`.
  * Devlin et al. 2018, section 5.3; Clark et al. 2020, "ELECTRA", section 2. Never throws.
  */
-export function createTokenClassifier({ labels, activation }: TokenClassifierOptions): Head {
+export function createTokenClassifier(options: TokenClassifierOptions): Head {
+  const { labels, activation, norm, denseBias = true } = options;
   return {
     name: 'token-classifier',
     per: 'token',
     labels,
     parameters: ({ E }) => ({
-      ...(activation && { dense: [E, E], 'dense.bias': [E] }),
+      ...(activation && innerParameters(E, norm, denseBias)),
       out: [labels.length, E],
       'out.bias': [labels.length],
     }),
     apply(hidden, weights) {
-      const inner = activation ? dense(hidden, weights, activation) : hidden;
+      const inner = activation ? dense(hidden, weights, activation, norm) : hidden;
       return linear(inner, weights.out!, { bias: weights['out.bias'] });
     },
   };
 }
 
-function dense(x: Tensor, weights: Weights, activation: Activation): Tensor {
-  return activation.apply(linear(x, weights.dense!, { bias: weights['dense.bias'] }));
+function innerParameters(E: number, norm: Norm | undefined, bias: boolean): Shapes {
+  const gains = Object.entries(norm?.parameters(E) ?? {}).map(([name, size]) => [`norm.${name}`, size]);
+  return { dense: [E, E], ...(bias && { 'dense.bias': [E] }), ...Object.fromEntries(gains) };
+}
+
+function dense(x: Tensor, weights: Weights, activation: Activation, norm?: Norm): Tensor {
+  const inner = activation.apply(linear(x, weights.dense!, { bias: weights['dense.bias'] }));
+  return norm ? norm.apply(inner, within(weights, 'norm.')) : inner;
 }
