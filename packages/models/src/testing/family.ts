@@ -3,9 +3,10 @@ import { createDevice } from '@headwise/tensor';
 import { assertClose } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import { decoderOutputs } from '../conformance/decoder-golden.ts';
+import { encoderDecoderOutputs, type ForcedIds } from '../conformance/encoder-decoder-golden.ts';
 import { encoderOutputs } from '../conformance/encoder-golden.ts';
 import { Golden, type GoldenOutput } from '../conformance/golden.ts';
-import { createModel, type Family, type Model } from '../family.ts';
+import { createModel, type Family, type Model, readConfig, type SpecialIds } from '../family.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
 import { bytesOf, jsonOf, sharedFolder } from './shared.ts';
 
@@ -13,10 +14,20 @@ import { bytesOf, jsonOf, sharedFolder } from './shared.ts';
 const devices = ['reference', 'wasm', 'gpujs:webasm'];
 
 /** What the golden data of a model say, by its kind. */
-function outputsOf(model: Model, golden: Golden): AsyncGenerator<GoldenOutput> {
-  if (model.kind === 'decoder') return decoderOutputs(model.model, golden);
-  if (model.kind === 'encoder') return encoderOutputs(model.model, golden);
-  throw new Error(`no golden comparison of an ${model.kind} yet`);
+function outputsOf(
+  model: Model,
+  golden: Golden,
+  ids: SpecialIds,
+  generation: ForcedIds,
+): AsyncGenerator<GoldenOutput> {
+  switch (model.kind) {
+    case 'decoder':
+      return decoderOutputs(model.model, golden);
+    case 'encoder':
+      return encoderOutputs(model.model, golden);
+    case 'encoder-decoder':
+      return encoderDecoderOutputs(model.model, golden, ids, generation);
+  }
 }
 
 /**
@@ -37,9 +48,14 @@ export function checkFamily(family: Family, ...folders: readonly string[]): void
         jsonOf(folder!, 'golden.json'),
         readSafetensors(bytesOf(folder!, 'golden.safetensors')),
       );
-      const loaded = createModel(opened, family, bytesOf(folder!, `${head}config.json`), tensors);
+      const config = bytesOf(folder!, `${head}config.json`);
+      const loaded = createModel(opened, family, config, tensors);
+      const { ids } = readConfig(family, config);
+      const generation = existsSync(new URL('generation_config.json', folder))
+        ? jsonOf<ForcedIds>(folder!, 'generation_config.json')
+        : {};
       let count = 0;
-      for await (const { name: what, got, want, tolerance } of outputsOf(loaded, golden)) {
+      for await (const { name: what, got, want, tolerance } of outputsOf(loaded, golden, ids, generation)) {
         count += 1;
         if (tolerance.atol === 0) expect(Array.from(got), what).toEqual(Array.from(want));
         else expect(() => assertClose(got, want, tolerance), what).not.toThrow();
