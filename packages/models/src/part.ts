@@ -18,6 +18,8 @@ export interface Flow {
   readonly source?: Tensor<'B Ls Es'> | undefined;
   /** Of the source's tokens; −1 marks padding. */
   readonly sourcePositions?: Positions | undefined;
+  /** For each text, the places of tokens that see all and are seen by all, for parts that know of such tokens. */
+  readonly globals?: readonly (readonly number[])[] | undefined;
   /** What attention is to return beside its output: `weights [B, H, Lq, Lk]`, … */
   readonly extras?: readonly AttentionExtra[] | undefined;
 }
