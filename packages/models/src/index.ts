@@ -12,6 +12,7 @@ export {
   type Blocks,
   type BlockWeights,
   block,
+  blockAt,
   blockParameters,
   blockStates,
   runBlock,
@@ -98,7 +99,13 @@ export {
   normalized,
   type Pooling,
 } from './heads/pooling.ts';
-export { type LoadedModel, type LoadOptions, type LoadProgress, loadModel } from './load-model.ts';
+export {
+  familyOf,
+  type LoadedModel,
+  type LoadOptions,
+  type LoadProgress,
+  loadModel,
+} from './load-model.ts';
 export { type OpenOptions, openCheckpoint } from './open-checkpoint.ts';
 export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
 export {

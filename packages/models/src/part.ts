@@ -49,6 +49,8 @@ export interface PartResult {
 export interface Part {
   /** Its weights stand under this name in a block: `attention`, `cross`, `mlp`. */
   readonly name: string;
+  /** In words, for a listing: `grouped-query attention, rotary`. Default its name. */
+  readonly summary?: string | undefined;
   /** Whose tokens its states keep: those of the text, or those of a source that is read once. */
   readonly keeps: 'text' | 'source';
   /** @throws {ShapeError | ValueError} if the part does not fit the shape. */

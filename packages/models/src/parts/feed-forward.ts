@@ -15,6 +15,7 @@ export interface Mlp {
 export function feedForward(mlp: Mlp, { name = 'mlp' }: { readonly name?: string } = {}): Part {
   return {
     name,
+    summary: mlp.name,
     keeps: 'text',
     check() {},
     parameters: ({ E }) => mlp.parameters(E),
@@ -56,10 +57,7 @@ export function createReluMlp(options: MlpOptions): Mlp {
 }
 
 /** `down · act(up · x + bias) + bias` with any activation. Never throws. */
-export function createMlp({
-  activation,
-  ...options
-}: MlpOptions & { readonly activation: Activation }): Mlp {
+export function createMlp({ activation, ...options }: MlpOptions & { readonly activation: Activation }): Mlp {
   return plain(activation.name, options, (x) => activation.apply(x));
 }
 
