@@ -1,11 +1,5 @@
-import {
-  createLlama,
-  createTokenizer,
-  readJsonVocabulary,
-  readLlamaConfig,
-  readSafetensors,
-  stepOf,
-} from '@headwise/models';
+import { createModel, createTokenizer, readJsonVocabulary, readSafetensors, stepOf } from '@headwise/models';
+import { llama } from '@headwise/models/families/llama';
 import { chain, generate, greedy } from '@headwise/sampling';
 import { assertClose } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
@@ -19,10 +13,12 @@ it.each(['gpujs:webgl2', 'gpujs:webgpu', 'wasm'])(
   'the shipped model speaks on %s in a browser',
   async (name) => {
     const device = await openDevice(name);
-    const config = readLlamaConfig(await (await fetch(configFile)).json());
+    const config = await (await fetch(configFile)).text();
     const weights = new Uint8Array(await (await fetch(weightsFile)).arrayBuffer());
     const tokenizer = createTokenizer(readJsonVocabulary(await (await fetch(vocabularyFile)).text()));
-    const decoder = createLlama(device, config, readSafetensors(weights).tensors);
+    const loaded = createModel(device, llama, config, readSafetensors(weights).tensors);
+    if (loaded.kind !== 'decoder') throw new Error('a Llama is a decoder');
+    const decoder = loaded.model;
 
     const { ids, last, atol } = golden.logits;
     using whole = decoder.start();

@@ -4,7 +4,7 @@ import { readSafetensors, writeSafetensors } from '@headwise/models';
 import { createReference } from '@headwise/tensor';
 import { expect, it } from 'vitest';
 import golden from '../golden/little-stories.json' with { type: 'json' };
-import { loadModel, shippedModel } from './load-model.ts';
+import { decoderOf, loadModel, shippedModel } from './load-model.ts';
 import { headwise, temporaryFolder } from './testing/run.ts';
 
 /** A copy of the shipped model to damage. */
@@ -21,10 +21,11 @@ async function complaint(folder: string, ...more: string[]): Promise<string> {
   return err.replaceAll(folder, '…');
 }
 
-it('loads the shipped model, whose tokenizer encodes as the trainer did', () => {
-  const { decoder, tokenizer, stopIds } = loadModel(createReference(), shippedModel);
-  expect(decoder.size).toBe(344928);
-  expect(stopIds).toEqual([1, 2]);
+it('loads the shipped model, whose tokenizer encodes as the trainer did', async () => {
+  const model = await loadModel(createReference(), shippedModel);
+  const { tokenizer, stopIds } = model;
+  expect(decoderOf(model, 'generate').size).toBe(344928);
+  expect(stopIds).toEqual([2]);
   expect(golden.tokenizer.length).toBeGreaterThan(8);
   for (const { text, ids } of golden.tokenizer) {
     expect(tokenizer!.encode(text)).toEqual(ids);
@@ -40,7 +41,28 @@ it('names the file at fault', async () => {
   const cut = copy();
   truncateSync(join(cut, 'model.safetensors'), 5000);
   expect(await complaint(cut)).toMatchInlineSnapshot(`
-    "headwise: …/model.safetensors: safetensors: "model.embed_tokens.weight" ends at byte 196608 of the data, the file has 1016; it is truncated or its header lies
+    "headwise: …/model.safetensors: safetensors: the data have 1016 bytes, and 38 tensors end beyond; it is truncated or its header lies
+      - "model.embed_tokens.weight" ends at byte 196608
+      - "model.layers.0.input_layernorm.weight" ends at byte 196800
+      - "model.layers.0.mlp.down_proj.weight" ends at byte 221376
+      - "model.layers.0.mlp.gate_proj.weight" ends at byte 245952
+      - "model.layers.0.mlp.up_proj.weight" ends at byte 270528
+      - "model.layers.0.post_attention_layernorm.weight" ends at byte 270720
+      - "model.layers.0.self_attn.k_proj.weight" ends at byte 276864
+      - "model.layers.0.self_attn.o_proj.weight" ends at byte 295296
+      - "model.layers.0.self_attn.q_proj.weight" ends at byte 313728
+      - "model.layers.0.self_attn.v_proj.weight" ends at byte 319872
+      - "model.layers.1.input_layernorm.weight" ends at byte 320064
+      - "model.layers.1.mlp.down_proj.weight" ends at byte 344640
+      - "model.layers.1.mlp.gate_proj.weight" ends at byte 369216
+      - "model.layers.1.mlp.up_proj.weight" ends at byte 393792
+      - "model.layers.1.post_attention_layernorm.weight" ends at byte 393984
+      - "model.layers.1.self_attn.k_proj.weight" ends at byte 400128
+      - "model.layers.1.self_attn.o_proj.weight" ends at byte 418560
+      - "model.layers.1.self_attn.q_proj.weight" ends at byte 436992
+      - "model.layers.1.self_attn.v_proj.weight" ends at byte 443136
+      - "model.layers.2.input_layernorm.weight" ends at byte 443328
+      - and 18 more
     "
   `);
 
@@ -48,7 +70,7 @@ it('names the file at fault', async () => {
   rmSync(join(noConfig, 'config.json'));
   expect(await complaint(noConfig)).toMatchInlineSnapshot(`
     "headwise: model: … has no config.json
-      - a folder needs config.json and model.safetensors
+      - a folder needs config.json and model.safetensors (or model.safetensors.index.json and its files), or one *.gguf
     "
   `);
 
@@ -100,11 +122,33 @@ it('says what is not a model at all', async () => {
   const folder = temporaryFolder();
   expect(await complaint(folder)).toMatchInlineSnapshot(`
     "headwise: model: … has no config.json and no model.safetensors
-      - a folder needs config.json and model.safetensors
+      - a folder needs config.json and model.safetensors (or model.safetensors.index.json and its files), or one *.gguf
     "
   `);
   writeFileSync(join(folder, 'model.bin'), Uint8Array.of(1, 2, 3));
   expect(await complaint(folder)).toContain('a llama2.c model is given by its file: model.bin');
   expect(await complaint(join(folder, 'model.bin'))).toMatch(/llama2.c checkpoint: truncated: 3 bytes/);
   expect(await complaint(join(folder, 'nothing'))).toMatch(/there is no /);
+});
+
+it('refuses a tokenizer of another model', async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'tokenizer.json');
+  const vocab = Object.fromEntries(Array.from({ length: 1025 }, (_, i) => [`piece ${i}`, i]));
+  writeFileSync(file, JSON.stringify({ model: { type: 'BPE', vocab, merges: [] } }));
+  expect(await complaint(shippedModel, '--tokenizer', file)).toContain(
+    'tokenizer.json: tokenizer.json: "piece 1024" is 1024, and the embedding table has 1024 rows: this is another model\'s tokenizer',
+  );
+});
+
+it('gives the memory back when a load is given up', async () => {
+  const device = createReference();
+  const before = device.memory.bytes;
+  const controller = new AbortController();
+  const loading = loadModel(device, shippedModel, {
+    signal: controller.signal,
+    onProgress: () => controller.abort(new Error('enough')),
+  });
+  await expect(loading).rejects.toThrow('enough');
+  expect(device.memory.bytes).toBe(before);
 });

@@ -25,7 +25,7 @@ it.each(['generate', 'verify', 'devices', 'introduce'])('explains %s with an exa
 it.each([
   [
     ['frob'],
-    'there is no command "frob"; there are generate, verify, devices, introduce\nTry: headwise --help',
+    'there is no command "frob"; there are generate, embed, classify, translate, inspect, verify, devices, introduce\nTry: headwise --help',
   ],
   [['generate', '--frob'], 'Unknown option `--frob`\nTry: headwise generate --help'],
   [['generate', 'a'], 'Unused args: `a`\nTry: headwise generate --help'],

@@ -183,3 +183,13 @@ export {
   type WeightExtras,
   type WeightSource,
 } from './weights.ts';
+export { readFastText } from './word-vectors/fasttext.ts';
+export { readGlove } from './word-vectors/glove.ts';
+export {
+  type NearOptions,
+  type NearWord,
+  WordEmbedding,
+  type WordTable,
+  WordVectors,
+} from './word-vectors/word-vectors.ts';
+export { readWord2Vec, readWord2VecText } from './word-vectors/word2vec.ts';
