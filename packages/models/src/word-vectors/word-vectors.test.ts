@@ -122,8 +122,14 @@ it.each<[string, (file: Uint8Array) => WordVectors, Uint8Array]>([
 
 it('refuses words that it does not know', () => {
   const vectors = readWord2VecText(bytesOf('word2vec.txt'));
-  expect(() => vectors.nearest('kings')).toThrowErrorMatchingInlineSnapshot(`[ValueError: word vectors: word must be one of the 12 of the file, got "kings"]`);
-  expect(() => vectors.nearest([1, 2])).toThrowErrorMatchingInlineSnapshot(`[ValueError: nearest: to must have 6 numbers, got 2]`);
+  expect(() => vectors.nearest('kings')).toThrowErrorMatchingInlineSnapshot(
+    `[ValueError: word vectors: word must be one of the 12 of the file, got "kings"]`,
+  );
+  expect(() => vectors.nearest([1, 2])).toThrowErrorMatchingInlineSnapshot(
+    `[ValueError: nearest: to must have 6 numbers, got 2]`,
+  );
   using embedding = vectors.embedding(createReference());
-  expect(() => embedding.encode(['kings'])).toThrowErrorMatchingInlineSnapshot(`[ValueError: word embedding: word must be one of the 12 of the file, got "kings"]`);
+  expect(() => embedding.encode(['kings'])).toThrowErrorMatchingInlineSnapshot(
+    `[ValueError: word embedding: word must be one of the 12 of the file, got "kings"]`,
+  );
 });
