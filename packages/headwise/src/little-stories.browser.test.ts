@@ -1,9 +1,16 @@
-import { createModel, createTokenizer, readJsonVocabulary, readSafetensors, stepOf } from '@headwise/models';
-import { llama } from '@headwise/models/families/llama';
+import {
+  createTokenizer,
+  type Decoder,
+  loadModel,
+  openCheckpoint,
+  readJsonVocabulary,
+  stepOf,
+  urlFiles,
+} from '@headwise/models';
+import { families } from '@headwise/models/registry';
 import { chain, generate, greedy } from '@headwise/sampling';
 import { assertClose } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
-import configFile from '../assets/little-stories/config.json?url';
 import weightsFile from '../assets/little-stories/model.safetensors?url';
 import vocabularyFile from '../assets/little-stories/tokenizer.vocab.json?url';
 import golden from '../golden/little-stories.json' with { type: 'json' };
@@ -13,12 +20,12 @@ it.each(['gpujs:webgl2', 'gpujs:webgpu', 'wasm'])(
   'the shipped model speaks on %s in a browser',
   async (name) => {
     const device = await openDevice(name);
-    const config = await (await fetch(configFile)).text();
-    const weights = new Uint8Array(await (await fetch(weightsFile)).arrayBuffer());
+    const folder = new URL('./', new URL(weightsFile, location.href));
+    const checkpoint = await openCheckpoint(urlFiles(folder));
     const tokenizer = createTokenizer(readJsonVocabulary(await (await fetch(vocabularyFile)).text()));
-    const loaded = createModel(device, llama, config, readSafetensors(weights).tensors);
-    if (loaded.kind !== 'decoder') throw new Error('a Llama is a decoder');
-    const decoder = loaded.model;
+    const { model, ids: special } = await loadModel(device, checkpoint, { families });
+    const decoder = model as Decoder;
+    expect(special.stop).toEqual([1, 2]);
 
     const { ids, last, atol } = golden.logits;
     using whole = decoder.start();

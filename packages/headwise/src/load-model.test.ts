@@ -25,7 +25,7 @@ it('loads the shipped model, whose tokenizer encodes as the trainer did', async 
   const model = await loadModel(createReference(), shippedModel);
   const { tokenizer, stopIds } = model;
   expect(decoderOf(model, 'generate').size).toBe(344928);
-  expect(stopIds).toEqual([2]);
+  expect(stopIds).toEqual([1, 2]);
   expect(golden.tokenizer.length).toBeGreaterThan(8);
   for (const { text, ids } of golden.tokenizer) {
     expect(tokenizer!.encode(text)).toEqual(ids);

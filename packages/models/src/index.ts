@@ -54,7 +54,7 @@ export {
   type EncoderDecoderParts,
   encoderDecoderParameters,
 } from './encoder-decoder.ts';
-export { FormatError } from './errors.ts';
+export { FormatError, inFile } from './errors.ts';
 export {
   createModel,
   defineFamily,
