@@ -56,9 +56,9 @@ export {
 } from './family.ts';
 export { activationNames, activationOf } from './formats/config-activation.ts';
 export type { ConfigFields } from './formats/config-fields.ts';
-export { contextOf, positionsOf } from './formats/config-positions.ts';
 export { headOf } from './formats/config-heads.ts';
 export { labelsOf } from './formats/config-labels.ts';
+export { contextOf, positionsOf } from './formats/config-positions.ts';
 export { type HeadSizes, headSizes } from './formats/head-sizes.ts';
 export { readJson } from './formats/json.ts';
 export { type Llama2c, readLlama2c } from './formats/llama2c.ts';
@@ -118,6 +118,7 @@ export {
   type Mlp,
   type MlpOptions,
 } from './parts/feed-forward.ts';
+export { globalAttention } from './parts/global-attention.ts';
 export { createLayerNorm, createRmsNorm, type Norm } from './parts/norms.ts';
 export {
   bucketPositions,

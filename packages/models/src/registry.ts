@@ -3,6 +3,7 @@ import { bert } from './families/bert.ts';
 import { distilbert } from './families/distilbert.ts';
 import { electra } from './families/electra.ts';
 import { llama } from './families/llama.ts';
+import { longformer } from './families/longformer.ts';
 import { marian } from './families/marian.ts';
 import { modernbert } from './families/modernbert.ts';
 import { roberta } from './families/roberta.ts';
@@ -16,6 +17,7 @@ export const families: Readonly<Record<string, Family>> = {
   distilbert,
   electra,
   llama,
+  longformer,
   marian,
   modernbert,
   roberta,

@@ -1,4 +1,15 @@
-import { binary, geglu, gelu, multiply, relu, silu, swiglu, type Tensor, tensor, unary } from '@headwise/tensor';
+import {
+  binary,
+  geglu,
+  gelu,
+  multiply,
+  relu,
+  silu,
+  swiglu,
+  type Tensor,
+  tensor,
+  unary,
+} from '@headwise/tensor';
 
 /** What stands between two projections: number by number. */
 export interface Activation {

@@ -56,10 +56,7 @@ export function createReluMlp(options: MlpOptions): Mlp {
 }
 
 /** `down · act(up · x + bias) + bias` with any activation. Never throws. */
-export function createMlp({
-  activation,
-  ...options
-}: MlpOptions & { readonly activation: Activation }): Mlp {
+export function createMlp({ activation, ...options }: MlpOptions & { readonly activation: Activation }): Mlp {
   return plain(activation.name, options, (x) => activation.apply(x));
 }
 
