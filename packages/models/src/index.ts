@@ -95,6 +95,16 @@ export {
   llamaWeights,
   readLlamaConfig,
 } from './llama.ts';
+export {
+  attentionPooling,
+  type Cut,
+  headAndTail,
+  headOnly,
+  type LongTextOptions,
+  overlappingChunks,
+  readLong,
+  tailOnly,
+} from './long-text.ts';
 export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
 export {
   type Activation,
@@ -126,6 +136,15 @@ export {
   type TrainedPosition,
 } from './parts/trained-position.ts';
 export { randomWeights } from './random-weights.ts';
+export { alignedContext, fixedContext, type Reader, type Reading } from './recurrent/reader.ts';
+export {
+  createRnnEncoderDecoder,
+  type RnnEncoderDecoder,
+  type RnnOptions,
+  type RnnParts,
+  type RnnSession,
+  rnnParameters,
+} from './recurrent/rnn-encoder-decoder.ts';
 export { type Session, stepOf } from './session.ts';
 export type {
   SessionModel,

@@ -8,6 +8,7 @@ import { marian } from './families/marian.ts';
 import { modernbert } from './families/modernbert.ts';
 import { roberta } from './families/roberta.ts';
 import { t5 } from './families/t5.ts';
+import { transformer } from './families/transformer.ts';
 import type { Family } from './family.ts';
 
 /** Every family by the `model_type` of its files. Command line, checks and README table read this map. */
@@ -22,4 +23,5 @@ export const families: Readonly<Record<string, Family>> = {
   modernbert,
   roberta,
   t5,
+  transformer,
 };
