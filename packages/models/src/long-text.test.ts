@@ -151,17 +151,22 @@ describe.each(['reference', 'wasm', 'gpujs:webasm'])('long texts on %s', (name) 
     const device = await createDevice(name);
     const encoder = classifier(device);
     const want = (await alone(encoder)).flatMap(byHand);
+    const pool = pooling(device);
+    let before: number | undefined;
     for (const batch of [1, 3, 8]) {
       using got = readLong(texts, {
         cut,
         context: encoder.context,
         read: (rows) => encoder.predict(rows),
-        pooling: pooling(device),
+        pooling: pool,
         begin,
         end,
         batch,
       });
       expect(got.shape).toEqual([3, 3]);
+      // nothing is left behind but the result
+      before ??= device.memory.buffers;
+      expect(device.memory.buffers).toBe(before);
       assertClose(await got.data(), want, { atol: 1e-5, rtol: 1e-5 });
     }
   });

@@ -96,7 +96,7 @@ export function attentionPooling({ query }: { readonly query: Tensor }): Pooling
           q: gather(query.reshape([1, E]), ids).reshape<'B Lq H D'>([B, 1, 1, E]),
           k: rows as Tensor<'B Lk Hkv D'>,
           v: rows as Tensor<'B Lk Hkv Dv'>,
-          keyPositions: positions.tensor as Tensor<string, 'i32'>,
+          keyPositions: positions.tensor.reshape<'B Lk'>(positions.shape),
         },
         { causal: false },
       );

@@ -135,8 +135,8 @@ function attend(
     q: heads(from, q) as Tensor<'B Lq H D'>,
     k: heads(x, k) as Tensor<'B Lk Hkv D'>,
     v: heads(x, v) as Tensor<'B Lk Hkv Dv'>,
-    ...(from === x && { queryPositions: positions.tensor as Tensor<string, 'i32'> }),
-    keyPositions: positions.tensor as Tensor<string, 'i32'>,
+    ...(from === x && { queryPositions: positions.tensor.reshape<'B Lq'>(positions.shape) }),
+    keyPositions: positions.tensor.reshape<'B Lk'>(positions.shape),
     bias,
   };
   return attentionWith(inputs, { causal: false, ...parts }, extras);

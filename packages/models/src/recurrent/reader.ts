@@ -113,7 +113,7 @@ export function alignedContext({ A }: { readonly A: number }): Reader {
               q: linear(s, weights.query!).reshape([Bs, 1, 1, A]),
               k: k as Tensor<'B Lk Hkv D'>,
               v: v as Tensor<'B Lk Hkv Dv'>,
-              keyPositions: at.tensor as Tensor<string, 'i32'>,
+              keyPositions: at.tensor.reshape<'B Lk'>(at.tensor.shape),
               weights: { score: weights.score! },
               extras: ['weights'],
             },
