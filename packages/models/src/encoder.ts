@@ -15,7 +15,7 @@ import {
   tensor,
   ValueError,
 } from '@headwise/tensor';
-import { type Blocks, within } from './block.ts';
+import { type Blocks, blockAt, within } from './block.ts';
 import type { DecoderShape } from './decoder.ts';
 import type { Head } from './heads/head.ts';
 import type { Shapes, Weights } from './part.ts';
@@ -89,7 +89,12 @@ export function encoderParameters(parts: EncoderParts): Shapes {
     ...Object.entries(positionParameters(parts.position, { ...shape, E: W })),
     ...(types === undefined ? [] : [['types', [types, W]]]),
     ...named('embedNorm', embedNorm?.parameters(W)),
-    ...(embedWidth === undefined ? [] : [['embedProject', [E, W]], ['embedProject.bias', [E]]]),
+    ...(embedWidth === undefined
+      ? []
+      : [
+          ['embedProject', [E, W]],
+          ['embedProject.bias', [E]],
+        ]),
     ...Object.entries(stackParameters(blocks, shape)),
     ...named('norm', norm?.parameters(E)),
     ...named('head', head?.parameters(shape)),
@@ -176,9 +181,7 @@ export class Encoder implements Disposable {
         at,
       );
       const y = this.#through(rows.length, (states) => {
-        const first = Math.min(this.parts.globals ?? 0, ...rows.map(({ length }) => length));
-        const all = globals ?? rows.map(() => Array.from({ length: first }, (_, i) => i));
-        const flow = { positions: at, states, extras, globals: all };
+        const flow = { positions: at, states, extras, globals: this.#globals(rows, globals) };
         return this.#stack.run(x, flow, { look, before: () => signal?.throwIfAborted() });
       });
       const { norm } = this.parts;
@@ -193,10 +196,7 @@ export class Encoder implements Disposable {
    *
    * @throws {ValueError} if the model has no head, and as `encode`.
    */
-  predict(
-    ids: readonly number[] | readonly (readonly number[])[],
-    options: EncodeOptions = {},
-  ): Tensor {
+  predict(ids: readonly number[] | readonly (readonly number[])[], options: EncodeOptions = {}): Tensor {
     const { head } = this.parts;
     if (!head)
       throw new ValueError(
@@ -219,6 +219,34 @@ export class Encoder implements Disposable {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** Places of the tokens that see all, where some part asks for them. */
+  #globals(
+    rows: readonly (readonly number[])[],
+    given: readonly (readonly number[])[] | undefined,
+  ): readonly (readonly number[])[] | undefined {
+    const { blocks, globals: first = 0, shape } = this.parts;
+    const asks = Array.from({ length: shape.layers }, (_, layer) => blockAt(blocks, layer)).some(
+      ({ parts }) => parts.some(({ readsGlobals }) => readsGlobals),
+    );
+    if (given && !asks)
+      throw new ValueError(
+        'encoder',
+        'globals',
+        'must be left out: no part of the model knows tokens that see all',
+        given,
+      );
+    if (!asks) return undefined;
+    const places = given ?? rows.map((row) => row.slice(0, first).map((_, i) => i));
+    const fits = (place: number, b: number): boolean =>
+      Number.isInteger(place) && place >= 0 && place < rows[b]!.length;
+    if (
+      places.length !== rows.length ||
+      places.some((row, b) => !row.every((place) => fits(place, b)) || new Set(row).size !== row.length)
+    )
+      throw new ValueError('encoder', 'globals', 'must be different places of each row of ids', places);
+    return places;
   }
 
   #embed(

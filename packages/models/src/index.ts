@@ -107,6 +107,25 @@ export {
   loadModel,
 } from './load-model.ts';
 export { type OpenOptions, openCheckpoint } from './open-checkpoint.ts';
+
+  createLlama,
+  type LlamaConfig,
+  llamaName,
+  llamaParts,
+  llamaWeights,
+  readLlamaConfig,
+} from './llama.ts';
+
+export {
+  attentionPooling,
+  type Cut,
+  headAndTail,
+  headOnly,
+  type LongTextOptions,
+  overlappingChunks,
+  readLong,
+  tailOnly,
+} from './long-text.ts';
 export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
 export {
   type Activation,
@@ -130,6 +149,7 @@ export {
   type Mlp,
   type MlpOptions,
 } from './parts/feed-forward.ts';
+export { globalAttention } from './parts/global-attention.ts';
 export { createLayerNorm, createRmsNorm, type Norm } from './parts/norms.ts';
 export {
   bucketPositions,
@@ -137,6 +157,15 @@ export {
   type TrainedPosition,
 } from './parts/trained-position.ts';
 export { randomWeights } from './random-weights.ts';
+export { alignedContext, fixedContext, type Reader, type Reading } from './recurrent/reader.ts';
+export {
+  createRnnEncoderDecoder,
+  type RnnEncoderDecoder,
+  type RnnOptions,
+  type RnnParts,
+  type RnnSession,
+  rnnParameters,
+} from './recurrent/rnn-encoder-decoder.ts';
 export { type Session, stepOf } from './session.ts';
 export type {
   SessionModel,

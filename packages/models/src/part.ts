@@ -53,6 +53,8 @@ export interface Part {
   readonly summary?: string | undefined;
   /** Whose tokens its states keep: those of the text, or those of a source that is read once. */
   readonly keeps: 'text' | 'source';
+  /** It reads `globals` of a call. Default false. */
+  readonly readsGlobals?: boolean | undefined;
   /** @throws {ShapeError | ValueError} if the part does not fit the shape. */
   check(shape: LayerShape): void;
   /** Shapes of its weights in a layer. */

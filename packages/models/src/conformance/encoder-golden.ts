@@ -4,10 +4,12 @@ import type { EncodeOptions, Encoder } from '../encoder.ts';
 import type { Golden, GoldenOutput } from './golden.ts';
 
 /** Names under which golden data have what a head says: of the first text, of the second, of both. */
-const headOutputs: Readonly<Record<string, readonly [first?: string, second?: string, both?: string]>> = {
-  'masked-lm': ['mlm.logits', 'padded.mlm.logits'],
-  classifier: [undefined, undefined, 'cls.logits'],
-  pooler: [undefined, undefined, 'pooled'],
+const headOutputs: Readonly<
+  Record<string, { readonly first?: string; readonly second?: string; readonly both?: string }>
+> = {
+  'masked-lm': { first: 'mlm.logits', second: 'padded.mlm.logits' },
+  classifier: { both: 'cls.logits' },
+  pooler: { both: 'pooled' },
 };
 
 /**
@@ -89,7 +91,7 @@ async function* ofHead(
   options: EncodeOptions,
 ): AsyncGenerator<GoldenOutput> {
   if (!encoder.head) return;
-  const [first, second, both] = headOutputs[encoder.head.name] ?? [];
+  const { first, second, both } = headOutputs[encoder.head.name] ?? {};
   using outputs = encoder.predict(rows, options);
   const all = await outputs.data();
   const half = all.length / 2;
