@@ -106,16 +106,6 @@ export {
   type LoadProgress,
   loadModel,
 } from './load-model.ts';
-export { type OpenOptions, openCheckpoint } from './open-checkpoint.ts';
-
-  createLlama,
-  type LlamaConfig,
-  llamaName,
-  llamaParts,
-  llamaWeights,
-  readLlamaConfig,
-} from './llama.ts';
-
 export {
   attentionPooling,
   type Cut,
@@ -126,6 +116,7 @@ export {
   readLong,
   tailOnly,
 } from './long-text.ts';
+export { type OpenOptions, openCheckpoint } from './open-checkpoint.ts';
 export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
 export {
   type Activation,
