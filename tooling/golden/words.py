@@ -51,6 +51,7 @@ TEXTS = [
     "HelloWorld's x1234 don't WE'LL\tcamelCase HTTPServer",
     "漢字とかな交じり文 été Ünïcode \u0301x ½ x² 3.14159",
     "  two spaces   and\r\nlines \n \n",
+    "a \ufeffb\u0085c \u00a0\u3000d\u200be",
     "a+b=c <tag>$5 #hash @you (see [1]) 100% ~x `y` a_b",
 ]
 

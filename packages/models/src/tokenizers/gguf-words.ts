@@ -10,14 +10,16 @@ export interface WordRules {
   readonly begins?: boolean;
 }
 
-const gpt2 = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+// White_Space rather than \s, to which JavaScript counts U+FEFF and not U+0085
+const gpt2 =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 const digit = /\p{N}/gu;
 const contraction = "'(?:[sS]|[tT]|[rR][eE]|[vV][eE]|[mM]|[lL][lL]|[dD])";
 
 /** GPT-4's words and their descendants: so many digits at once. */
 const gpt4 = (digits: string): RegExp =>
   new RegExp(
-    String.raw`${contraction}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}${digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
+    String.raw`${contraction}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}${digits}| ?[^\p{White_Space}\p{L}\p{N}]+[\r\n]*|\p{White_Space}*[\r\n]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+`,
     'gu',
   );
 
@@ -26,7 +28,7 @@ const gpt4o = (digits: string, ending: string): RegExp => {
   const [upper, lower] = [String.raw`[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`, String.raw`[\p{Ll}\p{Lm}\p{Lo}\p{M}]`];
   const before = String.raw`[^\r\n\p{L}\p{N}]?`;
   return new RegExp(
-    String.raw`${before}${upper}*${lower}+${ending}|${before}${upper}+${lower}*${ending}|\p{N}${digits}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
+    String.raw`${before}${upper}*${lower}+${ending}|${before}${upper}+${lower}*${ending}|\p{N}${digits}| ?[^\p{White_Space}\p{L}\p{N}]+[\r\n/]*|\p{White_Space}*[\r\n]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+`,
     'gu',
   );
 };
@@ -77,13 +79,19 @@ export const wordRules: Readonly<Record<string, WordRules>> = {
     expressions: [/[\p{P}$+<=>^~|`]+/gu, gpt2, /[0-9][0-9][0-9]/gu],
   },
   'deepseek-coder': {
-    expressions: [/[\r\n]/gu, /\s?\p{L}+/gu, /\s?\p{P}+/gu, /[一-龥ࠀ-一가-퟿]+/gu, digit],
+    expressions: [
+      /[\r\n]/gu,
+      /\p{White_Space}?\p{L}+/gu,
+      /\p{White_Space}?\p{P}+/gu,
+      /[一-龥ࠀ-一가-퟿]+/gu,
+      digit,
+    ],
   },
   'deepseek-v3': {
     expressions: [
       /\p{N}{1,3}/gu,
       /[一-龥぀-ゟ゠-ヿ]+/gu,
-      /[!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+/gu,
+      /[!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\p{White_Space}*[\r\n]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu,
     ],
   },
 };

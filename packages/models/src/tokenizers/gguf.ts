@@ -225,15 +225,23 @@ function mergedWords(metadata: TokenizerMetadata, { ids }: Pieces): Words {
   const rankOf = (left: string, right: string): number | undefined => ranks.get(`${left} ${right}`);
   const written = (piece: string): number[] =>
     Array.from(ids.has(piece) ? [piece] : piece, (part) => ids.get(part) ?? cannotWrite(part)[0]!);
+  const encodeWord = (word: string): readonly number[] => {
+    const letters = toByteLetters(word);
+    const whole = rules.wholeWords ? ids.get(letters.join('')) : undefined;
+    return whole === undefined ? mergeNeighbours(letters, rankOf).flatMap(written) : [whole];
+  };
+  const space = metadata.get('tokenizer.ggml.add_space_prefix') === true;
   return {
-    space: metadata.get('tokenizer.ggml.add_space_prefix') === true,
+    space,
     begins: rules.begins === true,
     encode(text, afterSpecial) {
-      const prefix = afterSpecial && this.space && !text.startsWith(' ') ? ' ' : '';
+      // the same few words again and again
+      const known = new Map<string, readonly number[]>();
+      const prefix = afterSpecial && space && !text.startsWith(' ') ? ' ' : '';
       return wordsOf(prefix + text, rules).flatMap((word) => {
-        const letters = toByteLetters(word);
-        const whole = rules.wholeWords ? ids.get(letters.join('')) : undefined;
-        return whole === undefined ? mergeNeighbours(letters, rankOf).flatMap(written) : [whole];
+        const found = known.get(word) ?? encodeWord(word);
+        known.set(word, found);
+        return found;
       });
     },
     bytes: fromByteLetters,

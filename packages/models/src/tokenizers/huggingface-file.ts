@@ -195,7 +195,7 @@ const replace = (regex: string, content: string): Json => ({
   content,
 });
 
-/** `Nmt` is unknown to the library; the content of a replacement is no pattern. */
+/** `Nmt` is unknown to the library; the content of a replacement is no pattern; white space is Unicode's. */
 function portableNormalizer(json: Json): Json {
   if (json.type === 'Nmt')
     return {
@@ -205,11 +205,18 @@ function portableNormalizer(json: Json): Json {
         replace('[\\t\\n\\u000c\\r\\u1680\\u200b-\\u200f\\u2028\\u2029\\u2581\\ufeff\\ufffd]', ' '),
       ],
     };
+  if (json.type === 'Strip') {
+    const [left, right] = [json.strip_left !== false, json.strip_right !== false];
+    const ends = [...(left ? [replace('\\A\\s+', '')] : []), ...(right ? [replace('\\s+\\z', '')] : [])];
+    return { type: 'Sequence', normalizers: ends };
+  }
   if (json.type === 'Replace' && typeof json.content === 'string')
     return { ...json, content: json.content.replaceAll('$', '$$$$') };
   return json;
 }
 
+/** Radford et al. 2019, `encoder.py`. */
+const GPT2_WORDS = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const PUNCTUATION = '[\\p{P}!-/:-@\\[-`{-~]';
 
 /**
@@ -231,6 +238,13 @@ function portableSplit(json: Json): Json {
     case 'BertPreTokenizer': {
       const words = split({ Regex: '\\s+' }, 'Removed');
       return { type: 'Sequence', pretokenizers: [words, split({ Regex: PUNCTUATION }, 'Isolated')] };
+    }
+    case 'ByteLevel': {
+      if (json.use_regex === false || json.add_prefix_space === true) return json;
+      return {
+        type: 'Sequence',
+        pretokenizers: [split({ Regex: GPT2_WORDS }, 'Isolated'), { ...json, use_regex: false }],
+      };
     }
     case 'Metaspace': {
       const mark = String(json.replacement ?? '▁');
