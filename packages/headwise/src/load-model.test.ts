@@ -4,7 +4,7 @@ import { readSafetensors, writeSafetensors } from '@headwise/models';
 import { createReference } from '@headwise/tensor';
 import { expect, it } from 'vitest';
 import golden from '../golden/little-stories.json' with { type: 'json' };
-import { loadModel, shippedModel } from './load-model.ts';
+import { decoderOf, loadModel, shippedModel } from './load-model.ts';
 import { headwise, temporaryFolder } from './testing/run.ts';
 
 /** A copy of the shipped model to damage. */
@@ -22,8 +22,9 @@ async function complaint(folder: string, ...more: string[]): Promise<string> {
 }
 
 it('loads the shipped model, whose tokenizer encodes as the trainer did', async () => {
-  const { decoder, tokenizer, stopIds } = await loadModel(createReference(), shippedModel);
-  expect(decoder.size).toBe(344928);
+  const model = await loadModel(createReference(), shippedModel);
+  const { tokenizer, stopIds } = model;
+  expect(decoderOf(model, 'generate').size).toBe(344928);
   expect(stopIds).toEqual([1, 2]);
   expect(golden.tokenizer.length).toBeGreaterThan(8);
   for (const { text, ids } of golden.tokenizer) {
@@ -128,4 +129,26 @@ it('says what is not a model at all', async () => {
   expect(await complaint(folder)).toContain('a llama2.c model is given by its file: model.bin');
   expect(await complaint(join(folder, 'model.bin'))).toMatch(/llama2.c checkpoint: truncated: 3 bytes/);
   expect(await complaint(join(folder, 'nothing'))).toMatch(/there is no /);
+});
+
+it('refuses a tokenizer of another model', async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'tokenizer.json');
+  const vocab = Object.fromEntries(Array.from({ length: 1025 }, (_, i) => [`piece ${i}`, i]));
+  writeFileSync(file, JSON.stringify({ model: { type: 'BPE', vocab, merges: [] } }));
+  expect(await complaint(shippedModel, '--tokenizer', file)).toContain(
+    'tokenizer.json: tokenizer.json: "piece 1024" is 1024, and the embedding table has 1024 rows: this is another model\'s tokenizer',
+  );
+});
+
+it('gives the memory back when a load is given up', async () => {
+  const device = createReference();
+  const before = device.memory.bytes;
+  const controller = new AbortController();
+  const loading = loadModel(device, shippedModel, {
+    signal: controller.signal,
+    onProgress: () => controller.abort(new Error('enough')),
+  });
+  await expect(loading).rejects.toThrow('enough');
+  expect(device.memory.bytes).toBe(before);
 });

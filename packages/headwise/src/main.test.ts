@@ -10,13 +10,15 @@ async function help(...argv: string[]): Promise<string> {
   return text;
 }
 
+const commands = ['generate', 'embed', 'classify', 'translate', 'inspect', 'verify', 'devices', 'introduce'];
+
 it('explains itself when nothing is asked for', async () => {
   const text = await help();
-  for (const name of ['generate', 'verify', 'devices', 'introduce']) expect(text).toContain(name);
+  for (const name of commands) expect(text).toContain(name);
   expect(await help('--help')).toBe(text);
 });
 
-it.each(['generate', 'verify', 'devices', 'introduce'])('explains %s with an example', async (name) => {
+it.each(commands)('explains %s with an example', async (name) => {
   const text = await help(name, '--help');
   expect(text).toContain(`Examples:\n  headwise ${name}`);
   expect(await help(name, '--wrong', '-h')).toBe(text);
@@ -25,7 +27,7 @@ it.each(['generate', 'verify', 'devices', 'introduce'])('explains %s with an exa
 it.each([
   [
     ['frob'],
-    'there is no command "frob"; there are generate, verify, devices, introduce\nTry: headwise --help',
+    'there is no command "frob"; there are generate, embed, classify, translate, inspect, verify, devices, introduce\nTry: headwise --help',
   ],
   [['generate', '--frob'], 'Unknown option `--frob`\nTry: headwise generate --help'],
   [['generate', 'a'], 'Unused args: `a`\nTry: headwise generate --help'],

@@ -1,5 +1,6 @@
 export type { Arrangement, Sublayer } from './arrangements/arrangement.ts';
 export { branchNorm } from './arrangements/branch-norm.ts';
+export { embedNormed } from './arrangements/embed-normed.ts';
 export { parallel, parallelOneNorm } from './arrangements/parallel.ts';
 export { postNorm } from './arrangements/post-norm.ts';
 export { preNorm } from './arrangements/pre-norm.ts';
@@ -11,10 +12,12 @@ export {
   type Blocks,
   type BlockWeights,
   block,
+  blockAt,
   blockParameters,
   blockStates,
   runBlock,
 } from './block.ts';
+export { type ChatMessage, type ChatOptions, renderChat, type TemplateLibrary } from './chat.ts';
 export type {
   ByteSource,
   Checkpoint,
@@ -24,6 +27,7 @@ export type {
   TensorInfo,
   TokenizerSource,
 } from './checkpoint.ts';
+export { type Deadline, DeadlineError } from './deadline.ts';
 export {
   createDecoder,
   type Decoder,
@@ -33,6 +37,7 @@ export {
   decoderParameters,
   decoderSpecs,
 } from './decoder.ts';
+export { type EmbedOptions, embed } from './embed.ts';
 export {
   createEncoder,
   type Encoded,
@@ -61,7 +66,10 @@ export {
   readConfig,
   type SpecialIds,
 } from './family.ts';
+export { activationNames, activationOf } from './formats/config-activation.ts';
 export type { ConfigFields } from './formats/config-fields.ts';
+export { headOf } from './formats/config-heads.ts';
+export { labelsOf } from './formats/config-labels.ts';
 export { contextOf, positionsOf } from './formats/config-positions.ts';
 export { type HeadSizes, headSizes } from './formats/head-sizes.ts';
 export type { StoredTensor, StoredType } from './formats/host-tensor.ts';
@@ -75,19 +83,64 @@ export {
   type Safetensors,
   writeSafetensors,
 } from './formats/safetensors.ts';
-export { type LoadedModel, type LoadOptions, type LoadProgress, loadModel } from './load-model.ts';
+export {
+  type ClassifierOptions,
+  createClassifier,
+  createPooler,
+  createTokenClassifier,
+  type TokenClassifierOptions,
+} from './heads/classifier.ts';
+export type { Head } from './heads/head.ts';
+export { createMaskedLm, type MaskedLmOptions } from './heads/masked-lm.ts';
+export {
+  firstToken,
+  maxOfTokens,
+  meanOfTokens,
+  normalized,
+  type Pooling,
+} from './heads/pooling.ts';
+export {
+  familyOf,
+  type LoadedModel,
+  type LoadOptions,
+  type LoadProgress,
+  loadModel,
+} from './load-model.ts';
+export {
+  attentionPooling,
+  type Cut,
+  headAndTail,
+  headOnly,
+  type LongTextOptions,
+  overlappingChunks,
+  readLong,
+  tailOnly,
+} from './long-text.ts';
 export { type OpenOptions, openCheckpoint } from './open-checkpoint.ts';
 export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
+export {
+  type Activation,
+  exactGelu,
+  gateBy,
+  hyperbolic,
+  rectifier,
+  sigmoidGelu,
+  swish,
+  tanhGelu,
+} from './parts/activations.ts';
 export { type AttentionPartOptions, attentionPart, crossPart } from './parts/attention.ts';
 export {
+  createGatedMlp,
   createGeglu,
   createGeluMlp,
+  createMlp,
   createReluMlp,
   createSwiglu,
   feedForward,
   type Mlp,
   type MlpOptions,
 } from './parts/feed-forward.ts';
+export { globalAttention } from './parts/global-attention.ts';
 export { createLayerNorm, createRmsNorm, type Norm } from './parts/norms.ts';
 export {
   bucketPositions,
@@ -95,6 +148,15 @@ export {
   type TrainedPosition,
 } from './parts/trained-position.ts';
 export { randomWeights } from './random-weights.ts';
+export { alignedContext, fixedContext, type Reader, type Reading } from './recurrent/reader.ts';
+export {
+  createRnnEncoderDecoder,
+  type RnnEncoderDecoder,
+  type RnnOptions,
+  type RnnParts,
+  type RnnSession,
+  rnnParameters,
+} from './recurrent/rnn-encoder-decoder.ts';
 export { type Session, stepOf } from './session.ts';
 export type {
   SessionModel,
@@ -113,7 +175,20 @@ export {
 } from './sources/byte-sources.ts';
 export { filesOf, urlFiles } from './sources/file-sets.ts';
 export type { LayerLook } from './stack.ts';
-export { createTokenizer, type TextStream, type Tokenizer, type Vocabulary } from './tokenizer.ts';
+export {
+  createTokenizer,
+  type EncodeTextOptions,
+  type TextPair,
+  type TextStream,
+  type Tokenizer,
+  type Vocabulary,
+} from './tokenizer.ts';
+export { createGgufTokenizer, type TokenizerMetadata } from './tokenizers/gguf.ts';
+export {
+  createHuggingFaceTokenizer,
+  type HuggingFaceLibrary,
+  type HuggingFaceOptions,
+} from './tokenizers/huggingface.ts';
 export {
   appended,
   buildWeights,
@@ -128,3 +203,13 @@ export {
   type WeightExtras,
   type WeightSource,
 } from './weights.ts';
+export { readFastText } from './word-vectors/fasttext.ts';
+export { readGlove } from './word-vectors/glove.ts';
+export {
+  type NearOptions,
+  type NearWord,
+  WordEmbedding,
+  type WordTable,
+  WordVectors,
+} from './word-vectors/word-vectors.ts';
+export { readWord2Vec, readWord2VecText } from './word-vectors/word2vec.ts';

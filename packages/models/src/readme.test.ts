@@ -1,3 +1,5 @@
+import * as jinja from '@huggingface/jinja';
+import * as tokenizers from '@huggingface/tokenizers';
 import * as attention from '@headwise/attention-variants';
 import * as positional from '@headwise/positional';
 import * as tensor from '@headwise/tensor';
@@ -11,6 +13,8 @@ it('runs the README', async () => {
     '@headwise/models': async () => models,
     '@headwise/positional': async () => positional,
     '@headwise/tensor': async () => tensor,
+    '@huggingface/jinja': async () => jinja,
+    '@huggingface/tokenizers': async () => tokenizers,
   });
-  expect(ran).toEqual({ blocks: 4, asserted: 8 });
+  expect(ran).toEqual({ blocks: 7, asserted: 16 });
 });

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { numbersOf, readSafetensors } from '@headwise/models';
 import { assertClose } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import golden from '../../golden/little-stories.json' with { type: 'json' };
+import { shippedModel } from '../load-model.ts';
 import { headwise, json, temporaryFolder } from '../testing/run.ts';
 
 const story = golden.greedy[3]!;
@@ -113,12 +114,68 @@ it('stops cleanly when it is interrupted, with what there is until then', async 
   expect(out.length).toBeLessThan(text.length / 2);
 });
 
-it('says that it was interrupted in the document too', async () => {
+it('says that it was interrupted while it loaded in the document too', async () => {
   const { code, out } = await headwise(['generate', '--device', 'reference', '--json'], {
     signal: AbortSignal.abort(new Error('interrupted')),
   });
   expect(code).toBe(130);
-  expect(JSON.parse(out)).toMatchObject({ reason: 'aborted', prompt_ids: [1], generated_ids: [] });
+  expect(JSON.parse(out)).toEqual({ error: { kind: 'Error', message: 'interrupted' } });
+});
+
+describe('with a tokenizer.json and a chat template', () => {
+  const folder = temporaryFolder();
+  // the pieces of the shipped model, as Hugging Face writes them
+  const { pieces } = JSON.parse(readFileSync(join(shippedModel, 'tokenizer.vocab.json'), 'utf8')) as {
+    pieces: string[];
+  };
+  const vocab = Object.fromEntries(
+    pieces.map((piece, id) => [`${id < 3 ? id : ''}${piece.replaceAll(' ', '▁')}`, id]),
+  );
+  const tokenizer = {
+    model: { type: 'BPE', vocab, merges: [], unk_token: null },
+    added_tokens: [{ id: 2, content: `2${pieces[2]}`, special: true }],
+    normalizer: { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
+    decoder: {
+      type: 'Sequence',
+      decoders: [{ type: 'Replace', pattern: { String: '▁' }, content: ' ' }, { type: 'Fuse' }],
+    },
+  };
+  for (const name of ['config.json', 'model.safetensors'])
+    copyFileSync(join(shippedModel, name), join(folder, name));
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
+  writeFileSync(
+    join(folder, 'tokenizer_config.json'),
+    JSON.stringify({
+      eos_token: `2${pieces[2]}`,
+      chat_template:
+        '{% for m in messages %}{{ m.role[0] }} {{ m.content }} {% endfor %}{% if add_generation_prompt %}a {% endif %}',
+    }),
+  );
+  const argv = ['generate', '--model', folder, '--device', 'wasm', '--max-tokens', '3'];
+  const ofLetters = (text: string): number[] => [...text].map((letter) => vocab[letter.replace(' ', '▁')]!);
+
+  it('asks as the template says, and tells the answer alone', async () => {
+    const got = await json([...argv, '--chat', '--system', 'be', '--prompt', 'hi']);
+    expect(got.prompt_ids).toEqual(ofLetters('s be u hi a '));
+    const { out } = await headwise([...argv, '--chat', '--system', 'be', '--prompt', 'hi']);
+    expect(out).toBe(`${got.generated_text}\n`);
+    expect((await json([...argv, '--prompt', 'hi'])).prompt_ids).toEqual(ofLetters('hi'));
+  });
+
+  it.each([
+    [['--system', 'a'], '--system is said before a conversation; give --chat too'],
+    [['--chat'], '--chat answers what --prompt says; give it'],
+    [[], 'has no piece that begins a text: give it a --prompt, or --ids'],
+  ])('refuses %j', async (more, message) => {
+    const { code, err } = await headwise([...argv, ...more]);
+    expect(err).toContain(message);
+    expect(code).toBe(2);
+  });
+
+  it('names a model without a template', async () => {
+    const { err } = await headwise(['generate', '--chat', '--prompt', 'a', '--device', 'wasm']);
+    expect(err).toContain('has no chat template: it was trained to continue texts; leave --chat out');
+  });
 });
 
 it.each([

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { json } from '../testing/run.ts';
+import { sharedFolder } from '../testing/shared.ts';
 import type { CaseReport } from './verify.ts';
 
 const folder = sharedFolder('conformance/onnx');
@@ -23,13 +22,3 @@ it.skipIf(!folder).each(['reference', 'gpujs:webasm', 'gpujs:cpu', 'wasm'])(
     expect(cases.length).toBeGreaterThan(100);
   },
 );
-
-function sharedFolder(path: string): string | undefined {
-  let root = new URL('./', import.meta.url);
-  while (!existsSync(new URL('pnpm-workspace.yaml', root)) && root.pathname !== '/')
-    root = new URL('../', root);
-  const found = fileURLToPath(new URL(`../shared/${path}/`, root));
-  if (existsSync(found)) return found;
-  console.log(`skipped: there is no folder shared/${path} beside the repository`);
-  return undefined;
-}
