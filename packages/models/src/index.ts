@@ -53,7 +53,9 @@ export {
   type SpecialIds,
 } from './family.ts';
 export type { ConfigFields } from './formats/config-fields.ts';
+export { gatedMlp, type MlpFactory, plainMlp } from './formats/config-mlp.ts';
 export { contextOf, positionsOf } from './formats/config-positions.ts';
+export { windowed, windowOf, windowsOf } from './formats/config-window.ts';
 export { type HeadSizes, headSizes } from './formats/head-sizes.ts';
 export { readJson } from './formats/json.ts';
 export { type Llama2c, readLlama2c } from './formats/llama2c.ts';
@@ -80,7 +82,9 @@ export {
   createGeglu,
   createGeluMlp,
   createReluMlp,
+  createSiluMlp,
   createSwiglu,
+  createTanhMlp,
   feedForward,
   type Mlp,
   type MlpOptions,
@@ -110,6 +114,7 @@ export {
   named,
   part,
   plus,
+  prefixed,
   reshaped,
   stacked,
   transposed,

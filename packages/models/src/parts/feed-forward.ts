@@ -1,4 +1,4 @@
-import { type GeluKind, geglu, gelu, linear, relu, swiglu, type Tensor } from '@headwise/tensor';
+import { binary, type GeluKind, geglu, gelu, linear, relu, swiglu, type Tensor, unary } from '@headwise/tensor';
 import type { Part, Shapes, Weights } from '../part.ts';
 
 /** The feed-forward half of a block, with the weights it needs. */
@@ -52,6 +52,16 @@ export function createGeluMlp({
 /** `down · max(up · x + bias, 0) + bias`: the original Transformer's. Vaswani et al. 2017, eq. 2. Never throws. */
 export function createReluMlp(options: MlpOptions): Mlp {
   return plain('relu', options, relu);
+}
+
+/** `down · silu(up · x + bias) + bias`, with silu(z) = z · σ(z). Elfwing et al. 2018. Never throws. */
+export function createSiluMlp(options: MlpOptions): Mlp {
+  return plain('silu', options, (x) => binary(x, unary(x, 'sigmoid'), 'multiply'));
+}
+
+/** `down · tanh(up · x + bias) + bias`. Never throws. */
+export function createTanhMlp(options: MlpOptions): Mlp {
+  return plain('tanh', options, (x) => unary(x, 'tanh'));
 }
 
 function plain(
