@@ -19,11 +19,20 @@ export function createRmsNorm({ eps = 1e-5 }: { readonly eps?: number } = {}): N
   };
 }
 
-/** `(x − mean) / √(variance + eps) · weight + bias`: GPT-2's. Ba et al. 2016. Never throws. */
-export function createLayerNorm({ eps = 1e-5 }: { readonly eps?: number } = {}): Norm {
+/**
+ * `(x − mean) / √(variance + eps) · weight + bias`: GPT-2's; without the bias Cohere's. Ba et al. 2016. Never throws.
+ */
+export function createLayerNorm({
+  eps = 1e-5,
+  bias: biased = true,
+}: {
+  readonly eps?: number;
+  /** Default true. */
+  readonly bias?: boolean;
+} = {}): Norm {
   return {
     name: 'layer-norm',
-    parameters: (E) => ({ weight: [E], bias: [E] }),
+    parameters: (E) => ({ weight: [E], ...(biased && { bias: [E] }) }),
     apply: (x, { weight, bias }) => layerNorm(x, { weight, bias, eps }),
   };
 }
