@@ -30,6 +30,8 @@ export function windowsOf(
   window: number | undefined,
   slides: (layer: number) => boolean,
 ): readonly (number | undefined)[] {
+  // reported by itself, and no list could fit
+  if (!fields.sound('num_hidden_layers')) return [];
   const types =
     fields.each('layer_types', layers, [FULL, SLIDING]) ??
     Array.from({ length: layers }, (_, layer) => (slides(layer) ? SLIDING : FULL));
