@@ -106,6 +106,7 @@ export type {
   StepOptions,
 } from './session-contract.ts';
 export type { LayerLook } from './stack.ts';
+export type { TapFunction } from './taps.ts';
 export { createTokenizer, type TextStream, type Tokenizer, type Vocabulary } from './tokenizer.ts';
 export {
   appended,
