@@ -70,7 +70,9 @@ export { activationNames, activationOf } from './formats/config-activation.ts';
 export type { ConfigFields } from './formats/config-fields.ts';
 export { headOf } from './formats/config-heads.ts';
 export { labelsOf } from './formats/config-labels.ts';
+export { gatedMlp, type MlpFactory, plainMlp } from './formats/config-mlp.ts';
 export { contextOf, positionsOf } from './formats/config-positions.ts';
+export { windowed, windowOf, windowsOf } from './formats/config-window.ts';
 export { type HeadSizes, headSizes } from './formats/head-sizes.ts';
 export type { StoredTensor, StoredType } from './formats/host-tensor.ts';
 export { readJson } from './formats/json.ts';
@@ -135,7 +137,9 @@ export {
   createGeluMlp,
   createMlp,
   createReluMlp,
+  createSiluMlp,
   createSwiglu,
+  createTanhMlp,
   feedForward,
   type Mlp,
   type MlpOptions,
@@ -175,6 +179,7 @@ export {
 } from './sources/byte-sources.ts';
 export { filesOf, urlFiles } from './sources/file-sets.ts';
 export type { LayerLook } from './stack.ts';
+export type { TapFunction } from './taps.ts';
 export {
   createTokenizer,
   type EncodeTextOptions,
@@ -196,6 +201,7 @@ export {
   named,
   part,
   plus,
+  prefixed,
   reshaped,
   stacked,
   transposed,

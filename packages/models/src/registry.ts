@@ -1,12 +1,21 @@
 import { bart } from './families/bart.ts';
 import { bert } from './families/bert.ts';
+import { cohere2 } from './families/cohere2.ts';
 import { distilbert } from './families/distilbert.ts';
 import { electra } from './families/electra.ts';
+import { gptNeox } from './families/gpt-neox.ts';
+import { gpt2 } from './families/gpt2.ts';
 import { llama } from './families/llama.ts';
 import { longformer } from './families/longformer.ts';
 import { marian } from './families/marian.ts';
+import { mistral } from './families/mistral.ts';
 import { modernbert } from './families/modernbert.ts';
+import { olmo2 } from './families/olmo2.ts';
+import { phi3 } from './families/phi3.ts';
+import { qwen2 } from './families/qwen2.ts';
+import { qwen3 } from './families/qwen3.ts';
 import { roberta } from './families/roberta.ts';
+import { smollm3 } from './families/smollm3.ts';
 import { t5 } from './families/t5.ts';
 import { transformer } from './families/transformer.ts';
 import type { Family } from './family.ts';
@@ -15,13 +24,22 @@ import type { Family } from './family.ts';
 export const families: Readonly<Record<string, Family>> = {
   bart,
   bert,
+  cohere2,
   distilbert,
   electra,
+  gpt2,
+  gpt_neox: gptNeox,
   llama,
   longformer,
   marian,
+  mistral,
   modernbert,
+  olmo2,
+  phi3,
+  qwen2,
+  qwen3,
   roberta,
+  smollm3,
   t5,
   transformer,
 };

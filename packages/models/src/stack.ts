@@ -56,10 +56,25 @@ export function stackStates(
   );
 }
 
+/**
+ * What can be tapped of a stack of blocks, in the order of a step: `layers.0.attention.q`, `layers.0.attention` (what the
+ * part adds), `layers.0` (the residual stream after it), … Never throws.
+ */
+export function stackTaps(blocks: Blocks, shape: LayerShape): readonly string[] {
+  return Array.from({ length: shape.layers }, (_, layer) => {
+    const parts = blockAt(blocks, layer).parts.flatMap((part) => [
+      ...(part.taps?.(shape, layer) ?? []).map((name) => `${part.name}.${name}`),
+      part.name,
+    ]);
+    return [...parts.map((name) => `layers.${layer}.${name}`), `layers.${layer}`];
+  }).flat();
+}
+
 /** The blocks of a model with their weights. */
 export class Stack {
   readonly shape: LayerShape;
   readonly #layers: readonly { readonly block: Block; readonly weights: BlockWeights }[];
+  readonly #regimes: readonly ((length: number) => number)[];
 
   /** @throws {DeviceError} naming the parts that the device cannot run, before anything is computed. */
   constructor(model: string, device: Device, blocks: Blocks, shape: LayerShape, weights: Weights) {
@@ -68,6 +83,8 @@ export class Stack {
       const block = blockAt(blocks, layer);
       return { block, weights: blockWeights(block, weights, `layers.${layer}.`) };
     });
+    const regimes = this.#layers.flatMap(({ block }) => block.parts.map(({ regime }) => regime));
+    this.#regimes = [...new Set(regimes)].filter((regime) => regime !== undefined);
     const reasons = this.#layers.flatMap(({ block }, layer) =>
       block.parts.flatMap((part) =>
         part.reasonsAgainst(device, shape, layer).map((reason) => `layers.${layer}.${part.name}: ${reason}`),
@@ -80,6 +97,11 @@ export class Stack {
         reasons.slice(0, 8),
         'Choose another device.',
       );
+  }
+
+  /** Names the angles of a text of this length. */
+  regime(length: number): string {
+    return this.#regimes.map((regime) => regime(length)).join();
   }
 
   /** Makes the tables of positions that calls up to a length need. */
@@ -105,7 +127,8 @@ export class Stack {
     const whole = { ...flow, shape: this.shape };
     return this.#layers.reduce((h, { block, weights }, layer) => {
       before?.();
-      const { y, extras } = runBlock(block, h, weights, layer, whole);
+      const { y: made, extras } = runBlock(block, h, weights, layer, whole);
+      const y = flow.tap?.pass(`layers.${layer}`, made) ?? made;
       look?.({ layer, y, extras: Object.values(extras)[0] ?? {}, parts: extras });
       return y;
     }, x);
