@@ -47,9 +47,14 @@ export function positionsOf(
  * Most positions: those of the file, up to where the angles of kept keys would change (dynamic NTK, longrope).
  *
  * @param encodings of the layers, from `positionsOf`
+ * @param otherwise where the file is silent; default it must not be
  */
-export function contextOf(fields: ConfigFields, encodings: readonly ConfigEncoding[] | undefined): number {
-  const said = fields.count('max_position_embeddings', undefined, Number.MAX_SAFE_INTEGER);
+export function contextOf(
+  fields: ConfigFields,
+  encodings: readonly ConfigEncoding[] | undefined,
+  otherwise?: number,
+): number {
+  const said = fields.count('max_position_embeddings', otherwise, Number.MAX_SAFE_INTEGER);
   const bounds = (encodings ?? []).map((encoding) =>
     encoding.kind === 'rotation' ? (encoding.dependsOnLength?.boundary ?? Infinity) : Infinity,
   );
