@@ -76,6 +76,8 @@ export {
 } from './llama.ts';
 export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
 export { type AttentionPartOptions, attentionPart, crossPart } from './parts/attention.ts';
+export { clampedSwiglu } from './parts/clamped-swiglu.ts';
+export { createExperts, type ExpertsOptions } from './parts/experts.ts';
 export {
   createGeglu,
   createGeluMlp,
@@ -86,6 +88,7 @@ export {
   type MlpOptions,
 } from './parts/feed-forward.ts';
 export { createLayerNorm, createRmsNorm, type Norm } from './parts/norms.ts';
+export { roundedAlibi } from './parts/rounded-alibi.ts';
 export {
   bucketPositions,
   learnedPositions,
@@ -109,6 +112,7 @@ export {
   type FileTensor,
   named,
   part,
+  permuted,
   plus,
   reshaped,
   stacked,

@@ -124,6 +124,30 @@ export function reshaped(source: WeightSource, shape: readonly number[]): Weight
   return from([source], fits ? shape : source.shape, ([x]) => x!);
 }
 
+/** Axes in another order: `[X, F, E]` with `[1, 0, 2]` is `[F, X, E]`. Never throws. */
+export function permuted(source: WeightSource, order: readonly number[]): WeightSource {
+  const { shape } = source;
+  // what has other axes is reported by its own shape
+  if (shape?.length !== order.length) return source;
+  const turned = order.map((axis) => shape[axis]!);
+  const steps = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+  return from([source], turned, ([x]) => {
+    const y = new Float32Array(x!.length);
+    const at = turned.map(() => 0);
+    for (let n = 0, place = 0; n < y.length; n++) {
+      y[n] = x![place]!;
+      for (let axis = order.length - 1; axis >= 0; axis--) {
+        const step = steps[order[axis]!]!;
+        place += step;
+        if (++at[axis]! < turned[axis]!) break;
+        place -= step * turned[axis]!;
+        at[axis] = 0;
+      }
+    }
+    return y;
+  });
+}
+
 /** Several of one shape as one with a first axis more: the experts of a layer. Never throws. */
 export function stacked(sources: readonly WeightSource[]): WeightSource {
   const shape = sources[0]?.shape;
