@@ -117,6 +117,21 @@ export function plus(source: WeightSource, constant: number): WeightSource {
   return from([source], source.shape, ([x]) => x!.map((value) => value + constant));
 }
 
+/** One number everywhere, in the shape of a tensor: what is left of a gain that was folded away. Never throws. */
+export function filled(source: WeightSource, value: number): WeightSource {
+  return from([source], source.shape, ([x]) => x!.map(() => value));
+}
+
+/** A matrix `[O, I]` whose columns are multiplied by a gain `[I]`: the gain of a norm before it, folded in. Never throws. */
+export function scaledColumns(source: WeightSource, gain: WeightSource): WeightSource {
+  const { shape } = source;
+  const I = shape?.at(-1);
+  const fits = shape && gain.shape?.length === 1 && gain.shape[0] === I;
+  return from([source, gain], fits ? shape : undefined, ([x, g]) =>
+    x!.map((value, n) => value * g![n % I!]!),
+  );
+}
+
 /** Another shape of the same numbers. Never throws. */
 export function reshaped(source: WeightSource, shape: readonly number[]): WeightSource {
   const size = (of: readonly number[]): number => of.reduce((product, each) => product * each, 1);

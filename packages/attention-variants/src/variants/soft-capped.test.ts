@@ -24,8 +24,14 @@ it('refuses a cap of 0', () => {
 
 it('sees a window if it has one, and keeps no more', async () => {
   const device = createReference();
-  const [q, k, v] = [1, 2, 3].map((seed) => seeded(device, [1, 7, 2, 4], seed)) as [Q, Q, Q];
-  const masked = { q, k, v, modifiers: [maskModifier('function (b, h, q, k) { return q - k < 3 ? 1 : 0; }')] };
+  const of = (seed: number) => seeded(device, [1, 7, 2, 4], seed);
+  const [q, k, v] = [of(1), of(2), of(3)];
+  const masked = {
+    q,
+    k,
+    v,
+    modifiers: [maskModifier('function (b, h, q, k) { return q - k < 3 ? 1 : 0; }')],
+  };
   const windowed = softCapped.attend({ q, k, v }, { softcap: 1.5, window: 3 });
   const { out } = softCapped.attend(masked, { softcap: 1.5 });
   expect(await windowed.out.data()).toEqual(await out.data());
@@ -33,5 +39,3 @@ it('sees a window if it has one, and keeps no more', async () => {
   const kept = (window: number) => softCapped.kv(shape, { ...softCapped.defaults, window }, 0);
   expect([kept(Infinity).kind, kept(3).kind, kept(3).cap]).toEqual(['full', 'window', 3]);
 });
-
-type Q = ReturnType<typeof seeded<'B L H D'>>;

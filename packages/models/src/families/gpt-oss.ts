@@ -36,7 +36,12 @@ export const gptOss = /* @__PURE__ */ defineFamily({
     const { E, H, D, Hkv } = headSizes(fields, { D: 64, Hkv: 8 });
     fields.only('hidden_act', 'silu');
     // of training; what older files say a second time
-    fields.ignore('router_aux_loss_coef', 'output_router_logits', 'experts_per_token', 'initial_context_length');
+    fields.ignore(
+      'router_aux_loss_coef',
+      'output_router_logits',
+      'experts_per_token',
+      'initial_context_length',
+    );
     const layers = fields.count('num_hidden_layers');
     const positions = positionsOf(fields);
     const X = fields.count('num_local_experts', 128);

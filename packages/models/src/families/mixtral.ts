@@ -6,7 +6,15 @@ import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { headSizes } from '../formats/head-sizes.ts';
 import { createExperts } from '../parts/experts.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { appended, type FileTensor, named, permuted, reshaped, stacked, type WeightSource } from '../weights.ts';
+import {
+  appended,
+  type FileTensor,
+  named,
+  permuted,
+  reshaped,
+  stacked,
+  type WeightSource,
+} from '../weights.ts';
 
 /**
  * Mixtral: a Mistral whose feed-forwards are experts, two of eight a token.

@@ -1,4 +1,15 @@
-import { add, binary, cast, linear, reduce, softmax, swiglu, type Tensor, tensor, topK } from '@headwise/tensor';
+import {
+  add,
+  binary,
+  cast,
+  linear,
+  reduce,
+  softmax,
+  swiglu,
+  type Tensor,
+  tensor,
+  topK,
+} from '@headwise/tensor';
 import type { Weights } from '../part.ts';
 import type { Mlp } from './feed-forward.ts';
 
@@ -69,7 +80,11 @@ function sharesOf(x: Tensor, weights: Weights, X: number, k: number): Tensor<'B 
   const [B, L] = x.shape as [number, number];
   const scores = linear(x, weights.router!, { bias: weights['router.bias'] });
   const { values, indices } = topK(scores, k); // [B, L, k]
-  const experts = tensor(x.device, Float32Array.from({ length: X }, (_, e) => e), [X]);
+  const experts = tensor(
+    x.device,
+    Float32Array.from({ length: X }, (_, e) => e),
+    [X],
+  );
   const chosen = binary(cast(indices, 'f32').reshape([B, L, k, 1]), experts, 'equal'); // [B, L, k, X]
   return reduce(binary(chosen, softmax(values).reshape([B, L, k, 1]), 'multiply'), 'sum', [2]);
 }
