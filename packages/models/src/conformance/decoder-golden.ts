@@ -7,6 +7,8 @@ import type { Golden, GoldenOutput } from './golden.ts';
 /**
  * Everything that golden data say of a decoder: logits of a text, of a batch with one that is shorter, what comes out
  * of the layers, attention weights, and greedy ids, alone and side by side.
+ *
+ * @throws {Error} if the data lack what they must have; what the decoder throws.
  */
 export async function* decoderOutputs(decoder: Decoder, golden: Golden): AsyncGenerator<GoldenOutput> {
   const rows = golden.rows();

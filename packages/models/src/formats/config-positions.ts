@@ -20,7 +20,7 @@ const names = [
 
 /**
  * The position encoding of each layer, as `layersFromConfig` reads it from the whole file; undefined where it cannot be
- * said, with the reason among the problems.
+ * said, with the reason among the problems. Never throws.
  *
  * @param others further fields of the family that say something about positions
  */
@@ -44,7 +44,7 @@ export function positionsOf(
 }
 
 /**
- * Most positions: those of the file, up to where the angles of kept keys would change (dynamic NTK, longrope).
+ * Most positions: those of the file, up to where the angles of kept keys would change (dynamic NTK, longrope). Never throws.
  *
  * @param encodings of the layers, from `positionsOf`
  * @param otherwise where the file is silent; default it must not be

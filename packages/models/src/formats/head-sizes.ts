@@ -11,22 +11,17 @@ export interface HeadSizes {
 /**
  * `hidden_size`, `num_attention_heads`, `num_key_value_heads` (default all) and `head_dim` (default
  * hidden_size / num_attention_heads), with a problem where they do not go together.
- *
- * @param otherwise a family's own sizes where the file is silent; a `num_key_value_heads` of null is all heads
+ * Never throws.
  */
-export function headSizes(
-  fields: ConfigFields,
-  otherwise: { readonly Hkv?: number; readonly D?: number } = {},
-): HeadSizes {
+export function headSizes(fields: ConfigFields): HeadSizes {
   const { problems } = fields;
   const H = fields.count('num_attention_heads');
   const E = fields.count('hidden_size');
-  const all = fields.get('num_key_value_heads') === null;
-  const Hkv = fields.count('num_key_value_heads', all ? H : (otherwise.Hkv ?? H));
-  const D = fields.count('head_dim', otherwise.D ?? Math.max(2, Math.floor(E / H)));
+  const Hkv = fields.count('num_key_value_heads', H);
+  const D = fields.count('head_dim', Math.max(2, Math.floor(E / H)));
   if (H % Hkv !== 0)
     problems.push(`num_attention_heads ${H} must be a multiple of num_key_value_heads ${Hkv}`);
-  const said = fields.has('head_dim') || otherwise.D !== undefined;
+  const said = fields.has('head_dim');
   if (!said && E % H !== 0 && fields.sound('hidden_size', 'num_attention_heads'))
     problems.push(
       `hidden_size ${E} must be a multiple of num_attention_heads ${H}, where there is no head_dim`,
