@@ -1,5 +1,6 @@
 export type { Arrangement, Sublayer } from './arrangements/arrangement.ts';
 export { branchNorm } from './arrangements/branch-norm.ts';
+export { embedNormed } from './arrangements/embed-normed.ts';
 export { parallel, parallelOneNorm } from './arrangements/parallel.ts';
 export { postNorm } from './arrangements/post-norm.ts';
 export { preNorm } from './arrangements/pre-norm.ts';
@@ -24,6 +25,7 @@ export {
   decoderParameters,
   decoderSpecs,
 } from './decoder.ts';
+export { type EmbedOptions, embed } from './embed.ts';
 export {
   createEncoder,
   type Encoded,
@@ -52,7 +54,10 @@ export {
   readConfig,
   type SpecialIds,
 } from './family.ts';
+export { activationNames, activationOf } from './formats/config-activation.ts';
 export type { ConfigFields } from './formats/config-fields.ts';
+export { headOf } from './formats/config-heads.ts';
+export { labelsOf } from './formats/config-labels.ts';
 export { contextOf, positionsOf } from './formats/config-positions.ts';
 export { type HeadSizes, headSizes } from './formats/head-sizes.ts';
 export { readJson } from './formats/json.ts';
@@ -67,6 +72,22 @@ export {
   writeSafetensors,
 } from './formats/safetensors.ts';
 export {
+  type ClassifierOptions,
+  createClassifier,
+  createPooler,
+  createTokenClassifier,
+  type TokenClassifierOptions,
+} from './heads/classifier.ts';
+export type { Head } from './heads/head.ts';
+export { createMaskedLm, type MaskedLmOptions } from './heads/masked-lm.ts';
+export {
+  firstToken,
+  maxOfTokens,
+  meanOfTokens,
+  normalized,
+  type Pooling,
+} from './heads/pooling.ts';
+export {
   createLlama,
   type LlamaConfig,
   llamaName,
@@ -75,18 +96,31 @@ export {
   readLlamaConfig,
 } from './llama.ts';
 export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
+export {
+  type Activation,
+  exactGelu,
+  gateBy,
+  hyperbolic,
+  rectifier,
+  sigmoidGelu,
+  swish,
+  tanhGelu,
+} from './parts/activations.ts';
 export { type AttentionPartOptions, attentionPart, crossPart } from './parts/attention.ts';
 export { clampedSwiglu } from './parts/clamped-swiglu.ts';
 export { createExperts, type ExpertsOptions } from './parts/experts.ts';
 export {
+  createGatedMlp,
   createGeglu,
   createGeluMlp,
+  createMlp,
   createReluMlp,
   createSwiglu,
   feedForward,
   type Mlp,
   type MlpOptions,
 } from './parts/feed-forward.ts';
+export { globalAttention } from './parts/global-attention.ts';
 export { createLayerNorm, createRmsNorm, type Norm } from './parts/norms.ts';
 export { roundedAlibi } from './parts/rounded-alibi.ts';
 export {

@@ -1,23 +1,41 @@
+import { bart } from './families/bart.ts';
+import { bert } from './families/bert.ts';
 import { crossLayerAttention } from './families/cross-layer-attention.ts';
 import { deepseekV2 } from './families/deepseek-v2.ts';
 import { deepseekV3 } from './families/deepseek-v3.ts';
+import { distilbert } from './families/distilbert.ts';
+import { electra } from './families/electra.ts';
 import { falcon } from './families/falcon.ts';
 import { gemma2 } from './families/gemma2.ts';
 import { gemma3 } from './families/gemma3.ts';
 import { gptOss } from './families/gpt-oss.ts';
 import { llama } from './families/llama.ts';
+import { longformer } from './families/longformer.ts';
+import { marian } from './families/marian.ts';
 import { mixtral } from './families/mixtral.ts';
+import { modernbert } from './families/modernbert.ts';
+import { roberta } from './families/roberta.ts';
+import { t5 } from './families/t5.ts';
 import type { Family } from './family.ts';
 
 /** Every family by the `model_type` of its files. Command line, checks and README table read this map. */
 export const families: Readonly<Record<string, Family>> = {
+  bart,
+  bert,
   cross_layer_attention: crossLayerAttention,
   deepseek_v2: deepseekV2,
   deepseek_v3: deepseekV3,
+  distilbert,
+  electra,
   falcon,
   gemma2,
   gemma3_text: gemma3,
   gpt_oss: gptOss,
   llama,
+  longformer,
+  marian,
   mixtral,
+  modernbert,
+  roberta,
+  t5,
 };
