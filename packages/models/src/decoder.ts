@@ -191,6 +191,11 @@ export class Decoder implements SessionModel, Disposable {
     this.#stack.reserve(this.device, end);
   }
 
+  /** Names the angles by which keys turn in a text of this length. Never throws. */
+  regime(length: number): string {
+    return this.#stack.regime(length);
+  }
+
   /** Frees the weights. Sessions have their own memory and are freed by themselves. */
   dispose(): void {
     for (const weight of Object.values(this.#weights)) weight.dispose();

@@ -58,7 +58,9 @@ export { activationNames, activationOf } from './formats/config-activation.ts';
 export type { ConfigFields } from './formats/config-fields.ts';
 export { headOf } from './formats/config-heads.ts';
 export { labelsOf } from './formats/config-labels.ts';
+export { gatedMlp, type MlpFactory, plainMlp } from './formats/config-mlp.ts';
 export { contextOf, positionsOf } from './formats/config-positions.ts';
+export { windowed, windowOf, windowsOf } from './formats/config-window.ts';
 export { type HeadSizes, headSizes } from './formats/head-sizes.ts';
 export { readJson } from './formats/json.ts';
 export { type Llama2c, readLlama2c } from './formats/llama2c.ts';
@@ -115,7 +117,9 @@ export {
   createGeluMlp,
   createMlp,
   createReluMlp,
+  createSiluMlp,
   createSwiglu,
+  createTanhMlp,
   feedForward,
   type Mlp,
   type MlpOptions,
@@ -149,6 +153,7 @@ export {
   part,
   permuted,
   plus,
+  prefixed,
   reshaped,
   scaledColumns,
   stacked,

@@ -61,6 +61,8 @@ export interface Part {
   states(shape: LayerShape, layer: number): Readonly<Record<string, LayerSpec>>;
   /** Why it cannot run on a device; empty when it can. */
   reasonsAgainst(device: Device, shape: LayerShape, layer: number): readonly string[];
+  /** Lengths with the same number have the same angles; absent where angles follow from the position alone. */
+  readonly regime?: ((length: number) => number) | undefined;
   /** Makes the tables of positions that calls up to a length need. */
   reserve(device: Device, shape: LayerShape, end: number): void;
   run(call: PartCall): PartResult;

@@ -24,6 +24,11 @@ export interface SessionModel {
   head<Axes extends string>(x: Tensor): Tensor<Axes>;
   /** Makes tables of positions for a length now, so that no step makes them. */
   reserve(end: number): void;
+  /**
+   * The name of the angles by which keys are turned in a text of this length; a session reads a text again when it
+   * changes (dynamic NTK, longrope). Absent where the angles follow from the position alone.
+   */
+  regime?(length: number): string;
 }
 
 /** Makes the states of a model; `createStates` of `@headwise/kv-cache` is one. */
@@ -76,6 +81,11 @@ export interface StepOptions {
   readonly extras?: readonly AttentionExtra[] | undefined;
   /** Ends the step between two layers; the session is then as it was. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Most tokens of a sequence that go through the model at once: what a long prompt takes beside the caches stays that
+   * of a short one. The logits are those of one pass within rounding; a look sees each piece. Default all of them.
+   */
+  readonly chunk?: number | undefined;
 }
 
 /** Ids of one sequence, or of each of the B, which may bring different numbers of them. */

@@ -11,13 +11,11 @@ import {
 } from '@headwise/kv-cache';
 import type { Step } from '@headwise/sampling';
 import {
+  add,
   checkIds,
-  createPositions,
-  type Device,
   gather,
   type LayerState,
   NOBODY,
-  type Positions,
   scope,
   type Tensor,
   tensor,
@@ -30,7 +28,9 @@ import type {
   StepIds,
   StepOptions,
 } from './session-contract.ts';
+import { countPasses, type Pass, type Passes, passAt } from './session-passes.ts';
 import { makeStates, orderedSource, sharing } from './session-source.ts';
+import { commonPrefix, Texts } from './session-texts.ts';
 
 /**
  * A text in progress: B sequences, each of a length of its own, with what the model keeps. The first step is the
@@ -46,9 +46,9 @@ export class Session implements Disposable {
   /** Most positions a sequence can reach. */
   readonly limit: number;
   readonly #model: SessionModel;
-  readonly #states: readonly LayerState[];
-  /** States of the text that are no other's. */
-  readonly #textStates: readonly LayerState[];
+  #states: readonly LayerState[];
+  /** What went through it. */
+  #texts: Texts;
   readonly #source: SessionSource | undefined;
   /** Which source each sequence has read, where `take` has moved them. */
   #order: readonly number[] | undefined;
@@ -97,9 +97,7 @@ export class Session implements Disposable {
     this.#model = model;
     this.#source = options.source;
     this.#states = states ?? makeStates(model, options, { B, capacity, cache, device });
-    this.#textStates = this.#states.filter(
-      ({ id, spec }) => spec.kind !== 'shared' && !model.sourceIds.includes(id),
-    );
+    this.#texts = new Texts(B, (length) => model.regime?.(length) ?? '');
     try {
       checkIdsOf(this.#states, Object.keys(specs));
       model.reserve(Math.min(this.limit, capacity));
@@ -138,7 +136,16 @@ export class Session implements Disposable {
     return lengths;
   }
 
-  /** What the model keeps, in order: what the caches hold, byte by byte. */
+  /** States of the text that are no other's. */
+  get #textStates(): readonly LayerState[] {
+    const { sourceIds } = this.#model;
+    return this.#states.filter(({ id, spec }) => spec.kind !== 'shared' && !sourceIds.includes(id));
+  }
+
+  /**
+   * What the model keeps, in order: what the caches hold, byte by byte. A step that is given up may put copies in their
+   * places, so ask again after one.
+   */
   get states(): readonly LayerState[] {
     return this.#states;
   }
@@ -153,10 +160,18 @@ export class Session implements Disposable {
    * @throws {DOMException} `AbortError`, when the signal says so. Nothing has changed then.
    */
   step(ids: StepIds, options: StepOptions = {}): Tensor<'B V'> {
-    return this.#run(ids, options, (x, counts) => {
-      const [B, L, E] = x.shape as [number, number, number];
-      const last = Int32Array.from(counts, (count, b) => (count > 0 ? b * L + count - 1 : NOBODY));
-      return this.#model.head<'B V'>(gather(x.reshape([B * L, E]), tensor<'B'>(x.device, last, [B])));
+    return this.#run(ids, options, (run, count) => {
+      const ends = Array.from({ length: count }, (_, n) =>
+        scope(() => {
+          const { x, pass } = run(n);
+          if (pass.last.every((place) => place === NOBODY)) return undefined;
+          const [B, L, E] = x.shape as [number, number, number];
+          const last = Int32Array.from(pass.last, (place, b) => (place === NOBODY ? place : b * L + place));
+          return gather<'B E'>(x.reshape([B * L, E]), tensor<'B'>(x.device, last, [B]));
+        }),
+      ).filter((rows) => rows !== undefined);
+      // each sequence ends in one of the passes and has zeros in the others
+      return this.#model.head<'B V'>(ends.reduce((sum, rows) => add(sum, rows)));
     });
   }
 
@@ -164,8 +179,73 @@ export class Session implements Disposable {
    * Appends tokens and returns the logits after each of them, `[B, L, V]` with L those of the longest row; what
    * follows the end of a shorter row is arbitrary. Errors as in `step`.
    */
-  forward(ids: StepIds, options: StepOptions = {}): Tensor<'B L V'> {
-    return this.#run(ids, options, (x) => this.#model.head<'B L V'>(x));
+  forward(ids: StepIds, options: Omit<StepOptions, 'chunk'> = {}): Tensor<'B L V'> {
+    return this.#run(ids, { ...options, chunk: undefined }, (run, _, counts) => {
+      const { x, pass } = run(0);
+      const [B, L, E] = x.shape as [number, number, number];
+      const longestNew = Math.max(...counts);
+      if (longestNew === L) return this.#model.head<'B L V'>(x);
+      // a text that was read again has its new tokens at the end
+      const places = Int32Array.from({ length: B * longestNew }, (_, i) => {
+        const [b, at] = [Math.floor(i / longestNew), i % longestNew];
+        return at < counts[b]! ? b * L + pass.last[b]! + 1 - counts[b]! + at : NOBODY;
+      });
+      const rows = tensor<'B L'>(x.device, places, [B, longestNew]);
+      return this.#model.head<'B L V'>(gather(x.reshape([B * L, E]), rows));
+    });
+  }
+
+  /**
+   * The logits that follow a whole text, of which only what the session does not hold yet is computed: it goes back to
+   * what the two have in common, as `reuse`, and reads the rest. A conversation that goes on costs its new tokens.
+   *
+   * @param text `[L]`, or B rows
+   * @returns `[B, V]`
+   * @throws {ValueError} for an id outside the vocabulary, or more tokens than there is room for; nothing has changed.
+   * @throws {DOMException} `AbortError`, when the signal says so: the session then holds what was in common.
+   */
+  prompt(text: StepIds, options: StepOptions = {}): Tensor<'B V'> {
+    const kept = this.reuse(text);
+    const rows = rowsIn(text);
+    const rest = rows.map((row, b) => row.slice(kept[b]));
+    try {
+      return this.step(rest, options);
+    } catch (error) {
+      // a part that must see the beginning at once
+      if (!ValueError.isInstance(error) || kept.every((length) => length === 0)) throw error;
+      this.crop(kept.map(() => 0));
+      return this.step(rows, options);
+    }
+  }
+
+  /**
+   * Goes back to the longest beginning that each sequence has in common with a text, but for its last token, whose
+   * logits somebody will want. Where a cache has forgotten what stood there (a window), or its keys would turn by other
+   * angles in that text, the sequence begins anew. What was loaded from a file, or changed in `states` from outside, is
+   * not known to be anybody's beginning.
+   *
+   * @param text `[L]`, or B rows
+   * @returns how many tokens of each are kept, `[B]`: go on with `text.slice(kept[b])`
+   * @throws {ValueError} for an id outside the vocabulary, more tokens than there is room for, or caches that cannot
+   * crop; nothing has changed.
+   */
+  reuse(text: StepIds): readonly number[] {
+    const lengths = this.#checkAlive();
+    const rows = this.#rowsOf(
+      text,
+      lengths.map(() => 0),
+    );
+    const caches = this.#textStates.map((state) => asCache('reuse', state));
+    const kept = rows.map((row, b) => {
+      const length = lengths[b]!;
+      const known = this.#texts.of(b, length) ?? [];
+      const common = Math.min(commonPrefix(known, row), Math.max(0, row.length - 1));
+      if (common === 0 || this.#texts.turnsAnew(b, length, row.length)) return 0;
+      const back = lengths.map((own, other) => (other === b ? common : own));
+      return caches.every((cache) => canCrop(cache, back)) ? common : 0;
+    });
+    this.crop(kept);
+    return kept;
   }
 
   /**
@@ -195,6 +275,7 @@ export class Session implements Disposable {
       this.#textStates.map((state) => asCache('crop', state)),
       wanted,
     );
+    this.#texts.crop(wanted);
   }
 
   /**
@@ -206,12 +287,22 @@ export class Session implements Disposable {
   take(order: readonly number[]): void {
     const caches = this.#states.map((state) => asCache('take', state));
     this.#orBroken('take', () => takeStates(caches, order));
+    this.#texts.take(order);
     const before = this.#order;
     if (this.#source) this.#order = before ? order.map((from) => before[from]!) : [...order];
   }
 
-  /** A file with the text so far, as it is at the time of the call. @throws {ValueError} if a cache cannot be saved. */
+  /**
+   * A file with what is kept of the text so far, as it is at the time of the call.
+   * @throws {ValueError} if a cache cannot be saved, or its keys are still turned for a longer text that was cropped.
+   */
   async save(): Promise<Uint8Array> {
+    const longer = this.lengths.findIndex((length, b) => this.#texts.turnsAnew(b, length, length));
+    if (longer >= 0) {
+      const rule =
+        'must have the angles of its length to be saved: it was cropped from a longer text; step once';
+      throw new ValueError('session.save', `sequence ${longer}`, rule, `${this.lengths[longer]} tokens`);
+    }
     return saveStates(this.#states.map((state) => asCache('save', state)));
   }
 
@@ -222,6 +313,7 @@ export class Session implements Disposable {
   load(file: Uint8Array): void {
     const caches = this.#states.map((state) => asCache('load', state));
     this.#orBroken('load', () => loadStates(caches, file));
+    this.#texts.forget(this.B);
     this.#broken = undefined;
   }
 
@@ -233,6 +325,7 @@ export class Session implements Disposable {
     const options = { B, capacity: Math.max(1, this.#capacity), limit, source };
     const twin = new Session(this.#model, options, states);
     twin.#order = this.#order;
+    twin.#texts = this.#texts.clone();
     twin.#broken = this.#broken;
     return twin;
   }
@@ -257,45 +350,102 @@ export class Session implements Disposable {
     return Number.isFinite(most) ? most : this.length + 1;
   }
 
+  /**
+   * One step, whole or not at all.
+   *
+   * @param finish makes the result from the passes, which it runs in order; `counts` are the new tokens of each sequence
+   */
   #run<Axes extends string>(
     ids: StepIds,
-    { look, extras, signal }: StepOptions,
-    finish: (x: Tensor<'B L E'>, counts: readonly number[]) => Tensor<Axes>,
+    options: StepOptions,
+    finish: (
+      run: (n: number) => { readonly x: Tensor<'B L E'>; readonly pass: Pass },
+      count: number,
+      counts: readonly number[],
+    ) => Tensor<Axes>,
   ): Tensor<Axes> {
     const before = this.#checkAlive();
     const rows = this.#rowsOf(ids, before);
-    const { device } = this.#model;
-    const L = Math.max(...rows.map(({ length }) => length));
+    const passes = this.#passesOf(rows, before, options.chunk);
+    const backup = this.#needsBackup(passes, before) ? this.#backup() : undefined;
     const unread = this.#states.filter(
       ({ id, length }) => length === 0 && this.#model.sourceIds.includes(id),
     );
-    const flat = Int32Array.from(
-      rows.flatMap((row) => [...row, ...new Array<number>(L - row.length).fill(0)]),
-    );
     try {
-      return scope(() => {
-        const positions = positionsOf(device, rows, before);
-        checkStates(this.#textStates, positions);
-        const hidden = this.#model.run(
-          tensor<'B L'>(device, flat, [rows.length, L]),
-          positions,
-          {
-            states: Object.fromEntries(this.#states.map((state) => [state.id, state])),
-            extras,
-            // read once: afterwards the states have it
-            ...(unread.length > 0 && this.#source && orderedSource(this.#source, this.#order)),
-          },
-          { look, before: () => signal?.throwIfAborted() },
-        );
+      const result = scope(() => {
+        if (passes.starts.some((start, b) => start < before[b]!))
+          for (const state of this.#textStates) asCache('crop', state).crop(passes.starts);
+        const run = (n: number) => this.#pass(passAt(this.#model.device, passes, n), options);
         return finish(
-          hidden,
+          run,
+          countPasses(passes),
           rows.map(({ length }) => length),
         );
       });
+      for (const state of backup ?? []) state.dispose();
+      this.#texts.append(rows, before);
+      return result;
     } catch (error) {
-      this.#takeBack(before, unread, error as Error);
+      if (backup) this.#restore(backup);
+      else this.#takeBack(before, unread, error as Error);
       throw error;
     }
+  }
+
+  /** What a step brings: where the angles of kept keys change with the length, the whole text once more. */
+  #passesOf(
+    rows: readonly (readonly number[])[],
+    before: readonly number[],
+    chunk: number = Infinity,
+  ): Passes {
+    if (chunk !== Infinity && (!Number.isInteger(chunk) || chunk < 1))
+      throw new ValueError('session', 'chunk', 'must be a whole number ≥ 1', chunk);
+    const ends = rows.map((row, b) => before[b]! + row.length);
+    const again = rows.map((row, b) => row.length > 0 && this.#texts.turnsAnew(b, before[b]!, ends[b]!));
+    const whole = rows.map((row, b) => {
+      if (!again[b]) return row;
+      const text = this.#texts.of(b, before[b]!);
+      if (text) return [...text, ...row];
+      const rule = `must stay below the length where the keys of earlier tokens turn by other angles, since the text of sequence ${b} is not known (it was loaded): crop to 0 and give all of it`;
+      throw new ValueError('session', 'ids', rule, `${ends[b]} tokens`);
+    });
+    const starts = before.map((length, b) => (again[b] ? 0 : length));
+    const longest = Math.max(...whole.map(({ length }) => length));
+    return { rows: whole, starts, ends, chunk: Math.min(chunk, longest) };
+  }
+
+  #pass(pass: Pass, { look, extras, signal }: StepOptions): { x: Tensor<'B L E'>; pass: Pass } {
+    const { device, sourceIds } = this.#model;
+    checkStates(this.#textStates, pass.positions);
+    const isUnread = this.#states.some(({ id, length }) => length === 0 && sourceIds.includes(id));
+    const x = this.#model.run(
+      tensor<'B L'>(device, pass.ids, [pass.rows.length, pass.L]),
+      pass.positions,
+      {
+        states: Object.fromEntries(this.#states.map((state) => [state.id, state])),
+        extras,
+        // read once: afterwards the states have it
+        ...(isUnread && this.#source && orderedSource(this.#source, this.#order)),
+      },
+      { look, before: () => signal?.throwIfAborted() },
+    );
+    return { x, pass };
+  }
+
+  /** Whether the caches could not be brought back by taking tokens off. */
+  #needsBackup(passes: Passes, before: readonly number[]): boolean {
+    if (passes.starts.some((start, b) => start < before[b]!)) return true;
+    const forgets = this.#textStates.some(({ spec }) => spec.kind === 'window' || spec.kind === 'recurrent');
+    return forgets && countPasses(passes) > 1 && before.some((length) => length > 0);
+  }
+
+  #backup(): readonly LayerState[] | undefined {
+    return this.#states.every((state) => 'clone' in state) ? cloneStates(this.#states as Cache[]) : undefined;
+  }
+
+  #restore(backup: readonly LayerState[]): void {
+    for (const state of this.#states) state.dispose();
+    this.#states = backup;
   }
 
   /** Brings every layer back to where the step found it. */
@@ -333,9 +483,7 @@ export class Session implements Disposable {
   }
 
   #rowsOf(ids: StepIds, lengths: readonly number[]): readonly (readonly number[])[] {
-    const rows = (
-      typeof ids[0] === 'number' || ids.length === 0 ? [ids] : ids
-    ) as readonly (readonly number[])[];
+    const rows = rowsIn(ids);
     const { B } = this;
     if (rows.length !== B) throw new ValueError('session', 'ids', `must be ${B} rows`, rows.length);
     if (rows.every(({ length }) => length === 0))
@@ -380,18 +528,18 @@ export function stepOf(session: Session): Step {
   };
 }
 
-/** Where the new tokens stand: in one row for all sequences while they are equally long. */
-function positionsOf(
-  device: Device,
-  rows: readonly (readonly number[])[],
-  lengths: readonly number[],
-): Positions {
-  const alike = rows.every((row, b) => row.length === rows[0]!.length && lengths[b] === lengths[0]);
-  if (alike) return createPositions(device, { start: lengths[0]!, L: rows[0]!.length });
-  return createPositions(
-    device,
-    rows.map((row, b) => row.map((_, i) => lengths[b]! + i)),
-  );
+function rowsIn(ids: StepIds): readonly (readonly number[])[] {
+  return (typeof ids[0] === 'number' || ids.length === 0 ? [ids] : ids) as readonly (readonly number[])[];
+}
+
+function canCrop(cache: Cache, lengths: readonly number[]): boolean {
+  try {
+    cache.checkCrop(lengths);
+    return true;
+  } catch (error) {
+    if (!ValueError.isInstance(error)) throw error;
+    return false;
+  }
 }
 
 function checkIdsOf(states: readonly LayerState[], wanted: readonly string[]): void {

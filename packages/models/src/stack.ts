@@ -60,6 +60,7 @@ export function stackStates(
 export class Stack {
   readonly shape: LayerShape;
   readonly #layers: readonly { readonly block: Block; readonly weights: BlockWeights }[];
+  readonly #regimes: readonly ((length: number) => number)[];
 
   /** @throws {DeviceError} naming the parts that the device cannot run, before anything is computed. */
   constructor(model: string, device: Device, blocks: Blocks, shape: LayerShape, weights: Weights) {
@@ -68,6 +69,8 @@ export class Stack {
       const block = blockAt(blocks, layer);
       return { block, weights: blockWeights(block, weights, `layers.${layer}.`) };
     });
+    const regimes = this.#layers.flatMap(({ block }) => block.parts.map(({ regime }) => regime));
+    this.#regimes = [...new Set(regimes)].filter((regime) => regime !== undefined);
     const reasons = this.#layers.flatMap(({ block }, layer) =>
       block.parts.flatMap((part) =>
         part.reasonsAgainst(device, shape, layer).map((reason) => `layers.${layer}.${part.name}: ${reason}`),
@@ -80,6 +83,11 @@ export class Stack {
         reasons.slice(0, 8),
         'Choose another device.',
       );
+  }
+
+  /** Names the angles of a text of this length. */
+  regime(length: number): string {
+    return this.#regimes.map((regime) => regime(length)).join();
   }
 
   /** Makes the tables of positions that calls up to a length need. */

@@ -71,6 +71,18 @@ export function named(
     );
 }
 
+/**
+ * The same, of a file whose tensors may all stand under a prefix, and may not: a model was stored alone, or inside one
+ * with a head. Never throws.
+ */
+export function prefixed(prefix: string, build: WeightBuilder): WeightBuilder {
+  return (file, wanted) =>
+    build((name) => {
+      const bare = file(name);
+      return bare.shape ? bare : file(`${prefix}${name}`);
+    }, wanted);
+}
+
 /** `layers.*.mlp.{up,down}` → `/^layers\.(?<layer>\d+)\.mlp\.(?<which>up|down)$/` */
 function matcher(pattern: string): RegExp {
   const escaped = pattern.replace(/[.+?^$()[\]\\|]/g, '\\$&');

@@ -2,9 +2,9 @@ import { configure, groupedQuery } from '@headwise/attention-variants';
 import type { ConfigEncoding } from '@headwise/positional';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
+import { gatedMlp } from '../formats/config-mlp.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { headSizes } from '../formats/head-sizes.ts';
-import { createSwiglu } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
 import { named } from '../weights.ts';
 
@@ -31,7 +31,6 @@ export const llama = /* @__PURE__ */ defineFamily({
 
   config(fields) {
     const { H, E, Hkv, D } = headSizes(fields);
-    fields.only('hidden_act', 'silu');
     // splits products for parallel training; the sum is the same
     fields.ignore('pretraining_tp');
     const layers = fields.count('num_hidden_layers');
@@ -47,19 +46,19 @@ export const llama = /* @__PURE__ */ defineFamily({
       },
       Hkv,
       F: fields.count('intermediate_size'),
+      mlp: gatedMlp(fields),
       mlpBias: fields.flag('mlp_bias'),
       eps: fields.positive('rms_norm_eps', 1e-6),
       positions: positions as readonly ConfigEncoding[],
-      context: contextOf(fields, positions),
+      context: contextOf(fields, positions, 2048),
       tied: fields.flag('tie_word_embeddings'),
     };
   },
 
-  model({ shape, Hkv, F, mlpBias, eps, positions, context, tied }) {
+  model({ shape, Hkv, F, mlp, mlpBias, eps, positions, context, tied }) {
     const attention = configure(groupedQuery, { Hkv });
     const norm = createRmsNorm({ eps });
-    const mlp = createSwiglu({ F, bias: mlpBias });
-    const blocks = block({ attention, position: positions[0], norm, mlp });
+    const blocks = block({ attention, position: positions[0], norm, mlp: mlp({ F, bias: mlpBias }) });
     return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
   },
 
@@ -67,10 +66,7 @@ export const llama = /* @__PURE__ */ defineFamily({
     named({
       embed: 'model.embed_tokens.weight',
       'layers.*.attentionNorm.weight': 'model.layers.*.input_layernorm.weight',
-      'layers.*.attention.q': 'model.layers.*.self_attn.q_proj.weight',
-      'layers.*.attention.k': 'model.layers.*.self_attn.k_proj.weight',
-      'layers.*.attention.v': 'model.layers.*.self_attn.v_proj.weight',
-      'layers.*.attention.o': 'model.layers.*.self_attn.o_proj.weight',
+      'layers.*.attention.{q,k,v,o}': 'model.layers.*.self_attn.{}_proj.weight',
       'layers.*.attention.{q,k,v,o}.bias': 'model.layers.*.self_attn.{}_proj.bias',
       'layers.*.mlpNorm.weight': 'model.layers.*.post_attention_layernorm.weight',
       'layers.*.mlp.{gate,up,down}': 'model.layers.*.mlp.{}_proj.weight',

@@ -44,19 +44,16 @@ export function positionsOf(
 }
 
 /**
- * Most positions: those of the file, up to where the angles of kept keys would change (dynamic NTK, longrope). Never throws.
+ * Most positions: those of the file. Dynamic NTK, which begins where they end, has no bound. Never throws.
  *
  * @param encodings of the layers, from `positionsOf`
- * @param otherwise where the file is silent; default it must not be
+ * @param fallback where the file is silent
  */
 export function contextOf(
   fields: ConfigFields,
   encodings: readonly ConfigEncoding[] | undefined,
-  otherwise?: number,
+  fallback?: number,
 ): number {
-  const said = fields.count('max_position_embeddings', otherwise, Number.MAX_SAFE_INTEGER);
-  const bounds = (encodings ?? []).map((encoding) =>
-    encoding.kind === 'rotation' ? (encoding.dependsOnLength?.boundary ?? Infinity) : Infinity,
-  );
-  return Math.min(said, ...bounds);
+  const said = fields.count('max_position_embeddings', fallback, Number.MAX_SAFE_INTEGER);
+  return encodings?.some(({ name }) => name === 'dynamic-ntk') ? Infinity : said;
 }

@@ -1,4 +1,14 @@
-import { type GeluKind, geglu, gelu, linear, relu, swiglu, type Tensor } from '@headwise/tensor';
+import {
+  binary,
+  type GeluKind,
+  geglu,
+  gelu,
+  linear,
+  relu,
+  swiglu,
+  type Tensor,
+  unary,
+} from '@headwise/tensor';
 import type { Part, Shapes, Weights } from '../part.ts';
 import { type Activation, gateBy } from './activations.ts';
 
@@ -66,6 +76,16 @@ export function createGatedMlp({
   ...options
 }: MlpOptions & { readonly activation: Activation }): Mlp {
   return gated(`gated-${activation.name}`, options, (gate, up) => gateBy(activation, gate, up));
+}
+
+/** `down · silu(up · x + bias) + bias`, with silu(z) = z · σ(z). Elfwing et al. 2018. Never throws. */
+export function createSiluMlp(options: MlpOptions): Mlp {
+  return plain('silu', options, (x) => binary(x, unary(x, 'sigmoid'), 'multiply'));
+}
+
+/** `down · tanh(up · x + bias) + bias`. Never throws. */
+export function createTanhMlp(options: MlpOptions): Mlp {
+  return plain('tanh', options, (x) => unary(x, 'tanh'));
 }
 
 function plain(
