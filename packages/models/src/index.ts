@@ -16,6 +16,15 @@ export {
   blockStates,
   runBlock,
 } from './block.ts';
+export type {
+  ByteSource,
+  Checkpoint,
+  FileSet,
+  GgufMetadata,
+  GgufValue,
+  TensorInfo,
+  TokenizerSource,
+} from './checkpoint.ts';
 export {
   createDecoder,
   type Decoder,
@@ -62,8 +71,8 @@ export { gatedMlp, type MlpFactory, plainMlp } from './formats/config-mlp.ts';
 export { contextOf, positionsOf } from './formats/config-positions.ts';
 export { windowed, windowOf, windowsOf } from './formats/config-window.ts';
 export { type HeadSizes, headSizes } from './formats/head-sizes.ts';
+export type { StoredTensor, StoredType } from './formats/host-tensor.ts';
 export { readJson } from './formats/json.ts';
-export { type Llama2c, readLlama2c } from './formats/llama2c.ts';
 export { readJsonVocabulary, readLlama2cVocabulary } from './formats/llama2c-tokenizer.ts';
 export {
   type HostDType,
@@ -89,14 +98,8 @@ export {
   normalized,
   type Pooling,
 } from './heads/pooling.ts';
-export {
-  createLlama,
-  type LlamaConfig,
-  llamaName,
-  llamaParts,
-  llamaWeights,
-  readLlamaConfig,
-} from './llama.ts';
+export { type LoadedModel, type LoadOptions, type LoadProgress, loadModel } from './load-model.ts';
+export { type OpenOptions, openCheckpoint } from './open-checkpoint.ts';
 export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
 export {
   type Activation,
@@ -142,6 +145,14 @@ export type {
   StepIds,
   StepOptions,
 } from './session-contract.ts';
+export {
+  blobSource,
+  joinedSource,
+  memorySource,
+  type UrlOptions,
+  urlSource,
+} from './sources/byte-sources.ts';
+export { filesOf, urlFiles } from './sources/file-sets.ts';
 export type { LayerLook } from './stack.ts';
 export { createTokenizer, type TextStream, type Tokenizer, type Vocabulary } from './tokenizer.ts';
 export {
