@@ -4,12 +4,14 @@ import { parallel, parallelOneNorm } from '../arrangements/parallel.ts';
 import { preNorm } from '../arrangements/pre-norm.ts';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
+import { activationOf } from '../formats/config-activation.ts';
 import type { ConfigFields } from '../formats/config-fields.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
-import { createGeluMlp, createReluMlp } from '../parts/feed-forward.ts';
+import { ofGroups } from '../formats/grouped-projections.ts';
+import { createMlp } from '../parts/feed-forward.ts';
 import { createLayerNorm } from '../parts/norms.ts';
 import { roundedAlibi } from '../parts/rounded-alibi.ts';
-import { type FileTensor, named, part, reshaped, type WeightSource } from '../weights.ts';
+import { type FileTensor, named } from '../weights.ts';
 
 /** The orders of a block, with the file's names of the norms. */
 const orders = {
@@ -19,13 +21,6 @@ const orders = {
     arrange: preNorm,
     norms: { attentionNorm: 'input_layernorm', mlpNorm: 'post_attention_layernorm' },
   },
-};
-
-const activations = {
-  gelu: createGeluMlp,
-  gelu_new: (options: { F: number; bias: boolean }) => createGeluMlp({ ...options, kind: 'tanh' }),
-  gelu_pytorch_tanh: (options: { F: number; bias: boolean }) => createGeluMlp({ ...options, kind: 'tanh' }),
-  relu: createReluMlp,
 };
 
 /**
@@ -73,11 +68,9 @@ export const falcon = /* @__PURE__ */ defineFamily({
       },
       Hkv,
       order,
-      mlp: fields.oneOf(
-        'activation',
-        activations,
-        'gelu',
-      )({ F: fields.count('ffn_hidden_size', 4 * E), bias }),
+      bias,
+      F: fields.count('ffn_hidden_size', 4 * E),
+      activation: activationOf(fields, 'activation', 'gelu'),
       eps: fields.positive('layer_norm_epsilon', 1e-5),
       alibi: fields.flag('alibi'),
       positions,
@@ -86,24 +79,18 @@ export const falcon = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({ shape, Hkv, order, mlp, eps, alibi, positions, context, tied }) {
+  model({ shape, Hkv, order, F, activation, bias, eps, alibi, positions, context, tied }) {
     const norm = createLayerNorm({ eps });
     const position = alibi ? roundedAlibi({ positions: context, scale: shape.D ** -0.5 }) : positions[0];
     const attention = configure(groupedQuery, { Hkv });
+    const mlp = createMlp({ F, activation, bias });
     const blocks = block({ attention, position, norm, mlp, arrange: order.arrange });
     return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
   },
 
-  weights: ({ shape: { E, H, D }, Hkv, order }) => {
-    const fused =
-      (tail: string, ...inner: number[]) =>
-      (file: FileTensor, layer: number, which: string) =>
-        ofGroup(file(`transformer.h.${layer}.self_attention.query_key_value.${tail}`), which, [
-          Hkv,
-          H / Hkv,
-          D,
-          ...inner,
-        ]);
+  weights: ({ shape: { H, D }, Hkv, order }) => {
+    const fused = (tail: string) => (file: FileTensor, layer: number, which: string) =>
+      ofGroups(file(`transformer.h.${layer}.self_attention.query_key_value.${tail}`), which, { H, Hkv, D });
     return named({
       embed: 'transformer.word_embeddings.weight',
       ...Object.fromEntries(
@@ -112,7 +99,7 @@ export const falcon = /* @__PURE__ */ defineFamily({
           `transformer.h.*.${theirs}.{}`,
         ]),
       ),
-      'layers.*.attention.{q,k,v}': fused('weight', E),
+      'layers.*.attention.{q,k,v}': fused('weight'),
       'layers.*.attention.{q,k,v}.bias': fused('bias'),
       'layers.*.attention.o': 'transformer.h.*.self_attention.dense.weight',
       'layers.*.attention.o.bias': 'transformer.h.*.self_attention.dense.bias',
@@ -129,26 +116,16 @@ export const falcon = /* @__PURE__ */ defineFamily({
 
 /** Order and key/value heads, by what the file says of its form. */
 function formOf(fields: ConfigFields, H: number) {
-  const norms = fields.optionalCount('num_ln_in_parallel_attn');
-  if (fields.flag('new_decoder_architecture')) {
-    fields.only('parallel_attn', true);
-    fields.only('num_ln_in_parallel_attn', 2, 1);
-    fields.ignore('multi_query');
-    return { order: norms === 1 ? orders.oneNorm : orders.twoNorms, Hkv: fields.count('num_kv_heads', H) };
+  const isNew = fields.flag('new_decoder_architecture');
+  if (!isNew && !fields.flag('parallel_attn', true)) {
+    fields.ignore('num_ln_in_parallel_attn', 'num_kv_heads');
+    return { order: orders.inSequence, Hkv: fields.flag('multi_query', true) ? 1 : H };
   }
-  fields.only('num_ln_in_parallel_attn', 1);
-  // these two forms do not read it
-  fields.ignore('num_kv_heads');
-  const order = fields.flag('parallel_attn', true) ? orders.oneNorm : orders.inSequence;
+  fields.only('parallel_attn', true);
+  fields.only('num_ln_in_parallel_attn', ...(isNew ? [2, 1] : [1]));
+  const order = isNew && fields.get('num_ln_in_parallel_attn') !== 1 ? orders.twoNorms : orders.oneNorm;
+  // each form leaves one of these two unread
+  fields.ignore('multi_query', 'num_kv_heads');
+  if (isNew) return { order, Hkv: fields.count('num_kv_heads', H) };
   return { order, Hkv: fields.flag('multi_query', true) ? 1 : H };
-}
-
-/** The queries, the key or the value of every group, one group after the other. */
-function ofGroup(fused: WeightSource, which: string, [Hkv, G, ...inner]: readonly number[]): WeightSource {
-  const [D, ...E] = inner as [number, ...number[]];
-  // a matrix of another shape is reported as it is
-  if (String(fused.shape) !== String([Hkv! * (G! + 2) * D, ...E])) return fused;
-  const [start, count] = which === 'q' ? [0, G!] : [which === 'k' ? G! : G! + 1, 1];
-  const groups = reshaped(fused, [Hkv!, G! + 2, ...inner]);
-  return reshaped(part(groups, 1, start, count), [Hkv! * count * D, ...E]);
 }

@@ -3,11 +3,12 @@ import type { ConfigEncoding } from '@headwise/positional';
 import { sandwich } from '../arrangements/sandwich.ts';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
+import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
+import { windowOf, windowsOf } from '../formats/config-window.ts';
 import { headSizes } from '../formats/head-sizes.ts';
-import { windowsOf } from '../formats/layer-windows.ts';
 import { roundedAsStored } from '../formats/stored-dtype.ts';
-import { createGeglu } from '../parts/feed-forward.ts';
+import { createGatedMlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
 import { named, plus } from '../weights.ts';
 
@@ -45,15 +46,11 @@ export const gemma2 = /* @__PURE__ */ defineFamily({
     return {
       shape: { V: fields.count('vocab_size'), E, H, D, layers, biases },
       Hkv,
-      windows: windowsOf(fields, layers, { window: 4096, isFull: (layer) => layer % 2 === 1 }),
+      windows: windowsOf(fields, layers, windowOf(fields, 4096), (layer) => layer % 2 === 0),
       scale: fields.positive('query_pre_attn_scalar', 256) ** -0.5,
       scoreCap: fields.positiveOrNone('attn_logit_softcapping', 50),
       F: fields.count('intermediate_size'),
-      gelu: fields.oneOf(
-        'hidden_activation',
-        { gelu_pytorch_tanh: 'tanh', gelu_new: 'tanh', gelu: 'exact' } as const,
-        'gelu_pytorch_tanh',
-      ),
+      activation: activationOf(fields, 'hidden_activation', 'gelu_pytorch_tanh'),
       eps: fields.positive('rms_norm_eps', 1e-6),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 8192),
@@ -63,14 +60,14 @@ export const gemma2 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({ Hkv, windows, scale, scoreCap, F, gelu, eps, positions, ...rest }) {
-    const attentionOf = (window: number) => {
+  model({ Hkv, windows, scale, scoreCap, F, activation, eps, positions, ...rest }) {
+    const attentionOf = (window: number | undefined) => {
       if (scoreCap !== undefined) return configure(softCapped, { softcap: scoreCap, window, Hkv, scale });
-      if (window !== Infinity) return configure(slidingWindow, { window, Hkv, scale });
+      if (window !== undefined) return configure(slidingWindow, { window, Hkv, scale });
       return configure(groupedQuery, { Hkv, scale });
     };
     const norm = createRmsNorm({ eps });
-    const mlp = createGeglu({ F, kind: gelu });
+    const mlp = createGatedMlp({ F, activation });
     const blocks = windows.map((window, layer) =>
       block({ attention: attentionOf(window), position: positions[layer], norm, mlp, arrange: sandwich }),
     );

@@ -3,11 +3,12 @@ import type { ConfigEncoding } from '@headwise/positional';
 import { sandwich } from '../arrangements/sandwich.ts';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
+import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
+import { windowOf, windowsOf } from '../formats/config-window.ts';
 import { headSizes } from '../formats/head-sizes.ts';
-import { windowsOf } from '../formats/layer-windows.ts';
 import { roundedAsStored } from '../formats/stored-dtype.ts';
-import { createGeglu } from '../parts/feed-forward.ts';
+import { createGatedMlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
 import { named, plus } from '../weights.ts';
 
@@ -52,14 +53,10 @@ export const gemma3 = /* @__PURE__ */ defineFamily({
         headNorm: { over: 'head', eps } as const,
       },
       Hkv,
-      windows: windowsOf(fields, layers, { window: 4096, isFull: (layer) => (layer + 1) % period === 0 }),
+      windows: windowsOf(fields, layers, windowOf(fields, 4096), (layer) => (layer + 1) % period !== 0),
       scale: fields.positive('query_pre_attn_scalar', 256) ** -0.5,
       F: fields.count('intermediate_size'),
-      gelu: fields.oneOf(
-        'hidden_activation',
-        { gelu_pytorch_tanh: 'tanh', gelu_new: 'tanh', gelu: 'exact' } as const,
-        'gelu_pytorch_tanh',
-      ),
+      activation: activationOf(fields, 'hidden_activation', 'gelu_pytorch_tanh'),
       eps,
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 131_072),
@@ -69,12 +66,12 @@ export const gemma3 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({ Hkv, windows, scale, F, gelu, eps, positions, ...rest }) {
+  model({ Hkv, windows, scale, F, activation, eps, positions, ...rest }) {
     const full = configure(groupedQuery, { Hkv, scale });
     const norm = createRmsNorm({ eps });
-    const mlp = createGeglu({ F, kind: gelu });
+    const mlp = createGatedMlp({ F, activation });
     const blocks = windows.map((window, layer) => {
-      const attention = window === Infinity ? full : configure(slidingWindow, { window, Hkv, scale });
+      const attention = window === undefined ? full : configure(slidingWindow, { window, Hkv, scale });
       return block({ attention, position: positions[layer], norm, mlp, arrange: sandwich });
     });
     return { kind: 'decoder', parts: { ...rest, norm, blocks: (layer) => blocks[layer]! } };

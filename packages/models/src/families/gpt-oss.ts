@@ -3,8 +3,8 @@ import type { ConfigEncoding } from '@headwise/positional';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
+import { windowOf, windowsOf } from '../formats/config-window.ts';
 import { headSizes } from '../formats/head-sizes.ts';
-import { windowsOf } from '../formats/layer-windows.ts';
 import { clampedSwiglu } from '../parts/clamped-swiglu.ts';
 import { createExperts } from '../parts/experts.ts';
 import { createRmsNorm } from '../parts/norms.ts';
@@ -51,7 +51,7 @@ export const gptOss = /* @__PURE__ */ defineFamily({
     return {
       shape: { V: fields.count('vocab_size'), E, H, D, layers, biases },
       Hkv,
-      windows: windowsOf(fields, layers, { window: 128, isFull: (layer) => layer % 2 === 1 }),
+      windows: windowsOf(fields, layers, windowOf(fields, 128), (layer) => layer % 2 === 0),
       experts: { X, k, F: fields.count('intermediate_size') },
       gate: { alpha: fields.positive('swiglu_alpha', 1.702), limit: fields.positive('swiglu_limit', 7) },
       eps: fields.positive('rms_norm_eps', 1e-5),

@@ -1,8 +1,8 @@
-import { configure, groupedQuery, slidingWindow } from '@headwise/attention-variants';
 import type { ConfigEncoding } from '@headwise/positional';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
+import { windowed, windowOf } from '../formats/config-window.ts';
 import { headSizes } from '../formats/head-sizes.ts';
 import { createExperts } from '../parts/experts.ts';
 import { createRmsNorm } from '../parts/norms.ts';
@@ -44,7 +44,7 @@ export const mixtral = /* @__PURE__ */ defineFamily({
     return {
       shape: { V: fields.count('vocab_size'), E, H, D, layers: fields.count('num_hidden_layers') },
       Hkv,
-      window: fields.optionalCount('sliding_window'),
+      window: windowOf(fields),
       experts: { X, k, F: fields.count('intermediate_size') },
       eps: fields.positive('rms_norm_eps', 1e-5),
       positions: positions as readonly ConfigEncoding[],
@@ -54,9 +54,13 @@ export const mixtral = /* @__PURE__ */ defineFamily({
   },
 
   model({ shape, Hkv, window, experts, eps, positions, context, tied }) {
-    const attention = window ? configure(slidingWindow, { window, Hkv }) : configure(groupedQuery, { Hkv });
     const norm = createRmsNorm({ eps });
-    const blocks = block({ attention, position: positions[0], norm, mlp: createExperts(experts) });
+    const blocks = block({
+      attention: windowed(Hkv, window),
+      position: positions[0],
+      norm,
+      mlp: createExperts(experts),
+    });
     return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
   },
 

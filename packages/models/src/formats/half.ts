@@ -49,7 +49,7 @@ export function toBrain(value: number): number {
 
 /** A number as bfloat16 holds it. */
 export function bfloat16(value: number): number {
-  return fromBrain(toBrain(value));
+  return widenBrains(Uint16Array.of(toBrain(value)))[0]!;
 }
 
 function roundToEven(value: number): number {
