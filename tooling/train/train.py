@@ -39,7 +39,7 @@ CONFIG = {
     "mlp_bias": False,
     "tie_word_embeddings": True,
     "bos_token_id": BOS,
-    "eos_token_id": EOS,
+    "eos_token_id": [BOS, EOS],  # a text ends where another one would begin
     "torch_dtype": "float16",
 }
 E, HIDDEN, LAYERS = CONFIG["hidden_size"], CONFIG["intermediate_size"], CONFIG["num_hidden_layers"]

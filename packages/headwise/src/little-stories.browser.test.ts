@@ -1,15 +1,16 @@
 import {
-  createLlama,
   createTokenizer,
+  type Decoder,
+  loadModel,
+  openCheckpoint,
   readJsonVocabulary,
-  readLlamaConfig,
-  readSafetensors,
   stepOf,
+  urlFiles,
 } from '@headwise/models';
+import { families } from '@headwise/models/registry';
 import { chain, generate, greedy } from '@headwise/sampling';
 import { assertClose } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
-import configFile from '../assets/little-stories/config.json?url';
 import weightsFile from '../assets/little-stories/model.safetensors?url';
 import vocabularyFile from '../assets/little-stories/tokenizer.vocab.json?url';
 import golden from '../golden/little-stories.json' with { type: 'json' };
@@ -19,10 +20,12 @@ it.each(['gpujs:webgl2', 'gpujs:webgpu', 'wasm'])(
   'the shipped model speaks on %s in a browser',
   async (name) => {
     const device = await openDevice(name);
-    const config = readLlamaConfig(await (await fetch(configFile)).json());
-    const weights = new Uint8Array(await (await fetch(weightsFile)).arrayBuffer());
+    const folder = new URL('./', new URL(weightsFile, location.href));
+    const checkpoint = await openCheckpoint(urlFiles(folder));
     const tokenizer = createTokenizer(readJsonVocabulary(await (await fetch(vocabularyFile)).text()));
-    const decoder = createLlama(device, config, readSafetensors(weights).tensors);
+    const { model, ids: special } = await loadModel(device, checkpoint, { families });
+    const decoder = model as Decoder;
+    expect(special.stop).toEqual([1, 2]);
 
     const { ids, last, atol } = golden.logits;
     using whole = decoder.start();

@@ -21,8 +21,8 @@ async function complaint(folder: string, ...more: string[]): Promise<string> {
   return err.replaceAll(folder, '…');
 }
 
-it('loads the shipped model, whose tokenizer encodes as the trainer did', () => {
-  const { decoder, tokenizer, stopIds } = loadModel(createReference(), shippedModel);
+it('loads the shipped model, whose tokenizer encodes as the trainer did', async () => {
+  const { decoder, tokenizer, stopIds } = await loadModel(createReference(), shippedModel);
   expect(decoder.size).toBe(344928);
   expect(stopIds).toEqual([1, 2]);
   expect(golden.tokenizer.length).toBeGreaterThan(8);
@@ -40,7 +40,28 @@ it('names the file at fault', async () => {
   const cut = copy();
   truncateSync(join(cut, 'model.safetensors'), 5000);
   expect(await complaint(cut)).toMatchInlineSnapshot(`
-    "headwise: …/model.safetensors: safetensors: "model.embed_tokens.weight" ends at byte 196608 of the data, the file has 1016; it is truncated or its header lies
+    "headwise: …/model.safetensors: safetensors: the data have 1016 bytes, and 38 tensors end beyond; it is truncated or its header lies
+      - "model.embed_tokens.weight" ends at byte 196608
+      - "model.layers.0.input_layernorm.weight" ends at byte 196800
+      - "model.layers.0.mlp.down_proj.weight" ends at byte 221376
+      - "model.layers.0.mlp.gate_proj.weight" ends at byte 245952
+      - "model.layers.0.mlp.up_proj.weight" ends at byte 270528
+      - "model.layers.0.post_attention_layernorm.weight" ends at byte 270720
+      - "model.layers.0.self_attn.k_proj.weight" ends at byte 276864
+      - "model.layers.0.self_attn.o_proj.weight" ends at byte 295296
+      - "model.layers.0.self_attn.q_proj.weight" ends at byte 313728
+      - "model.layers.0.self_attn.v_proj.weight" ends at byte 319872
+      - "model.layers.1.input_layernorm.weight" ends at byte 320064
+      - "model.layers.1.mlp.down_proj.weight" ends at byte 344640
+      - "model.layers.1.mlp.gate_proj.weight" ends at byte 369216
+      - "model.layers.1.mlp.up_proj.weight" ends at byte 393792
+      - "model.layers.1.post_attention_layernorm.weight" ends at byte 393984
+      - "model.layers.1.self_attn.k_proj.weight" ends at byte 400128
+      - "model.layers.1.self_attn.o_proj.weight" ends at byte 418560
+      - "model.layers.1.self_attn.q_proj.weight" ends at byte 436992
+      - "model.layers.1.self_attn.v_proj.weight" ends at byte 443136
+      - "model.layers.2.input_layernorm.weight" ends at byte 443328
+      - and 18 more
     "
   `);
 
@@ -48,7 +69,7 @@ it('names the file at fault', async () => {
   rmSync(join(noConfig, 'config.json'));
   expect(await complaint(noConfig)).toMatchInlineSnapshot(`
     "headwise: model: … has no config.json
-      - a folder needs config.json and model.safetensors
+      - a folder needs config.json and model.safetensors (or model.safetensors.index.json and its files), or one *.gguf
     "
   `);
 
@@ -100,7 +121,7 @@ it('says what is not a model at all', async () => {
   const folder = temporaryFolder();
   expect(await complaint(folder)).toMatchInlineSnapshot(`
     "headwise: model: … has no config.json and no model.safetensors
-      - a folder needs config.json and model.safetensors
+      - a folder needs config.json and model.safetensors (or model.safetensors.index.json and its files), or one *.gguf
     "
   `);
   writeFileSync(join(folder, 'model.bin'), Uint8Array.of(1, 2, 3));

@@ -1,21 +1,19 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  createLlama,
   createTokenizer,
   type Decoder,
   FormatError,
-  type HostTensor,
-  type LlamaConfig,
-  readJson,
+  inFile,
+  loadModel as load,
+  openCheckpoint,
   readJsonVocabulary,
-  readLlama2c,
   readLlama2cVocabulary,
-  readLlamaConfig,
-  readSafetensors,
   type Tokenizer,
 } from '@headwise/models';
+import { pathFiles } from '@headwise/models/node';
+import { families } from '@headwise/models/registry';
 import type { Device } from '@headwise/tensor';
 
 /** A model from disk, ready to run. */
@@ -39,57 +37,29 @@ export const shippedModel = fileURLToPath(new URL('../assets/little-stories/', i
  *
  * @throws {FormatError} if a file is missing or is not what its format demands.
  */
-export function loadModel(device: Device, path: string, tokenizerPath?: string): LoadedModel {
-  if (!existsSync(path)) throw new FormatError('model', `there is no ${path}`);
-  const isFolder = statSync(path).isDirectory();
-  const { config, tensors } = isFolder ? readFolder(path) : inFile(path, () => readLlama2c(bytesOf(path)));
-  const tokenizer = tokenizerPath
-    ? readTokenizer(tokenizerPath)
-    : findTokenizer(isFolder ? path : dirname(path), config.V);
-  if (tokenizer && tokenizer.size !== config.V)
-    throw new FormatError(
-      'model',
-      `the tokenizer ${tokenizerPath} has ${tokenizer.size} pieces, the model ${config.V} ids`,
-    );
-  return {
-    name: basename(path),
-    path,
-    decoder: inFile(path, () => createLlama(device, config, tensors)),
-    stopIds: config.stopIds,
-    tokenizer,
-  };
-}
-
-function readFolder(path: string): {
-  config: LlamaConfig;
-  tensors: ReadonlyMap<string, HostTensor>;
-} {
-  const [configPath, weightsPath] = ['config.json', 'model.safetensors'].map((name) => join(path, name));
-  const missing = [configPath!, weightsPath!].filter((file) => !existsSync(file));
-  if (missing.length > 0) {
-    const binaries = readdirSync(path).filter((name) => name.endsWith('.bin'));
-    throw new FormatError(
-      'model',
-      `${path} has no ${missing.map((file) => basename(file)).join(' and no ')}`,
-      [
-        'a folder needs config.json and model.safetensors',
-        ...(binaries.length > 0 ? [`a llama2.c model is given by its file: ${binaries.join(', ')}`] : []),
-      ],
-    );
+export async function loadModel(device: Device, path: string, tokenizerPath?: string): Promise<LoadedModel> {
+  const checkpoint = await openCheckpoint(pathFiles(path));
+  try {
+    const { kind, model, ids } = await load(device, checkpoint, { families });
+    if (kind !== 'decoder')
+      throw new FormatError('model', `${path} is an ${kind}, and only a decoder continues a text`);
+    const tokenizer = tokenizerPath
+      ? await readTokenizer(tokenizerPath)
+      : checkpoint.tokenizer?.kind === 'llama2c'
+        ? createTokenizer(checkpoint.tokenizer.vocabulary)
+        : undefined;
+    if (tokenizer && tokenizer.size !== model.V)
+      throw new FormatError(
+        'model',
+        `the tokenizer ${tokenizerPath} has ${tokenizer.size} pieces, the model ${model.V} ids`,
+      );
+    return { name: basename(path), path, decoder: model, stopIds: ids.stop, tokenizer };
+  } finally {
+    checkpoint.close();
   }
-  const config = inFile(configPath!, () => readLlamaConfig(readJson(bytesOf(configPath!), 'config')));
-  return { config, tensors: inFile(weightsPath!, () => readSafetensors(bytesOf(weightsPath!)).tensors) };
 }
 
-function findTokenizer(folder: string, V: number): Tokenizer | undefined {
-  const names = readdirSync(folder).filter((name) => /\.vocab\.json$|^tok.*\.bin$/.test(name));
-  // text before binary: the same vocabulary, and the one a person can read
-  names.sort((a, b) => Number(b.endsWith('.json')) - Number(a.endsWith('.json')) || (a < b ? -1 : 1));
-  const found = names.map((name) => readTokenizer(join(folder, name)));
-  return found.find(({ size }) => size === V);
-}
-
-function readTokenizer(path: string): Tokenizer {
+async function readTokenizer(path: string): Promise<Tokenizer> {
   return inFile(path, () =>
     createTokenizer(
       path.endsWith('.json') ? readJsonVocabulary(bytesOf(path)) : readLlama2cVocabulary(bytesOf(path)),
@@ -102,17 +72,5 @@ function bytesOf(path: string): Uint8Array {
     return new Uint8Array(readFileSync(path));
   } catch (error) {
     throw new FormatError('file', (error as Error).message);
-  }
-}
-
-/** Says which file a format complains about. */
-function inFile<Result>(path: string, read: () => Result): Result {
-  try {
-    return read();
-  } catch (error) {
-    if (!FormatError.isInstance(error)) throw error;
-    const details = error.problems.length > 1 || error.message.includes('\n') ? error.problems : [];
-    const [first = ''] = error.message.split('\n');
-    throw new FormatError(path, first, details);
   }
 }

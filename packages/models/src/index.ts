@@ -51,7 +51,7 @@ export {
   type EncoderDecoderParts,
   encoderDecoderParameters,
 } from './encoder-decoder.ts';
-export { FormatError } from './errors.ts';
+export { FormatError, inFile } from './errors.ts';
 export {
   createModel,
   defineFamily,

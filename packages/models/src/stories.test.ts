@@ -13,11 +13,14 @@ import { createDevice, type Device } from '@headwise/tensor';
 import { assertClose } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import type { Decoder } from './decoder.ts';
-import { readLlama2c } from './formats/llama2c.ts';
+import { llama } from './families/llama.ts';
+import { createModel } from './family.ts';
+import { llama2cCheckpoint } from './formats/llama2c.ts';
 import { readJsonVocabulary } from './formats/llama2c-tokenizer.ts';
 import { numbersOf, readSafetensors } from './formats/safetensors.ts';
-import { createLlama, readLlamaConfig } from './llama.ts';
+import { loadModel } from './load-model.ts';
 import { stepOf } from './session.ts';
+import { memorySource } from './sources/byte-sources.ts';
 import { bytesOf, jsonOf, sharedFolder } from './testing/shared.ts';
 import { createTokenizer } from './tokenizer.ts';
 
@@ -37,11 +40,12 @@ const shared = sharedFolder('conformance/models/stories260K');
 describe.skipIf(!shared)('stories260K, as karpathy/llama2.c runs it', () => {
   const folder = shared!;
   const load = (device: Device): Decoder =>
-    createLlama(
+    createModel(
       device,
-      readLlamaConfig(jsonOf(folder, 'config.json')),
+      llama,
+      bytesOf(folder, 'config.json'),
       readSafetensors(bytesOf(folder, 'model.safetensors')).tensors,
-    );
+    ).model as Decoder;
   const idsOf = (file: ReturnType<typeof readSafetensors>, name: string): number[] =>
     Array.from(numbersOf(file.tensors.get(name)!));
   const floats = (file: ReturnType<typeof readSafetensors>, name: string): Float32Array =>
@@ -107,11 +111,11 @@ describe.skipIf(!shared)('stories260K, as karpathy/llama2.c runs it', () => {
 
   it('gives the same logits from the original .bin', async () => {
     const device = await createDevice('reference');
-    const { config, tensors } = readLlama2c(bytesOf(folder, 'stories260K.bin'));
-    const { position, ...sizes } = readLlamaConfig(jsonOf(folder, 'config.json'));
-    expect(config).toMatchObject(sizes);
+    const checkpoint = await llama2cCheckpoint(memorySource(bytesOf(folder, 'stories260K.bin')));
+    const loaded = await loadModel(device, checkpoint, { families: { llama } });
+    expect(loaded.ids.stop).toEqual([1, 2]);
     const ids = jsonOf<Golden>(folder, 'golden.json').greedy[0]!.generated_ids.slice(0, 64);
-    const original = createLlama(device, config, tensors);
+    const original = loaded.model as Decoder;
     assertClose(await original.start().forward(ids).data(), await load(device).start().forward(ids).data(), {
       atol: 1e-6,
       rtol: 1e-6,

@@ -43,7 +43,7 @@ export async function runGenerate(options: Options, io: Io): Promise<number> {
   const began = performance.now();
   const device = await openDevice(given.device, io.note);
   try {
-    const model = loadModel(device, given.model, given.tokenizer);
+    const model = await loadModel(device, given.model, given.tokenizer);
     const prompt = promptIds(given, model);
     const load = performance.now() - began;
     if (given.logits !== undefined) await writeLogits(given.logits, model, prompt);

@@ -12,7 +12,7 @@ const PROMPT = 'Once upon a time';
 export async function runIntroduce(io: Io): Promise<number> {
   const device = await openDevice('auto', io.note);
   try {
-    const { decoder, tokenizer, stopIds } = loadModel(device, shippedModel);
+    const { decoder, tokenizer, stopIds } = await loadModel(device, shippedModel);
     const { layers, H } = decoder.shape;
     const Hkv = Object.values(decoder.specs)[0]?.rows.k?.[0] ?? H;
     io.out(
