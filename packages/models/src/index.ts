@@ -99,6 +99,16 @@ export {
   type Pooling,
 } from './heads/pooling.ts';
 export { type LoadedModel, type LoadOptions, type LoadProgress, loadModel } from './load-model.ts';
+export {
+  attentionPooling,
+  type Cut,
+  headAndTail,
+  headOnly,
+  type LongTextOptions,
+  overlappingChunks,
+  readLong,
+  tailOnly,
+} from './long-text.ts';
 export { type OpenOptions, openCheckpoint } from './open-checkpoint.ts';
 export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
 export {
@@ -136,6 +146,15 @@ export {
   type TrainedPosition,
 } from './parts/trained-position.ts';
 export { randomWeights } from './random-weights.ts';
+export { alignedContext, fixedContext, type Reader, type Reading } from './recurrent/reader.ts';
+export {
+  createRnnEncoderDecoder,
+  type RnnEncoderDecoder,
+  type RnnOptions,
+  type RnnParts,
+  type RnnSession,
+  rnnParameters,
+} from './recurrent/rnn-encoder-decoder.ts';
 export { type Session, stepOf } from './session.ts';
 export type {
   SessionModel,

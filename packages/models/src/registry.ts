@@ -25,6 +25,7 @@ import { qwen3 } from './families/qwen3.ts';
 import { roberta } from './families/roberta.ts';
 import { smollm3 } from './families/smollm3.ts';
 import { t5 } from './families/t5.ts';
+import { transformer } from './families/transformer.ts';
 import type { Family } from './family.ts';
 
 /** Every family by the `model_type` of its files. Command line, checks and README table read this map. */
@@ -56,4 +57,5 @@ export const families: Readonly<Record<string, Family>> = {
   roberta,
   smollm3,
   t5,
+  transformer,
 };
