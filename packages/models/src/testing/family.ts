@@ -6,6 +6,9 @@ import type { Family } from '../family.ts';
 import { errorOf, goldenDevices, goldenOutputs, headsOf } from './golden-outputs.ts';
 import { sharedFolder } from './shared.ts';
 
+/** By family and folder. */
+type Bounds = Readonly<Record<string, Readonly<Record<string, number>> | undefined>>;
+
 /**
  * Compares a family with golden checkpoints that transformers made: `conformance/models/tiny/<name>`, within their
  * tolerance and within the largest error that the README states.
@@ -20,14 +23,14 @@ export function checkFamily(family: Family, ...folders: readonly string[]): void
     );
     it.skipIf(!folder).each(cases)('$head on $device', async ({ device, head }) => {
       let count = 0;
+      const bound = (bounds as Bounds)[family.name]?.[name] ?? NaN;
       const opened = await createDevice(device);
       for await (const output of goldenOutputs(family, folder!, { head, device: opened })) {
         const { name: what, got, want, tolerance } = output;
         count += 1;
         if (tolerance.atol === 0) expect(Array.from(got), what).toEqual(Array.from(want));
         else expect(() => assertClose(got, want, tolerance), what).not.toThrow();
-        const stated = (bounds as Readonly<Record<string, number>>)[name];
-        expect(errorOf(output), `${what}: run tooling/families-table.ts`).toBeLessThanOrEqual(stated ?? NaN);
+        expect(errorOf(output), `${what}: run tooling/families-table.ts`).toBeLessThanOrEqual(bound);
       }
       expect(count).toBeGreaterThan(4);
     });
