@@ -13,6 +13,9 @@ import { createLayerNorm } from '../parts/norms.ts';
 import { roundedAlibi } from '../parts/rounded-alibi.ts';
 import { type FileTensor, named } from '../weights.ts';
 
+/** Positions of a table of biases: the rounded ones say little beyond the first hundreds. */
+const MOST_BIASES = 2 ** 16;
+
 /** The orders of a block, with the file's names of the norms. */
 const orders = {
   twoNorms: { arrange: parallel, norms: { attentionNorm: 'ln_attn', mlpNorm: 'ln_mlp' } },
@@ -48,7 +51,7 @@ export const falcon = /* @__PURE__ */ defineFamily({
   architectures: ['FalconForCausalLM'],
 
   config(fields) {
-    const [E, H] = [fields.count('hidden_size'), fields.count('num_attention_heads')];
+    const [E, H] = [fields.count('hidden_size'), fields.count('num_attention_heads', undefined, 2 ** 16)];
     if (E % H !== 0) fields.problems.push(`hidden_size ${E} must be a multiple of num_attention_heads ${H}`);
     const { order, Hkv } = formOf(fields, H);
     if (H % Hkv !== 0)
@@ -57,6 +60,10 @@ export const falcon = /* @__PURE__ */ defineFamily({
     const bias = fields.flag('bias');
     const positions = positionsOf(fields, 'alibi') as readonly ConfigEncoding[];
     const layers = fields.count('num_hidden_layers');
+    const alibi = fields.flag('alibi');
+    const context = contextOf(fields, positions, 2048);
+    if (alibi && context > MOST_BIASES)
+      fields.problems.push(`max_position_embeddings ${context} must be at most ${MOST_BIASES} with alibi`);
     return {
       shape: {
         V: fields.count('vocab_size'),
@@ -72,9 +79,9 @@ export const falcon = /* @__PURE__ */ defineFamily({
       F: fields.count('ffn_hidden_size', 4 * E),
       activation: activationOf(fields, 'activation', 'gelu'),
       eps: fields.positive('layer_norm_epsilon', 1e-5),
-      alibi: fields.flag('alibi'),
+      alibi,
       positions,
-      context: contextOf(fields, positions, 2048),
+      context,
       tied: fields.flag('tie_word_embeddings', true),
     };
   },

@@ -53,6 +53,7 @@ describe('Gemma 2', () => {
     [{ layer_types: ['full_attention'] }, 'layer_types must be a list of 2'],
     [{ final_logit_softcapping: -1 }, 'final_logit_softcapping must be a number > 0'],
     [{ query_pre_attn_scalar: 0 }, 'query_pre_attn_scalar must be a number > 0'],
+    [{ head_dim: 2 ** 20 }, 'heads of 1048576 numbers are not supported, only of up to 65536'],
     [{ dtype: 'int8' }, 'dtype must be one of float32'],
   ])('refuses %j', (said, message) => {
     expect(() => readConfig(gemma2, { ...json, ...said })).toThrow(message);

@@ -38,7 +38,7 @@ export const mixtral = /* @__PURE__ */ defineFamily({
     // of training
     fields.ignore('router_aux_loss_coef', 'router_jitter_noise', 'output_router_logits');
     const positions = positionsOf(fields);
-    const X = fields.count('num_local_experts', 8);
+    const X = fields.count('num_local_experts', 8, 4096);
     const k = fields.count('num_experts_per_tok', 2);
     if (k > X) fields.problems.push(`num_experts_per_tok ${k} must be at most num_local_experts ${X}`);
     return {
