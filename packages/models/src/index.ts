@@ -131,6 +131,8 @@ export {
   tanhGelu,
 } from './parts/activations.ts';
 export { type AttentionPartOptions, attentionPart, crossPart } from './parts/attention.ts';
+export { clampedSwiglu } from './parts/clamped-swiglu.ts';
+export { createExperts, type ExpertsOptions } from './parts/experts.ts';
 export {
   createGatedMlp,
   createGeglu,
@@ -146,6 +148,7 @@ export {
 } from './parts/feed-forward.ts';
 export { globalAttention } from './parts/global-attention.ts';
 export { createLayerNorm, createRmsNorm, type Norm } from './parts/norms.ts';
+export { roundedAlibi } from './parts/rounded-alibi.ts';
 export {
   bucketPositions,
   learnedPositions,
@@ -198,11 +201,14 @@ export {
   appended,
   buildWeights,
   type FileTensor,
+  filled,
   named,
   part,
+  permuted,
   plus,
   prefixed,
   reshaped,
+  scaledColumns,
   stacked,
   transposed,
   type WeightBuilder,

@@ -1,14 +1,22 @@
 import { bart } from './families/bart.ts';
 import { bert } from './families/bert.ts';
 import { cohere2 } from './families/cohere2.ts';
+import { crossLayerAttention } from './families/cross-layer-attention.ts';
+import { deepseekV2 } from './families/deepseek-v2.ts';
+import { deepseekV3 } from './families/deepseek-v3.ts';
 import { distilbert } from './families/distilbert.ts';
 import { electra } from './families/electra.ts';
+import { falcon } from './families/falcon.ts';
+import { gemma2 } from './families/gemma2.ts';
+import { gemma3 } from './families/gemma3.ts';
 import { gptNeox } from './families/gpt-neox.ts';
+import { gptOss } from './families/gpt-oss.ts';
 import { gpt2 } from './families/gpt2.ts';
 import { llama } from './families/llama.ts';
 import { longformer } from './families/longformer.ts';
 import { marian } from './families/marian.ts';
 import { mistral } from './families/mistral.ts';
+import { mixtral } from './families/mixtral.ts';
 import { modernbert } from './families/modernbert.ts';
 import { olmo2 } from './families/olmo2.ts';
 import { phi3 } from './families/phi3.ts';
@@ -25,14 +33,22 @@ export const families: Readonly<Record<string, Family>> = {
   bart,
   bert,
   cohere2,
+  cross_layer_attention: crossLayerAttention,
+  deepseek_v2: deepseekV2,
+  deepseek_v3: deepseekV3,
   distilbert,
   electra,
+  falcon,
+  gemma2,
+  gemma3_text: gemma3,
   gpt2,
   gpt_neox: gptNeox,
+  gpt_oss: gptOss,
   llama,
   longformer,
   marian,
   mistral,
+  mixtral,
   modernbert,
   olmo2,
   phi3,

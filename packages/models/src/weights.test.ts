@@ -4,9 +4,12 @@ import type { HostTensor } from './formats/safetensors.ts';
 import {
   appended,
   buildWeights,
+  filled,
   part,
+  permuted,
   plus,
   reshaped,
+  scaledColumns,
   stacked,
   transposed,
   type WeightBuilder,
@@ -54,6 +57,22 @@ describe('a weight is made of tensors', () => {
   it('turned', async () => {
     expect(await made([3, 2], (file) => transposed(file('w')))).toEqual([1, 4, 2, 5, 3, 6]);
     expect(await made([2, 3], (file) => transposed(transposed(file('w'))))).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('with its axes in another order', async () => {
+    expect(await made([3, 2], (file) => permuted(file('w'), [1, 0]))).toEqual([1, 4, 2, 5, 3, 6]);
+    // cube[a][b][c] = 6a + 2b + c
+    const turned = [0, 2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11];
+    expect(await made([2, 2, 3], (file) => permuted(file('cube'), [2, 0, 1]))).toEqual(turned);
+    expect(await made([2, 3, 2], (file) => permuted(permuted(file('cube'), [2, 0, 1]), [1, 2, 0]))).toEqual([
+      0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+    ]);
+  });
+
+  it('its columns times a gain, and the gain that is left', async () => {
+    const scaled = [1, 4, 9, 4, 10, 18];
+    expect(await made([2, 3], (file) => scaledColumns(file('w'), file('v')))).toEqual(scaled);
+    expect(await made([3], (file) => filled(file('v'), 1))).toEqual([1, 1, 1]);
   });
 
   it('a part along any axis', async () => {

@@ -149,11 +149,50 @@ export function plus(source: WeightSource, constant: number): WeightSource {
   return from([source], source.shape, ([x]) => x!.map((value) => value + constant));
 }
 
+/** One number everywhere, in the shape of a tensor: what is left of a gain that was folded away. Never throws. */
+export function filled(source: WeightSource, value: number): WeightSource {
+  return from([source], source.shape, ([x]) => x!.map(() => value));
+}
+
+/** A matrix `[O, I]` whose columns are multiplied by a gain `[I]`: the gain of a norm before it, folded in. Never throws. */
+export function scaledColumns(source: WeightSource, gain: WeightSource): WeightSource {
+  const { shape } = source;
+  const I = shape?.at(-1);
+  const fits = shape && gain.shape?.length === 1 && gain.shape[0] === I;
+  return from([source, gain], fits ? shape : undefined, ([x, g]) =>
+    x!.map((value, n) => value * g![n % I!]!),
+  );
+}
+
 /** Another shape of the same numbers. Never throws. */
 export function reshaped(source: WeightSource, shape: readonly number[]): WeightSource {
   const size = (of: readonly number[]): number => of.reduce((product, each) => product * each, 1);
   const fits = source.shape && size(source.shape) === size(shape);
   return from([source], fits ? shape : source.shape, ([x]) => x!);
+}
+
+/** Axes in another order: `[X, F, E]` with `[1, 0, 2]` is `[F, X, E]`. Never throws. */
+export function permuted(source: WeightSource, order: readonly number[]): WeightSource {
+  const { shape } = source;
+  // what has other axes is reported by its own shape
+  if (shape?.length !== order.length) return source;
+  const turned = order.map((axis) => shape[axis]!);
+  const steps = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+  return from([source], turned, ([x]) => {
+    const y = new Float32Array(x!.length);
+    const at = turned.map(() => 0);
+    for (let n = 0, place = 0; n < y.length; n++) {
+      y[n] = x![place]!;
+      for (let axis = order.length - 1; axis >= 0; axis--) {
+        const step = steps[order[axis]!]!;
+        place += step;
+        if (++at[axis]! < turned[axis]!) break;
+        place -= step * turned[axis]!;
+        at[axis] = 0;
+      }
+    }
+    return y;
+  });
 }
 
 /** Several of one shape as one with a first axis more: the experts of a layer. Never throws. */

@@ -1,9 +1,11 @@
 import { ValueError } from '@headwise/tensor';
+import { checkWindow } from '../checks.ts';
 import { softmaxVariant } from '../softmax-variant.ts';
 
 /**
  * Soft-capped attention: scores are squeezed into (−c, c) before the mask, so that no single key can take all the
- * weight and gradients stay alive. Keeps and costs the same as multi-head attention.
+ * weight and gradients stay alive. Keeps and costs the same as multi-head attention; Gemma 2 gives every second layer
+ * a window.
  *
  * ```text
  * s = c · tanh(q · kᵀ · scale / c)        c = 50 in Gemma 2; 50 · tanh(100 / 50) = 48.2014
@@ -27,6 +29,8 @@ export const softCapped = softmaxVariant({
   defaults: {
     /** Bound of the scores. */
     softcap: 50,
+    /** Tokens a query sees, itself among them; `Infinity` for all. */
+    window: Infinity,
     /** Key/value heads; `undefined` for as many as there are query heads. */
     Hkv: undefined as number | undefined,
     /** Query at position p sees keys at positions ≤ p. */
@@ -34,8 +38,15 @@ export const softCapped = softmaxVariant({
     /** Multiplies the dot products; `undefined` for `1 / √D`. */
     scale: undefined as number | undefined,
   },
-  score: ({ softcap, causal, scale }) => ({ softcap, causal, scale }),
-  check(_, { softcap }) {
+  cap: ({ window }) => window,
+  score: ({ softcap, window, causal, scale }) => ({
+    softcap,
+    causal,
+    scale,
+    window: [window - 1, causal ? 0 : window - 1],
+  }),
+  check(_, { softcap, window }) {
+    if (window !== Infinity) checkWindow('soft-capped', window);
     if (Number.isFinite(softcap) && softcap > 0) return;
     throw new ValueError(
       'soft-capped',

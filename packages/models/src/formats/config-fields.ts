@@ -53,6 +53,12 @@ export class ConfigFields {
     return this.#report(key, 'must be a number > 0', fallback ?? 1);
   }
 
+  /** A number > 0 that null switches off; absent is `otherwise`, where there is one. */
+  positiveOrNone(key: string, otherwise?: number): number | undefined {
+    const value = this.get(key) === undefined ? otherwise : this.get(key);
+    return value === undefined || value === null ? undefined : this.positive(key, otherwise);
+  }
+
   flag(key: string, fallback = false): boolean {
     const value = this.get(key) ?? fallback;
     return typeof value === 'boolean' ? value : this.#report(key, 'must be true or false', fallback);

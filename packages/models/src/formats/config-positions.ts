@@ -6,6 +6,9 @@ import { shown } from './json.ts';
 /** What positions are made from: where one of them is wrong, that is reported, and not what follows from it. */
 const sizes = ['num_hidden_layers', 'num_attention_heads', 'hidden_size', 'head_dim'];
 
+/** Far above every head there is. */
+const MOST_WIDTH = 2 ** 16;
+
 /** Names under which files say how queries and keys turn, and which layers do. */
 const names = [
   'rope_theta',
@@ -30,6 +33,11 @@ export function positionsOf(
 ): readonly ConfigEncoding[] | undefined {
   fields.ignore(...names, ...others);
   if (!fields.sound(...sizes)) return undefined;
+  const width = widthOfHeads(fields);
+  if (width > MOST_WIDTH) {
+    fields.problems.push(`heads of ${width} numbers are not supported, only of up to ${MOST_WIDTH}`);
+    return undefined;
+  }
   try {
     // of a model for text: what a part for pictures or sound says is none of its business
     const { text_config, ...own } = fields.values;
@@ -41,6 +49,15 @@ export function positionsOf(
     else fields.problems.push((error as Error).message);
     return undefined;
   }
+}
+
+/** What turns of a head, as far as the file says it: a wide one is much work before anything is read. */
+function widthOfHeads(fields: ConfigFields): number {
+  const { values } = fields;
+  const said = values.qk_rope_head_dim ?? values.head_dim;
+  const E = values.hidden_size ?? values.n_embd;
+  const H = values.num_attention_heads ?? values.n_head;
+  return Math.floor(typeof said === 'number' ? said : Number(E) / Number(H)) || 0;
 }
 
 /**

@@ -47,6 +47,11 @@ export function toBrain(value: number): number {
   return ((word + 0x7fff + ((word >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
+/** A number as bfloat16 holds it. */
+export function bfloat16(value: number): number {
+  return widenBrains(Uint16Array.of(toBrain(value)))[0]!;
+}
+
 function roundToEven(value: number): number {
   const floor = Math.floor(value);
   const rest = value - floor;

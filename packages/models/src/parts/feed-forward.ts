@@ -1,4 +1,14 @@
-import { binary, type GeluKind, geglu, gelu, linear, relu, swiglu, type Tensor, unary } from '@headwise/tensor';
+import {
+  binary,
+  type GeluKind,
+  geglu,
+  gelu,
+  linear,
+  relu,
+  swiglu,
+  type Tensor,
+  unary,
+} from '@headwise/tensor';
 import type { Part, Shapes, Weights } from '../part.ts';
 import { type Activation, gateBy } from './activations.ts';
 

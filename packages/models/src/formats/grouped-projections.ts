@@ -1,0 +1,23 @@
+import { part, reshaped, type WeightSource } from '../weights.ts';
+
+/**
+ * Queries, keys or values out of one matrix `[Hkv · (H / Hkv + 2) · D, E]`, or out of its bias without the last axis: of
+ * each group of heads first its queries, then its key, then its value. One group is the layout of multi-query
+ * attention, as many as there are heads that of multi-head attention. Never throws.
+ *
+ * @param which `q`, `k` or `v`
+ */
+export function ofGroups(
+  fused: WeightSource,
+  which: string,
+  { H, Hkv, D }: { readonly H: number; readonly Hkv: number; readonly D: number },
+): WeightSource {
+  const { shape } = fused;
+  const G = H / Hkv;
+  const rest = shape?.slice(1) ?? [];
+  // what has other rows is reported by its own shape
+  if (!shape || shape[0] !== Hkv * (G + 2) * D) return fused;
+  const [start, count] = which === 'q' ? [0, G] : [which === 'k' ? G : G + 1, 1];
+  const groups = reshaped(fused, [Hkv, G + 2, D, ...rest]);
+  return reshaped(part(groups, 1, start, count), [Hkv * count * D, ...rest]);
+}
