@@ -1,4 +1,4 @@
-import { attentionOp, type Device, ValueError } from '@headwise/tensor';
+import { attentionOp, checkFields, checkGiven, type Device, ValueError } from '@headwise/tensor';
 import type {
   AttendCall,
   AttendResult,
@@ -40,21 +40,28 @@ export interface ConfiguredVariant<Options extends object = any> {
  * const attention = configure(groupedQuery, { Hkv: 2 });
  * const { out } = attention.attend({ q, k, v });
  *
- * @throws {ValueError} for an option that the variant does not have.
+ * @throws {ValueError} for an option that the variant does not have, or a variant that was forgotten.
  */
 export function configure<Options extends object>(
   variant: AttentionVariant<string, Options>,
   given: GivenOptions<Options> = {},
 ): ConfiguredVariant<Options> {
+  checkFields('configure', 'variant', variant, ['name', 'defaults']);
   const options = resolveOptions(variant, given);
+  const { name } = variant;
+  const known = (shape: LayerShape, also: object): LayerShape => {
+    checkFields(name, 'shape', shape, ['E', 'H', 'D', 'layers']);
+    checkGiven(name, also as Readonly<Record<string, unknown>>);
+    return shape;
+  };
   return {
-    name: variant.name,
+    name,
     variant,
     options,
     check: (shape) => variant.check(shape, options),
-    parameters: (shape, layer) => variant.parameters(shape, options, layer),
-    kv: (shape, layer) => variant.kv(shape, options, layer),
-    cost: (shape, call) => variant.cost(shape, options, call),
+    parameters: (shape, layer) => variant.parameters(known(shape, { layer }), options, layer),
+    kv: (shape, layer) => variant.kv(known(shape, { layer }), options, layer),
+    cost: (shape, call) => variant.cost(known(shape, { call }), options, call),
     score: (layer) => variant.score?.(options, layer),
     turns: (shape) => variant.turns?.(shape, options) ?? shape.D,
     reasonsAgainst: (device, layer) =>

@@ -1,6 +1,6 @@
 import {
   type AttentionExtra,
-  bindAxes,
+  checkFields,
   type LayerSpec,
   type StateView,
   scope,
@@ -10,7 +10,7 @@ import {
   type Tensor,
   ValueError,
 } from '@headwise/tensor';
-import { checkGroups, checkLayerCall, checkLayerShape, checkWeights } from './checks.ts';
+import { checkAttendCall, checkGroups, checkLayerCall, checkLayerShape, checkWeights } from './checks.ts';
 import { resolveOptions } from './configure.ts';
 import {
   type AttendCall,
@@ -102,12 +102,15 @@ export interface SoftmaxVariant<Name extends string, Options extends object>
  * state rows: k [Hkv, D], v [Hkv, Dv] a token
  * ```
  *
- * Never throws. The variant throws for shapes, options and calls that do not fit.
+ * The variant throws for shapes, options and calls that do not fit.
+ *
+ * @throws {ValueError} if the spec was forgotten, or its name, defaults or score.
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function softmaxVariant<const Name extends string, Options extends object>(
   spec: SoftmaxVariant<Name, Options>,
 ): AttentionVariant<Name, Options> {
+  checkFields('softmaxVariant', 'spec', spec, ['name', 'defaults', 'score']);
   const { name, title, summary, paper, defaults } = spec;
   const variant: AttentionVariant<Name, Options> = defineVariant({
     name,
@@ -131,6 +134,7 @@ export function softmaxVariant<const Name extends string, Options extends object
     attend: (call, given) => {
       const options = resolveOptions(spec, given);
       spec.check?.(undefined, options);
+      checkAttendCall(name, call, (H) => headsConfigured(spec, H, options));
       return scope(() => attendMaps(spec, call, options));
     },
     layer: (call) => {
@@ -149,6 +153,16 @@ function sizesOf<Options extends object>(spec: AnySpec<Options>, shape: LayerSha
   const { Hkv: given } = options as { readonly Hkv?: number | undefined };
   const Hkv = spec.groups?.(H, options) ?? given ?? H;
   return { E, H, D, Dv, Hkv, maps: spec.row?.maps ?? 1 };
+}
+
+/** Key heads that `attend` takes: an option `Hkv` that nobody has given leaves them to the keys. */
+function headsConfigured<Options extends object>(
+  { defaults, groups }: AnySpec<Options>,
+  H: number,
+  options: Options,
+): number | undefined {
+  if ('Hkv' in defaults) return (options as { readonly Hkv?: number | undefined }).Hkv;
+  return groups?.(H, options) ?? H;
 }
 
 function parametersOf<Options extends object>(
@@ -219,7 +233,6 @@ function attendMaps<Options extends object>(
   options: Options,
 ): AttendResult {
   const { weights = {}, layer = 0 } = call;
-  bindAxes(spec.name, { q: [call.q, 'B Lq H D'], k: [call.k, 'B Lk Hkv Dk'] });
   const [, , H = 1, D = 1] = call.q.shape;
   const learned = spec.parameters?.({ E: H * D, H, D, layers: layer + 1 }, options, layer) ?? {};
   checkWeights(spec.name, weights, Object.keys(learned));

@@ -165,8 +165,12 @@ export const laws: Readonly<Record<LawName, Law>> = {
     must(!same(byPosition.data, plain.data), 'a finite bias changes nothing');
   },
 
-  /** Key/value heads shared by a group are key/value heads repeated for each of the group. */
+  /**
+   * Key/value heads shared by a group are key/value heads repeated for each of the group. A variant whose option `Hkv`
+   * says another number refuses them, and so does one that has no such option and no groups.
+   */
   async 'groups = repeated heads'(probe) {
+    const grouped = 'Hkv' in probe.options;
     const { q, k, v } = probe.inputs();
     const H = q.shape[2]!;
     // maps of one head (differential) stay together
@@ -174,7 +178,12 @@ export const laws: Readonly<Record<LawName, Law>> = {
     const shared = { q, k: heads(k, 0, unit), v: heads(v, 0, 1) };
     const copies = H / unit;
     const repeated = { q, k: repeatHeads(shared.k, copies), v: repeatHeads(shared.v, copies) };
-    assertClose((await probe.attend(shared)).data, (await probe.attend(repeated)).data, probe.tolerance);
+    const attend = async (inputs: AttendInputs): Promise<Float32Array> =>
+      (await probe.attend(inputs, {}, grouped ? { Hkv: inputs.k.shape[2] } : {})).data;
+    if (grouped)
+      await refused(() => probe.attend(shared, {}, { Hkv: H }), 'keys of another Hkv than configured');
+    if (!grouped && copies > 1 && (await isRefused(() => attend(shared)))) return;
+    assertClose(await attend(shared), await attend(repeated), probe.tolerance);
     if (copies < 4 || copies % 2 !== 0) return;
     const pairs = {
       q,
@@ -182,7 +191,7 @@ export const laws: Readonly<Record<LawName, Law>> = {
       v: random([...v.shape.slice(0, 2), 2, v.shape[3]!], 61),
     };
     const spread = { q, k: spreadHeads(pairs.k, unit, copies / 2), v: spreadHeads(pairs.v, 1, copies / 2) };
-    assertClose((await probe.attend(pairs)).data, (await probe.attend(spread)).data, probe.tolerance);
+    assertClose(await attend(pairs), await attend(spread), probe.tolerance);
   },
 
   /** Widths that disagree are a ShapeError that says which axis. */
@@ -242,6 +251,16 @@ export const laws: Readonly<Record<LawName, Law>> = {
 
 function must(holds: boolean, problem: string): void {
   if (!holds) throw new Error(problem);
+}
+
+async function isRefused(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return false;
+  } catch (error) {
+    if (ShapeError.isInstance(error)) return true;
+    throw error;
+  }
 }
 
 async function refused(work: () => Promise<unknown>, what: string): Promise<void> {

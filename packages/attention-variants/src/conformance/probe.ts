@@ -87,6 +87,7 @@ export class Probe<Options extends object> {
   async attend(
     { q, k, v }: AttendInputs,
     { bias, keyPositions, ...parts }: AttendParts = {},
+    options: object = {},
   ): Promise<HostArray & { readonly untouched: boolean }> {
     const made: Tensor[] = [];
     const upload = ({ data, shape }: HostArray): Tensor => {
@@ -107,7 +108,7 @@ export class Probe<Options extends object> {
       }),
     };
     try {
-      const { out } = this.variant.attend(call, this.options);
+      const { out } = this.variant.attend(call, { ...this.options, ...options });
       const data = (await out.data()) as Float32Array;
       out.dispose();
       const untouched =

@@ -1,5 +1,5 @@
 import { type LayerSpec, scope, sizeOf, type Tensor, ValueError, zeros } from '@headwise/tensor';
-import { checkGroups, checkLayerCall, checkLayerShape, checkWeights } from '../checks.ts';
+import { checkAttendCall, checkLayerCall, checkLayerShape, checkWeights } from '../checks.ts';
 import { resolveOptions } from '../configure.ts';
 import { type AttendCall, type AttentionVariant, defineVariant } from '../contract.ts';
 import { seenPairs, sumCost } from '../cost.ts';
@@ -80,6 +80,7 @@ export const additive: Additive = defineVariant({
   score: ({ causal }) => ({ causal, scale: 1 }),
 
   attend(call, given) {
+    checkAttendCall('additive', call, (H) => H);
     checkWeights('additive', call.weights ?? {}, ['score']);
     return scope(() => scored(call, call.weights!.score!, resolveOptions(additive, given)));
   },
@@ -110,7 +111,6 @@ function scored(call: AttendCall, score: Tensor, { causal }: AdditiveOptions) {
   }
   const [B = 1, Lq = 1, H = 1] = q.shape;
   const [, Lk = 1, Hkv = 1] = v.shape;
-  checkGroups('additive', H, Hkv);
   const device = q.device;
   return softmaxAttention(
     'additive',

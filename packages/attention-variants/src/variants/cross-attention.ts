@@ -11,7 +11,7 @@ import {
   type Tensor,
   ValueError,
 } from '@headwise/tensor';
-import { checkGroups, checkLayerCall, checkLayerShape } from '../checks.ts';
+import { checkAttendCall, checkGroups, checkLayerCall, checkLayerShape } from '../checks.ts';
 import { resolveOptions } from '../configure.ts';
 import { type AttentionVariant, defineVariant, type LayerCall, type LayerShape } from '../contract.ts';
 import { sumCost } from '../cost.ts';
@@ -82,7 +82,8 @@ export const crossAttention: CrossAttention = defineVariant({
   score: ({ scale }) => ({ causal: false, scale }),
 
   attend(call, given) {
-    const { scale } = resolveOptions(crossAttention, given);
+    const { scale, Hkv } = resolveOptions(crossAttention, given);
+    checkAttendCall('cross-attention', call, () => Hkv);
     return scope(() => softmaxAttention('cross-attention', call, { causal: false, scale }));
   },
 

@@ -14,7 +14,7 @@ import {
   tensor,
   ValueError,
 } from '@headwise/tensor';
-import { checkCount, checkLayerCall, checkLayerShape } from '../checks.ts';
+import { checkAttendCall, checkCount, checkLayerCall, checkLayerShape } from '../checks.ts';
 import { resolveOptions } from '../configure.ts';
 import {
   type AttendResult,
@@ -146,6 +146,7 @@ export const multiHeadLatent: Latent = defineVariant({
   /** Over unfolded queries, keys `[B, L, H, D + dR]` and values `[B, L, H, Dv]`: the naive form. */
   attend(call, given) {
     const { scale } = resolveOptions(multiHeadLatent, given);
+    checkAttendCall('multi-head-latent', call, (H) => H);
     return scope(() => softmaxAttention('multi-head-latent', call, { causal: true, scale }));
   },
 
