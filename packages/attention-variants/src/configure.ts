@@ -75,7 +75,11 @@ export function configure<Options extends object>(
   };
 }
 
-/** The defaults under what was given. @throws {ValueError} for an option that the variant does not have. */
+/**
+ * The defaults under what was given.
+ *
+ * @throws {ValueError} for an option that the variant does not have, or a value that none can be.
+ */
 export function resolveOptions<Options extends object>(
   { name, defaults }: Pick<VariantIdentity<string, Options>, 'name' | 'defaults'>,
   given: GivenOptions<Options> = {},
@@ -88,5 +92,21 @@ export function resolveOptions<Options extends object>(
     }
   }
   const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  checkKinds(name, defaults, Object.fromEntries(set));
   return { ...defaults, ...(Object.fromEntries(set) as Partial<Options>) };
+}
+
+/**
+ * No option is NaN, and a switch is true or false; what else a value may be, its variant checks.
+ *
+ * @throws {ValueError} naming the option.
+ */
+export function checkKinds(name: string, defaults: object, options: object): void {
+  for (const [key, fallback] of Object.entries(defaults)) {
+    const value = (options as Readonly<Record<string, unknown>>)[key];
+    if (value === undefined) continue;
+    if (Number.isNaN(value)) throw new ValueError(name, key, 'must be a number', value);
+    if (typeof fallback === 'boolean' && typeof value !== 'boolean')
+      throw new ValueError(name, key, 'must be true or false', value);
+  }
 }

@@ -11,7 +11,7 @@ import {
   ValueError,
 } from '@headwise/tensor';
 import { checkAttendCall, checkGroups, checkLayerCall, checkLayerShape, checkWeights } from './checks.ts';
-import { resolveOptions } from './configure.ts';
+import { checkKinds, resolveOptions } from './configure.ts';
 import {
   type AttendCall,
   type AttendResult,
@@ -56,8 +56,17 @@ export interface RowHook<Options> {
   readonly maps?: number;
   /** Out of the rows: the maps' outputs (or weights) to one. Linear, so that it holds for both. */
   readonly combine?: (maps: readonly Tensor[], weights: Weights, options: Options, layer: number) => Tensor;
-  /** The last touch on the output `[B, L, H / maps, maps · Dv]`. */
-  readonly finish?: (out: Tensor, weights: Weights, options: Options, layer: number) => Tensor;
+  /**
+   * The last touch on the output `[B, L, H / maps, maps · Dv]`. `x [B, L, E]` is what the layer was given: a gate on the
+   * output is made from it. The score form has it where its caller gives one.
+   */
+  readonly finish?: (
+    out: Tensor,
+    weights: Weights,
+    options: Options,
+    layer: number,
+    x: Tensor<'B L E'> | undefined,
+  ) => Tensor;
 }
 
 /** What makes one softmax variant: everything else follows. */
@@ -121,6 +130,7 @@ export function softmaxVariant<const Name extends string, Options extends object
     state: spec.cap && spec.cap(defaults) < Infinity ? 'window' : 'full',
     check(shape, options) {
       checkLayerShape(name, shape);
+      checkKinds(name, defaults, options);
       spec.check?.(shape, options);
       const { H, Hkv, maps } = sizesOf(spec, shape, options);
       checkGroups(name, H, Hkv);
@@ -275,7 +285,7 @@ function runLayer<Options extends object>(
   const keys = keyNames(maps).map((name) => view.rows[name]!);
   const bias = positionBias(call, { H: H / maps, Lq: L, Lk: keys[0]!.shape[1]! }, view);
   const parts = { q: turned, keys, v: view.rows.v!, ...placement(view), ...bias, extras };
-  const { out, ...more } = score(spec, parts, weights, options, layer);
+  const { out, ...more } = score(spec, { ...parts, x }, weights, options, layer);
   return { y: project(mergeHeads(gateHeads(shape, out, x, weights)), weights, 'o'), state, ...more };
 }
 
@@ -300,7 +310,7 @@ function score<Options extends object>(
     const each = maps.map((map) => map[name]!);
     combined[name] = row?.combine ? row.combine(each, weights, options, layer) : each[0]!;
   }
-  const out = row?.finish?.(combined.out!, weights, options, layer) ?? combined.out!;
+  const out = row?.finish?.(combined.out!, weights, options, layer, call.x) ?? combined.out!;
   return { ...combined, out };
 }
 

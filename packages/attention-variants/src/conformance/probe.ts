@@ -95,11 +95,18 @@ export class Probe<Options extends object> {
       made.push(uploaded);
       return uploaded;
     };
+    const x = tensor<'B L E'>(this.device, random([B, q.shape[1]!, this.shape.E], 700).data, [
+      B,
+      q.shape[1]!,
+      this.shape.E,
+    ]);
+    made.push(x);
     const { q: learnedQ, k: learnedK, v: learnedV, o: learnedO, ...weights } = this.weights(0, made);
     const call = {
       q: upload(q),
       k: upload(k),
       v: upload(v),
+      x,
       weights,
       ...parts,
       ...(bias && { bias: upload(bias) }),

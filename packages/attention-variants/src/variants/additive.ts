@@ -1,6 +1,6 @@
 import { type LayerSpec, scope, sizeOf, type Tensor, ValueError, zeros } from '@headwise/tensor';
 import { checkAttendCall, checkLayerCall, checkLayerShape, checkWeights } from '../checks.ts';
-import { resolveOptions } from '../configure.ts';
+import { checkKinds, resolveOptions } from '../configure.ts';
 import { type AttendCall, type AttentionVariant, defineVariant } from '../contract.ts';
 import { seenPairs, sumCost } from '../cost.ts';
 import { additiveScores } from '../ops/additive-scores.ts';
@@ -51,8 +51,9 @@ export const additive: Additive = defineVariant({
   state: 'full',
   defaults: { causal: true } as AdditiveOptions,
 
-  check(shape) {
+  check(shape, options) {
     checkLayerShape('additive', shape);
+    checkKinds('additive', additive.defaults, options);
   },
 
   parameters(shape) {

@@ -12,7 +12,7 @@ import {
   ValueError,
 } from '@headwise/tensor';
 import { checkAttendCall, checkGroups, checkLayerCall, checkLayerShape } from '../checks.ts';
-import { resolveOptions } from '../configure.ts';
+import { checkKinds, resolveOptions } from '../configure.ts';
 import { type AttentionVariant, defineVariant, type LayerCall, type LayerShape } from '../contract.ts';
 import { sumCost } from '../cost.ts';
 import { mergeHeads, project, softmaxAttention, splitHeads, withBiases } from '../wiring.ts';
@@ -52,6 +52,7 @@ export const crossAttention: CrossAttention = defineVariant({
 
   check(shape, options) {
     checkLayerShape('cross-attention', shape);
+    checkKinds('cross-attention', crossAttention.defaults, options);
     checkGroups('cross-attention', shape.H, options.Hkv ?? shape.H);
   },
 

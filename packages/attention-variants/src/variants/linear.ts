@@ -11,7 +11,7 @@ import {
   zeros,
 } from '@headwise/tensor';
 import { checkAttendCall, checkGroups, checkLayerCall, checkLayerShape } from '../checks.ts';
-import { resolveOptions } from '../configure.ts';
+import { checkKinds, resolveOptions } from '../configure.ts';
 import {
   type AttendCall,
   type AttentionVariant,
@@ -62,8 +62,10 @@ export const linear: Linear = defineVariant({
   state: 'recurrent',
   defaults: { Hkv: undefined, eps: 1e-6, causal: true } as LinearOptions,
 
-  check(shape, { Hkv, eps }) {
+  check(shape, options) {
+    const { Hkv, eps } = options;
     checkLayerShape('linear', shape);
+    checkKinds('linear', linear.defaults, options);
     checkGroups('linear', shape.H, Hkv ?? shape.H);
     checkEps(eps);
   },
