@@ -8,6 +8,8 @@ if (!process.env.CI) for (const file of refreshTables()) console.log(`${file}: i
 
 it.each(readmes)('$file has the table of the registry', ({ file, variantsAt }) => {
   const text = readFileSync(new URL(file, import.meta.url), 'utf8');
-  expect(text, 'run npm run test:node -- tooling/readme-tables, and commit').toBe(withTable(text, variantsAt));
+  expect(text, 'run npm run test:node -- tooling/readme-tables, and commit').toBe(
+    withTable(text, variantsAt),
+  );
   for (const name of Object.keys(variants)) expect(text).toContain(`${variantsAt}/${name}.ts`);
 });

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createPositions, createReference } from '@headwise/tensor';
 import { seeded } from '@headwise/tensor/testing';
 import { expect, expectTypeOf, it } from 'vitest';
@@ -24,6 +24,8 @@ it('has each variant under its name, with a paper to read', () => {
 
 it.each(all)('%s has golden values of another program', (name) => {
   const file = new URL(`../golden/${name}.json`, import.meta.url);
+  const cure = `packages/attention-variants/golden/${name}.json is missing: docs/write-a-variant.md says what is in it`;
+  expect(existsSync(file), cure).toBe(true);
   const golden = JSON.parse(readFileSync(file, 'utf8')) as GoldenFile;
   // which program, in which version: any but the variant itself
   expect(golden.program).toMatch(/\d/);
