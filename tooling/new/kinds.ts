@@ -77,7 +77,7 @@ it('is finished', () => {
     'golden case: ../../golden/${name}.json, values of another program': golden === undefined,
   };
   const open = Object.keys(left).filter((what) => left[what as keyof typeof left]);
-  expect(open, `left: \${open.join('; ')}`).toEqual([]);
+  expect(open, ['left:', ...open].join('\\n  ')).toEqual([]);
 });
 
 // below: what is true of this encoding only
@@ -142,7 +142,7 @@ it('is finished', () => {
     'source: title, authors, year, address': source.title === 'Title',
   };
   const open = Object.keys(left).filter((what) => left[what as keyof typeof left]);
-  expect(open, `left: \${open.join('; ')}`).toEqual([]);
+  expect(open, ['left:', ...open].join('\\n  ')).toEqual([]);
 });
 
 // below: what is true of this filter only

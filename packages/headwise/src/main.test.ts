@@ -12,25 +12,33 @@ async function help(...argv: string[]): Promise<string> {
 
 it('explains itself when nothing is asked for', async () => {
   const text = await help();
-  for (const name of ['generate', 'verify', 'devices', 'introduce']) expect(text).toContain(name);
+  for (const name of ['generate', 'verify', 'devices', 'introduce', 'new']) expect(text).toContain(name);
   expect(await help('--help')).toBe(text);
 });
 
-it.each(['generate', 'verify', 'devices', 'introduce'])('explains %s with an example', async (name) => {
-  const text = await help(name, '--help');
-  expect(text).toContain(`Examples:\n  headwise ${name}`);
-  expect(await help(name, '--wrong', '-h')).toBe(text);
-});
+it.each(['generate', 'verify', 'devices', 'introduce', 'new'])(
+  'explains %s with an example',
+  async (name) => {
+    const text = await help(name, '--help');
+    expect(text).toContain(`Examples:\n  headwise ${name}`);
+    expect(await help(name, '--wrong', '-h')).toBe(text);
+  },
+);
 
 it.each([
   [
     ['frob'],
-    'there is no command "frob"; there are generate, verify, devices, introduce\nTry: headwise --help',
+    'there is no command "frob"; there are generate, verify, devices, introduce, new\nTry: headwise --help',
   ],
   [['generate', '--frob'], 'Unknown option `--frob`\nTry: headwise generate --help'],
   [['generate', 'a'], 'Unused args: `a`\nTry: headwise generate --help'],
   [['verify'], 'missing required args for command `verify <...paths>`\nTry: headwise verify --help'],
   [['devices', '--device', 'wasm'], 'Unknown option `--device`\nTry: headwise devices --help'],
+  [['new', 'frob', 'x'], 'there is no template "frob"; there is variant\nTry: headwise new --help'],
+  [
+    ['new', 'variant', 'Sparse Sink'],
+    'a name is words of small letters with hyphens between (sparse-sink), got "Sparse Sink"\nTry: headwise new --help',
+  ],
   [['introduce', '--json'], 'Unknown option `--json`\nTry: headwise introduce --help'],
 ])('refuses %j', async (argv, message) => {
   const { code, out, err } = await headwise(argv);

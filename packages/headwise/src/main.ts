@@ -4,6 +4,7 @@ import { type Options, protect } from './arguments.ts';
 import { runDevices } from './commands/devices.ts';
 import { runGenerate } from './commands/generate.ts';
 import { runIntroduce } from './commands/introduce.ts';
+import { runNew } from './commands/new.ts';
 import { UsageError } from './errors.ts';
 import { exitCodes, type Io } from './io.ts';
 import { jsonLine, shownMessage } from './output.ts';
@@ -28,7 +29,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-const commandNames = ['generate', 'verify', 'devices', 'introduce'];
+const commandNames = ['generate', 'verify', 'devices', 'introduce', 'new'];
 
 function known(name: string | undefined): boolean {
   return name !== undefined && commandNames.includes(name);
@@ -106,6 +107,14 @@ function createCli(io: Io): ReturnType<typeof cac> {
     .command('introduce', 'Let the shipped model tell a story')
     .example('  headwise introduce')
     .action(() => runIntroduce(io));
+  cli
+    .command(
+      'new <kind> <name>',
+      'Write a small package with an attention variant of your own and the conformance kit',
+    )
+    .usage('new variant <name>')
+    .example('  headwise new variant sparse-sink')
+    .action((kind: string, name: string) => runNew(String(kind), String(name), manifest.version, io));
   cli.example('  headwise introduce');
   cli.example('  headwise generate --prompt "Once upon a time"');
   cli.help();

@@ -86,7 +86,7 @@ it('is finished', () => {
     'golden case: ${paths.golden}, values of another program': golden === undefined,
   };
   const open = Object.keys(left).filter((what) => left[what as keyof typeof left]);
-  expect(open, `left: \$open.join('; ')`).toEqual([]);
+  expect(open, ['left:', ...open].join('\\n  ')).toEqual([]);
 });
 
 // below: what is true of this variant only
