@@ -19,7 +19,11 @@ const variant: Kind = {
   }),
   edits: (name, id) =>
     registered({
-      ...{ package: 'attention-variants', folder: 'variants', name, entry: id, exported: id },
+      package: 'attention-variants',
+      folder: 'variants',
+      name,
+      entry: id,
+      exported: id,
       map: 'export const variants = defineRegistry({',
     }),
   left: (name) => [
@@ -85,7 +89,11 @@ it('is finished', () => {
   }),
   edits: (name, id) =>
     registered({
-      ...package: 'positional', folder: 'encodings', name, entry: id, exported: id ,
+      package: 'positional',
+      folder: 'encodings',
+      name,
+      entry: id,
+      exported: id,
       map: 'export const encodings = {',
     }),
   left: (name) => [tell, `packages/positional/golden/${name}.json: values of another program`],
@@ -150,7 +158,11 @@ it('is finished', () => {
   }),
   edits: (name, id) =>
     registered({
-      ...package: 'sampling', folder: 'filters', name, entry: `$idRule`, exported: id },
+      package: 'sampling',
+      folder: 'filters',
+      name,
+      entry: `${id}Rule`,
+      exported: id,
       map: 'export const filters = defineMap({',
     }),
   left: () => [tell],
@@ -170,9 +182,9 @@ const cache: Kind = {
       )
       .replace(/title: '.*'/, `title: '${titleOf(name)}, a cache'`)
       .replace(/summary: '.*'/, "summary: 'What it keeps and what that saves, in one sentence.'")
-      .replaceAll('createContiguous', `create$Name`)
-      .replaceAll('ContiguousCache', `$NameCache`)
-      .replace('export const contiguous', `export const $id`)
+      .replaceAll('createContiguous', `create${Name}`)
+      .replaceAll('ContiguousCache', `${Name}Cache`)
+      .replace('export const contiguous', `export const ${id}`)
       .replaceAll("'contiguous", `'${name}`);
     return {
       [`packages/kv-cache/src/caches/${name}.ts`]: source,
@@ -188,12 +200,17 @@ it('is finished', () => {
 
 // below: what is true of this cache only
 `,
-    };,
+    };
+  },
   edits(name, id) {
     const Name = id[0]!.toUpperCase() + id.slice(1);
     return [
       ...registered({
-        ...{ package: 'kv-cache', folder: 'caches', name, entry: id, exported: `create${Name}, ${id}` },
+        package: 'kv-cache',
+        folder: 'caches',
+        name,
+        entry: id,
+        exported: `create${Name}, ${id}`,
         map: 'export const caches = defineCaches({',
       }),
       {
@@ -238,7 +255,11 @@ it('is finished', () => {
   },
   edits: (name, id) =>
     registered({
-      ...{ package: 'models', folder: 'families', name, entry: id, exported: undefined },
+      package: 'models',
+      folder: 'families',
+      name,
+      entry: id,
+      exported: undefined,
       map: 'export const families: ',
     }),
   left: (name) => [
@@ -272,7 +293,7 @@ const device: Kind = {
       description: 'Where it computes, and what it is good at.',
       repository: { ...manifest.repository, directory: folder },
       files: ['dist'],
-      scripts: { build: 'tsup', 'build:types': 'tsup --dts-only' },
+      scripts: { ...manifest.scripts, build: 'tsup' },
       devDependencies,
     };
     // the oracle is the slowest device that is right: a beginning that passes the kit
