@@ -1,6 +1,6 @@
 /**
- * Writes the tables of the READMEs from the registry of variants: `pnpm exec tsx --conditions=@headwise/source
- * tooling/readme-tables.ts`. A test compares, so a variant that is not in the tables fails the check.
+ * Writes the tables of the READMEs from the registry of variants: `npx tsx --conditions=@headwise/source
+ * tooling/readme-tables.ts`. The test does it too, as test runners do with snapshots; in CI it compares.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { argv } from 'node:process';
@@ -31,7 +31,8 @@ function table(variantsAt: string): string {
   const rows = all.map((variant) => {
     const { name, summary, paper } = variant;
     const exported = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-    const source = `[${paper.authors.replace(' et al.', '')} ${paper.year}](https://arxiv.org/abs/${paper.arxiv})`;
+    const who = `${paper.authors.replace(' et al.', '')} ${paper.year}`;
+    const source = paper.arxiv === undefined ? who : `[${who}](https://arxiv.org/abs/${paper.arxiv})`;
     return `| [\`${exported}\`](${variantsAt}/${name}.ts) | ${summary} | ${source} | ${kept(configure(variant))} |`;
   });
   return `| variant | in a sentence | paper | a layer keeps ¹ |
@@ -54,9 +55,15 @@ function kept(attention: ConfiguredVariant): string {
   return cap < Infinity ? `${perToken}, W = ${cap}` : String(perToken);
 }
 
-if (argv[1] === fileURLToPath(import.meta.url)) {
-  for (const { file, variantsAt } of readmes) {
+/** Writes the tables anew where they differ. @returns the READMEs that did */
+export function refreshTables(): readonly string[] {
+  return readmes.flatMap(({ file, variantsAt }) => {
     const url = new URL(file, import.meta.url);
-    writeFileSync(url, withTable(readFileSync(url, 'utf8'), variantsAt));
-  }
+    const [before, after] = [readFileSync(url, 'utf8'), withTable(readFileSync(url, 'utf8'), variantsAt)];
+    if (before === after) return [];
+    writeFileSync(url, after);
+    return [file];
+  });
 }
+
+if (argv[1] === fileURLToPath(import.meta.url)) refreshTables();

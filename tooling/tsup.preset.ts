@@ -4,6 +4,18 @@ import { defineConfig, type Options } from 'tsup';
 const declarations = process.argv.includes('--dts-only');
 
 /**
+ * Marks the definitions of a bundle as droppable: `var topK = /* @__PURE__ *\/ defineRule({…})`. The definers are
+ * annotated where they are declared, which Rollup heeds everywhere and esbuild in the same file only.
+ */
+const pureDefinitions: NonNullable<Options['plugins']>[number] = {
+  name: 'pure-definitions',
+  renderChunk(code) {
+    const definition = /^((?:var|let|const) \w+ = )((?:define\w+|describeRule|softmaxVariant)\()/gm;
+    return { code: code.replace(definition, '$1/* @__PURE__ */ $2') };
+  },
+};
+
+/**
  * The only file that knows the bundler. Never minified: a consumer's stack trace stays readable, and kernels
  * are strings that no transform may touch.
  */
@@ -19,6 +31,7 @@ export function preset(entry: readonly string[], options: Options = {}): ReturnT
     splitting: true,
     target: 'es2022',
     platform: 'neutral',
+    plugins: [pureDefinitions],
     ...options,
   });
 }

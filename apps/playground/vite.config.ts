@@ -1,4 +1,5 @@
 import { defaultClientConditions, defineConfig } from 'vite';
+import { kernelsPlugin } from './kernels-plugin.ts';
 
 // without these a page gets no shared memory, and gpu.js one thread
 const isolation = {
@@ -8,6 +9,7 @@ const isolation = {
 
 export default defineConfig({
   base: './',
+  plugins: [kernelsPlugin()],
   resolve: { conditions: ['@headwise/source', ...defaultClientConditions] },
   server: { headers: isolation },
   preview: { headers: isolation },

@@ -18,12 +18,12 @@ const STRYKER = '9.6.1';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const [name, ...more] = process.argv.slice(2);
 if (!name || !PACKAGES.includes(name)) {
-  console.error(`usage: pnpm mutation <${PACKAGES.join(' | ')}> [options of StrykerJS]`);
+  console.error(`usage: npm run mutation -- <${PACKAGES.join(' | ')}> [options of StrykerJS]`);
   process.exit(2);
 }
 const generated = `${root}/packages/device-wasm/src/generated`;
 if (!existsSync(generated)) {
-  console.error(`mutation: ${generated} is missing: build first, pnpm build`);
+  console.error(`mutation: ${generated} is missing: build first, npm run build`);
   process.exit(2);
 }
 

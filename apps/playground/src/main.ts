@@ -27,8 +27,13 @@ worker.addEventListener('message', ({ data }: MessageEvent<Answer>) => {
   }
 });
 worker.addEventListener('error', (event) => {
-  setRunning(false);
-  say(`The benchmark could not be loaded: ${event.message || 'the worker failed to start'}.`);
+  const started = !find('progress', HTMLElement).hidden;
+  if (started) setRunning(false);
+  // a module that is not there gives no message; the console names it
+  const why = event.message || 'a file of its worker is missing or does not compile; the console says which';
+  say(`The benchmark could not be loaded: ${why}.`);
+  if (run.disabled)
+    find('devices', HTMLDivElement).replaceChildren('None: the benchmark could not be loaded.');
 });
 
 form.addEventListener('submit', (event) => {

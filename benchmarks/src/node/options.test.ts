@@ -83,9 +83,9 @@ describe('readOptions', () => {
       '--from reports a run that is over; --variant, --head-width, --browser, --seed say what is to be measured. Leave',
     ],
     ['--from a.json --profile quick', '--profile says what is to be measured'],
-    ['--fast', 'Unknown option `--fast`; pnpm bench --help lists the options'],
-    ['quick', 'unexpected argument "quick"; pnpm bench --help lists the options'],
-    ['--out', 'option `--out <folder>` value is missing; pnpm bench --help lists the options'],
+    ['--fast', 'Unknown option `--fast`; npm run bench -- --help lists the options'],
+    ['quick', 'unexpected argument "quick"; npm run bench -- --help lists the options'],
+    ['--out', 'option `--out <folder>` value is missing; npm run bench -- --help lists the options'],
   ])('refuses %s', (line, message) => {
     expect(() => read(line)).toThrow(message);
   });

@@ -98,7 +98,7 @@ export function readOptions(argv: readonly string[]): CliOptions | undefined {
     cli.matchedCommand?.checkUnknownOptions();
     cli.matchedCommand?.checkOptionValue();
   } catch (error) {
-    throw new UsageError(`${(error as Error).message}; pnpm bench --help lists the options`);
+    throw new UsageError(`${(error as Error).message}; npm run bench -- --help lists the options`);
   }
   const given = options as Record<string, unknown>;
   checkTogether(given);

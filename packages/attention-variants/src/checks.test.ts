@@ -2,7 +2,16 @@ import { createPositions, createReference, type Modifier, type Tensor, tensor } 
 import { seeded } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
 import { plainStates } from './conformance/plain-states.ts';
-import { configure, groupedQuery, multiHeadLatent, slidingWindow } from './index.ts';
+import {
+  configure,
+  crossAttention,
+  groupedQuery,
+  linear,
+  multiHead,
+  multiHeadLatent,
+  multiQuery,
+  slidingWindow,
+} from './index.ts';
 
 const shape = { E: 8, H: 4, D: 2, layers: 2 };
 const attention = configure(groupedQuery, { Hkv: 2 });
@@ -130,4 +139,21 @@ it('names the option that a variant does not have, and those it has', () => {
   expect(() => configure(groupedQuery, { heads: 2 } as object)).toThrow(
     'grouped-query: heads is not an option of this variant (it has Hkv, causal, scale), got 2',
   );
+});
+
+it('attends with the key heads that were configured, and no others', () => {
+  const device = createReference();
+  const heads = (H: number) => tensor(device, new Float32Array(3 * H * 4), [1, 3, H, 4]);
+  const with4 = { q: heads(8), k: heads(4), v: heads(4) };
+  expect(() => configure(groupedQuery, { Hkv: 2 }).attend(with4)).toThrow(
+    /^grouped-query: k has 4 heads, and Hkv = 2 of H = 8 is what this variant is configured for\n/,
+  );
+  expect(configure(groupedQuery, { Hkv: 4 }).attend(with4).out.shape).toEqual([1, 3, 8, 4]);
+  // nobody has said a number: the keys do
+  expect(groupedQuery.attend(with4).out.shape).toEqual([1, 3, 8, 4]);
+  expect(() => multiHead.attend({ ...with4, k: heads(2), v: heads(2) })).toThrow(/Hkv = 8 of H = 8/);
+  expect(() => multiQuery.attend(with4)).toThrow(/Hkv = 1 of H = 8/);
+  expect(() => linear.attend({ ...with4 }, { Hkv: 2 })).toThrow(/Hkv = 2 of H = 8/);
+  expect(() => crossAttention.attend(with4, { Hkv: 2 })).toThrow(/Hkv = 2 of H = 8/);
+  expect(() => slidingWindow.attend(with4, { Hkv: 2 })).toThrow(/Hkv = 2 of H = 8/);
 });

@@ -1,5 +1,13 @@
-import { bindAxes, type LayerSpec, ShapeError, stateId, ValueError } from '@headwise/tensor';
-import type { LayerCall, LayerShape } from './contract.ts';
+import {
+  bindAxes,
+  checkFields,
+  describeShapes,
+  type LayerSpec,
+  ShapeError,
+  stateId,
+  ValueError,
+} from '@headwise/tensor';
+import type { AttendCall, LayerCall, LayerShape } from './contract.ts';
 
 /** @throws {ValueError} unless the value is a whole number ≥ 1. */
 export function checkCount(variant: string, argument: string, value: number, cure = ''): void {
@@ -24,7 +32,9 @@ export function checkWindow(variant: string, window: number): void {
 }
 
 /** @throws {ValueError} unless every size of the shape is a whole number ≥ 1. */
-export function checkLayerShape(variant: string, { E, H, D, Dv, layers, Es }: LayerShape): void {
+export function checkLayerShape(variant: string, shape: LayerShape): void {
+  checkFields(variant, 'shape', shape);
+  const { E, H, D, Dv, layers, Es } = shape;
   for (const [name, size] of Object.entries({ E, H, D, Dv: Dv ?? D, layers, Es: Es ?? E }))
     checkCount(variant, `shape.${name}`, size);
 }
@@ -39,6 +49,31 @@ export function checkGroups(variant: string, H: number, Hkv: number): void {
     `H = ${H} query heads cannot be split into Hkv = ${Hkv} groups; Hkv may be ${fitting.join(', ')}`,
     [],
     'H',
+  );
+}
+
+/**
+ * Checks what a call of the score form brings, before anything is computed.
+ *
+ * @param Hkv of the keys, by what was configured; undefined where the keys may say it themselves
+ * @throws {ValueError} for a tensor that was forgotten.
+ * @throws {ShapeError} if there are more or fewer key heads than configured.
+ */
+export function checkAttendCall(
+  variant: string,
+  call: AttendCall,
+  Hkv: (H: number) => number | undefined,
+): void {
+  checkFields(variant, 'call', call, ['q', 'k', 'v']);
+  const { q, k } = call;
+  const { H, Hkv: got } = bindAxes(variant, { q: [q, 'B Lq H D'], k: [k, 'B Lk Hkv Dk'] });
+  const wanted = Hkv(H);
+  if (wanted === undefined || wanted === got) return;
+  throw new ShapeError(
+    variant,
+    `k has ${got} heads, and Hkv = ${wanted} of H = ${H} is what this variant is configured for`,
+    describeShapes({ q: [q, 'B Lq H D'], k: [k, 'B Lk Hkv D'] }),
+    'Hkv',
   );
 }
 
@@ -78,6 +113,7 @@ export function checkLayerCall<Options>(
   call: LayerCall<Options>,
 ): { readonly B: number; readonly L: number } {
   const { name } = variant;
+  checkFields(name, 'call', call, ['x', 'weights', 'state', 'positions', 'shape', 'options', 'layer']);
   const { x, weights, positions, shape, options, layer } = call;
   variant.check(shape, options);
   if (!Number.isInteger(layer) || layer < 0 || layer >= shape.layers) {

@@ -1,4 +1,4 @@
-import { attentionOp, type Device, reasonsAgainst, ValueError } from '@headwise/tensor';
+import { attentionOp, checkFields, checkGiven, type Device, reasonsAgainst, ValueError } from '@headwise/tensor';
 import type {
   AttendCall,
   AttendResult,
@@ -48,21 +48,28 @@ export interface ConfiguredVariant<Options extends object = any> {
  * const attention = configure(groupedQuery, { Hkv: 2 });
  * const { out } = attention.attend({ q, k, v });
  *
- * @throws {ValueError} for an option that the variant does not have.
+ * @throws {ValueError} for an option that the variant does not have, or a variant that was forgotten.
  */
 export function configure<Options extends object>(
   variant: AttentionVariant<string, Options>,
   given: GivenOptions<Options> = {},
 ): ConfiguredVariant<Options> {
+  checkFields('configure', 'variant', variant, ['name', 'defaults']);
   const options = resolveOptions(variant, given);
+  const { name } = variant;
+  const known = (shape: LayerShape, also: object): LayerShape => {
+    checkFields(name, 'shape', shape, ['E', 'H', 'D', 'layers']);
+    checkGiven(name, also as Readonly<Record<string, unknown>>);
+    return shape;
+  };
   return {
-    name: variant.name,
+    name,
     variant,
     options,
     check: (shape) => variant.check(shape, options),
-    parameters: (shape, layer) => variant.parameters(shape, options, layer),
-    kv: (shape, layer) => variant.kv(shape, options, layer),
-    cost: (shape, call) => variant.cost(shape, options, call),
+    parameters: (shape, layer) => variant.parameters(known(shape, { layer }), options, layer),
+    kv: (shape, layer) => variant.kv(known(shape, { layer }), options, layer),
+    cost: (shape, call) => variant.cost(known(shape, { call }), options, call),
     score: (layer) => variant.score?.(options, layer),
     taps: (shape, layer) => variant.taps?.(shape, options, layer) ?? [],
     turns: (shape) => variant.turns?.(shape, options) ?? shape.D,
@@ -78,7 +85,11 @@ export function configure<Options extends object>(
   };
 }
 
-/** The defaults under what was given. @throws {ValueError} for an option that the variant does not have. */
+/**
+ * The defaults under what was given.
+ *
+ * @throws {ValueError} for an option that the variant does not have, or a value that none can be.
+ */
 export function resolveOptions<Options extends object>(
   { name, defaults }: Pick<VariantIdentity<string, Options>, 'name' | 'defaults'>,
   given: GivenOptions<Options> = {},
@@ -91,5 +102,21 @@ export function resolveOptions<Options extends object>(
     }
   }
   const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  checkKinds(name, defaults, Object.fromEntries(set));
   return { ...defaults, ...(Object.fromEntries(set) as Partial<Options>) };
+}
+
+/**
+ * No option is NaN, and a switch is true or false; what else a value may be, its variant checks.
+ *
+ * @throws {ValueError} naming the option.
+ */
+export function checkKinds(name: string, defaults: object, options: object): void {
+  for (const [key, fallback] of Object.entries(defaults)) {
+    const value = (options as Readonly<Record<string, unknown>>)[key];
+    if (value === undefined) continue;
+    if (Number.isNaN(value)) throw new ValueError(name, key, 'must be a number', value);
+    if (typeof fallback === 'boolean' && typeof value !== 'boolean')
+      throw new ValueError(name, key, 'must be true or false', value);
+  }
 }

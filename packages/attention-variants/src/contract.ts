@@ -87,6 +87,8 @@ export interface AttendCall extends Placement {
    * there are more queries than keys).
    */
   readonly offset?: number;
+  /** `[B, Lq, E]`: what the layer was given, for a variant whose last touch on the output is made from it. */
+  readonly x?: Tensor<'B L E'> | undefined;
   /** Learned tensors of the score (sink logits, λ vectors), by the names of `parameters`. */
   readonly weights?: Readonly<Record<string, Tensor>> | undefined;
   /** Added to the scores: `[B | 1, H | 1, Lq, Lk]`. */

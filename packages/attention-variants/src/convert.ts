@@ -1,4 +1,4 @@
-import { ShapeError, ValueError } from '@headwise/tensor';
+import { checkFields, checkGiven, ShapeError, ValueError } from '@headwise/tensor';
 import { checkCount, checkGroups } from './checks.ts';
 import type { LayerShape } from './contract.ts';
 
@@ -19,9 +19,13 @@ export type HostWeights = Readonly<Record<string, Float32Array>>;
 export function poolHeads(
   weights: HostWeights,
   shape: Pick<LayerShape, 'H' | 'D' | 'Dv'>,
-  { Hkv, from = shape.H }: { readonly Hkv: number; readonly from?: number },
+  options: { readonly Hkv: number; readonly from?: number },
 ): HostWeights {
+  checkGiven('poolHeads', { weights });
+  checkFields('poolHeads', 'shape', shape, ['H', 'D']);
+  checkFields('poolHeads', 'options', options, ['Hkv']);
   const { H, D, Dv = D } = shape;
+  const { Hkv, from = H } = options;
   checkGroups('poolHeads', H, from);
   checkGroups('poolHeads', from, Hkv);
   const pooled = Object.entries(weights).map(([name, values]) => {
@@ -67,6 +71,7 @@ export function shareLayers(
   table: readonly number[],
   { pool = 'producer' }: { readonly pool?: 'producer' | 'mean' } = {},
 ): readonly HostWeights[] {
+  checkGiven('shareLayers', { layers, table });
   if (table.length !== layers.length) {
     const rule = `must name the producer of each of the ${layers.length} layers`;
     throw new ValueError('shareLayers', 'table', rule, table);
@@ -105,8 +110,11 @@ function meanOf(name: string, layers: readonly HostWeights[]): Float32Array {
  */
 export function splitLatentUp(
   weight: Float32Array,
-  { H, D, Dv = D, latent }: Pick<LayerShape, 'H' | 'D' | 'Dv'> & { readonly latent: number },
+  shape: Pick<LayerShape, 'H' | 'D' | 'Dv'> & { readonly latent: number },
 ): { readonly kUp: Float32Array; readonly vUp: Float32Array } {
+  checkGiven('splitLatentUp', { weight });
+  checkFields('splitLatentUp', 'shape', shape, ['H', 'D', 'latent']);
+  const { H, D, Dv = D, latent } = shape;
   checkCount('splitLatentUp', 'latent', latent);
   if (weight.length !== H * (D + Dv) * latent) {
     const shapes = [{ name: 'weight', axes: ['elements'], shape: [weight.length] }];

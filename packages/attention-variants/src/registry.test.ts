@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createPositions, createReference } from '@headwise/tensor';
 import { seeded } from '@headwise/tensor/testing';
 import { expect, expectTypeOf, it } from 'vitest';
@@ -17,14 +17,19 @@ it('has each variant under its name, with a paper to read', () => {
     expect(variant.title.length).toBeGreaterThan(5);
     expect(variant.summary).toMatch(/\.$/);
     expect(variant.paper.year).toBeGreaterThan(2010);
-    expect(variant.paper.arxiv).toMatch(/^\d{4}\.\d{5}$|^14\d{2}\.\d{4}$|^15\d{2}\.\d{5}$/);
+    // a paper that is not on arXiv has none
+    if (variant.paper.arxiv !== undefined) expect(variant.paper.arxiv).toMatch(/^\d{4}\.\d{4,5}$/);
   }
 });
 
 it.each(all)('%s has golden values of another program', (name) => {
   const file = new URL(`../golden/${name}.json`, import.meta.url);
+  const cure = `packages/attention-variants/golden/${name}.json is missing: docs/write-a-variant.md says what is in it`;
+  expect(existsSync(file), cure).toBe(true);
   const golden = JSON.parse(readFileSync(file, 'utf8')) as GoldenFile;
-  expect(golden.program).toMatch(/PyTorch .* float64/);
+  // which program, in which version: any but the variant itself
+  expect(golden.program).toMatch(/\d/);
+  expect(golden.program).not.toMatch(/headwise/i);
   const forms = goldenCases(golden).map(({ form }) => form);
   expect(forms).toContain('attend');
   expect(forms).toContain('layers');

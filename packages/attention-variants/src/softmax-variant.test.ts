@@ -1,21 +1,25 @@
 import {
+  binary,
   createPositions,
   createReference,
   type Device,
   keep,
   type LayerState,
+  linear,
   type PositionBias,
   type Rotation,
   rotary,
   type StateView,
   type Tensor,
   tensor,
+  unary,
 } from '@headwise/tensor';
 import { assertClose, seeded } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
 import { type ConfiguredVariant, configure } from './configure.ts';
+import { checkVariant } from './conformance/index.ts';
 import { plainStates } from './conformance/plain-states.ts';
-import { crossLayer, groupedQuery } from './index.ts';
+import { crossLayer, groupedQuery, softmaxVariant } from './index.ts';
 import { halfTurn } from './testing/decoder.ts';
 
 const shape = { E: 8, H: 4, D: 4, layers: 2 };
@@ -132,4 +136,55 @@ it('hands a bias the offset and the buffer it is for', async () => {
     true,
   );
   expect(first).not.toEqual(without);
+});
+
+/** Qiu et al. 2025, "Gated Attention for Large Language Models", eq. 5, as somebody outside writes it. */
+const gatedOutput = softmaxVariant({
+  name: 'gated-output',
+  title: 'Attention with a gate on its output',
+  summary: 'A number from the token itself opens or closes each number of its output.',
+  paper: {
+    title: 'Gated Attention for Large Language Models',
+    authors: 'Qiu et al.',
+    year: 2025,
+    arxiv: '2505.06708',
+  },
+  defaults: { Hkv: undefined as number | undefined },
+  score: () => ({ causal: true }),
+  parameters: ({ E, H, D, Dv = D }) => ({ gate: [H * Dv, E] }),
+  row: {
+    finish: (out, { gate }, _options, _layer, x) =>
+      x ? binary(out, unary(linear(x, gate!), 'sigmoid').reshape(out.shape), 'multiply') : out,
+  },
+});
+
+checkVariant(gatedOutput, { devices: ['reference', 'gpujs:cpu'] });
+
+it('gives the last touch on the output what the layer was given', async () => {
+  const device = createReference();
+  const attention = configure(gatedOutput);
+  const weights = Object.fromEntries(
+    Object.entries(attention.parameters(shape, 0)).map(([name, size], i) => [name, seeded(device, size, i)]),
+  );
+  const call = { weights, positions: createPositions(device, { start: 0, L: 5 }), shape, layer: 0 };
+  const x = seeded<'B L E'>(device, [1, 5, 8], 30);
+  const yOf = async (variant: ConfiguredVariant, o: Tensor): Promise<Float32Array> => {
+    const [state] = plainStates(device, 1, [variant.kv(shape, 0)]);
+    const { y } = variant.layer({ ...call, x, weights: { ...weights, o }, state: state! });
+    return (await y.data()) as Float32Array;
+  };
+  // an output projection of ones at a place reads that place; H · Dv = 16
+  const reads = Array.from({ length: 8 * 16 }, (_, n) => (n % 16 === Math.floor(n / 16) ? 1 : 0));
+  const o = tensor<'O I'>(device, reads, [8, 16]);
+  const plain = await yOf(configure(groupedQuery, { Hkv: 4 }), o);
+  const gated = await yOf(attention, o);
+  const gate = (await weights.gate!.data()) as Float32Array;
+  const given = (await x.data()) as Float32Array;
+  for (let token = 0; token < 5; token++) {
+    for (let place = 0; place < 8; place++) {
+      let open = 0;
+      for (let e = 0; e < 8; e++) open += gate[place * 8 + e]! * given[token * 8 + e]!;
+      expect(gated[token * 8 + place]!).toBeCloseTo(plain[token * 8 + place]! / (1 + Math.exp(-open)), 5);
+    }
+  }
 });

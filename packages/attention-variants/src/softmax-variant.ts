@@ -1,6 +1,6 @@
 import {
   type AttentionExtra,
-  bindAxes,
+  checkFields,
   type LayerSpec,
   type StateView,
   scope,
@@ -10,8 +10,8 @@ import {
   type Tensor,
   ValueError,
 } from '@headwise/tensor';
-import { checkGroups, checkLayerCall, checkLayerShape, checkWeights } from './checks.ts';
-import { resolveOptions } from './configure.ts';
+import { checkAttendCall, checkGroups, checkLayerCall, checkLayerShape, checkWeights } from './checks.ts';
+import { checkKinds, resolveOptions } from './configure.ts';
 import {
   type AttendCall,
   type AttendResult,
@@ -58,8 +58,17 @@ export interface RowHook<Options> {
   readonly maps?: number;
   /** Out of the rows: the maps' outputs (or weights) to one. Linear, so that it holds for both. */
   readonly combine?: (maps: readonly Tensor[], weights: Weights, options: Options, layer: number) => Tensor;
-  /** The last touch on the output `[B, L, H / maps, maps · Dv]`. */
-  readonly finish?: (out: Tensor, weights: Weights, options: Options, layer: number) => Tensor;
+  /**
+   * The last touch on the output `[B, L, H / maps, maps · Dv]`. `x [B, L, E]` is what the layer was given: a gate on the
+   * output is made from it. The score form has it where its caller gives one.
+   */
+  readonly finish?: (
+    out: Tensor,
+    weights: Weights,
+    options: Options,
+    layer: number,
+    x: Tensor<'B L E'> | undefined,
+  ) => Tensor;
 }
 
 /** What makes one softmax variant: everything else follows. */
@@ -104,12 +113,15 @@ export interface SoftmaxVariant<Name extends string, Options extends object>
  * state rows: k [Hkv, D], v [Hkv, Dv] a token
  * ```
  *
- * Never throws. The variant throws for shapes, options and calls that do not fit.
+ * The variant throws for shapes, options and calls that do not fit.
+ *
+ * @throws {ValueError} if the spec was forgotten, or its name, defaults or score.
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function softmaxVariant<const Name extends string, Options extends object>(
   spec: SoftmaxVariant<Name, Options>,
 ): AttentionVariant<Name, Options> {
+  checkFields('softmaxVariant', 'spec', spec, ['name', 'defaults', 'score']);
   const { name, title, summary, paper, defaults } = spec;
   const variant: AttentionVariant<Name, Options> = defineVariant({
     name,
@@ -120,6 +132,7 @@ export function softmaxVariant<const Name extends string, Options extends object
     state: spec.cap && spec.cap(defaults) < Infinity ? 'window' : 'full',
     check(shape, options) {
       checkLayerShape(name, shape);
+      checkKinds(name, defaults, options);
       spec.check?.(shape, options);
       const { H, Hkv, maps } = sizesOf(spec, shape, options);
       checkGroups(name, H, Hkv);
@@ -135,6 +148,7 @@ export function softmaxVariant<const Name extends string, Options extends object
     attend: (call, given) => {
       const options = resolveOptions(spec, given);
       spec.check?.(undefined, options);
+      checkAttendCall(name, call, (H) => headsConfigured(spec, H, options));
       return scope(() => attendMaps(spec, call, options));
     },
     layer: (call) => {
@@ -153,6 +167,16 @@ function sizesOf<Options extends object>(spec: AnySpec<Options>, shape: LayerSha
   const { Hkv: given } = options as { readonly Hkv?: number | undefined };
   const Hkv = spec.groups?.(H, options) ?? given ?? H;
   return { E, H, D, Dv, Hkv, maps: spec.row?.maps ?? 1 };
+}
+
+/** Key heads that `attend` takes: an option `Hkv` that nobody has given leaves them to the keys. */
+function headsConfigured<Options extends object>(
+  { defaults, groups }: AnySpec<Options>,
+  H: number,
+  options: Options,
+): number | undefined {
+  if ('Hkv' in defaults) return (options as { readonly Hkv?: number | undefined }).Hkv;
+  return groups?.(H, options) ?? H;
 }
 
 function parametersOf<Options extends object>(
@@ -223,7 +247,6 @@ function attendMaps<Options extends object>(
   options: Options,
 ): AttendResult {
   const { weights = {}, layer = 0 } = call;
-  bindAxes(spec.name, { q: [call.q, 'B Lq H D'], k: [call.k, 'B Lk Hkv Dk'] });
   const [, , H = 1, D = 1] = call.q.shape;
   const learned = spec.parameters?.({ E: H * D, H, D, layers: layer + 1 }, options, layer) ?? {};
   checkWeights(spec.name, weights, Object.keys(learned));
@@ -270,7 +293,7 @@ function runLayer<Options extends object>(
   const keys = keyNames(maps).map((name) => view.rows[name]!);
   const bias = positionBias(call, { H: H / maps, Lq: L, Lk: keys[0]!.shape[1]! }, view);
   const parts = { q: tapped('q', turned), keys, v: view.rows.v!, ...placement(view), ...bias, extras };
-  const { out, ...more } = score(spec, parts, weights, options, layer, tap);
+  const { out, ...more } = score(spec, { ...parts, x }, weights, options, layer, tap);
   return { y: project(mergeHeads(gateHeads(shape, out, x, weights)), weights, 'o'), state, ...more };
 }
 
@@ -299,7 +322,7 @@ function score<Options extends object>(
   }
   const seen = combined.weights && tap ? tap.pass('weights', combined.weights) : combined.weights;
   if (seen && seen !== combined.weights) combined.out = weigh(seen, call.v);
-  const out = row?.finish?.(combined.out!, weights, options, layer) ?? combined.out!;
+  const out = row?.finish?.(combined.out!, weights, options, layer, call.x) ?? combined.out!;
   return { ...combined, ...(seen && { weights: seen }), out };
 }
 

@@ -1,5 +1,5 @@
 import { DeviceError } from '@headwise/tensor';
-import { relaxed, simd128 } from './generated/kernels.ts';
+import { BLOCK, packed, sizes } from './generated/kernels.ts';
 
 /** Which instructions the kernels use: fused multiply-add needs relaxed SIMD (Node 22, current browsers). */
 export type Simd = 'simd128' | 'relaxed';
@@ -14,8 +14,6 @@ export interface KernelExports {
   settle(looks: number): number;
 }
 
-const texts: Readonly<Record<Simd, string>> = { simd128, relaxed };
-
 /**
  * Compiles the kernels for a memory that is shared or not.
  *
@@ -27,8 +25,9 @@ export async function compileKernels(
 ): Promise<{ module: WebAssembly.Module; simd: Simd }> {
   if (typeof WebAssembly === 'undefined')
     throw new DeviceError('wasm', 'this runtime has no WebAssembly', [], 'Use the device gpujs:cpu.');
+  const modules = await unpack();
   for (const simd of wanted ? [wanted] : (['relaxed', 'simd128'] as const)) {
-    const bytes = decode(texts[simd]);
+    const bytes = modules[simd];
     if (!shared) makeUnshared(bytes);
     if (WebAssembly.validate(bytes)) return { module: await WebAssembly.compile(bytes), simd };
   }
@@ -40,8 +39,23 @@ export async function compileKernels(
   );
 }
 
-function decode(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+/** Both modules, which `scripts/build-kernels.mjs` has dealt out in blocks in turn and packed. */
+async function unpack(): Promise<Record<Simd, Uint8Array<ArrayBuffer>>> {
+  if (typeof DecompressionStream === 'undefined')
+    throw new DeviceError('wasm', 'this runtime has no DecompressionStream', [], 'Use the device gpujs:cpu.');
+  const deflated = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream('deflate'));
+  const dealt = new Uint8Array(await new Response(stream).arrayBuffer());
+  const modules = { simd128: new Uint8Array(sizes.simd128), relaxed: new Uint8Array(sizes.relaxed) };
+  let from = 0;
+  for (let at = 0; from < dealt.length; at += BLOCK) {
+    for (const bytes of [modules.simd128, modules.relaxed]) {
+      const count = Math.max(0, Math.min(BLOCK, bytes.length - at));
+      bytes.set(dealt.subarray(from, from + count), at);
+      from += count;
+    }
+  }
+  return modules;
 }
 
 /**

@@ -29,7 +29,7 @@ async function headwise(argv: readonly string[], nodeOptions: readonly string[] 
 }
 
 beforeAll(() => {
-  if (!existsSync(cli)) throw new Error(`${cli} is missing: build first, pnpm build`);
+  if (!existsSync(cli)) throw new Error(`${cli} is missing: build first, npm run build`);
 });
 
 it('finds its checkpoint, and writes one JSON document and nothing else', async () => {

@@ -10,7 +10,7 @@ async function help(...argv: string[]): Promise<string> {
   return text;
 }
 
-const commands = ['generate', 'embed', 'classify', 'translate', 'inspect', 'verify', 'devices', 'introduce'];
+const commands = ['generate', 'embed', 'classify', 'translate', 'inspect', 'verify', 'devices', 'introduce', 'new'];
 
 it('explains itself when nothing is asked for', async () => {
   const text = await help();
@@ -27,12 +27,17 @@ it.each(commands)('explains %s with an example', async (name) => {
 it.each([
   [
     ['frob'],
-    'there is no command "frob"; there are generate, embed, classify, translate, inspect, verify, devices, introduce\nTry: headwise --help',
+    'there is no command "frob"; there are generate, embed, classify, translate, inspect, verify, devices, introduce, new\nTry: headwise --help',
   ],
   [['generate', '--frob'], 'Unknown option `--frob`\nTry: headwise generate --help'],
   [['generate', 'a'], 'Unused args: `a`\nTry: headwise generate --help'],
   [['verify'], 'missing required args for command `verify <...paths>`\nTry: headwise verify --help'],
   [['devices', '--device', 'wasm'], 'Unknown option `--device`\nTry: headwise devices --help'],
+  [['new', 'frob', 'x'], 'there is no template "frob"; there is variant\nTry: headwise new --help'],
+  [
+    ['new', 'variant', 'Sparse Sink'],
+    'a name is words of small letters with hyphens between (sparse-sink), got "Sparse Sink"\nTry: headwise new --help',
+  ],
   [['introduce', '--json'], 'Unknown option `--json`\nTry: headwise introduce --help'],
 ])('refuses %j', async (argv, message) => {
   const { code, out, err } = await headwise(argv);

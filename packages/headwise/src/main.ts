@@ -7,6 +7,7 @@ import { runEmbed } from './commands/embed.ts';
 import { runGenerate } from './commands/generate.ts';
 import { runInspect } from './commands/inspect.ts';
 import { runIntroduce } from './commands/introduce.ts';
+import { runNew } from './commands/new.ts';
 import { runTranslate } from './commands/translate.ts';
 import { UsageError } from './errors.ts';
 import { exitCodes, type Io } from './io.ts';
@@ -42,6 +43,7 @@ const commandNames = [
   'verify',
   'devices',
   'introduce',
+  'new',
 ];
 
 const MODEL = 'Folder with config.json and model.safetensors, a .gguf, or a llama2.c .bin';
@@ -168,6 +170,14 @@ function createCli(io: Io): ReturnType<typeof cac> {
     .command('introduce', 'Let the shipped model tell a story')
     .example('  headwise introduce')
     .action(() => runIntroduce(io));
+  cli
+    .command(
+      'new <kind> <name>',
+      'Write a small package with an attention variant of your own and the conformance kit',
+    )
+    .usage('new variant <name>')
+    .example('  headwise new variant sparse-sink')
+    .action((kind: string, name: string) => runNew(String(kind), String(name), manifest.version, io));
   cli.example('  headwise introduce');
   cli.example('  headwise generate --prompt "Once upon a time"');
   cli.help();

@@ -1,4 +1,5 @@
 import {
+  checkFields,
   type Device,
   type LayerSpec,
   type Positions,
@@ -48,6 +49,7 @@ export abstract class BaseCache implements Cache, Persistent {
     holds: readonly LayerSpec['kind'][],
     keepsFormats = false,
   ) {
+    checkFields(kind, 'options', options);
     checkSpec(kind, options.spec, holds);
     if (typeof options.device?.allocate !== 'function') {
       throw new ValueError(kind, 'device', 'must be a device, which createDevice makes', options.device);

@@ -1,4 +1,4 @@
-import { type LayerSpec, stateId, ValueError } from '@headwise/tensor';
+import { checkFields, type LayerSpec, stateId, ValueError } from '@headwise/tensor';
 import { checkCount } from './checks.ts';
 
 /** A model's caches in plain numbers, for estimates; a model itself has the specs of its variant. */
@@ -42,6 +42,7 @@ export interface RecurrentConfig {
  * @throws {ValueError} for a size that is not a whole number ≥ 1, or a layer that reads a later one.
  */
 export function specsOf(config: KvConfig): readonly LayerSpec[] {
+  checkFields('kv', 'config', config, ['layers']);
   checkCount('kv', 'layers', config.layers);
   return Array.from({ length: config.layers }, (_, layer) => {
     const producer = producerOf(config, layer);

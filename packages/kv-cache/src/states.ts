@@ -1,4 +1,5 @@
 import {
+  checkFields,
   type Device,
   type LayerSpec,
   type LayerState,
@@ -57,6 +58,7 @@ export interface StatesOptions {
  * @throws {DeviceError} if the device has no room, or cannot keep rows in the format.
  */
 export function createStates(specs: Specs, options: StatesOptions): Cache[] {
+  checkFields('createStates', 'options', options, ['device']);
   const { device, B, capacity, slack = 0, create = {}, format } = options;
   checkCount('createStates', 'B', B);
   checkCount('createStates', 'capacity', capacity);
@@ -98,8 +100,8 @@ export function createStates(specs: Specs, options: StatesOptions): Cache[] {
 
 /** Lets the layer that a step comes to first refuse for all of its text. */
 function refusingTogether(states: Cache[]): Cache[] {
-  for (const state of owners(states)) {
-    const step = owners(states).filter((other) => partOf(other) === partOf(state));
+  for (const state of owners('createStates', states)) {
+    const step = owners('createStates', states).filter((other) => partOf(other) === partOf(state));
     state.gate = (tokens) => {
       // in the middle of a step there is nothing left to ask
       const together = step.every(({ lengths }) => lengths.every((length, b) => length === state.lengths[b]));
@@ -158,6 +160,7 @@ function defaultFor({ kind }: LayerSpec, forgets: boolean): (options: CacheOptio
  * @throws {DeviceError} if a layer is disposed.
  */
 export function checkStates(states: readonly LayerState[], tokens: Tokens): void {
+  checkList('checkStates', states);
   for (const state of states) if (state.spec.kind !== 'shared') state.check(tokens);
 }
 
@@ -169,7 +172,7 @@ export function checkStates(states: readonly LayerState[], tokens: Tokens): void
  * @throws {DeviceError} if a layer is disposed.
  */
 export function cropStates(states: readonly Cache[], length: number | readonly number[]): void {
-  const own = owners(states);
+  const own = owners('cropStates', states);
   const text = own.filter((state) => partOf(state) !== 'cross');
   const cut = text.length > 0 ? text : own;
   for (const state of cut) state.checkCrop(length);
@@ -183,7 +186,7 @@ export function cropStates(states: readonly Cache[], length: number | readonly n
  * @throws {DeviceError} if a layer is disposed, or the device has no room for as many; layers may then differ.
  */
 export function takeStates(states: readonly Cache[], order: readonly number[]): void {
-  const own = owners(states);
+  const own = owners('takeStates', states);
   for (const state of own) checkOrder('takeStates', order, state.B);
   for (const state of own) state.take(order);
 }
@@ -194,6 +197,7 @@ export function takeStates(states: readonly Cache[], order: readonly number[]): 
  * @throws {DeviceError} if a layer is disposed, or the device has no room; no clone is left behind then.
  */
 export function cloneStates(states: readonly Cache[]): Cache[] {
+  checkList('cloneStates', states);
   const clones: Cache[] = [];
   try {
     for (const state of states) {
@@ -210,11 +214,12 @@ export function cloneStates(states: readonly Cache[]): Cache[] {
 
 /** Forgets everything in every layer; keeps the memory. @throws {DeviceError} if a layer is disposed. */
 export function resetStates(states: readonly Cache[]): void {
-  for (const state of owners(states)) state.reset();
+  for (const state of owners('resetStates', states)) state.reset();
 }
 
 /** The bytes of all layers together. @throws {DeviceError} if a layer is disposed. */
 export function bytesOfStates(states: readonly Cache[]): CacheBytes {
+  checkList('bytesOfStates', states);
   const sum = { used: 0, full: 0, device: 0 };
   for (const state of states) {
     const { used, full, device } = state.bytes();
@@ -231,9 +236,10 @@ export function bytesOfStates(states: readonly Cache[]): CacheBytes {
  * @throws {DeviceError} if a layer is disposed.
  */
 export async function saveStates(states: readonly Cache[]): Promise<Uint8Array> {
-  const uneven = unequal(owners(states));
+  const own = owners('saveStates', states);
+  const uneven = unequal(own);
   if (uneven) throw new ValueError('saveStates', 'states', 'must be of one length', uneven);
-  return encodeCaches(await Promise.all(owners(states).map((state) => persistent(state).snapshot())));
+  return encodeCaches(await Promise.all(own.map((state) => persistent(state).snapshot())));
 }
 
 /**
@@ -243,15 +249,16 @@ export async function saveStates(states: readonly Cache[]): Promise<Uint8Array> 
  * @throws {DeviceError} if a layer is disposed.
  */
 export function loadStates(states: readonly Cache[], file: Uint8Array): void {
+  const own = owners('loadStates', states);
   const snapshots = decodeCaches(file);
-  const own = owners(states).map(persistent);
-  if (snapshots.length !== own.length) {
-    const message = `it holds ${snapshots.length} states, this model stores ${own.length}`;
+  const kept = own.map(persistent);
+  if (snapshots.length !== kept.length) {
+    const message = `it holds ${snapshots.length} states, this model stores ${kept.length}`;
     throw mismatch(message);
   }
   const uneven = unequal(snapshots);
   if (uneven) throw damaged(`its layers hold unequal numbers of tokens: ${uneven}`);
-  const steps = own.map((state, i) => {
+  const steps = kept.map((state, i) => {
     checkSnapshot(state, snapshots[i]!);
     return state.restore(snapshots[i]!);
   });
@@ -275,13 +282,21 @@ function unequal(
   return undefined;
 }
 
-/** Frees every layer. Never throws. */
+/** Frees every layer. @throws {ValueError} if the states were forgotten. */
 export function disposeStates(states: readonly Cache[]): void {
+  checkList('disposeStates', states);
   for (const state of states) state.dispose();
 }
 
-function owners(states: readonly Cache[]): readonly Cache[] {
+/** Those that store; a list of states, or the call says so. */
+function owners(op: string, states: readonly Cache[]): readonly Cache[] {
+  checkList(op, states);
   return states.filter(({ spec }) => spec.kind !== 'shared');
+}
+
+function checkList(op: string, states: unknown): void {
+  if (Array.isArray(states)) return;
+  throw new ValueError(op, 'states', 'must be a list, as createStates gives it', states);
 }
 
 function persistent(state: Cache): Cache & Persistent {

@@ -1,4 +1,5 @@
 import type { RotaryLayout } from '@headwise/tensor';
+import { checkFields, checkGiven } from '@headwise/tensor';
 import { must, mustBeWhole } from './checks.ts';
 
 /** Which rows of a projection are queries or keys, and how many of them turn. */
@@ -33,6 +34,8 @@ export function convertRotaryLayout<Weights extends Float32Array | Float64Array 
   shape: RotaryWeightShape,
 ): Weights {
   const op = 'convertRotaryLayout';
+  checkGiven(op, { weight });
+  checkFields(op, 'shape', shape, ['heads', 'D', 'to']);
   const { heads, D, width = D, to } = shape;
   mustBeWhole(op, 'heads', heads);
   mustBeWhole(op, 'D', D);

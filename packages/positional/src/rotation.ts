@@ -1,5 +1,7 @@
 import {
   bindAxes,
+  checkFields,
+  checkGiven,
   createPositions,
   type Device,
   type LengthDependence,
@@ -73,6 +75,7 @@ export interface LengthRule {
  * @throws {RangeError} if R is too large for an array.
  */
 export function inverseFrequencies(base: number, R: number): Float64Array {
+  checkGiven('inverseFrequencies', { base, R });
   return Float64Array.from({ length: R / 2 }, (_, i) => base ** ((-2 * i) / R));
 }
 
@@ -136,6 +139,8 @@ function mustBeEven(name: string, R: number, argument: string): void {
  * @throws {ValueError} if an option is out of range, or a fixed length is no whole number ≥ 1.
  */
 export function createRotation(rule: RotationRule, options: RotationOptions): RotaryEncoding {
+  checkFields('createRotation', 'rule', rule, ['name', 'frequencies']);
+  checkFields(rule.name, 'options', options);
   checkRotationOptions(rule.name, options);
   const fixed = rule.length?.fixed;
   if (fixed !== undefined) mustBeWhole(rule.name, 'length', fixed);

@@ -1,6 +1,6 @@
 /**
  * What a chain costs beside the cheapest thing one can do with logits: one scan for the maximum.
- * Run with `pnpm exec tsx packages/sampling/bench/chain.bench.ts`. Goal: a chain of temperature, top-k 40, top-p,
+ * Run with `npx tsx packages/sampling/bench/chain.bench.ts`. Goal: a chain of temperature, top-k 40, top-p,
  * min-p and a draw on 128k logits takes no more than 4 scans.
  */
 import {

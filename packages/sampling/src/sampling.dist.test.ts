@@ -24,7 +24,7 @@ const run = (command: string, ...args: string[]) =>
   execFileSync(command, args, { cwd: project, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
 beforeAll(() => {
-  expect(existsSync(join(root, 'dist/index.js')), 'dist is missing; run pnpm build first').toBe(true);
+  expect(existsSync(join(root, 'dist/index.js')), 'dist is missing; run npm run build first').toBe(true);
   const tarballs = join(project, 'tarballs');
   mkdirSync(tarballs);
   execFileSync('pnpm', ['pack', '--pack-destination', tarballs], { cwd: root, stdio: 'ignore' });

@@ -1,4 +1,4 @@
-import { type BoundShape, ShapeError } from './errors.ts';
+import { type BoundShape, ShapeError, ValueError } from './errors.ts';
 
 /** Anything with a shape: a tensor, an operand of a device call, a host array. */
 export interface Shaped {
@@ -22,6 +22,7 @@ type Spec = Readonly<Record<string, readonly [shaped: Shaped, axes: string] | un
  * const { B, H, Lq, D } = bindAxes('attend', { q: [q, 'B Lq H D'], k: [k, 'B Lk H D'] });
  *
  * @throws {ShapeError} if a rank differs from its axis list, or one name has two sizes.
+ * @throws {ValueError} for a tensor that was forgotten.
  */
 export function bindAxes<const S extends Spec>(
   op: string,
@@ -30,7 +31,11 @@ export function bindAxes<const S extends Spec>(
   const sizes: Record<string, number> = {};
   for (const name in spec) {
     const entry = spec[name];
-    if (entry && !bindOne(sizes, entry[0].shape, parsed(entry[1]))) throw misfit(op, spec);
+    if (!entry) continue;
+    // only plain JavaScript can forget a tensor
+    const shape = (entry[0] as Shaped | undefined)?.shape;
+    if (!shape) throw new ValueError(op, name, `must be a tensor [${entry[1]}]`, entry[0]);
+    if (!bindOne(sizes, shape, parsed(entry[1]))) throw misfit(op, spec);
   }
   return sizes as never;
 }

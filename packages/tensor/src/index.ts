@@ -65,6 +65,7 @@ export { checkWrite, MemoryLedger } from './device/memory.ts';
 export { createReference } from './device/reference.ts';
 export { checkStore, packWeights, uploadWeights, zerosIn } from './device/store.ts';
 export { type BoundShape, DeviceError, KnownError, ShapeError, ValueError } from './errors.ts';
+export { checkFields, checkGiven } from './given.ts';
 export { defineOp, type Ran, reasonsAgainst, run, watch } from './op.ts';
 export { activationGradient, activationGradientOp } from './ops/activation-gradient.ts';
 export {

@@ -1,6 +1,7 @@
 import { sizeOf } from './axes.ts';
 import type { Device, DeviceBuffer, DType, HostData, TensorHandle } from './contracts/device.ts';
 import { DeviceError, ShapeError } from './errors.ts';
+import { checkGiven } from './given.ts';
 import { run } from './op.ts';
 import { reshapeOp, writeOp } from './ops/memory.ts';
 import { track } from './scope.ts';
@@ -130,6 +131,7 @@ export class Tensor<Axes extends string = AnyAxes, T extends DType = 'f32'>
  *
  * @param data a Float32Array or array of numbers makes an f32 tensor, an Int32Array an i32 tensor.
  * @throws {ShapeError} if the number of values does not fill the shape.
+ * @throws {ValueError} for an argument that was forgotten.
  * @example
  * const x = tensor<'L E'>(device, [1, 2, 3, 4], [2, 2]);
  */
@@ -148,6 +150,7 @@ export function tensor(
   data: Float32Array | Int32Array | readonly number[],
   shape: readonly number[],
 ): Tensor<string, DType> {
+  checkGiven('tensor', { device, data, shape });
   checkShape('tensor', shape);
   if (data.length !== sizeOf(shape)) {
     throw new ShapeError(
@@ -164,6 +167,7 @@ export function tensor(
  * A tensor of zeros.
  *
  * @throws {ShapeError} if an axis is not a whole number.
+ * @throws {ValueError} for an argument that was forgotten.
  * @throws {DeviceError} if there is no room for it.
  */
 export function zeros<Axes extends string = AnyAxes, T extends DType = 'f32'>(
@@ -171,6 +175,7 @@ export function zeros<Axes extends string = AnyAxes, T extends DType = 'f32'>(
   shape: readonly number[],
   dtype?: T,
 ): Tensor<Axes, T> {
+  checkGiven('zeros', { device, shape });
   checkShape('zeros', shape);
   return new Tensor<Axes, T>(device, device.allocate(sizeOf(shape), dtype ?? 'f32'), shape);
 }

@@ -28,6 +28,9 @@ type Fault =
   | 'hidden values summed with weight 0'
   | 'input overwritten'
   | 'temporary kept'
+  | 'scale option ignored'
+  | 'pairs of the whole square'
+  | 'options unchecked'
   | GradientFault;
 
 /** What goes wrong on the way back only. */
@@ -201,7 +204,7 @@ function planted(base: AnyVariant, fault: Fault | undefined): AnyVariant {
     options: Record<string, unknown>,
   ): Pick<Params, 'fault' | 'scale' | 'causal' | 'before' | 'softcap'> => ({
     fault,
-    scale: options.scale as number | undefined,
+    scale: fault === 'scale option ignored' ? undefined : (options.scale as number | undefined),
     causal: options.causal !== false,
     softcap: (options.softcap as number | undefined) ?? 0,
     before:
@@ -211,13 +214,22 @@ function planted(base: AnyVariant, fault: Fault | undefined): AnyVariant {
   });
   const variant: AnyVariant = {
     ...base,
+    ...(fault === 'pairs of the whole square' && {
+      cost: (shape, options, call) => {
+        const { Lq, Lk } = call;
+        const right = base.cost(shape, options, call);
+        return { ...right, attentionFlops: 4 * call.B * shape.H * shape.D * Lq * Lk };
+      },
+    }),
     attend(call, given) {
       // what the real one refuses is refused here: the faults are in what it computes
-      base.attend(call, given).out.dispose();
+      if (fault !== 'options unchecked') base.attend(call, given).out.dispose();
       const { q, k, v, bias, slopes, queryPositions, keyPositions } = call;
       const valid = call.valid ?? k.shape[1]!;
       const offset = call.offset ?? Math.max(0, valid - q.shape[1]!);
-      const params = { ...paramsOf(resolveOptions(base, given)), offset, valid };
+      const options =
+        fault === 'options unchecked' ? { ...base.defaults, ...given } : resolveOptions(base, given);
+      const params = { ...paramsOf(options), offset, valid };
       const [out, weights, lse] = run(
         plainAttention,
         { q, k, v, bias, slopes, queryPositions, keyPositions },
@@ -314,6 +326,10 @@ it.each<[Fault, Planting, readonly string[]]>([
   ['back: softcap forgotten', onCapped, [DIFFERENCES]],
   ['back: gradient of the state missing', onGroups, [DIFFERENCES]],
   ['back: no row sum', onHeads, [DIFFERENCES]],
+  ['scale option ignored', onHeads, ['scales as told']],
+  ['pairs of the whole square', onHeads, ['costs what it sees']],
+  ['pairs of the whole square', onWindow, ['costs what it sees']],
+  ['options unchecked', onHeads, ['refuses bad options']],
 ])('catches a planted fault: %s', async (fault, planting, wanted) => {
   expect(await broken(planting, fault)).toEqual(expect.arrayContaining([...wanted]));
 });

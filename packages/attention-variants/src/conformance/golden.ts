@@ -38,7 +38,7 @@ interface GoldenCommon {
   readonly rtol: number;
 }
 
-/** `inputs`: q, k, v, bias, slopes, keyPositions, keyUntil. `weights`: learned tensors. `outputs`: out, weights, lse. */
+/** `inputs`: q, k, v, x, bias, slopes, keyPositions, keyUntil. `weights`: learned tensors. `outputs`: out, weights, lse. */
 export interface GoldenAttend extends GoldenCommon {
   readonly form: 'attend';
   readonly layer?: number;

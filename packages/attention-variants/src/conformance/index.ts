@@ -1,6 +1,7 @@
 import { createReference, type Device } from '@headwise/tensor';
 import { assertClose, compareGradients, openDevices } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
+import { configure } from '../configure.ts';
 import type { AttentionVariant } from '../contract.ts';
 import { type GoldenFile, goldenCases, runGolden } from './golden.ts';
 import { attendGradients, layerGradients } from './gradients.ts';
@@ -58,8 +59,12 @@ export function checkVariant<Options extends object>(
     it('gives the same on every device that works here', { timeout: 300_000 }, async () => {
       const open = await openDevices(devices && { only: devices, expected: devices });
       try {
-        for (const device of open.filter(({ name }) => name !== 'reference'))
-          await checkOnDevice(variant, device, { except, settings, ...(golden && { golden }) });
+        for (const device of open.filter(({ name }) => name !== 'reference')) {
+          // code of one's own in a score is what some devices cannot run, and say so before anything is computed
+          const [reason] = configure(variant, settings.options).reasonsAgainst(device, 0);
+          if (reason !== undefined) console.log(`${variant.name} is not tried on ${device.name}: ${reason}`);
+          else await checkOnDevice(variant, device, { except, settings, ...(golden && { golden }) });
+        }
       } finally {
         for (const device of open) device.dispose();
       }

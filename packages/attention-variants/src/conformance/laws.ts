@@ -1,4 +1,4 @@
-import { ShapeError } from '@headwise/tensor';
+import { ShapeError, ValueError } from '@headwise/tensor';
 import { assertClose, checkDirections } from '@headwise/tensor/testing';
 import { refuseForeignStates } from './foreign-states.ts';
 import { attendGradients, layerGradients } from './gradients.ts';
@@ -16,12 +16,15 @@ export type LawName =
   | 'hidden keys change nothing'
   | 'a bias counts'
   | 'groups = repeated heads'
+  | 'scales as told'
   | 'names the bad axis'
   | 'inputs stay'
   | 'frees what it made'
   | 'refuses a foreign state'
   | 'gradients = central differences'
-  | 'costs';
+  | 'refuses bad options'
+  | 'costs'
+  | 'costs what it sees';
 
 /** One law: resolves where it holds, rejects with what does not. */
 // biome-ignore lint/suspicious/noExplicitAny: laws hold for variants of any options
@@ -167,8 +170,12 @@ export const laws: Readonly<Record<LawName, Law>> = {
     must(!same(byPosition.data, plain.data), 'a finite bias changes nothing');
   },
 
-  /** Key/value heads shared by a group are key/value heads repeated for each of the group. */
+  /**
+   * Key/value heads shared by a group are key/value heads repeated for each of the group. A variant whose option `Hkv`
+   * says another number refuses them, and so does one that has no such option and no groups.
+   */
   async 'groups = repeated heads'(probe) {
+    const grouped = 'Hkv' in probe.options;
     const { q, k, v } = probe.inputs();
     const H = q.shape[2]!;
     // maps of one head (differential) stay together
@@ -176,7 +183,13 @@ export const laws: Readonly<Record<LawName, Law>> = {
     const shared = { q, k: heads(k, 0, unit), v: heads(v, 0, 1) };
     const copies = H / unit;
     const repeated = { q, k: repeatHeads(shared.k, copies), v: repeatHeads(shared.v, copies) };
-    assertClose((await probe.attend(shared)).data, (await probe.attend(repeated)).data, probe.tolerance);
+    const attend = async (inputs: AttendInputs): Promise<Float32Array> =>
+      (await probe.attend(inputs, {}, grouped ? { Hkv: inputs.k.shape[2] } : {})).data;
+    if (grouped)
+      await refused(() => probe.attend(shared, {}, { Hkv: H }), 'keys of another Hkv than configured');
+    if (!grouped && copies > 1)
+      for (const inputs of [shared, repeated]) if (await isRefused(() => attend(inputs))) return;
+    assertClose(await attend(shared), await attend(repeated), probe.tolerance);
     if (copies < 4 || copies % 2 !== 0) return;
     const pairs = {
       q,
@@ -184,7 +197,25 @@ export const laws: Readonly<Record<LawName, Law>> = {
       v: random([...v.shape.slice(0, 2), 2, v.shape[3]!], 61),
     };
     const spread = { q, k: spreadHeads(pairs.k, unit, copies / 2), v: spreadHeads(pairs.v, 1, copies / 2) };
-    assertClose((await probe.attend(pairs)).data, (await probe.attend(spread)).data, probe.tolerance);
+    assertClose(await attend(pairs), await attend(spread), probe.tolerance);
+  },
+
+  /** A scale multiplies the dot products, and left out is `1 / √D`, where the option says so. */
+  async 'scales as told'(probe) {
+    if (!('scale' in probe.options)) return;
+    const { q, k, v } = probe.inputs();
+    const told = await probe.attend({ q, k, v }, {}, { scale: 0.5 });
+    const twice = await probe.attend({ q: scaled(q, 2), k, v }, {}, { scale: 0.25 });
+    assertClose(told.data, twice.data, probe.tolerance);
+    const other = await probe.attend({ q, k, v }, {}, { scale: 0.25 });
+    must(!same(told.data, other.data), 'another scale changes nothing');
+    if (probe.variant.defaults.scale !== undefined) return;
+    const usual = await probe.attend({ q, k, v }, {}, { scale: 1 / Math.sqrt(q.shape[3]!) });
+    assertClose(
+      (await probe.attend({ q, k, v }, {}, { scale: undefined })).data,
+      usual.data,
+      probe.tolerance,
+    );
   },
 
   /** Widths that disagree are a ShapeError that says which axis. */
@@ -231,6 +262,22 @@ export const laws: Readonly<Record<LawName, Law>> = {
     await checkDirections(layerGradients(probe));
   },
 
+  /** An option that is no option, of another kind, or no number is named by a ValueError, in the score form and the check. */
+  async 'refuses bad options'(probe) {
+    const { variant, shape } = probe;
+    const defaults = variant.defaults as Readonly<Record<string, unknown>>;
+    const bad = Object.entries(defaults).flatMap(([key, value]): [string, unknown][] => {
+      if (typeof value === 'string') return [[key, 'no such choice']];
+      if (typeof value === 'boolean') return [[key, 'yes']];
+      return typeof value === 'object' || typeof value === 'function' ? [] : [[key, Number.NaN]];
+    });
+    for (const [key, value] of [...bad, ['noSuchOption', 1] as const]) {
+      const options = { ...probe.options, [key]: value };
+      await refusedOption(key, () => probe.attend(probe.inputs(), {}, { [key]: value }));
+      if (key in defaults) await refusedOption(key, async () => variant.check(shape, options));
+    }
+  },
+
   /** What it says of itself adds up. */
   async costs(probe) {
     const { variant, shape, options } = probe;
@@ -249,10 +296,66 @@ export const laws: Readonly<Record<LawName, Law>> = {
       must(twice.weightReads === step.weightReads, 'weights are read once for all sequences');
     }
   },
+
+  /** The work between queries and keys is that of the pairs which are really seen, in a prefill and in a step. */
+  async 'costs what it sees'(probe) {
+    const { variant, shape, options } = probe;
+    if (!variant.score) return;
+    const flops = (Lq: number, Lk: number): number =>
+      variant.cost(shape, options, { B: 1, Lq, Lk, layer: 0 }).attentionFlops;
+    const lengths = Array.from({ length: LENGTH - 1 }, (_, i) => i + 2);
+    const tried = new Map<number, readonly number[]>();
+    for (const L of lengths) tried.set(L, await seenByTrying(probe, L));
+    const sum = (L: number): number => tried.get(L)!.reduce((pairs, seen) => pairs + seen, 0);
+    const last = (L: number): number => tried.get(L)!.at(-1)!;
+    const prefill = flops(LENGTH, LENGTH) / sum(LENGTH);
+    const step = flops(1, LENGTH) / last(LENGTH);
+    for (const L of lengths) {
+      const [all, one] = [flops(L, L) / prefill, flops(1, L) / step];
+      must(near(all, sum(L)), `a prefill of ${L} sees ${sum(L)} pairs and is counted as ${all.toFixed(1)}`);
+      must(near(one, last(L)), `a step at ${L} sees ${last(L)} keys and is counted as ${one.toFixed(1)}`);
+    }
+  },
 };
+
+function near(a: number, b: number): boolean {
+  return Math.abs(a - b) <= 1e-6 * b;
+}
+
+async function refusedOption(key: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const named = ValueError.isInstance(error) && error.argument === key;
+    must(named, `a bad ${key} throws ${String(error)}, not a ValueError that names it`);
+    return;
+  }
+  throw new Error(`a bad ${key} is accepted`);
+}
+
+/** How many keys each of the last L queries sees, by trying: `[first query, …]`. */
+async function seenByTrying(probe: Probe<object>, L: number): Promise<readonly number[]> {
+  const inputs = probe.inputs({ Lq: L, Lk: L });
+  const before = await probe.attend(inputs);
+  const seen = Array<number>(L).fill(0);
+  for (let j = 0; j < L; j++) {
+    for (const i of changedRows(before, await probe.attend(perturbed(inputs, j)))) seen[i]!++;
+  }
+  return seen;
+}
 
 function must(holds: boolean, problem: string): void {
   if (!holds) throw new Error(problem);
+}
+
+async function isRefused(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return false;
+  } catch (error) {
+    if (ShapeError.isInstance(error)) return true;
+    throw error;
+  }
 }
 
 async function refused(work: () => Promise<unknown>, what: string): Promise<void> {

@@ -87,6 +87,7 @@ export class Probe<Options extends object> {
   async attend(
     { q, k, v }: AttendInputs,
     { bias, keyPositions, ...parts }: AttendParts = {},
+    options: object = {},
   ): Promise<HostArray & { readonly untouched: boolean }> {
     const made: Tensor[] = [];
     const upload = ({ data, shape }: HostArray): Tensor => {
@@ -94,11 +95,18 @@ export class Probe<Options extends object> {
       made.push(uploaded);
       return uploaded;
     };
+    const x = tensor<'B L E'>(this.device, random([B, q.shape[1]!, this.shape.E], 700).data, [
+      B,
+      q.shape[1]!,
+      this.shape.E,
+    ]);
+    made.push(x);
     const { q: learnedQ, k: learnedK, v: learnedV, o: learnedO, ...weights } = this.weights(0, made);
     const call = {
       q: upload(q),
       k: upload(k),
       v: upload(v),
+      x,
       weights,
       ...parts,
       ...(bias && { bias: upload(bias) }),
@@ -107,7 +115,7 @@ export class Probe<Options extends object> {
       }),
     };
     try {
-      const { out } = this.variant.attend(call, this.options);
+      const { out } = this.variant.attend(call, { ...this.options, ...options });
       const data = (await out.data()) as Float32Array;
       out.dispose();
       const untouched =

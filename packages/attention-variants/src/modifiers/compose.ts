@@ -30,8 +30,8 @@ function join(op: string, masks: readonly Modifier[], result: (seen: readonly st
   const taken = new Set(params);
   const blocks: string[] = [];
   const seen = masks.map((mask) => {
-    if (mask.kind !== 'mask')
-      throw new ValueError(op, 'masks', 'must be masks; scores add up in a list', mask.kind);
+    if (mask?.kind !== 'mask')
+      throw new ValueError(op, 'masks', 'must be masks; scores add up in a list', mask?.kind);
     const parsed = parseModifier(mask);
     const names = new Map(parsed.params.map((name, i) => [name, params[i]!]));
     const fresh = (name: string): string => {

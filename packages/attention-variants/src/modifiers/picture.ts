@@ -1,4 +1,4 @@
-import { hostModifier, type Modifier, ValueError } from '@headwise/tensor';
+import { checkFields, hostModifier, type Modifier, ValueError } from '@headwise/tensor';
 import type { ScoreParts } from '../contract.ts';
 
 /** What to draw. */
@@ -36,6 +36,8 @@ const GAP = 16;
  * @throws {ValueError} for sizes that are not whole numbers ≥ 1.
  */
 export function picture(drawn: Modifier | ScoreParts, size: PictureSize): Picture {
+  checkFields('picture', 'drawn', drawn);
+  checkFields('picture', 'size', size, ['Lq', 'Lk']);
   const { Lq, Lk, H = 1, score = 0, b = 0 } = size;
   for (const [name, value] of Object.entries({ Lq, Lk, H })) {
     if (Number.isInteger(value) && value >= 1) continue;

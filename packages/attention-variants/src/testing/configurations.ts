@@ -1,4 +1,5 @@
 import { type ConfiguredVariant, configure } from '../configure.ts';
+import type { AttentionVariant } from '../contract.ts';
 import { variants } from '../registry.ts';
 
 /** Every built-in variant with sizes so small that windows, chunks and segments end within a test. */
@@ -39,5 +40,9 @@ export function smallConfigurations(): readonly {
     ['additive', configure(variants.additive)],
     ['multiplicative', configure(variants.multiplicative)],
   ];
+  const listed = new Set(all.map(([, { name }]) => name));
+  // a variant that nobody has given small sizes here has its defaults
+  for (const variant of Object.values(variants) as AttentionVariant[])
+    if (!listed.has(variant.name)) all.push([variant.name, configure(variant)]);
   return all.map(([label, attention]) => ({ label, attention }));
 }

@@ -1,6 +1,6 @@
 import { type LayerSpec, scope, sizeOf, type Tensor, ValueError, zeros } from '@headwise/tensor';
-import { checkGroups, checkLayerCall, checkLayerShape, checkWeights } from '../checks.ts';
-import { resolveOptions } from '../configure.ts';
+import { checkAttendCall, checkLayerCall, checkLayerShape, checkWeights } from '../checks.ts';
+import { checkKinds, resolveOptions } from '../configure.ts';
 import { type AttendCall, type AttentionVariant, defineVariant } from '../contract.ts';
 import { seenPairs, sumCost } from '../cost.ts';
 import { additiveScores } from '../ops/additive-scores.ts';
@@ -51,8 +51,9 @@ export const additive: Additive = defineVariant({
   state: 'full',
   defaults: { causal: true } as AdditiveOptions,
 
-  check(shape) {
+  check(shape, options) {
     checkLayerShape('additive', shape);
+    checkKinds('additive', additive.defaults, options);
   },
 
   parameters(shape) {
@@ -80,6 +81,7 @@ export const additive: Additive = defineVariant({
   score: ({ causal }) => ({ causal, scale: 1 }),
 
   attend(call, given) {
+    checkAttendCall('additive', call, (H) => H);
     checkWeights('additive', call.weights ?? {}, ['score']);
     return scope(() => scored(call, call.weights!.score!, resolveOptions(additive, given)));
   },
@@ -110,7 +112,6 @@ function scored(call: AttendCall, score: Tensor, { causal }: AdditiveOptions) {
   }
   const [B = 1, Lq = 1, H = 1] = q.shape;
   const [, Lk = 1, Hkv = 1] = v.shape;
-  checkGroups('additive', H, Hkv);
   const device = q.device;
   return softmaxAttention(
     'additive',

@@ -61,9 +61,11 @@ export const anchor = softmaxVariant({
  *
  * @param anchors one row a sequence, `true` (or 1) where a token ends its segment
  * @returns `[B · L]`, for the `keyUntil` of a call
- * @throws {ValueError} if the rows differ in length.
+ * @throws {ValueError} if the rows differ in length, or were forgotten.
  */
 export function anchorUntil(anchors: readonly (readonly (boolean | number)[])[]): Int32Array {
+  if (!Array.isArray(anchors as unknown))
+    throw new ValueError('anchorUntil', 'anchors', 'must be a list of rows, one a sequence', anchors);
   const L = anchors[0]?.length ?? 0;
   const until = new Int32Array(anchors.length * L).fill(ALWAYS); // [B, L]
   anchors.forEach((row, b) => {

@@ -11,8 +11,8 @@ import {
   type Tensor,
   ValueError,
 } from '@headwise/tensor';
-import { checkGroups, checkLayerCall, checkLayerShape } from '../checks.ts';
-import { resolveOptions } from '../configure.ts';
+import { checkAttendCall, checkGroups, checkLayerCall, checkLayerShape } from '../checks.ts';
+import { checkKinds, resolveOptions } from '../configure.ts';
 import { type AttentionVariant, defineVariant, type LayerCall, type LayerShape } from '../contract.ts';
 import { sumCost } from '../cost.ts';
 import { mergeHeads, project, softmaxAttention, splitHeads, withBiases } from '../wiring.ts';
@@ -52,6 +52,7 @@ export const crossAttention: CrossAttention = defineVariant({
 
   check(shape, options) {
     checkLayerShape('cross-attention', shape);
+    checkKinds('cross-attention', crossAttention.defaults, options);
     checkGroups('cross-attention', shape.H, options.Hkv ?? shape.H);
   },
 
@@ -82,7 +83,8 @@ export const crossAttention: CrossAttention = defineVariant({
   score: ({ scale }) => ({ causal: false, scale }),
 
   attend(call, given) {
-    const { scale } = resolveOptions(crossAttention, given);
+    const { scale, Hkv } = resolveOptions(crossAttention, given);
+    checkAttendCall('cross-attention', call, () => Hkv);
     return scope(() => softmaxAttention('cross-attention', call, { causal: false, scale }));
   },
 

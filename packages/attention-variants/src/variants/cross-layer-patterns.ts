@@ -1,4 +1,4 @@
-import { ValueError } from '@headwise/tensor';
+import { checkGiven, ValueError } from '@headwise/tensor';
 import { checkChoice, checkCount } from '../checks.ts';
 
 /** The sharing patterns of the paper (figure 2 and section 3.1). */
@@ -66,6 +66,7 @@ export function producers(pattern: SharingPattern, layers: number, factor: numbe
  * values of its own.
  */
 export function checkProducers(table: readonly number[], layers: number): void {
+  checkGiven('checkProducers', { table, layers });
   const fail = (argument: string, rule: string, got: unknown): never => {
     throw new ValueError('cross-layer', argument, rule, got);
   };

@@ -1,6 +1,7 @@
 import { ValueError } from '@headwise/tensor';
+import { checkChoice } from '../checks.ts';
 import { softmaxVariant } from '../softmax-variant.ts';
-import { checkProducers, producers, type SharingPattern } from './cross-layer-patterns.ts';
+import { checkProducers, producers, type SharingPattern, sharingPatterns } from './cross-layer-patterns.ts';
 
 /**
  * Cross-layer attention (CLA): a layer without keys and values of its own reads those of an earlier one, its
@@ -44,6 +45,8 @@ export const crossLayer = softmaxVariant({
   score: ({ causal, scale }) => ({ causal, scale }),
   producer: ({ layers }, options, layer) => producerTable(layers, options)[layer] ?? layer,
   check: (shape, options) => {
+    const { pattern } = options;
+    if (typeof pattern === 'string') checkChoice('cross-layer', 'pattern', pattern, sharingPatterns);
     if (shape) producerTable(shape.layers, options);
   },
 });

@@ -10,8 +10,8 @@ import {
   ValueError,
   zeros,
 } from '@headwise/tensor';
-import { checkGroups, checkLayerCall, checkLayerShape } from '../checks.ts';
-import { resolveOptions } from '../configure.ts';
+import { checkAttendCall, checkGroups, checkLayerCall, checkLayerShape } from '../checks.ts';
+import { checkKinds, resolveOptions } from '../configure.ts';
 import {
   type AttendCall,
   type AttentionVariant,
@@ -62,9 +62,11 @@ export const linear: Linear = defineVariant({
   state: 'recurrent',
   defaults: { Hkv: undefined, eps: 1e-6, causal: true } as LinearOptions,
 
-  check(shape, { Hkv = shape.H, eps }) {
+  check(shape, options) {
+    const { Hkv, eps } = options;
     checkLayerShape('linear', shape);
-    checkGroups('linear', shape.H, Hkv);
+    checkKinds('linear', linear.defaults, options);
+    checkGroups('linear', shape.H, Hkv ?? shape.H);
     checkEps(eps);
   },
 
@@ -90,7 +92,8 @@ export const linear: Linear = defineVariant({
   },
 
   attend(call, given) {
-    const { eps, causal } = resolveOptions(linear, given);
+    const { eps, causal, Hkv: configured } = resolveOptions(linear, given);
+    checkAttendCall('linear', call, () => configured);
     checkEps(eps);
     refuseParts(call, causal);
     const { q, k, v } = call;

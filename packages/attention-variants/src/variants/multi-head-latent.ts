@@ -14,8 +14,8 @@ import {
   tensor,
   ValueError,
 } from '@headwise/tensor';
-import { checkCount, checkLayerCall, checkLayerShape } from '../checks.ts';
-import { resolveOptions } from '../configure.ts';
+import { checkAttendCall, checkChoice, checkCount, checkLayerCall, checkLayerShape } from '../checks.ts';
+import { checkKinds, resolveOptions } from '../configure.ts';
 import {
   type AttendResult,
   type AttentionVariant,
@@ -92,6 +92,8 @@ export const multiHeadLatent: Latent = defineVariant({
 
   check(shape, options) {
     checkLayerShape('multi-head-latent', shape);
+    checkKinds('multi-head-latent', multiHeadLatent.defaults, options);
+    checkPrefill(options);
     const { dc, dR } = sizesOf(shape, options);
     checkCount('multi-head-latent', 'latent', dc);
     if (!Number.isInteger(dR) || dR < 2 || dR % 2 !== 0)
@@ -145,7 +147,10 @@ export const multiHeadLatent: Latent = defineVariant({
 
   /** Over unfolded queries, keys `[B, L, H, D + dR]` and values `[B, L, H, Dv]`: the naive form. */
   attend(call, given) {
-    const { scale } = resolveOptions(multiHeadLatent, given);
+    const options = resolveOptions(multiHeadLatent, given);
+    checkPrefill(options);
+    const { scale } = options;
+    checkAttendCall('multi-head-latent', call, (H) => H);
     return scope(() => softmaxAttention('multi-head-latent', call, { causal: true, scale }));
   },
 
@@ -172,6 +177,10 @@ export const multiHeadLatent: Latent = defineVariant({
     });
   },
 });
+
+function checkPrefill({ prefill }: LatentOptions): void {
+  checkChoice('multi-head-latent', 'prefill', prefill, ['naive', 'absorbed']);
+}
 
 interface Parts {
   /** `[B, L, H, D]` */

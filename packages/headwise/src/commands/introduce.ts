@@ -40,7 +40,7 @@ export async function runIntroduce(io: Io): Promise<number> {
     io.out(
       `\n${ids.length} tokens, ${Math.round(timing.tokensPerSecond)} a second, computed by ${device.ran}.\n`,
     );
-    io.out('Yours: pnpm headwise generate --prompt "One day, Ada found a small seed"\n');
+    io.out('Yours: npx headwise generate --prompt "One day, Ada found a small seed"\n');
     return exitCodes.ok;
   } finally {
     device.dispose();

@@ -1,3 +1,4 @@
+import { checkFields } from '@headwise/tensor';
 import { checkSpec } from '../checks.ts';
 import { type Cache, type CacheOptions, defineCache } from '../contract.ts';
 import { createContiguous } from './contiguous.ts';
@@ -26,6 +27,7 @@ export const latent = defineCache({
 
 /** @throws {ValueError} if the layer is not latent, or B or the capacity is not a whole number ≥ 1. */
 export function createLatent(options: CacheOptions): Cache {
+  checkFields('latent', 'options', options);
   checkSpec('latent', options.spec, ['latent']);
   return createContiguous(options);
 }

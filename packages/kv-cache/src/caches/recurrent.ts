@@ -1,4 +1,5 @@
 import {
+  checkFields,
   DeviceError,
   keep,
   ShapeError,
@@ -42,6 +43,7 @@ export const recurrent = defineCache({
 export function createRecurrent(
   options: Omit<CacheOptions, 'capacity'> & { readonly capacity?: number },
 ): Cache {
+  checkFields('recurrent', 'options', options);
   return new RecurrentCache({ ...options, capacity: options.capacity ?? 1 });
 }
 

@@ -1,4 +1,4 @@
-import { type LayerSpec, type StateView, ValueError } from '@headwise/tensor';
+import { checkFields, type LayerSpec, type StateView, ValueError } from '@headwise/tensor';
 import type { Rows } from '../checks.ts';
 import { type Cache, type CacheBytes, defineCache } from '../contract.ts';
 
@@ -35,7 +35,9 @@ export interface SharedOptions {
 }
 
 /** @throws {ValueError} unless the layer is `shared` and its producer is the one it names, which is not. */
-export function createShared({ spec, id, producer }: SharedOptions): Cache {
+export function createShared(options: SharedOptions): Cache {
+  checkFields('shared', 'options', options);
+  const { spec, id, producer } = options;
   checkSpecKind(spec);
   if (producer === undefined) {
     throw new ValueError('shared', 'producer', `must be the state ${spec.producer}`, producer);

@@ -1,4 +1,4 @@
-import { sizeOf } from '@headwise/tensor';
+import { checkGiven, sizeOf } from '@headwise/tensor';
 import type { Quantization } from '../dtype.ts';
 
 /** How a block of `tokens` rows of `n` numbers is packed. */
@@ -54,6 +54,7 @@ export function packLayout(row: readonly number[], { bits, along, group = 32 }: 
  * @param group the numbers that share a scale
  */
 export function packingBound(group: ArrayLike<number>, bits: 8 | 4): number {
+  checkGiven('packingBound', { group, bits });
   let low = Infinity;
   let high = -Infinity;
   for (let i = 0; i < group.length; i++) {

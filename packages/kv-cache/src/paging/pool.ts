@@ -1,4 +1,4 @@
-import { type Device, gather, type LayerSpec, scope, sizeOf, tensor } from '@headwise/tensor';
+import { checkFields, type Device, gather, type LayerSpec, scope, sizeOf, tensor } from '@headwise/tensor';
 import { checkSpec, type Rows } from '../checks.ts';
 import { RowStore } from '../row-store.ts';
 import { movesTo, type Piece } from '../tokens.ts';
@@ -24,7 +24,9 @@ export class PagedPool {
   readonly tables: BlockTables;
   readonly store: RowStore;
 
-  constructor({ device, spec, blocks, blockSize = 16 }: PagedPoolOptions) {
+  constructor(options: PagedPoolOptions) {
+    checkFields('createPagedPool', 'options', options, ['device', 'spec', 'blocks']);
+    const { device, spec, blocks, blockSize = 16 } = options;
     checkSpec('paged', spec, ['full', 'latent', 'window']);
     this.device = device;
     this.spec = spec;

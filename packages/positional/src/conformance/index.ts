@@ -1,5 +1,6 @@
-import { createDevice, createReference, type Device } from '@headwise/tensor';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createReference, type Device } from '@headwise/tensor';
+import { onEveryDevice } from '@headwise/tensor/testing';
+import { expect, it } from 'vitest';
 import type { AnyEncoding } from '../contract.ts';
 import { attentionLaws } from './attention-laws.ts';
 import { biasLaws } from './bias-laws.ts';
@@ -21,7 +22,7 @@ export interface CheckOptions {
   readonly golden: GoldenFile;
   /** Laws that do not hold of this encoding, each with its reason. The kit checks that they indeed do not. */
   readonly except?: Readonly<Record<string, string>>;
-  /** Names for `createDevice`. Default: the reference and the gpu.js modes that need no GPU. */
+  /** Names of devices, which have to work here. Default: those that need no GPU, where they are installed. */
   readonly devices?: readonly string[];
 }
 
@@ -32,7 +33,7 @@ const laws: Readonly<Record<AnyEncoding['kind'], readonly Law<never>[]>> = {
   attention: attentionLaws,
   none: noneLaws,
 };
-const everywhere = ['reference', 'gpujs:cpu', 'gpujs:webasm'] as const;
+const everywhere = ['reference', 'gpujs:cpu', 'gpujs:webasm', 'wasm'] as const;
 
 /**
  * Registers a test for every law of the encoding's kind on every device. A built-in encoding and one of your own
@@ -48,22 +49,18 @@ export function checkEncoding(create: EncodingMaker, { golden, except = {}, devi
   const unknown = Object.keys(except).filter((name) => !names.includes(name));
   if (unknown.length > 0)
     throw new Error(`no such law: ${unknown.join(', ')}; the laws are ${names.join(', ')}`);
-  describe.each([...(devices ?? everywhere)])('on %s', (deviceName) => {
-    // one device for all laws: its kernels are compiled once
-    let device: Device;
-    beforeAll(async () => {
-      device = await createDevice(deviceName);
-    });
-    afterAll(() => device?.dispose());
+  const register = (device: () => Device): void => {
     for (const law of lawsOf(create, golden)) {
       const reason = except[law.name];
-      if (reason === undefined) it(law.name, () => obey(law, create, golden, device));
+      if (reason === undefined) it(law.name, () => obey(law, create, golden, device()));
       else
         it(`not so: ${law.name} (${reason})`, async () => {
-          await expect(obey(law, create, golden, device)).rejects.toThrow();
+          await expect(obey(law, create, golden, device())).rejects.toThrow();
         });
     }
-  });
+  };
+  // one device for all laws: its kernels are compiled once; a device that is named has to be there
+  onEveryDevice(register, devices ? { only: devices, expected: devices } : { only: everywhere });
 }
 
 /**

@@ -1,4 +1,4 @@
-import { keep, type Tensor, tensor } from '@headwise/tensor';
+import { checkGiven, keep, type Tensor, tensor } from '@headwise/tensor';
 import { must, mustBePositive, mustBeWhole } from '../checks.ts';
 import { defineEncoding, type ScoreBias } from '../contract.ts';
 import { PerDevice } from '../per-device.ts';
@@ -99,6 +99,7 @@ export function alibiSlopes(H: number, maxBias = 8): Float64Array {
  * @throws {RangeError} if Lq or Lk is no size of an array.
  */
 export function alibiMatrix(slopes: ArrayLike<number>, Lq: number, Lk: number, offset = 0): Float64Array {
+  checkGiven('alibiMatrix', { slopes, Lq, Lk });
   const matrix = new Float64Array(slopes.length * Lq * Lk);
   for (let h = 0; h < slopes.length; h++) {
     for (let i = 0; i < Lq; i++) {

@@ -1,4 +1,4 @@
-import { bindAxes, type Device, DeviceError, keep, type Tensor, tensor } from '@headwise/tensor';
+import { bindAxes, checkFields, type Device, DeviceError, keep, type Tensor, tensor } from '@headwise/tensor';
 import { must, mustBeTensors, mustBeWhole } from '../checks.ts';
 import { defineEncoding, type ScoreBias } from '../contract.ts';
 import { relativeBias } from '../ops/relative-bias.ts';
@@ -106,10 +106,12 @@ function lookupOf(device: Device, bucketOf: (r: number) => number, M: number): T
 
 /** `[Lq, Lk]` buckets of queries at `offset + i` and keys at j. @throws {ValueError} as `t5`. */
 export function t5Buckets(
-  { Lq, Lk, offset = 0 }: { readonly Lq: number; readonly Lk: number; readonly offset?: number },
+  call: { readonly Lq: number; readonly Lk: number; readonly offset?: number },
   buckets: number,
   options: BucketOptions = {},
 ): Int32Array {
+  checkFields('t5Buckets', 'call', call, ['Lq', 'Lk']);
+  const { Lq, Lk, offset = 0 } = call;
   return Int32Array.from(pairs(Lq, Lk, offset), t5BucketFunction(buckets, options));
 }
 

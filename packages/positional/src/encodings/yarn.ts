@@ -1,3 +1,4 @@
+import { checkFields, checkGiven } from '@headwise/tensor';
 import { must, mustBePositive } from '../checks.ts';
 import { defineEncoding, type RotaryEncoding } from '../contract.ts';
 import { createRotation, inverseFrequencies, type RotationOptions, rotationDefaults } from '../rotation.ts';
@@ -82,6 +83,7 @@ export const yarn = /* @__PURE__ */ defineEncoding(
 
 /** `0.1 · m · ln s + 1` for s > 1, else 1: YaRN eq. 22 with DeepSeek's multiplier m. Never throws. */
 export function yarnMagnitude(factor: number, mscale = 1): number {
+  checkGiven('yarnMagnitude', { factor });
   return factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1;
 }
 
@@ -102,10 +104,10 @@ interface RampOptions {
 }
 
 /** The two pairs between which YaRN goes from keeping a frequency to slowing it. Never throws. */
-export function yarnRange(
-  R: number,
-  { base, originalLength, betaFast, betaSlow, truncate }: RampOptions,
-): readonly [low: number, high: number] {
+export function yarnRange(R: number, options: RampOptions): readonly [low: number, high: number] {
+  checkGiven('yarnRange', { R });
+  checkFields('yarnRange', 'options', options, ['base', 'originalLength', 'betaFast', 'betaSlow']);
+  const { base, originalLength, betaFast, betaSlow, truncate } = options;
   const pairOf = (turns: number): number =>
     (R * Math.log(originalLength / (turns * 2 * Math.PI))) / (2 * Math.log(base));
   const low = pairOf(betaFast);

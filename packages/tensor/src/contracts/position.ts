@@ -1,4 +1,5 @@
 import { ValueError } from '../errors.ts';
+import { checkGiven } from '../given.ts';
 import { type Tensor, tensor } from '../tensor.ts';
 import type { Device } from './device.ts';
 
@@ -33,6 +34,7 @@ export function createPositions(
   device: Device,
   source: { readonly start: number; readonly L: number } | readonly (readonly number[])[],
 ): Positions {
+  checkGiven('createPositions', { device, source });
   if ('start' in source && (!Number.isInteger(source.L) || source.L < 0))
     throw new ValueError('positions', 'L', 'must be a whole number ≥ 0', source.L);
   if ('start' in source) checkPosition(source.start, 'start', 0);

@@ -2,6 +2,7 @@ import { sizeOf } from '../axes.ts';
 import type { Device, DeviceBuffer } from '../contracts/device.ts';
 import { bytesOfRow, type RowFormat, rowFormats } from '../contracts/format.ts';
 import { DeviceError, ShapeError, ValueError } from '../errors.ts';
+import { checkGiven } from '../given.ts';
 import { Tensor } from '../tensor.ts';
 
 /** Numbers along a row that share a scale in the formats of blocks. */
@@ -38,6 +39,7 @@ export function zerosIn<Axes extends string>(
  * @throws {ValueError} if the format is not a `RowFormat`, or a number is an id, NaN, infinite, or too large for it.
  */
 export function packWeights(weight: Tensor, format: RowFormat): Tensor<'O I'> {
+  checkGiven('packWeights', { weight, format });
   return stored(weight.device, 'packWeights', weight.shape, format, weight.use('packWeights', 'weight'));
 }
 
@@ -55,6 +57,7 @@ export function uploadWeights(
   format: RowFormat,
   shape: readonly [O: number, I: number],
 ): Tensor<'O I'> {
+  checkGiven('uploadWeights', { device, bytes, format, shape });
   return stored(device, 'uploadWeights', shape, format, bytes);
 }
 

@@ -2,6 +2,7 @@ import type { Device } from '../contracts/device.ts';
 import type { Positions } from '../contracts/position.ts';
 import { type LayerSpec, type LayerState, type StateView, stateId, type Tokens } from '../contracts/state.ts';
 import { ValueError } from '../errors.ts';
+import { checkFields } from '../given.ts';
 import { keep } from '../scope.ts';
 import { type Tensor, zeros } from '../tensor.ts';
 
@@ -26,13 +27,9 @@ export interface ThroughOptions {
  *
  * @throws {ValueError} if a shared state is given no producer.
  */
-export function createThrough({
-  device,
-  spec,
-  B = 1,
-  id = stateId(0),
-  producer,
-}: ThroughOptions): LayerState {
+export function createThrough(options: ThroughOptions): LayerState {
+  checkFields('createThrough', 'options', options, ['device', 'spec']);
+  const { device, spec, B = 1, id = stateId(0), producer } = options;
   if (spec.kind === 'shared' && !producer)
     throw new ValueError(
       'through',

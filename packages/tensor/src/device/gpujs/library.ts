@@ -72,4 +72,4 @@ export async function loadGpujs(device: string): Promise<GpujsLibrary> {
 }
 
 export const gpujsCure =
-  'Install it with `npm i --omit=optional gpu.js@^2.24.1` (--omit=optional avoids a native build of its `gl`).';
+  'Install it with `npm i --ignore-scripts gpu.js@^2.24.1` (126 MB; --ignore-scripts leaves out the native build of its `gl`).';
