@@ -1,3 +1,9 @@
 import { preset } from '../../tooling/tsup.preset.ts';
 
-export default preset(['src/index.ts']);
+export default preset([
+  'src/index.ts',
+  'src/registry.ts',
+  'src/conformance/index.ts',
+  'src/families/*.ts',
+  '!src/**/*.test.ts',
+]);

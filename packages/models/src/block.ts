@@ -6,6 +6,7 @@ import type { Flow, Part, Shapes, Weights } from './part.ts';
 import { attentionPart, crossPart } from './parts/attention.ts';
 import { feedForward, type Mlp } from './parts/feed-forward.ts';
 import type { Norm } from './parts/norms.ts';
+import type { TrainedPosition } from './parts/trained-position.ts';
 
 /** One layer of a model: parts, the norms between them, and the order in which they are put together. */
 export interface Block {
@@ -20,8 +21,8 @@ export type Blocks = Block | ((layer: number) => Block);
 /** The common case: attention, cross-attention where there is a source, a feed-forward. */
 export interface BlockOptions {
   readonly attention: ConfiguredVariant;
-  /** What the attention uses: a rotation or a bias. Default none. */
-  readonly position?: PositionEncoding | undefined;
+  /** What the attention uses: a rotation or a bias, trained or not. Default none. */
+  readonly position?: PositionEncoding | TrainedPosition | undefined;
   /** Between the two, for a model that reads a source. */
   readonly cross?: ConfiguredVariant | undefined;
   readonly mlp: Mlp;

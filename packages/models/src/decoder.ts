@@ -15,6 +15,7 @@ import {
 import { type Blocks, within } from './block.ts';
 import type { Flow, Shapes, Weights } from './part.ts';
 import type { Norm } from './parts/norms.ts';
+import { encodingOf, positionParameters, type TrainedPosition } from './parts/trained-position.ts';
 import { Session } from './session.ts';
 import type { SessionModel, SessionOptions, StepOptions } from './session-contract.ts';
 import { checkModelWeights, Stack, stackParameters, stackStates } from './stack.ts';
@@ -31,7 +32,7 @@ export interface DecoderParts {
   /** One block for all layers, or a function that gives each layer its own. */
   readonly blocks: Blocks;
   /** An encoding that is added to the embeddings. Default none: blocks have theirs. */
-  readonly position?: InputEncoding | undefined;
+  readonly position?: InputEncoding | TrainedPosition<InputEncoding> | undefined;
   /** Multiplies the embeddings (√E in the original Transformer and Gemma). Default 1. */
   readonly embedScale?: number | undefined;
   /** After the last block. Default none: the blocks of a post-norm model end with one. */
@@ -69,6 +70,7 @@ export function decoderParameters(parts: DecoderParts): Shapes {
   );
   return {
     embed: [V, E],
+    ...positionParameters(parts.position, shape),
     ...stackParameters(parts.blocks, shape),
     ...Object.fromEntries(norms),
     ...(!tied && { head: [V, E] }),
@@ -126,6 +128,7 @@ export class Decoder implements SessionModel, Disposable {
   readonly size: number;
   readonly #weights: Weights;
   readonly #normWeights: Weights;
+  readonly #position: InputEncoding | undefined;
   readonly #stack: Stack;
 
   constructor({ device, weights, ...parts }: DecoderOptions) {
@@ -138,6 +141,7 @@ export class Decoder implements SessionModel, Disposable {
     this.size = Object.values(weights).reduce((size, weight) => size + weight.size, 0);
     this.#weights = weights;
     this.#normWeights = within(weights, 'norm.');
+    this.#position = encodingOf(parts.position, weights);
     this.#stack = new Stack('decoder', device, parts.blocks, parts.shape, weights);
   }
 
@@ -157,10 +161,10 @@ export class Decoder implements SessionModel, Disposable {
     flow: Omit<Flow, 'shape' | 'positions'>,
     { look, before }: Pick<StepOptions, 'look'> & { before?: (() => void) | undefined } = {},
   ): Tensor<'B L E'> {
-    const { embedScale = 1, position } = this.parts;
+    const { embedScale = 1 } = this.parts;
     const looked = gather<'B L E'>(this.#weights.embed!, ids);
     const scaled = embedScale === 1 ? looked : binary<'B L E'>(looked, this.#number(embedScale), 'multiply');
-    const x = position ? position.encode(scaled, positions) : scaled;
+    const x = this.#position ? this.#position.encode(scaled, positions) : scaled;
     return this.#stack.run(x, { ...flow, positions }, { look, before });
   }
 
@@ -178,7 +182,7 @@ export class Decoder implements SessionModel, Disposable {
 
   /** Makes tables of positions for a length now, so that no step makes them. */
   reserve(end: number): void {
-    if (end !== Infinity) this.parts.position?.reserve?.(this.device, end, this.shape.E);
+    if (end !== Infinity) this.#position?.reserve?.(this.device, end, this.shape.E);
     this.#stack.reserve(this.device, end);
   }
 

@@ -18,6 +18,7 @@ import { type Blocks, within } from './block.ts';
 import type { DecoderShape } from './decoder.ts';
 import type { Shapes, Weights } from './part.ts';
 import type { Norm } from './parts/norms.ts';
+import { encodingOf, positionParameters, type TrainedPosition } from './parts/trained-position.ts';
 import type { StepOptions } from './session-contract.ts';
 import { checkModelWeights, Stack, stackParameters, stackStates } from './stack.ts';
 
@@ -27,7 +28,7 @@ export interface EncoderParts {
   /** Blocks whose attention sees both ways: `configure(multiHead, { causal: false })`. */
   readonly blocks: Blocks;
   /** An encoding that is added to the embeddings. Default none. */
-  readonly position?: InputEncoding | undefined;
+  readonly position?: InputEncoding | TrainedPosition<InputEncoding> | undefined;
   /** Multiplies the embeddings. Default 1. */
   readonly embedScale?: number | undefined;
   /** Kinds of token, for a table `types [types, E]` that is added to the embeddings (BERT's segments). Default none. */
@@ -74,6 +75,7 @@ export function encoderParameters(parts: EncoderParts): Shapes {
     Object.entries(of?.parameters(E) ?? {}).map(([key, size]) => [`${name}.${key}`, size]);
   return Object.fromEntries([
     ['embed', [V, E]],
+    ...Object.entries(positionParameters(parts.position, shape)),
     ...(types === undefined ? [] : [['types', [types, E]]]),
     ...named('embedNorm', embedNorm),
     ...Object.entries(stackParameters(blocks, shape)),
@@ -114,6 +116,7 @@ export class Encoder implements Disposable {
   /** Number of weights. */
   readonly size: number;
   readonly #weights: Weights;
+  readonly #position: InputEncoding | undefined;
   readonly #stack: Stack;
 
   constructor({ device, weights, ...parts }: EncoderOptions) {
@@ -123,6 +126,7 @@ export class Encoder implements Disposable {
     this.context = parts.context ?? Infinity;
     this.size = Object.values(weights).reduce((size, weight) => size + weight.size, 0);
     this.#weights = weights;
+    this.#position = encodingOf(parts.position, weights);
     this.#stack = new Stack('encoder', device, parts.blocks, parts.shape, weights);
   }
 
@@ -180,13 +184,13 @@ export class Encoder implements Disposable {
     types: Tensor<'B L', 'i32'> | undefined,
     positions: Positions,
   ): Tensor<'B L E'> {
-    const { embedScale = 1, embedNorm, position } = this.parts;
+    const { embedScale = 1, embedNorm } = this.parts;
     const looked = gather<'B L E'>(this.#weights.embed!, ids);
     const scaled =
       embedScale === 1 ? looked : binary<'B L E'>(looked, tensor(this.device, [embedScale], []), 'multiply');
     const kinds = types ?? (this.#weights.types && tensor(this.device, new Int32Array(ids.size), ids.shape));
     const typed = kinds ? add(scaled, gather<'B L E'>(this.#weights.types!, kinds)) : scaled;
-    const x = position ? position.encode(typed, positions) : typed;
+    const x = this.#position ? this.#position.encode(typed, positions) : typed;
     return embedNorm ? embedNorm.apply(x, within(this.#weights, 'embedNorm.')) : x;
   }
 

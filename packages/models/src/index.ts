@@ -41,6 +41,20 @@ export {
   encoderDecoderParameters,
 } from './encoder-decoder.ts';
 export { FormatError } from './errors.ts';
+export {
+  createModel,
+  defineFamily,
+  type Family,
+  type Model,
+  type ModelParts,
+  modelParameters,
+  type ReadConfig,
+  readConfig,
+  type SpecialIds,
+} from './family.ts';
+export type { ConfigFields } from './formats/config-fields.ts';
+export { contextOf, positionsOf } from './formats/config-positions.ts';
+export { type HeadSizes, headSizes } from './formats/head-sizes.ts';
 export { readJson } from './formats/json.ts';
 export { type Llama2c, readLlama2c } from './formats/llama2c.ts';
 export { readJsonVocabulary, readLlama2cVocabulary } from './formats/llama2c-tokenizer.ts';
@@ -69,8 +83,14 @@ export {
   createSwiglu,
   feedForward,
   type Mlp,
+  type MlpOptions,
 } from './parts/feed-forward.ts';
 export { createLayerNorm, createRmsNorm, type Norm } from './parts/norms.ts';
+export {
+  bucketPositions,
+  learnedPositions,
+  type TrainedPosition,
+} from './parts/trained-position.ts';
 export { randomWeights } from './random-weights.ts';
 export { type Session, stepOf } from './session.ts';
 export type {
@@ -86,11 +106,14 @@ export { createTokenizer, type TextStream, type Tokenizer, type Vocabulary } fro
 export {
   appended,
   buildWeights,
+  type FileTensor,
+  named,
   part,
   plus,
   reshaped,
   stacked,
   transposed,
   type WeightBuilder,
+  type WeightExtras,
   type WeightSource,
 } from './weights.ts';

@@ -170,7 +170,7 @@ export function createLlama(
       `num_hidden_layers ${config.layers} cannot be: the file has ${tensors.size} tensors, and a layer has nine`,
     );
   const parts = llamaParts(config);
-  const copies = { [llamaName('head')]: llamaName('embed') };
+  const copies = { copies: { [llamaName('head')]: llamaName('embed') } };
   const weights = buildWeights(device, decoderParameters(parts), tensors, llamaWeights(parts), copies);
   return createDecoder({ ...parts, device, weights });
 }

@@ -98,7 +98,7 @@ describe('the report names what does not fit', () => {
     const device = createReference();
     const own = new Map(names.map((name) => [name, files.get(name)!]));
     try {
-      buildWeights(device, wanted, own, build, copies);
+      buildWeights(device, wanted, own, build, { copies });
     } catch (error) {
       expect(device.memory.buffers).toBe(0);
       return (error as Error).message;
@@ -161,9 +161,9 @@ describe('the report names what does not fit', () => {
     ]);
     const build: WeightBuilder = (file) => ({ embed: file('embed') });
     const copies = { lm_head: 'embed' };
-    expect(Object.keys(buildWeights(device, { embed: [2, 3] }, own, build, copies))).toEqual(['embed']);
+    expect(Object.keys(buildWeights(device, { embed: [2, 3] }, own, build, { copies }))).toEqual(['embed']);
     own.set('lm_head', f32([2, 3], 1, 2, 3, 4, 5, 7));
-    expect(() => buildWeights(device, { embed: [2, 3] }, own, build, copies)).toThrow(
+    expect(() => buildWeights(device, { embed: [2, 3] }, own, build, { copies })).toThrow(
       '"lm_head" is unknown: the model has no such weight',
     );
   });

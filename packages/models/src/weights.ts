@@ -26,7 +26,59 @@ export interface WeightSource {
  * @example
  * (file) => ({ embed: file('wte.weight'), 'layers.0.attention.q': transposed(part(file('h.0.attn.c_attn.weight'), 1, 0, E)) })
  */
-export type WeightBuilder = (file: (name: string) => WeightSource) => Readonly<Record<string, WeightSource>>;
+export type WeightBuilder = (
+  file: FileTensor,
+  /** Names and shapes that the model asks for. */
+  wanted: Shapes,
+) => Readonly<Record<string, WeightSource>>;
+
+/** The tensor of that name in the file. */
+export type FileTensor = (name: string) => WeightSource;
+
+/**
+ * Weights by patterns of their names: `*` stands for the layer, `{q,k,v}` for one of several. The other side is the
+ * tensor's name in the file, with the layer for its `*` and the chosen one for `{}`, or a function that makes the weight.
+ * The first pattern that fits counts; of patterns for weights that a model does not have, nothing is read. Never throws.
+ *
+ * @example
+ * named({
+ *   embed: 'wte.weight',
+ *   'layers.*.attention.{q,k,v}': (file, layer, which) => transposed(part(file(`h.${layer}.attn.c_attn.weight`), 1, 'qkv'.indexOf(which) * E, E)),
+ * })
+ */
+export function named(
+  patterns: Readonly<
+    Record<string, string | ((file: FileTensor, layer: number, which: string) => WeightSource)>
+  >,
+): WeightBuilder {
+  const rules = Object.entries(patterns).map(([pattern, of]) => ({ fits: matcher(pattern), of }));
+  const sourceOf = (name: string, file: FileTensor): WeightSource | undefined => {
+    for (const { fits, of } of rules) {
+      const found = fits.exec(name);
+      if (!found) continue;
+      const { layer = '', which = '' } = found.groups ?? {};
+      if (typeof of === 'function') return of(file, Number(layer), which);
+      return file(of.replaceAll('*', layer).replaceAll('{}', which));
+    }
+    return undefined;
+  };
+  return (file, wanted) =>
+    Object.fromEntries(
+      Object.keys(wanted).flatMap((name) => {
+        const source = sourceOf(name, file);
+        return source ? [[name, source]] : [];
+      }),
+    );
+}
+
+/** `layers.*.mlp.{up,down}` → `/^layers\.(?<layer>\d+)\.mlp\.(?<which>up|down)$/` */
+function matcher(pattern: string): RegExp {
+  const escaped = pattern.replace(/[.+?^$()[\]\\|]/g, '\\$&');
+  const inside = escaped
+    .replace('*', '(?<layer>\\d+)')
+    .replace(/\{([^}]*)\}/, (_, names: string) => `(?<which>${names.replaceAll(',', '|')})`);
+  return new RegExp(`^${inside}$`);
+}
 
 /** `[I, O]` → `[O, I]`: the layout of GPT-2's projections. Never throws. */
 export function transposed(source: WeightSource): WeightSource {
@@ -111,6 +163,14 @@ function from(
   };
 }
 
+/** What a file may hold beyond the weights of the model. */
+export interface WeightExtras {
+  /** A second copy, by its name, of a tensor: the name of the first. */
+  readonly copies?: Readonly<Record<string, string>> | undefined;
+  /** Names that no model reads. */
+  readonly unused?: RegExp | undefined;
+}
+
 /**
  * Makes the weights of a model from the tensors of a checkpoint and puts them on a device. Everything that does not
  * fit is found before the first one is uploaded, and reported at once.
@@ -119,7 +179,8 @@ function from(
  * store the embedding table.
  *
  * @param wanted names and shapes, from `decoderParameters` or the like
- * @param copies for a tensor of the file that may stand there a second time: the name of the first
+ * @param extra.copies for a tensor of the file that may stand there a second time: the name of the first
+ * @param extra.unused tensors of the file that no model reads
  * @throws {FormatError} listing every tensor that is missing, unknown, or of a wrong shape or type.
  */
 export function buildWeights(
@@ -127,7 +188,7 @@ export function buildWeights(
   wanted: Shapes,
   tensors: ReadonlyMap<string, HostTensor>,
   build: WeightBuilder,
-  copies: Readonly<Record<string, string>> = {},
+  extra: Readonly<WeightExtras> = {},
 ): Record<string, Tensor> {
   const used = new Set<string>();
   const sources = build((name) => {
@@ -138,10 +199,10 @@ export function buildWeights(
       return data instanceof Float32Array ? data : Float32Array.from(data);
     };
     return { files: [name], shape: found?.shape, numbers };
-  });
+  }, wanted);
   const problems = [
     ...missingOrWrong(wanted, sources, tensors),
-    ...unknown(tensors, used, copies),
+    ...unknown(tensors, used, extra),
     ...Object.keys(sources)
       .filter((name) => !Object.hasOwn(wanted, name))
       .map(
@@ -189,10 +250,10 @@ function missingOrWrong(
 function unknown(
   tensors: ReadonlyMap<string, HostTensor>,
   used: ReadonlySet<string>,
-  copies: Readonly<Record<string, string>>,
+  { copies = {}, unused }: WeightExtras,
 ): string[] {
   return [...tensors.keys()]
-    .filter((file) => !used.has(file) && !derived.test(file))
+    .filter((file) => !used.has(file) && !derived.test(file) && !unused?.test(file))
     .filter(
       (file) => !(Object.hasOwn(copies, file) && sameData(tensors.get(file)!, tensors.get(copies[file]!))),
     )

@@ -1,4 +1,4 @@
-export { fromConfig, layersFromConfig } from './config/from-config.ts';
+export { type ConfigEncoding, fromConfig, layersFromConfig } from './config/from-config.ts';
 export type { ConfigOptions, HuggingFaceConfig } from './config/read.ts';
 export {
   type AnyEncoding,

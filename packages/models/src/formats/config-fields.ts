@@ -11,6 +11,7 @@ export class ConfigFields {
   readonly values: Readonly<Record<string, unknown>>;
   readonly problems: string[] = [];
   readonly #wrong = new Set<string>();
+  readonly #read = new Set<string>();
 
   /** Never throws: of what is no object every field is missing. */
   constructor(values: unknown) {
@@ -20,6 +21,7 @@ export class ConfigFields {
 
   /** The value of the file itself, not one that every object inherits. */
   get(key: string): unknown {
+    this.#read.add(key);
     return Object.hasOwn(this.values, key) ? this.values[key] : undefined;
   }
 
@@ -40,15 +42,48 @@ export class ConfigFields {
     return value as number;
   }
 
-  positive(key: string, fallback: number): number {
-    const value = this.get(key) ?? fallback;
-    if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-    return this.#report(key, 'must be a number > 0', fallback);
+  /** A count that may be absent. */
+  optionalCount(key: string, most = MOST): number | undefined {
+    return this.has(key) ? this.count(key, undefined, most) : undefined;
   }
 
-  flag(key: string): boolean {
-    const value = this.get(key) ?? false;
-    return typeof value === 'boolean' ? value : this.#report(key, 'must be true or false', false);
+  positive(key: string, fallback?: number): number {
+    const value = this.get(key) ?? fallback;
+    if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+    return this.#report(key, 'must be a number > 0', fallback ?? 1);
+  }
+
+  flag(key: string, fallback = false): boolean {
+    const value = this.get(key) ?? fallback;
+    return typeof value === 'boolean' ? value : this.#report(key, 'must be true or false', fallback);
+  }
+
+  /** One of several names, each with what it means; absent is `fallback`, where there is one. */
+  oneOf<Meaning>(key: string, meanings: Readonly<Record<string, Meaning>>, fallback?: string): Meaning {
+    const value = this.get(key) ?? fallback;
+    if (typeof value === 'string' && Object.hasOwn(meanings, value)) return meanings[value]!;
+    const known = Object.keys(meanings);
+    return this.#report(key, `must be one of ${known.join(', ')}`, meanings[known[0]!]!);
+  }
+
+  /** A list with one entry for each of `length` layers, or undefined where the file has none. */
+  each<Value>(key: string, length: number, allowed: readonly Value[]): readonly Value[] | undefined {
+    if (!this.has(key)) return undefined;
+    const list = this.get(key);
+    if (Array.isArray(list) && list.length === length && list.every((entry) => allowed.includes(entry)))
+      return list;
+    const rule = `must be a list of ${length}, one a layer, of ${allowed.map(shown).join(', ')}`;
+    return this.#report(key, rule, Array<Value>(length).fill(allowed[0]!));
+  }
+
+  /** These say nothing about what the model computes from ids, or are read elsewhere: they may stand in the file. */
+  ignore(...keys: readonly string[]): void {
+    for (const key of keys) this.#read.add(key);
+  }
+
+  /** Names of the file that nobody asked for. */
+  get unread(): readonly string[] {
+    return Object.keys(this.values).filter((key) => !this.#read.has(key));
   }
 
   /** Only these values are supported; absent is the first of them. */

@@ -1,11 +1,12 @@
 import type { ConfiguredVariant } from '@headwise/attention-variants';
 import { type PositionEncoding, stateId, ValueError } from '@headwise/tensor';
 import type { Part } from '../part.ts';
+import { encodingOf, positionParameters, type TrainedPosition } from './trained-position.ts';
 
 /** Options of an attention part. */
 export interface AttentionPartOptions {
-  /** A rotation or a bias. One that is added to the embeddings is the model's, which adds it once. */
-  readonly position?: PositionEncoding | undefined;
+  /** A rotation or a bias, trained or not. One that is added to the embeddings is the model's, which adds it once. */
+  readonly position?: PositionEncoding | TrainedPosition | undefined;
   /** Name of its weights in a block. Default `attention`. */
   readonly name?: string | undefined;
 }
@@ -65,14 +66,17 @@ function partOf(
     readonly name: string;
     readonly keeps: Part['keeps'];
     readonly role: string;
-    readonly position: PositionEncoding | undefined;
+    readonly position: PositionEncoding | TrainedPosition | undefined;
   },
 ): Part {
   return {
     name,
     keeps,
     check: (shape) => attention.check(shape),
-    parameters: (shape, layer) => attention.parameters(shape, layer),
+    parameters: (shape, layer) => ({
+      ...attention.parameters(shape, layer),
+      ...positionParameters(position, shape),
+    }),
     states: (shape, layer) => ({ [stateId(layer, role)]: attention.kv(shape, layer) }),
     reasonsAgainst: (device, _shape, layer) => attention.reasonsAgainst(device, layer),
     reserve(device, shape, end) {
@@ -80,7 +84,17 @@ function partOf(
     },
     run({ states, ...call }) {
       const id = stateId(call.layer, role);
-      const { y, state: _, ...extras } = attention.layer({ ...call, state: states[id]!, id, position });
+      const encoding = encodingOf(position, call.weights);
+      const {
+        y,
+        state: _,
+        ...extras
+      } = attention.layer({
+        ...call,
+        state: states[id]!,
+        id,
+        position: encoding,
+      });
       return { y, extras };
     },
   };

@@ -24,30 +24,44 @@ export function feedForward(mlp: Mlp, { name = 'mlp' }: { readonly name?: string
   };
 }
 
+/** Inner width, and whether the projections have biases, `up.bias [F]` beside `up [F, E]`. */
+export interface MlpOptions {
+  readonly F: number;
+  /** Default false where the feed-forward is gated, true where it is plain. */
+  readonly bias?: boolean | undefined;
+}
+
 /** `down · (silu(gate · x) · (up · x))`: Llama's. Shazeer 2020, eq. 6. `F` is the inner width. Never throws. */
-export function createSwiglu({ F }: { readonly F: number }): Mlp {
-  return gated('swiglu', F, swiglu);
+export function createSwiglu(options: MlpOptions): Mlp {
+  return gated('swiglu', options, swiglu);
 }
 
 /** `down · (gelu(gate · x) · (up · x))`: Gemma's with `kind: 'tanh'`. Shazeer 2020, eq. 6. Never throws. */
-export function createGeglu({ F, kind = 'exact' }: { readonly F: number; readonly kind?: GeluKind }): Mlp {
-  return gated('geglu', F, (gate, up) => geglu(gate, up, { kind }));
+export function createGeglu({ kind = 'exact', ...options }: MlpOptions & { readonly kind?: GeluKind }): Mlp {
+  return gated('geglu', options, (gate, up) => geglu(gate, up, { kind }));
 }
 
 /** `down · gelu(up · x + bias) + bias`: GPT-2's and BERT's. Hendrycks & Gimpel 2016. Never throws. */
-export function createGeluMlp({ F, kind = 'exact' }: { readonly F: number; readonly kind?: GeluKind }): Mlp {
-  return plain('gelu', F, (x) => gelu(x, { kind }));
+export function createGeluMlp({
+  kind = 'exact',
+  ...options
+}: MlpOptions & { readonly kind?: GeluKind }): Mlp {
+  return plain('gelu', options, (x) => gelu(x, { kind }));
 }
 
 /** `down · max(up · x + bias, 0) + bias`: the original Transformer's. Vaswani et al. 2017, eq. 2. Never throws. */
-export function createReluMlp({ F }: { readonly F: number }): Mlp {
-  return plain('relu', F, relu);
+export function createReluMlp(options: MlpOptions): Mlp {
+  return plain('relu', options, relu);
 }
 
-function plain(name: string, F: number, act: (x: Tensor<'B L F'>) => Tensor<'B L F'>): Mlp {
+function plain(
+  name: string,
+  { F, bias = true }: MlpOptions,
+  act: (x: Tensor<'B L F'>) => Tensor<'B L F'>,
+): Mlp {
   return {
     name,
-    parameters: (E) => ({ up: [F, E], 'up.bias': [F], down: [E, F], 'down.bias': [E] }),
+    parameters: (E) => biased({ up: [F, E], down: [E, F] }, bias),
     apply: (x, weights) => {
       const inner = linear<'B L F'>(x, weights.up!, { bias: weights['up.bias'] });
       return linear(act(inner), weights.down!, { bias: weights['down.bias'] });
@@ -57,12 +71,27 @@ function plain(name: string, F: number, act: (x: Tensor<'B L F'>) => Tensor<'B L
 
 function gated(
   name: string,
-  F: number,
+  { F, bias = false }: MlpOptions,
   act: (gate: Tensor<'B L F'>, up: Tensor<'B L F'>) => Tensor<'B L F'>,
 ): Mlp {
   return {
     name,
-    parameters: (E) => ({ gate: [F, E], up: [F, E], down: [E, F] }),
-    apply: (x, { gate, up, down }) => linear(act(linear(x, gate!), linear(x, up!)), down!),
+    parameters: (E) => biased({ gate: [F, E], up: [F, E], down: [E, F] }, bias),
+    apply: (x, weights) => {
+      const project = <Axes extends string>(of: Tensor, by: string): Tensor<Axes> =>
+        linear<Axes>(of, weights[by]!, { bias: weights[`${by}.bias`] });
+      return project(act(project(x, 'gate'), project(x, 'up')), 'down');
+    },
   };
+}
+
+/** Each projection `[out, in]`, with its bias `[out]` after it where there are biases. */
+function biased(projections: Shapes, bias: boolean): Shapes {
+  if (!bias) return projections;
+  return Object.fromEntries(
+    Object.entries(projections).flatMap(([name, shape]) => [
+      [name, shape],
+      [`${name}.bias`, [shape[0]!]],
+    ]),
+  );
 }

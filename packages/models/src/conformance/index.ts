@@ -1,0 +1,2 @@
+export { decoderOutputs } from './decoder-golden.ts';
+export { Golden, type GoldenOutput } from './golden.ts';
