@@ -1,7 +1,23 @@
 import { configure, groupedQuery, multiHead } from '@headwise/attention-variants';
-import { block, createDecoder, createRmsNorm, createSwiglu, type Decoder, decoderParameters, randomWeights } from '@headwise/models';
+import {
+  block,
+  createDecoder,
+  createRmsNorm,
+  createSwiglu,
+  type Decoder,
+  decoderParameters,
+  randomWeights,
+} from '@headwise/models';
 import { rotary } from '@headwise/positional';
-import { createDevice, createReference, type Device, reduce, type Tensor, tensor, unary } from '@headwise/tensor';
+import {
+  createDevice,
+  createReference,
+  type Device,
+  reduce,
+  type Tensor,
+  tensor,
+  unary,
+} from '@headwise/tensor';
 import { describe, expect, it } from 'vitest';
 import { reversal } from './data/reversal.ts';
 import { languageModelLoss } from './losses.ts';
@@ -26,7 +42,9 @@ function tiny(device: Device): { weights: Record<string, Tensor>; decoder: Decod
   return { weights, decoder: createDecoder({ ...parts, device, weights }) };
 }
 
-async function all<Batch>(options: TrainOptions<Batch>): Promise<{ reports: StepReport[]; summary: TrainSummary }> {
+async function all<Batch>(
+  options: TrainOptions<Batch>,
+): Promise<{ reports: StepReport[]; summary: TrainSummary }> {
   const run = train(options);
   const reports: StepReport[] = [];
   for (;;) {
@@ -48,5 +66,8 @@ it('learns to reverse', async () => {
     rate: cosineDecay({ peak: 5e-3, warmup: 20, steps: 300 }),
     steps: 300,
   });
-  console.log((performance.now() - began) / 300, reports.filter(({ step }) => step % 50 === 0).map(({ loss }) => loss));
+  console.log(
+    (performance.now() - began) / 300,
+    reports.filter(({ step }) => step % 50 === 0).map(({ loss }) => loss),
+  );
 });
