@@ -18,15 +18,23 @@ export interface Moving {
   readonly average: Average | undefined;
 }
 
-/** The run as it stands between two steps. @throws {DeviceError} if a tensor cannot be read. */
+/**
+ * The run as it stands between two steps. It goes on from what is saved: on a device with more digits than a file (the
+ * float64 reference) the tensors are rounded to what the file holds.
+ *
+ * @throws {DeviceError} if a tensor cannot be read.
+ */
 export async function snapshot(
   moving: Moving,
   facts: Readonly<Record<string, string>>,
   progress: Progress,
 ): Promise<SavedRun> {
   const tensors: Record<string, SavedTensor> = {};
-  for (const [name, tensor] of Object.entries(namedIn(moving)))
-    tensors[name] = { shape: tensor.shape, data: await tensor.data() };
+  for (const [name, tensor] of Object.entries(namedIn(moving))) {
+    const data = await tensor.data();
+    tensors[name] = { shape: tensor.shape, data };
+    tensor.write(0, data);
+  }
   return {
     step: moving.state.step,
     tensors,

@@ -85,7 +85,7 @@ export interface TrainSummary {
 /**
  * Trains: step by step, reporting each. A run with a store goes on where it was saved, and is then the same as one that
  * was never interrupted, bit for bit: weights, optimizer, average, data order and random numbers are functions of what is
- * saved and of the number of the step.
+ * saved and of the number of the step. (On the float64 reference: one that was saved after the same steps.)
  *
  * @throws {ValueError} for options out of range.
  * @throws {TrainingError} before the second step if a parameter gets no gradient; when the loss or a gradient is no number,
