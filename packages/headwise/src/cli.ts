@@ -15,6 +15,9 @@ process.exitCode = await main(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   note: (text) => process.stderr.write(`headwise: ${text}\n`),
+  status: (text) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+  },
   signal: controller.signal,
   cwd: process.cwd(),
 });

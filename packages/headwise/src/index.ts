@@ -1,4 +1,6 @@
-export { type LoadedModel, loadModel, shippedModel } from './load-model.ts';
+export { deadline } from './deadline.ts';
+export { type LoadedModel, type LoadOptions, loadModel, shippedModel } from './load-model.ts';
+export { readTokenizerFile, tokenizerOf } from './tokenizers.ts';
 export { NoCase, readCase } from './verify/case.ts';
 export { type Comparison, compareOutputs } from './verify/compare.ts';
 export { type Got, type Runner, type Runners, Skip, type VerifyCase } from './verify/contract.ts';

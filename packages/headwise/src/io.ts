@@ -6,6 +6,8 @@ export interface Io {
   err(text: string): void;
   /** A notice on standard error, one line. */
   note(text: string): void;
+  /** A line on a terminal that the next one replaces; empty takes it away. Nothing where standard error is no terminal. */
+  status(text: string): void;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
   /** Relative paths start here. */

@@ -1,108 +1,134 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  createLlama,
-  createTokenizer,
+  type Checkpoint,
   type Decoder,
+  type Encoder,
+  type EncoderDecoder,
   FormatError,
-  type HostTensor,
-  type LlamaConfig,
-  readJson,
-  readJsonVocabulary,
-  readLlama2c,
-  readLlama2cVocabulary,
-  readLlamaConfig,
-  readSafetensors,
+  type LoadedModel as Loaded,
+  type LoadProgress,
+  loadModel as load,
+  openCheckpoint,
   type Tokenizer,
 } from '@headwise/models';
+import { pathFiles } from '@headwise/models/node';
+import { families } from '@headwise/models/registry';
 import type { Device } from '@headwise/tensor';
+import { UsageError } from './errors.ts';
+import { readTokenizerFile, tokenizerOf } from './tokenizers.ts';
 
 /** A model from disk, ready to run. */
 export interface LoadedModel {
   readonly name: string;
   readonly path: string;
-  readonly decoder: Decoder;
+  readonly format: Checkpoint['format'];
+  /** The model by its kind, its family, its config, and which ids mean something. */
+  readonly loaded: Loaded;
+  /** Rows of the embedding table that reads a text. */
+  readonly rows: number;
   /** Ids that end a text. */
   readonly stopIds: readonly number[];
   /** Absent where no tokenizer lies beside the weights: ids can be run all the same. */
   readonly tokenizer: Tokenizer | undefined;
+  /** In Jinja; absent where the model was not trained to converse. */
+  readonly chatTemplate: string | undefined;
+  /** `config.json` and `generation_config.json`, as they are. */
+  readonly files: { readonly config: unknown; readonly generationConfig: unknown };
+}
+
+/** How a model is loaded. */
+export interface LoadOptions {
+  /** A tokenizer from a file of its own. Default what the model's files have. */
+  readonly tokenizer?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
 /** The checkpoint that ships with this package. */
 export const shippedModel = fileURLToPath(new URL('../assets/little-stories/', import.meta.url));
 
 /**
- * Loads a model: a folder with `config.json`, `model.safetensors` and a tokenizer, or a llama2.c `.bin` with its
- * tokenizer beside it. A tokenizer is a `*.vocab.json` (pieces and scores as text) or a llama2.c `tok*.bin`; where
- * several lie there, the one of the model's vocabulary.
+ * Loads a model of any family that is known: a folder with `config.json` and `model.safetensors` (or the files of its
+ * index), a GGUF file, or a llama2.c `.bin`, with its tokenizer.
  *
- * @throws {FormatError} if a file is missing or is not what its format demands.
+ * @throws {FormatError} naming the file, if one is missing or is not what its format demands.
+ * @throws the reason of the signal once it is aborted.
  */
-export function loadModel(device: Device, path: string, tokenizerPath?: string): LoadedModel {
-  if (!existsSync(path)) throw new FormatError('model', `there is no ${path}`);
-  const isFolder = statSync(path).isDirectory();
-  const { config, tensors } = isFolder ? readFolder(path) : inFile(path, () => readLlama2c(bytesOf(path)));
-  const tokenizer = tokenizerPath
-    ? readTokenizer(tokenizerPath)
-    : findTokenizer(isFolder ? path : dirname(path), config.V);
-  if (tokenizer && tokenizer.size !== config.V)
-    throw new FormatError(
-      'model',
-      `the tokenizer ${tokenizerPath} has ${tokenizer.size} pieces, the model ${config.V} ids`,
-    );
-  return {
-    name: basename(path),
-    path,
-    decoder: inFile(path, () => createLlama(device, config, tensors)),
-    stopIds: config.stopIds,
-    tokenizer,
-  };
-}
-
-function readFolder(path: string): {
-  config: LlamaConfig;
-  tensors: ReadonlyMap<string, HostTensor>;
-} {
-  const [configPath, weightsPath] = ['config.json', 'model.safetensors'].map((name) => join(path, name));
-  const missing = [configPath!, weightsPath!].filter((file) => !existsSync(file));
-  if (missing.length > 0) {
-    const binaries = readdirSync(path).filter((name) => name.endsWith('.bin'));
-    throw new FormatError(
-      'model',
-      `${path} has no ${missing.map((file) => basename(file)).join(' and no ')}`,
-      [
-        'a folder needs config.json and model.safetensors',
-        ...(binaries.length > 0 ? [`a llama2.c model is given by its file: ${binaries.join(', ')}`] : []),
-      ],
-    );
+export async function loadModel(
+  device: Device,
+  path: string,
+  { tokenizer: tokenizerPath, signal, onProgress }: LoadOptions = {},
+): Promise<LoadedModel> {
+  const checkpoint = await openCheckpoint(pathFiles(path), { ...(signal && { signal }) });
+  try {
+    const source =
+      tokenizerPath === undefined
+        ? checkpoint.tokenizer
+        : inFile(tokenizerPath, () => readTokenizerFile(tokenizerPath));
+    const loaded = await load(device, checkpoint, { families, signal, onProgress });
+    try {
+      const rows = rowsOf(loaded);
+      const tokenizer = source && inFile(tokenizerPath ?? path, () => tokenizerOf(source, rows));
+      return {
+        name: basename(path),
+        path,
+        format: checkpoint.format,
+        loaded,
+        rows,
+        stopIds: loaded.ids.stop,
+        tokenizer,
+        chatTemplate: checkpoint.chatTemplate,
+        files: { config: checkpoint.config, generationConfig: checkpoint.generationConfig },
+      };
+    } catch (error) {
+      loaded.model.dispose();
+      throw error;
+    }
+  } finally {
+    checkpoint.close();
   }
-  const config = inFile(configPath!, () => readLlamaConfig(readJson(bytesOf(configPath!), 'config')));
-  return { config, tensors: inFile(weightsPath!, () => readSafetensors(bytesOf(weightsPath!)).tensors) };
 }
 
-function findTokenizer(folder: string, V: number): Tokenizer | undefined {
-  const names = readdirSync(folder).filter((name) => /\.vocab\.json$|^tok.*\.bin$/.test(name));
-  // text before binary: the same vocabulary, and the one a person can read
-  names.sort((a, b) => Number(b.endsWith('.json')) - Number(a.endsWith('.json')) || (a < b ? -1 : 1));
-  const found = names.map((name) => readTokenizer(join(folder, name)));
-  return found.find(({ size }) => size === V);
+function rowsOf({ kind, model }: Loaded): number {
+  return kind === 'encoder-decoder' ? model.encoder.shape.V : model.shape.V;
 }
 
-function readTokenizer(path: string): Tokenizer {
-  return inFile(path, () =>
-    createTokenizer(
-      path.endsWith('.json') ? readJsonVocabulary(bytesOf(path)) : readLlama2cVocabulary(bytesOf(path)),
-    ),
+/** The model as a command needs it. @throws {UsageError} if it is of another kind, with the commands that run that. */
+export function decoderOf(model: LoadedModel, command: string): Decoder {
+  return model.loaded.kind === 'decoder' ? model.loaded.model : otherKind(model, command, 'a decoder');
+}
+
+/** As `decoderOf`. */
+export function encoderOf(model: LoadedModel, command: string): Encoder {
+  return model.loaded.kind === 'encoder' ? model.loaded.model : otherKind(model, command, 'an encoder');
+}
+
+/** As `decoderOf`. */
+export function encoderDecoderOf(model: LoadedModel, command: string): EncoderDecoder {
+  return model.loaded.kind === 'encoder-decoder'
+    ? model.loaded.model
+    : otherKind(model, command, 'an encoder with a decoder');
+}
+
+function otherKind({ path, loaded }: LoadedModel, command: string, wanted: string): never {
+  const runs = {
+    decoder: 'generate',
+    encoder: 'embed and classify',
+    'encoder-decoder': 'translate',
+  }[loaded.kind];
+  const article = loaded.kind === 'decoder' ? 'a' : 'an';
+  throw new UsageError(
+    `${command} needs ${wanted}; ${path} is ${article} ${loaded.kind} (${loaded.family.title}), for headwise ${runs}`,
   );
 }
 
-function bytesOf(path: string): Uint8Array {
-  try {
-    return new Uint8Array(readFileSync(path));
-  } catch (error) {
-    throw new FormatError('file', (error as Error).message);
-  }
+/** The tokenizer of a model that is to read a text. @throws {UsageError} if there is none. */
+export function neededTokenizer({ tokenizer, rows, path }: LoadedModel): Tokenizer {
+  if (tokenizer) return tokenizer;
+  throw new UsageError(
+    `no tokenizer of ${rows} pieces lies beside ${path}; give --tokenizer FILE, or ids with --ids`,
+  );
 }
 
 /** Says which file a format complains about. */
@@ -111,8 +137,7 @@ function inFile<Result>(path: string, read: () => Result): Result {
     return read();
   } catch (error) {
     if (!FormatError.isInstance(error)) throw error;
-    const details = error.problems.length > 1 || error.message.includes('\n') ? error.problems : [];
     const [first = ''] = error.message.split('\n');
-    throw new FormatError(path, first, details);
+    throw new FormatError(path, first, error.message.includes('\n') ? error.problems : []);
   }
 }

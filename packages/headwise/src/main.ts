@@ -1,9 +1,13 @@
 import { cac } from 'cac';
 import manifest from '../package.json' with { type: 'json' };
 import { type Options, protect } from './arguments.ts';
+import { runClassify } from './commands/classify.ts';
 import { runDevices } from './commands/devices.ts';
+import { runEmbed } from './commands/embed.ts';
 import { runGenerate } from './commands/generate.ts';
+import { runInspect } from './commands/inspect.ts';
 import { runIntroduce } from './commands/introduce.ts';
+import { runTranslate } from './commands/translate.ts';
 import { UsageError } from './errors.ts';
 import { exitCodes, type Io } from './io.ts';
 import { jsonLine, shownMessage } from './output.ts';
@@ -24,11 +28,25 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     io.err(`headwise: ${message}\n`);
     if (usage) io.err(`Try: headwise ${known(argv[0]) ? `${argv[0]} ` : ''}--help\n`);
     if (argv.includes('--json')) io.out(jsonLine({ error: { kind, message } }));
+    if (io.signal.aborted) return exitCodes.interrupted;
     return usage ? exitCodes.usage : exitCodes.failed;
   }
 }
 
-const commandNames = ['generate', 'verify', 'devices', 'introduce'];
+const commandNames = [
+  'generate',
+  'embed',
+  'classify',
+  'translate',
+  'inspect',
+  'verify',
+  'devices',
+  'introduce',
+];
+
+const MODEL = 'Folder with config.json and model.safetensors, a .gguf, or a llama2.c .bin';
+const TOKENIZER =
+  'A tokenizer.json, a .vocab.json or a llama2.c tokenizer; default: what the model’s files have';
 
 function known(name: string | undefined): boolean {
   return name !== undefined && commandNames.includes(name);
@@ -57,16 +75,12 @@ function createCli(io: Io): ReturnType<typeof cac> {
   cli
     .command('generate', 'Continue a prompt with a model, streaming')
     .usage('generate [options]')
-    .option(
-      '--model <path>',
-      'Folder with config.json and model.safetensors, or a llama2.c .bin; default: the shipped little-stories',
-    )
-    .option(
-      '--tokenizer <file>',
-      'A .vocab.json or a llama2.c tokenizer; default: what lies beside the model',
-    )
+    .option('--model <path>', `${MODEL}; default: the shipped little-stories`)
+    .option('--tokenizer <file>', TOKENIZER)
     .option('--prompt <text>', 'Text to continue; default: none, the model begins')
     .option('--ids <list>', 'Token ids instead of a text: 1,403,407')
+    .option('--chat', 'The prompt is what a user says, and the model answers, by its own chat template')
+    .option('--system <text>', 'With --chat: what the model is told before')
     .option('--max-tokens <n>', 'Most tokens to generate; default: 256')
     .option('--temperature <t>', '0 takes the best token; above, tokens are drawn; default: 0')
     .option('--top-k <k>', 'Draw from the k best')
@@ -87,7 +101,54 @@ function createCli(io: Io): ReturnType<typeof cac> {
     .example('  headwise generate --ids 1,403,407 --logits logits.safetensors')
     .action((options: Options) => runGenerate(options, io));
   cli
-    .command('verify <...paths>', 'Run conformance cases on a device')
+    .command('embed [...texts]', 'Vectors of texts with an encoder, and how alike they are')
+    .usage('embed <texts…> --model <path> [options]')
+    .option('--model <path>', MODEL)
+    .option('--tokenizer <file>', TOKENIZER)
+    .option('--ids <list>', 'Token ids of one text instead: 101,7592,102')
+    .option('--pooling <name>', 'mean, first or max of the tokens; default: mean')
+    .option('--raw', 'Vectors as they come, not brought to length 1')
+    .option('--device <name>', 'See headwise devices; default: auto')
+    .option('--json', 'One JSON document: texts, embeddings, similarities')
+    .example('  headwise embed "A cat sleeps" "A kitten naps" "Stocks fell" --model all-MiniLM-L6-v2')
+    .action((texts: readonly string[], options: Options) => runEmbed(texts.map(String), options, io));
+  cli
+    .command('classify [...texts]', 'Classes of texts with an encoder, or what stands at a mask')
+    .usage('classify <texts…> --model <path> [options]')
+    .option('--model <path>', MODEL)
+    .option('--tokenizer <file>', TOKENIZER)
+    .option('--pair <text>', 'A second text for each: a hypothesis, a passage')
+    .option('--ids <list>', 'Token ids of one text instead')
+    .option('--top <n>', 'So many of the best; default: 5')
+    .option('--device <name>', 'See headwise devices; default: auto')
+    .option('--json', 'One JSON document: for each text labels, probabilities, logits')
+    .example('  headwise classify "I loved it" --model distilbert-sst2')
+    .example('  headwise classify "Paris is the [MASK] of France." --model bert-base-uncased')
+    .action((texts: readonly string[], options: Options) => runClassify(texts.map(String), options, io));
+  cli
+    .command('translate [...texts]', 'Texts from texts with an encoder and a decoder: greedy, or beams')
+    .usage('translate <texts…> --model <path> [options]')
+    .option('--model <path>', MODEL)
+    .option('--tokenizer <file>', TOKENIZER)
+    .option('--ids <list>', 'Token ids of one source instead')
+    .option('--beams <n>', 'Beams; 1 is greedy; default: what generation_config.json says, or 1')
+    .option('--length-penalty <p>', 'Above 0 favours long texts; default: what the model’s files say, or 1')
+    .option('--max-tokens <n>', 'Most tokens to write; default: 128')
+    .option('--device <name>', 'See headwise devices; default: auto')
+    .option('--json', 'One JSON document: for each source ids, text, score')
+    .example('  headwise translate "translate English to German: The house is wonderful." --model t5-small')
+    .action((texts: readonly string[], options: Options) => runTranslate(texts.map(String), options, io));
+  cli
+    .command('inspect [model]', 'What a model is made of, and the memory that its keys and values take')
+    .usage('inspect <model> [options]')
+    .option('--tensors', 'Every tensor of the files')
+    .option('--dtype <name>', 'How keys and values are kept: f32, f16, int8, …; default: f16')
+    .option('--window <n>', 'For the comparison with a sliding window; default: 4096')
+    .option('--json', 'One JSON document')
+    .example('  headwise inspect SmolLM2-135M-Instruct.gguf')
+    .action((path: string | undefined, options: Options) => runInspect(path, options, io));
+  cli
+    .command('verify <...paths>', 'Run conformance cases and model folders on a device')
     .usage('verify <folder or files…> [options]')
     .option('--device <name>', 'See headwise devices; default: auto')
     .option('--filter <text>', 'Only cases whose operator, name or feature contains the text')
@@ -95,6 +156,7 @@ function createCli(io: Io): ReturnType<typeof cac> {
     .example('  headwise verify cases/ --device wasm')
     .example('  headwise verify cases/Attention/one.safetensors --json')
     .example('  headwise verify cases/ --filter softcap --device gpujs:cpu')
+    .example('  headwise verify models/llama-a')
     .action((paths: readonly string[], options: Options) => runVerify(paths.map(String), options, io));
   cli
     .command('devices', 'List the devices, which work here, and how to get the others')

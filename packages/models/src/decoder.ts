@@ -35,6 +35,8 @@ export interface DecoderParts {
   readonly position?: InputEncoding | TrainedPosition<InputEncoding> | undefined;
   /** Multiplies the embeddings (√E in the original Transformer and Gemma). Default 1. */
   readonly embedScale?: number | undefined;
+  /** On the embeddings, with their positions (BART, BLOOM). Default none. */
+  readonly embedNorm?: Norm | undefined;
   /** After the last block. Default none: the blocks of a post-norm model end with one. */
   readonly norm?: Norm | undefined;
   /** The embedding table is also the output projection. Default true. */
@@ -63,16 +65,18 @@ export interface DecoderOptions extends DecoderParts {
  * @throws {ShapeError | ValueError} if a part refuses the shape.
  */
 export function decoderParameters(parts: DecoderParts): Shapes {
-  const { shape, norm, tied = true, headBias = false } = parts;
+  const { shape, embedNorm, norm, tied = true, headBias = false } = parts;
   const { V, E } = shape;
-  const norms = Object.entries(norm?.parameters(E) ?? {}).map(
-    ([name, size]) => [`norm.${name}`, size] as const,
-  );
+  const named = (prefix: string, of: Norm | undefined): Shapes =>
+    Object.fromEntries(
+      Object.entries(of?.parameters(E) ?? {}).map(([name, size]) => [`${prefix}.${name}`, size]),
+    );
   return {
     embed: [V, E],
     ...positionParameters(parts.position, shape),
+    ...named('embedNorm', embedNorm),
     ...stackParameters(parts.blocks, shape),
-    ...Object.fromEntries(norms),
+    ...named('norm', norm),
     ...(!tied && { head: [V, E] }),
     ...(headBias && { 'head.bias': [V] }),
   };
@@ -161,10 +165,11 @@ export class Decoder implements SessionModel, Disposable {
     flow: Omit<Flow, 'shape' | 'positions'>,
     { look, before }: Pick<StepOptions, 'look'> & { before?: (() => void) | undefined } = {},
   ): Tensor<'B L E'> {
-    const { embedScale = 1 } = this.parts;
+    const { embedScale = 1, embedNorm } = this.parts;
     const looked = gather<'B L E'>(this.#weights.embed!, ids);
     const scaled = embedScale === 1 ? looked : binary<'B L E'>(looked, this.#number(embedScale), 'multiply');
-    const x = this.#position ? this.#position.encode(scaled, positions) : scaled;
+    const placed = this.#position ? this.#position.encode(scaled, positions) : scaled;
+    const x = embedNorm ? embedNorm.apply(placed, within(this.#weights, 'embedNorm.')) : placed;
     return this.#stack.run(x, { ...flow, positions }, { look, before });
   }
 

@@ -8,6 +8,7 @@ import {
   gather,
   type InputEncoding,
   type LayerState,
+  linear,
   type Positions,
   scope,
   type Tensor,
@@ -16,6 +17,7 @@ import {
 } from '@headwise/tensor';
 import { type Blocks, within } from './block.ts';
 import type { DecoderShape } from './decoder.ts';
+import type { Head } from './heads/head.ts';
 import type { Shapes, Weights } from './part.ts';
 import type { Norm } from './parts/norms.ts';
 import { encodingOf, positionParameters, type TrainedPosition } from './parts/trained-position.ts';
@@ -35,8 +37,14 @@ export interface EncoderParts {
   readonly types?: number | undefined;
   /** On the embeddings (BERT). Default none. */
   readonly embedNorm?: Norm | undefined;
+  /** Width of the embeddings where it is not E: `embedProject [E, embedWidth]` brings them to it (ELECTRA). */
+  readonly embedWidth?: number | undefined;
   /** After the last block. Default none: the blocks of a post-norm model end with one. */
   readonly norm?: Norm | undefined;
+  /** What the model was trained for: `predict` makes its outputs. Default none. */
+  readonly head?: Head | undefined;
+  /** So many first tokens see all and are seen by all, where the blocks know of such tokens (Longformer). Default 0. */
+  readonly globals?: number | undefined;
   /** Most positions the model was trained for. Default no bound. */
   readonly context?: number | undefined;
 }
@@ -60,26 +68,31 @@ export interface Encoded {
 export interface EncodeOptions extends StepOptions {
   /** For each row of ids, the kind of each token. Default 0. */
   readonly types?: readonly (readonly number[])[] | undefined;
+  /** For each row of ids, the places of tokens that see all and are seen by all. Default the first of `parts.globals`. */
+  readonly globals?: readonly (readonly number[])[] | undefined;
 }
 
 /**
  * Names and shapes of all weights of an encoder: `embed`, `types`, `embedNorm.weight`, `layers.0.attention.q`, …,
- * `norm.weight`.
+ * `norm.weight`, `head.dense`.
  *
  * @throws {ShapeError | ValueError} if a part refuses the shape.
  */
 export function encoderParameters(parts: EncoderParts): Shapes {
-  const { shape, blocks, types, embedNorm, norm } = parts;
+  const { shape, blocks, types, embedNorm, embedWidth, norm, head } = parts;
   const { V, E } = shape;
-  const named = (name: string, of: Norm | undefined): [string, readonly number[]][] =>
-    Object.entries(of?.parameters(E) ?? {}).map(([key, size]) => [`${name}.${key}`, size]);
+  const W = embedWidth ?? E;
+  const named = (name: string, shapes: Shapes = {}): [string, readonly number[]][] =>
+    Object.entries(shapes).map(([key, size]) => [`${name}.${key}`, size]);
   return Object.fromEntries([
-    ['embed', [V, E]],
-    ...Object.entries(positionParameters(parts.position, shape)),
-    ...(types === undefined ? [] : [['types', [types, E]]]),
-    ...named('embedNorm', embedNorm),
+    ['embed', [V, W]],
+    ...Object.entries(positionParameters(parts.position, { ...shape, E: W })),
+    ...(types === undefined ? [] : [['types', [types, W]]]),
+    ...named('embedNorm', embedNorm?.parameters(W)),
+    ...(embedWidth === undefined ? [] : [['embedProject', [E, W]], ['embedProject.bias', [E]]]),
     ...Object.entries(stackParameters(blocks, shape)),
-    ...named('norm', norm),
+    ...named('norm', norm?.parameters(E)),
+    ...named('head', head?.parameters(shape)),
   ] as [string, readonly number[]][]);
 }
 
@@ -111,6 +124,8 @@ export class Encoder implements Disposable {
   readonly device: Device;
   readonly parts: EncoderParts;
   readonly shape: DecoderShape;
+  /** What stands on top of it, where there is something. */
+  readonly head: Head | undefined;
   /** Most positions the model was trained for; Infinity for no bound. */
   readonly context: number;
   /** Number of weights. */
@@ -123,6 +138,7 @@ export class Encoder implements Disposable {
     this.device = device;
     this.parts = parts;
     this.shape = parts.shape;
+    this.head = parts.head;
     this.context = parts.context ?? Infinity;
     this.size = Object.values(weights).reduce((size, weight) => size + weight.size, 0);
     this.#weights = weights;
@@ -139,7 +155,7 @@ export class Encoder implements Disposable {
    */
   encode(
     ids: readonly number[] | readonly (readonly number[])[],
-    { look, extras, types, signal }: EncodeOptions = {},
+    { look, extras, types, globals, signal }: EncodeOptions = {},
   ): Encoded {
     const rows = (typeof ids[0] === 'number' ? [ids] : ids) as readonly (readonly number[])[];
     const L = checkRows(rows, this.shape.V, this.context);
@@ -160,7 +176,9 @@ export class Encoder implements Disposable {
         at,
       );
       const y = this.#through(rows.length, (states) => {
-        const flow = { positions: at, states, extras };
+        const first = Math.min(this.parts.globals ?? 0, ...rows.map(({ length }) => length));
+        const all = globals ?? rows.map(() => Array.from({ length: first }, (_, i) => i));
+        const flow = { positions: at, states, extras, globals: all };
         return this.#stack.run(x, flow, { look, before: () => signal?.throwIfAborted() });
       });
       const { norm } = this.parts;
@@ -168,6 +186,30 @@ export class Encoder implements Disposable {
       return { hidden, positions: { ...at } };
     });
     return { hidden, positions };
+  }
+
+  /**
+   * What the model was trained to say of texts: its head on what `encode` gives, `[B, L, …]` or `[B, …]`.
+   *
+   * @throws {ValueError} if the model has no head, and as `encode`.
+   */
+  predict(
+    ids: readonly number[] | readonly (readonly number[])[],
+    options: EncodeOptions = {},
+  ): Tensor {
+    const { head } = this.parts;
+    if (!head)
+      throw new ValueError(
+        'encoder.predict',
+        'head',
+        'must be among the parts; encode gives what the last block says of each token',
+        head,
+      );
+    return scope(() => {
+      const { hidden, positions } = this.encode(ids, options);
+      const weights = { embed: this.#weights.embed!, ...within(this.#weights, 'head.') };
+      return head.apply(hidden, weights, positions);
+    });
   }
 
   /** Frees the weights. */
@@ -191,7 +233,9 @@ export class Encoder implements Disposable {
     const kinds = types ?? (this.#weights.types && tensor(this.device, new Int32Array(ids.size), ids.shape));
     const typed = kinds ? add(scaled, gather<'B L E'>(this.#weights.types!, kinds)) : scaled;
     const x = this.#position ? this.#position.encode(typed, positions) : typed;
-    return embedNorm ? embedNorm.apply(x, within(this.#weights, 'embedNorm.')) : x;
+    const normed = embedNorm ? embedNorm.apply(x, within(this.#weights, 'embedNorm.')) : x;
+    const { embedProject, 'embedProject.bias': bias } = this.#weights;
+    return embedProject ? linear<'B L E'>(normed, embedProject, { bias }) : normed;
   }
 
   /** Work with states that keep nothing, which is all that an encoder needs. */

@@ -1,11 +1,12 @@
 import { createReference, printable } from '@headwise/tensor';
 import { expect, it } from 'vitest';
+import { llama } from './families/llama.ts';
 import {
-  createLlama,
+  createModel,
   createTokenizer,
   FormatError,
+  readConfig,
   readJsonVocabulary,
-  readLlamaConfig,
   readSafetensors,
 } from './index.ts';
 
@@ -54,19 +55,19 @@ const readings: readonly (readonly [what: string, read: () => unknown, says: Reg
   ['a name that stands twice', () => readSafetensors(file(`{${twice(long)},${twice(long)}}`)), /twice/],
   ['a header that is no JSON', () => readSafetensors(file(`${evil}{`)), /not JSON/],
   ['a text that is no JSON', () => readJsonVocabulary(evil), /not JSON/],
-  ['a model type', () => readLlamaConfig({ ...config, model_type: long }), /model_type must be/],
-  ['a number', () => readLlamaConfig({ ...config, hidden_size: [long] }), /hidden_size must be/],
-  ['ids', () => readLlamaConfig({ ...config, eos_token_id: Array(100_000).fill(evil) }), /eos_token_id/],
+  ['a model type', () => readConfig(llama, { ...config, model_type: long }), /model_type must be/],
+  ['a number', () => readConfig(llama, { ...config, hidden_size: [long] }), /hidden_size must be/],
+  ['ids', () => readConfig(llama, { ...config, eos_token_id: Array(100_000).fill(evil) }), /eos_token_id/],
   [
     'a way to turn',
-    () => readLlamaConfig({ ...config, rope_scaling: { rope_type: long, factor: 2 } }),
+    () => readConfig(llama, { ...config, rope_scaling: { rope_type: long, factor: 2 } }),
     /rope/,
   ],
   [
     'a tensor’s name',
     () => {
       const { tensors } = readSafetensors(file({ [long]: entry({}) }));
-      createLlama(device, readLlamaConfig(config), tensors);
+      createModel(device, llama, config, tensors);
     },
     /is missing/,
   ],

@@ -21,3 +21,24 @@ export class FormatError extends Error {
     return typeof error === 'object' && error !== null && marker in error;
   }
 }
+
+/** Twenty of many lines, and how many more there are. Never throws. */
+export function atMost(lines: readonly string[], most = 20): readonly string[] {
+  return lines.length > most ? [...lines.slice(0, most), `and ${lines.length - most} more`] : lines;
+}
+
+/**
+ * Says which file a format complains about.
+ * @throws {FormatError} what `read` throws, with the name of the file in front; other errors as they are.
+ */
+export async function inFile<Result>(name: string, read: () => Promise<Result> | Result): Promise<Result> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!FormatError.isInstance(error)) throw error;
+    if (error.message.includes(name)) throw error;
+    const details = error.problems.length > 1 || error.message.includes('\n') ? error.problems : [];
+    const [first = ''] = error.message.split('\n');
+    throw new FormatError(name, first, details);
+  }
+}

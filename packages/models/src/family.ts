@@ -10,9 +10,9 @@ import {
 } from './encoder-decoder.ts';
 import { FormatError } from './errors.ts';
 import { ConfigFields } from './formats/config-fields.ts';
+import type { HostTensor, StoredTensor } from './formats/host-tensor.ts';
 import { readJson, shown } from './formats/json.ts';
-import type { HostTensor } from './formats/safetensors.ts';
-import type { Shapes } from './part.ts';
+import type { Shapes, Weights } from './part.ts';
 import { buildWeights, type WeightBuilder } from './weights.ts';
 
 /** Far above every model there is, and little work: what a file says is looked at layer by layer. */
@@ -204,19 +204,22 @@ export function createModel<Config>(
   device: Device,
   family: Family<Config>,
   json: unknown,
-  tensors: ReadonlyMap<string, HostTensor>,
+  tensors: ReadonlyMap<string, HostTensor | StoredTensor>,
 ): Model {
   const { config, model } = readConfig(family, json);
-  const layers = layersOf(model);
-  if (layers > tensors.size)
-    throw new FormatError(
-      'weights',
-      `num_hidden_layers ${layers} cannot be: the file has ${tensors.size} tensors`,
-    );
+  checkLayers(model, tensors.size);
   const weights = buildWeights(device, modelParameters(model), tensors, family.weights(config), {
     copies: family.copies?.(config),
     unused: family.unused,
   });
+  return assembleModel(device, model, weights);
+}
+
+/**
+ * A model of its parts and weights.
+ * @throws {DeviceError} if the device cannot run a part.
+ */
+export function assembleModel(device: Device, model: ModelParts, weights: Weights): Model {
   switch (model.kind) {
     case 'decoder':
       return { kind: 'decoder', model: createDecoder({ ...model.parts, device, weights }) };
@@ -240,6 +243,19 @@ export function modelParameters(model: ModelParts): Shapes {
     case 'encoder-decoder':
       return encoderDecoderParameters(model.parts);
   }
+}
+
+/**
+ * Before shapes are made layer by layer.
+ * @throws {FormatError} if there are fewer tensors than layers.
+ */
+export function checkLayers(model: ModelParts, tensors: number): void {
+  const layers = layersOf(model);
+  if (layers > tensors)
+    throw new FormatError(
+      'weights',
+      `num_hidden_layers ${layers} cannot be: the file has ${tensors} tensors`,
+    );
 }
 
 function layersOf(model: ModelParts): number {

@@ -1,5 +1,6 @@
 export type { Arrangement, Sublayer } from './arrangements/arrangement.ts';
 export { branchNorm } from './arrangements/branch-norm.ts';
+export { embedNormed } from './arrangements/embed-normed.ts';
 export { parallel, parallelOneNorm } from './arrangements/parallel.ts';
 export { postNorm } from './arrangements/post-norm.ts';
 export { preNorm } from './arrangements/pre-norm.ts';
@@ -11,10 +12,22 @@ export {
   type Blocks,
   type BlockWeights,
   block,
+  blockAt,
   blockParameters,
   blockStates,
   runBlock,
 } from './block.ts';
+export { type ChatMessage, type ChatOptions, renderChat, type TemplateLibrary } from './chat.ts';
+export type {
+  ByteSource,
+  Checkpoint,
+  FileSet,
+  GgufMetadata,
+  GgufValue,
+  TensorInfo,
+  TokenizerSource,
+} from './checkpoint.ts';
+export { type Deadline, DeadlineError } from './deadline.ts';
 export {
   createDecoder,
   type Decoder,
@@ -24,6 +37,7 @@ export {
   decoderParameters,
   decoderSpecs,
 } from './decoder.ts';
+export { type EmbedOptions, embed } from './embed.ts';
 export {
   createEncoder,
   type Encoded,
@@ -52,11 +66,14 @@ export {
   readConfig,
   type SpecialIds,
 } from './family.ts';
+export { activationNames, activationOf } from './formats/config-activation.ts';
 export type { ConfigFields } from './formats/config-fields.ts';
+export { headOf } from './formats/config-heads.ts';
+export { labelsOf } from './formats/config-labels.ts';
 export { contextOf, positionsOf } from './formats/config-positions.ts';
 export { type HeadSizes, headSizes } from './formats/head-sizes.ts';
+export type { StoredTensor, StoredType } from './formats/host-tensor.ts';
 export { readJson } from './formats/json.ts';
-export { type Llama2c, readLlama2c } from './formats/llama2c.ts';
 export { readJsonVocabulary, readLlama2cVocabulary } from './formats/llama2c-tokenizer.ts';
 export {
   type HostDType,
@@ -67,18 +84,46 @@ export {
   writeSafetensors,
 } from './formats/safetensors.ts';
 export {
-  createLlama,
-  type LlamaConfig,
-  llamaName,
-  llamaParts,
-  llamaWeights,
-  readLlamaConfig,
-} from './llama.ts';
+  type ClassifierOptions,
+  createClassifier,
+  createPooler,
+  createTokenClassifier,
+  type TokenClassifierOptions,
+} from './heads/classifier.ts';
+export type { Head } from './heads/head.ts';
+export { createMaskedLm, type MaskedLmOptions } from './heads/masked-lm.ts';
+export {
+  firstToken,
+  maxOfTokens,
+  meanOfTokens,
+  normalized,
+  type Pooling,
+} from './heads/pooling.ts';
+export {
+  familyOf,
+  type LoadedModel,
+  type LoadOptions,
+  type LoadProgress,
+  loadModel,
+} from './load-model.ts';
+export { type OpenOptions, openCheckpoint } from './open-checkpoint.ts';
 export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
+export {
+  type Activation,
+  exactGelu,
+  gateBy,
+  hyperbolic,
+  rectifier,
+  sigmoidGelu,
+  swish,
+  tanhGelu,
+} from './parts/activations.ts';
 export { type AttentionPartOptions, attentionPart, crossPart } from './parts/attention.ts';
 export {
+  createGatedMlp,
   createGeglu,
   createGeluMlp,
+  createMlp,
   createReluMlp,
   createSwiglu,
   feedForward,
@@ -101,8 +146,29 @@ export type {
   StepIds,
   StepOptions,
 } from './session-contract.ts';
+export {
+  blobSource,
+  joinedSource,
+  memorySource,
+  type UrlOptions,
+  urlSource,
+} from './sources/byte-sources.ts';
+export { filesOf, urlFiles } from './sources/file-sets.ts';
 export type { LayerLook } from './stack.ts';
-export { createTokenizer, type TextStream, type Tokenizer, type Vocabulary } from './tokenizer.ts';
+export {
+  createTokenizer,
+  type EncodeTextOptions,
+  type TextPair,
+  type TextStream,
+  type Tokenizer,
+  type Vocabulary,
+} from './tokenizer.ts';
+export { createGgufTokenizer, type TokenizerMetadata } from './tokenizers/gguf.ts';
+export {
+  createHuggingFaceTokenizer,
+  type HuggingFaceLibrary,
+  type HuggingFaceOptions,
+} from './tokenizers/huggingface.ts';
 export {
   appended,
   buildWeights,

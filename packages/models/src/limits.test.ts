@@ -9,7 +9,8 @@ import { createStates } from '@headwise/kv-cache';
 import { createReference } from '@headwise/tensor';
 import { expect, it } from 'vitest';
 import { type Blocks, block } from './block.ts';
-import { readLlamaConfig } from './llama.ts';
+import { llama } from './families/llama.ts';
+import { readConfig } from './family.ts';
 import { json } from './testing/checkpoint.ts';
 import { tinyBlock, tinyDecoder } from './testing/tiny.ts';
 
@@ -99,6 +100,7 @@ it('a cache that fills up early refuses for all layers, and the session goes on'
 });
 
 it('the context of a config ends where angles change, when that is before its last position', () => {
+  const contextOf = (config: object): number => readConfig(llama, config).config.context;
   const rope_parameters = {
     rope_type: 'longrope',
     factor: 2,
@@ -106,7 +108,7 @@ it('the context of a config ends where angles change, when that is before its la
     short_factor: [1, 1],
     long_factor: [2, 2],
   };
-  expect(readLlamaConfig({ ...json, rope_parameters }).context).toBe(16);
-  expect(readLlamaConfig({ ...json, max_position_embeddings: 12, rope_parameters }).context).toBe(12);
-  expect(readLlamaConfig(json).context).toBe(32);
+  expect(contextOf({ ...json, rope_parameters })).toBe(16);
+  expect(contextOf({ ...json, max_position_embeddings: 12, rope_parameters })).toBe(12);
+  expect(contextOf(json)).toBe(32);
 });

@@ -18,6 +18,8 @@ export interface Flow {
   readonly source?: Tensor<'B Ls Es'> | undefined;
   /** Of the source's tokens; −1 marks padding. */
   readonly sourcePositions?: Positions | undefined;
+  /** For each text, the places of tokens that see all and are seen by all, for parts that know of such tokens. */
+  readonly globals?: readonly (readonly number[])[] | undefined;
   /** What attention is to return beside its output: `weights [B, H, Lq, Lk]`, … */
   readonly extras?: readonly AttentionExtra[] | undefined;
 }
@@ -47,6 +49,8 @@ export interface PartResult {
 export interface Part {
   /** Its weights stand under this name in a block: `attention`, `cross`, `mlp`. */
   readonly name: string;
+  /** In words, for a listing: `grouped-query attention, rotary`. Default its name. */
+  readonly summary?: string | undefined;
   /** Whose tokens its states keep: those of the text, or those of a source that is read once. */
   readonly keeps: 'text' | 'source';
   /** @throws {ShapeError | ValueError} if the part does not fit the shape. */

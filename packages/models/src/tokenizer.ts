@@ -1,17 +1,28 @@
-import { checkIds } from '@headwise/tensor';
 import { FormatError } from './errors.ts';
+import { mergeNeighbours } from './tokenizers/merges.ts';
+import { decodeAll, noBytes, pieceStream } from './tokenizers/pieces.ts';
 
 /** Text to ids and back. */
 export interface Tokenizer {
   /** `V`, how many ids there are. */
   readonly size: number;
-  /** Begin-of-sequence, put in front of every text. */
-  readonly bos: number;
-  readonly eos: number;
-  /** Ids of a text, `bos` first. */
-  encode(text: string): number[];
+  /** Begin-of-sequence; undefined where the model has none. */
+  readonly bos: number | undefined;
+  /** Ends a text. */
+  readonly eos: number | undefined;
   /**
-   * Text of ids. `bos` and `eos` are nothing, and one space after `bos` is dropped, as encoding put it there.
+   * Ids of a text, with what the model was trained to see around one (`<s> …`, `[CLS] … [SEP]`). Pieces that stand for
+   * themselves are read as such wherever they stand in it.
+   * @throws {ValueError} for a text that the vocabulary cannot write.
+   */
+  encode(text: string, options?: EncodeTextOptions): number[];
+  /** Two texts as one input, a question and a passage, with the kind of each token. Absent where models read one. */
+  encodePair?(first: string, second: string): TextPair;
+  /** The piece of an id as its file has it; `bos`'s is `<s>`, say. Empty where a row has none. Never throws. */
+  piece(id: number): string;
+  /**
+   * Text of ids. Pieces that stand for themselves (`bos`, `eos`, …) are nothing, and a space that encoding put in front
+   * is dropped.
    * @throws {ValueError} for an id outside the vocabulary.
    */
   decode(ids: readonly number[]): string;
@@ -20,6 +31,19 @@ export interface Tokenizer {
    * on after a prompt takes the prompt's ids first: they may end inside a character. Never throws; its `push` does.
    */
   stream(): TextStream;
+}
+
+/** How a text is encoded. */
+export interface EncodeTextOptions {
+  /** With what the model was trained to see around a text. Default true; false for a piece of a longer text. */
+  readonly special?: boolean | undefined;
+}
+
+/** Two texts as one input. */
+export interface TextPair {
+  readonly ids: number[];
+  /** 0 for the first text, 1 for the second, as BERT's segments. */
+  readonly types: number[];
 }
 
 /** Text that comes id by id. */
@@ -71,27 +95,39 @@ export function createTokenizer({ pieces, scores }: Vocabulary): Tokenizer {
     if (!ids.has(key)) ids.set(key, id);
   });
 
-  const tokenizer: Tokenizer = {
+  const join = (left: string, right: string): number | undefined => {
+    const id = ids.get(left + right);
+    return id === undefined ? undefined : -scores[id]!;
+  };
+  const stream = (): TextStream => {
+    let previous = -1;
+    return pieceStream(pieces.length, (id) => {
+      const afterStart = previous === BOS;
+      previous = id;
+      if (id === BOS || id === EOS) return noBytes;
+      if (id >= FIRST_BYTE && id < FIRST_BYTE + 256) return Uint8Array.of(id - FIRST_BYTE);
+      const piece = pieces[id]!;
+      return afterStart && piece[0] === 0x20 ? piece.subarray(1) : piece;
+    });
+  };
+  return {
     size: pieces.length,
     bos: BOS,
     eos: EOS,
-    encode(text) {
-      if (text === '') return [BOS];
+    encode(text, { special = true } = {}) {
+      const begin = special ? [BOS] : [];
+      if (text === '') return begin;
       const start = [...` ${text}`].flatMap((char) => {
         const bytes = new TextEncoder().encode(char);
-        const id = ids.get(latin1(bytes));
-        return id === undefined ? Array.from(bytes, (byte) => FIRST_BYTE + byte) : [id];
+        const key = latin1(bytes);
+        return ids.has(key) ? [key] : Array.from(bytes, (byte) => keys[FIRST_BYTE + byte]!);
       });
-      return [BOS, ...merge(start, keys, ids, scores)];
+      return [...begin, ...mergeNeighbours(start, join).map((key) => ids.get(key)!)];
     },
-    decode(list) {
-      checkIds('decode', list, pieces.length);
-      const stream = tokenizer.stream();
-      return list.map((id) => stream.push(id)).join('') + stream.end();
-    },
-    stream: () => createStream(pieces),
+    piece: (id) => new TextDecoder().decode(pieces[id]),
+    decode: (list) => decodeAll(list, pieces.length, stream()),
+    stream,
   };
-  return tokenizer;
 }
 
 /** One character a byte. Not by spreading: a piece may have more bytes than a call takes arguments. */
@@ -99,45 +135,4 @@ function latin1(bytes: Uint8Array): string {
   let text = '';
   for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
-}
-
-function merge(
-  start: readonly number[],
-  keys: readonly string[],
-  ids: ReadonlyMap<string, number>,
-  scores: ArrayLike<number>,
-): number[] {
-  const list = [...start];
-  const joined = (i: number): number | undefined =>
-    i >= 0 && i + 1 < list.length ? ids.get(keys[list[i]!]! + keys[list[i + 1]!]!) : undefined;
-  const pairs = list.map((_, i) => joined(i)); // [i]: the piece that i and i + 1 make
-  for (;;) {
-    let best = -1;
-    pairs.forEach((piece, i) => {
-      if (piece !== undefined && (best < 0 || scores[piece]! > scores[pairs[best]!]!)) best = i;
-    });
-    if (best < 0) return list;
-    list.splice(best, 2, pairs[best]!);
-    pairs.splice(best, 1);
-    pairs[best] = joined(best);
-    if (best > 0) pairs[best - 1] = joined(best - 1);
-  }
-}
-
-function createStream(pieces: readonly Uint8Array[]): TextStream {
-  const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
-  let previous = -1;
-  return {
-    push(id) {
-      checkIds('decode', [id], pieces.length);
-      const afterStart = previous === BOS;
-      previous = id;
-      if (id === BOS || id === EOS) return '';
-      if (id >= FIRST_BYTE && id < FIRST_BYTE + 256)
-        return utf8.decode(Uint8Array.of(id - FIRST_BYTE), { stream: true });
-      const piece = pieces[id]!;
-      return utf8.decode(afterStart && piece[0] === 0x20 ? piece.subarray(1) : piece, { stream: true });
-    },
-    end: () => utf8.decode(),
-  };
 }

@@ -1,10 +1,18 @@
-import { type Device, type Tensor, tensor } from '@headwise/tensor';
-import { FormatError } from './errors.ts';
-import { type HostTensor, numbersOf } from './formats/safetensors.ts';
+import {
+  type Device,
+  type RowFormat,
+  rowFormats,
+  type Tensor,
+  tensor,
+  uploadWeights,
+  ValueError,
+} from '@headwise/tensor';
+import { atMost, FormatError } from './errors.ts';
+import { isBlockType } from './formats/gguf-blocks.ts';
+import { type HostTensor, numbersOf, type StoredTensor, type StoredType } from './formats/host-tensor.ts';
 import type { Shapes } from './part.ts';
 
 const FORMAT = 'weights';
-const MOST_LISTED = 20;
 const FLOATS = ['F32', 'F16', 'BF16', 'F64'];
 
 /** Buffers that older checkpoints carry though they follow from the config. */
@@ -17,6 +25,8 @@ export interface WeightSource {
   /** Undefined where a tensor is missing, which is reported with all others. */
   readonly shape: readonly number[] | undefined;
   readonly numbers: () => Float32Array;
+  /** Its rows as the file has them, where they are whole rows of tensors in fewer bits: a device may keep them so. */
+  readonly stored?: { readonly dtype: StoredType; readonly bytes: () => Uint8Array } | undefined;
 }
 
 /**
@@ -102,7 +112,16 @@ export function part(source: WeightSource, axis: number, start: number, count: n
   const outer = shape.slice(0, axis).reduce((product, each) => product * each, 1);
   const inner = shape.slice(axis + 1).reduce((product, each) => product * each, 1);
   const cut = shape.map((each, i) => (i === axis ? count : each));
-  return from([source], cut, ([x]) => {
+  const rows = axis === 0 && source.stored;
+  const stored = rows && {
+    dtype: rows.dtype,
+    bytes(): Uint8Array {
+      const all = rows.bytes();
+      const row = all.length / size;
+      return all.subarray(start * row, (start + count) * row);
+    },
+  };
+  const made = from([source], cut, ([x]) => {
     const y = new Float32Array(outer * count * inner);
     for (let n = 0; n < outer; n++) {
       const first = (n * size + start) * inner;
@@ -110,6 +129,7 @@ export function part(source: WeightSource, axis: number, start: number, count: n
     }
     return y;
   });
+  return stored ? { ...made, stored } : made;
 }
 
 /** Every number plus a constant: gains that are stored as what they differ from 1 (Gemma). Never throws. */
@@ -137,11 +157,16 @@ export function appended(sources: readonly WeightSource[]): WeightSource {
   const [first] = shapes;
   const alike = first && shapes.every((shape) => String(shape?.slice(1)) === String(first.slice(1)));
   const rows = shapes.reduce((sum, shape) => sum + (shape?.[0] ?? 0), 0);
-  return from(sources, alike ? [rows, ...first.slice(1)] : undefined, (all) => joined(all));
+  const made = from(sources, alike ? [rows, ...first.slice(1)] : undefined, (all) => joined(all));
+  const kept = sources.flatMap(({ stored }) => stored ?? []);
+  const dtype = kept[0]?.dtype;
+  if (!dtype || kept.length < sources.length || kept.some((each) => each.dtype !== dtype)) return made;
+  return { ...made, stored: { dtype, bytes: () => joined(kept.map(({ bytes }) => bytes())) } };
 }
 
-function joined(all: readonly Float32Array[]): Float32Array {
-  const y = new Float32Array(all.reduce((sum, { length }) => sum + length, 0));
+function joined<Numbers extends Float32Array | Uint8Array>(all: readonly Numbers[]): Numbers {
+  const length = all.reduce((sum, each) => sum + each.length, 0);
+  const y = new (all[0]!.constructor as new (length: number) => Numbers)(length);
   let at = 0;
   for (const x of all) {
     y.set(x, at);
@@ -171,6 +196,73 @@ export interface WeightExtras {
   readonly unused?: RegExp | undefined;
 }
 
+/** What is known of a tensor before it is read. */
+type Known = Readonly<{ dtype: string; shape: readonly number[] }>;
+
+/** Of which tensors each weight is made. */
+export interface WeightPlan {
+  readonly sources: Readonly<Record<string, WeightSource>>;
+  /** Tensors that must be the same as others, by the names of those. */
+  readonly copies: ReadonlyMap<string, string>;
+  readonly problems: readonly string[];
+}
+
+/**
+ * Looks for everything that does not fit, before anything is read.
+ *
+ * @param contentOf a tensor that has been read, once a weight is made of it
+ */
+export function planWeights(
+  wanted: Shapes,
+  tensors: ReadonlyMap<string, Known>,
+  build: WeightBuilder,
+  extra: Readonly<WeightExtras>,
+  contentOf: (name: string) => HostTensor | StoredTensor,
+): WeightPlan {
+  const used = new Set<string>();
+  // several weights in a row may be parts of one tensor
+  let last: { readonly of: HostTensor | StoredTensor; readonly floats: Float32Array } | undefined;
+  const sources = build((name) => {
+    used.add(name);
+    const found = tensors.get(name);
+    const numbers = (): Float32Array => {
+      const of = contentOf(name);
+      if (last?.of !== of) last = { of, floats: floatsOf(of) };
+      return last.floats;
+    };
+    const dtype = found?.dtype as StoredType;
+    const bytes = (): Uint8Array => (contentOf(name) as StoredTensor).bytes;
+    const stored = dtype === 'F16' || dtype === 'BF16' || isBlockType(dtype) ? { dtype, bytes } : undefined;
+    return { files: [name], shape: found?.shape, numbers, stored };
+  }, wanted);
+  const { copies, unknown } = others(tensors, used, extra);
+  const problems = [
+    ...missingOrWrong(wanted, sources, tensors),
+    ...unknown.map((file) => unknownTensor(file)),
+    ...Object.keys(sources)
+      .filter((name) => !Object.hasOwn(wanted, name))
+      .map(
+        (name) => `"${name}" is made of ${quoted(sources[name]!.files)}, and the model has no such weight`,
+      ),
+  ];
+  return { sources, copies, problems };
+}
+
+function floatsOf(tensor: HostTensor | StoredTensor): Float32Array {
+  const data = numbersOf(tensor);
+  return data instanceof Float32Array ? data : Float32Array.from(data);
+}
+
+/** What is said of a tensor that no weight is made of. Never throws. */
+export function unknownTensor(name: string): string {
+  return `"${name}" is unknown: the model has no such weight`;
+}
+
+/** All that does not fit, in one error. Never throws. */
+export function refusal(problems: readonly string[]): FormatError {
+  return new FormatError(FORMAT, 'the tensors are not those of the model', atMost(problems));
+}
+
 /**
  * Makes the weights of a model from the tensors of a checkpoint and puts them on a device. Everything that does not
  * fit is found before the first one is uploaded, and reported at once.
@@ -181,43 +273,25 @@ export interface WeightExtras {
  * @param wanted names and shapes, from `decoderParameters` or the like
  * @param extra.copies for a tensor of the file that may stand there a second time: the name of the first
  * @param extra.unused tensors of the file that no model reads
- * @throws {FormatError} listing every tensor that is missing, unknown, or of a wrong shape or type.
+ * @throws {FormatError} listing every tensor that is missing, unknown, or of a wrong shape or type; or naming one whose
+ * numbers are not finite.
  */
 export function buildWeights(
   device: Device,
   wanted: Shapes,
-  tensors: ReadonlyMap<string, HostTensor>,
+  tensors: ReadonlyMap<string, HostTensor | StoredTensor>,
   build: WeightBuilder,
   extra: Readonly<WeightExtras> = {},
 ): Record<string, Tensor> {
-  const used = new Set<string>();
-  const sources = build((name) => {
-    used.add(name);
-    const found = tensors.get(name);
-    const numbers = (): Float32Array => {
-      const data = numbersOf(found!);
-      return data instanceof Float32Array ? data : Float32Array.from(data);
-    };
-    return { files: [name], shape: found?.shape, numbers };
-  }, wanted);
-  const problems = [
-    ...missingOrWrong(wanted, sources, tensors),
-    ...unknown(tensors, used, extra),
-    ...Object.keys(sources)
-      .filter((name) => !Object.hasOwn(wanted, name))
-      .map(
-        (name) => `"${name}" is made of ${quoted(sources[name]!.files)}, and the model has no such weight`,
-      ),
-  ];
-  if (problems.length > 0) {
-    const more = problems.length - MOST_LISTED;
-    const listed = more > 0 ? [...problems.slice(0, MOST_LISTED), `and ${more} more`] : problems;
-    throw new FormatError(FORMAT, 'the tensors are not those of the model', listed);
-  }
+  const contentOf = (name: string): HostTensor | StoredTensor => tensors.get(name)!;
+  const { sources, copies, problems } = planWeights(wanted, tensors, build, extra, contentOf);
+  const different = [...copies].filter(([copy, of]) => !sameContent(contentOf(copy), contentOf(of)));
+  const all = [...problems, ...different.map(([copy]) => unknownTensor(copy))];
+  if (all.length > 0) throw refusal(all);
   const uploaded: Record<string, Tensor> = {};
   try {
     for (const [name, shape] of Object.entries(wanted))
-      uploaded[name] = tensor(device, sources[name]!.numbers(), shape);
+      uploaded[name] = makeWeight(device, sources[name]!, shape);
   } catch (error) {
     for (const made of Object.values(uploaded)) made.dispose();
     throw error;
@@ -225,10 +299,56 @@ export function buildWeights(
   return uploaded;
 }
 
+/**
+ * Puts one weight on a device: in the bits of its file where the device keeps them so, else as float32.
+ * @throws {FormatError} if a number is not finite: what a model computes of it is none.
+ */
+export function makeWeight(device: Device, source: WeightSource, shape: readonly number[]): Tensor {
+  const { stored, files } = source;
+  const format = stored && formatOf(stored.dtype);
+  if (stored && format && device.store && shape.length === 2) {
+    try {
+      return uploadWeights(device, stored.bytes(), format, shape as [number, number]);
+    } catch (error) {
+      if (!ValueError.isInstance(error)) throw error;
+      throw new FormatError(FORMAT, `${quoted(files)} must hold finite numbers`);
+    }
+  }
+  const numbers = source.numbers();
+  if (!allFinite(numbers)) {
+    const at = numbers.findIndex((value) => !Number.isFinite(value));
+    throw new FormatError(
+      FORMAT,
+      `${quoted(files)} must hold finite numbers, number ${at} is ${numbers[at]}`,
+    );
+  }
+  return tensor(device, numbers, shape);
+}
+
+/** The format of a device that a type of files is. */
+function formatOf(dtype: StoredType): RowFormat | undefined {
+  const name = dtype === 'F16' ? 'f16' : dtype === 'BF16' ? 'bf16' : dtype;
+  return rowFormats.find((format) => format === name);
+}
+
+/** Several sums side by side: a NaN or infinity times 0 is NaN, and stays so. */
+function allFinite(x: Float32Array): boolean {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const whole = x.length - (x.length % 4);
+  for (let n = 0; n < whole; n += 4) {
+    a += x[n]! * 0;
+    b += x[n + 1]! * 0;
+    c += x[n + 2]! * 0;
+    d += x[n + 3]! * 0;
+  }
+  for (let n = whole; n < x.length; n++) a += x[n]! * 0;
+  return a + b + c + d === 0;
+}
+
 function missingOrWrong(
   wanted: Shapes,
   sources: Readonly<Record<string, WeightSource>>,
-  tensors: ReadonlyMap<string, HostTensor>,
+  tensors: ReadonlyMap<string, Known>,
 ): string[] {
   return Object.entries(wanted).flatMap(([name, shape]) => {
     if (!Object.hasOwn(sources, name)) return [`"${name}" [${shape.join(', ')}] is made of no tensor`];
@@ -242,30 +362,39 @@ function missingOrWrong(
     if (String(source.shape) !== String(shape))
       return [`${quoted(source.files)} must be [${shape.join(', ')}], it is [${source.shape.join(', ')}]`];
     return source.files
-      .filter((file) => !FLOATS.includes(tensors.get(file)!.dtype))
-      .map((file) => `"${file}" must hold floating-point numbers, it is ${tensors.get(file)!.dtype}`);
+      .map((file) => [file, tensors.get(file)!.dtype] as const)
+      .filter(([, dtype]) => !FLOATS.includes(dtype) && !isBlockType(dtype))
+      .map(([file, dtype]) => `"${file}" must hold floating-point numbers, it is ${dtype}`);
   });
 }
 
-function unknown(
-  tensors: ReadonlyMap<string, HostTensor>,
+/** Tensors that no weight is made of: copies of others, as far as can be seen from outside, and unknown ones. */
+function others(
+  tensors: ReadonlyMap<string, Known>,
   used: ReadonlySet<string>,
   { copies = {}, unused }: WeightExtras,
-): string[] {
-  return [...tensors.keys()]
-    .filter((file) => !used.has(file) && !derived.test(file) && !unused?.test(file))
-    .filter(
-      (file) => !(Object.hasOwn(copies, file) && sameData(tensors.get(file)!, tensors.get(copies[file]!))),
-    )
-    .map((file) => `"${file}" is unknown: the model has no such weight`);
+): { readonly copies: ReadonlyMap<string, string>; readonly unknown: readonly string[] } {
+  const rest = [...tensors.keys()].filter(
+    (file) => !used.has(file) && !derived.test(file) && !unused?.test(file),
+  );
+  const isCopy = (file: string): boolean => {
+    const [copy, first] = [tensors.get(file)!, Object.hasOwn(copies, file) && tensors.get(copies[file]!)];
+    return first !== false && first?.dtype === copy.dtype && String(first.shape) === String(copy.shape);
+  };
+  return {
+    copies: new Map(rest.filter(isCopy).map((file) => [file, copies[file]!])),
+    unknown: rest.filter((file) => !isCopy(file)),
+  };
 }
 
 function quoted(files: readonly string[]): string {
   return files.map((file) => `"${file}"`).join(', ');
 }
 
-function sameData(a: HostTensor, b: HostTensor | undefined): boolean {
-  if (b?.data.length !== a.data.length) return false;
-  for (let i = 0; i < a.data.length; i++) if (a.data[i] !== b.data[i]) return false;
+/** Whether two tensors of one type and shape hold the same. Never throws. */
+export function sameContent(a: HostTensor | StoredTensor, b: HostTensor | StoredTensor): boolean {
+  const [x, y] = [a, b].map((each) => ('bytes' in each ? each.bytes : each.data));
+  if (x!.length !== y!.length) return false;
+  for (let i = 0; i < x!.length; i++) if (x![i] !== y![i]) return false;
   return true;
 }

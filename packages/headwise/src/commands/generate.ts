@@ -1,14 +1,25 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type HostTensor, type Session, stepOf, type Tokenizer, writeSafetensors } from '@headwise/models';
+import {
+  type Decoder,
+  type HostTensor,
+  renderChat,
+  type Session,
+  stepOf,
+  type Tokenizer,
+  writeSafetensors,
+} from '@headwise/models';
 import { createSampler, generate, type Sampler } from '@headwise/sampling';
 import { checkIds, type Device, printable } from '@headwise/tensor';
+import { Template } from '@huggingface/jinja';
 import { ids as idsOption, isOn, type Options, text, whole } from '../arguments.ts';
+import { deadline } from '../deadline.ts';
 import { openDevice } from '../devices.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodes, type Io } from '../io.ts';
-import { type LoadedModel, loadModel, shippedModel } from '../load-model.ts';
+import { decoderOf, type LoadedModel, loadModel, neededTokenizer, shippedModel } from '../load-model.ts';
 import { jsonLine } from '../output.ts';
+import { progressOf } from '../progress.ts';
 import { readSampling, type Sampling } from './sampling.ts';
 
 const DEFAULT_MAX_TOKENS = 256;
@@ -18,6 +29,9 @@ interface GenerateOptions {
   readonly tokenizer: string | undefined;
   readonly prompt: string | undefined;
   readonly ids: readonly number[] | undefined;
+  /** The prompt is what a user says, and the model answers. */
+  readonly chat: boolean;
+  readonly system: string | undefined;
   /** 0 for the logits of the prompt alone. */
   readonly maxTokens: number;
   readonly device: string;
@@ -37,13 +51,25 @@ interface Generated {
   readonly decode: number;
 }
 
-/** `headwise generate`: continues a prompt, streaming; with `--logits` writes those of every position of it. */
+/** A decoder with what its files say. */
+interface Ready extends LoadedModel {
+  readonly decoder: Decoder;
+}
+
+/**
+ * `headwise generate`: continues a prompt, or answers it with `--chat`, streaming; with `--logits` writes those of every
+ * position of it.
+ */
 export async function runGenerate(options: Options, io: Io): Promise<number> {
   const given = readOptions(options, io);
   const began = performance.now();
   const device = await openDevice(given.device, io.note);
   try {
-    const model = loadModel(device, given.model, given.tokenizer);
+    const progress = progressOf(io, given.model);
+    const loaded = await loadModel(device, given.model, { ...given, signal: io.signal, ...progress }).finally(
+      progress.done,
+    );
+    const model = { ...loaded, decoder: decoderOf(loaded, 'generate'), stopIds: stopIdsOf(loaded, given) };
     const prompt = promptIds(given, model);
     const load = performance.now() - began;
     if (given.logits !== undefined) await writeLogits(given.logits, model, prompt);
@@ -66,12 +92,18 @@ function readOptions(options: Options, io: Io): GenerateOptions {
   const ids = idsOption(options, 'ids');
   if (prompt !== undefined && ids !== undefined)
     throw new UsageError('--prompt and --ids say the same thing; give one of them');
+  const [chat, system] = [isOn(options, 'chat'), text(options, 'system')];
+  if (system !== undefined && !chat)
+    throw new UsageError('--system is said before a conversation; give --chat too');
+  if (chat && prompt === undefined) throw new UsageError('--chat answers what --prompt says; give it');
   const logits = path('logits');
   return {
     model: path('model') ?? shippedModel,
     tokenizer: path('tokenizer'),
     prompt,
     ids,
+    chat,
+    system,
     maxTokens: whole(options, 'max-tokens', 1) ?? (logits === undefined ? DEFAULT_MAX_TOKENS : 0),
     device: text(options, 'device') ?? 'auto',
     logits,
@@ -80,27 +112,41 @@ function readOptions(options: Options, io: Io): GenerateOptions {
   };
 }
 
-function promptIds(
-  { prompt = '', ids }: GenerateOptions,
-  { tokenizer, decoder, path }: LoadedModel,
-): number[] {
-  if (!ids && !tokenizer)
-    throw new UsageError(
-      `no tokenizer of ${decoder.shape.V} pieces lies beside ${path}; give --tokenizer FILE, or ids with --ids`,
-    );
-  const list = ids ? [...ids] : tokenizer!.encode(prompt);
+function promptIds(given: GenerateOptions, model: Ready): number[] {
+  const { decoder, path } = model;
+  const list = given.ids ? [...given.ids] : textIds(given, model);
+  if (list.length === 0)
+    throw new UsageError(`${path} has no piece that begins a text: give it a --prompt, or --ids`);
   checkIds('generate', list, decoder.shape.V);
   if (list.length > decoder.context)
     throw new UsageError(`the prompt has ${list.length} tokens, the model’s context is ${decoder.context}`);
   return list;
 }
 
+function textIds({ prompt = '', chat, system }: GenerateOptions, model: LoadedModel): number[] {
+  const tokenizer = neededTokenizer(model);
+  if (!chat) return tokenizer.encode(prompt);
+  const { chatTemplate: source, path } = model;
+  if (source === undefined)
+    throw new UsageError(`${path} has no chat template: it was trained to continue texts; leave --chat out`);
+  const messages = [
+    ...(system === undefined ? [] : [{ role: 'system', content: system }]),
+    { role: 'user', content: prompt },
+  ];
+  // the template writes what stands around
+  return tokenizer.encode(renderChat({ Template, source, messages, tokenizer, deadline }), {
+    special: false,
+  });
+}
+
+/** An answer also ends where the tokenizer says that a text does. */
+function stopIdsOf({ stopIds, tokenizer }: LoadedModel, { chat }: GenerateOptions): readonly number[] {
+  const end = chat ? tokenizer?.eos : undefined;
+  return end === undefined ? stopIds : [...new Set([...stopIds, end])];
+}
+
 /** `logits [n, vocab]`, row p after ids 0 … p, and `input_ids [n]`. */
-async function writeLogits(
-  file: string,
-  { decoder, name }: LoadedModel,
-  prompt: readonly number[],
-): Promise<void> {
+async function writeLogits(file: string, { decoder, name }: Ready, prompt: readonly number[]): Promise<void> {
   using session = decoder.start({ capacity: prompt.length });
   using logits = session.forward(prompt);
   const shape = [prompt.length, decoder.shape.V];
@@ -112,8 +158,8 @@ async function writeLogits(
 }
 
 async function continueText(
-  { maxTokens, json }: GenerateOptions,
-  { decoder, stopIds, tokenizer }: LoadedModel,
+  { maxTokens, json, chat }: GenerateOptions,
+  { decoder, stopIds, tokenizer }: Ready,
   prompt: readonly number[],
   sampler: Sampler,
   io: Io,
@@ -123,9 +169,9 @@ async function continueText(
   const room = decoder.context - prompt.length + 1;
   const bounded = Math.min(maxTokens, room);
   const stream = tokenizer?.stream();
-  const show = (id: number): void => {
+  const show = (id: number, aloud = !json): void => {
     const piece = stream ? stream.push(id) : `${id} `;
-    if (!json) io.out(printable(piece));
+    if (aloud) io.out(printable(piece));
   };
   using session: Session = decoder.start({ capacity: Math.min(decoder.context, prompt.length + bounded) });
   const run = generate(stepOf(session), {
@@ -135,7 +181,8 @@ async function continueText(
     stopIds: [...stopIds],
     signal: io.signal,
   });
-  for (const id of prompt) show(id);
+  // an answer is told alone
+  for (const id of prompt) show(id, !json && !chat);
   try {
     for await (const { id } of run) if (!stopIds.includes(id)) show(id);
   } catch (error) {
@@ -154,7 +201,7 @@ async function continueText(
 
 function report(
   { sampling, logits }: GenerateOptions,
-  { path, decoder, tokenizer }: LoadedModel,
+  { path, decoder, tokenizer, loaded, format }: Ready,
   prompt: readonly number[],
   { ids, reason, prefill, decode }: Generated,
   sampler: Sampler,
@@ -164,6 +211,8 @@ function report(
   const { temperature } = sampling;
   return {
     model: path,
+    family: loaded.family.name,
+    format,
     parameters: decoder.size,
     device: device.name,
     engine: device.ran,

@@ -3,7 +3,7 @@ import { chain, generate, greedy } from '@headwise/sampling';
 import { printable } from '@headwise/tensor';
 import { openDevice } from '../devices.ts';
 import { exitCodes, type Io } from '../io.ts';
-import { loadModel, shippedModel } from '../load-model.ts';
+import { decoderOf, loadModel, shippedModel } from '../load-model.ts';
 import { createWrapper } from '../wrap.ts';
 
 const PROMPT = 'Once upon a time';
@@ -12,7 +12,9 @@ const PROMPT = 'Once upon a time';
 export async function runIntroduce(io: Io): Promise<number> {
   const device = await openDevice('auto', io.note);
   try {
-    const { decoder, tokenizer, stopIds } = loadModel(device, shippedModel);
+    const model = await loadModel(device, shippedModel, { signal: io.signal });
+    const { tokenizer, stopIds } = model;
+    const decoder = decoderOf(model, 'introduce');
     const { layers, H } = decoder.shape;
     const Hkv = Object.values(decoder.specs)[0]?.rows.k?.[0] ?? H;
     io.out(

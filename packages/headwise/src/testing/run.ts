@@ -36,6 +36,7 @@ export async function headwise(
     note: (text) => {
       err += `headwise: ${text}\n`;
     },
+    status: () => {},
     signal,
     cwd,
   });

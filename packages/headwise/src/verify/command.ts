@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { type Device, oneLine } from '@headwise/tensor';
 import { isOn, type Options, text } from '../arguments.ts';
 import { openDevice } from '../devices.ts';
@@ -8,6 +8,7 @@ import { exitCodes, type Io } from '../io.ts';
 import { jsonLine, shownMessage } from '../output.ts';
 import { NoCase, readCase } from './case.ts';
 import type { VerifyCase } from './contract.ts';
+import { isModelFolder, verifyModelFolder } from './models.ts';
 import { type CaseReport, verifyCase } from './verify.ts';
 
 /** `headwise verify`: runs conformance cases on a device; exit code 1 when one fails, or none ran. */
@@ -20,10 +21,10 @@ export async function runVerify(paths: readonly string[], options: Options, io: 
   try {
     for (const file of files) {
       if (io.signal.aborted) break;
-      const report = await runFile(file, device, filter, io.cwd);
-      if (!report) continue;
-      reports.push(report);
-      if (!json) io.out(`${line(report)}\n`);
+      for await (const report of reportsOf(file, device, filter, io)) {
+        reports.push(report);
+        if (!json) io.out(`${line(report)}\n`);
+      }
     }
     if (reports.length === 0 && !io.signal.aborted)
       throw new UsageError(`no case of ${files.length} files matches --filter ${filter}`);
@@ -47,19 +48,37 @@ export async function runVerify(paths: readonly string[], options: Options, io: 
   }
 }
 
-/** A folder stands for the `.safetensors` files in it, at any depth. */
+/** A folder stands for the `.safetensors` files and the folders of models in it, at any depth. */
 function filesOf(paths: readonly string[], cwd: string): string[] {
   return paths.flatMap((given) => {
     const path = resolve(cwd, given);
     if (!existsSync(path)) throw new UsageError(`there is no file or folder ${given}`);
     if (!statSync(path).isDirectory()) return [path];
-    const inside = readdirSync(path, { recursive: true, encoding: 'utf8' })
+    if (isModelFolder(path)) return [path];
+    const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).sort();
+    const models = names.map((name) => join(path, name)).filter(isModelFolder);
+    const inside = names
       .filter((name) => name.endsWith('.safetensors'))
-      .sort()
-      .map((name) => join(path, name));
-    if (inside.length === 0) throw new UsageError(`there is no .safetensors file in ${given}`);
-    return inside;
+      .map((name) => join(path, name))
+      .filter((file) => !models.some((model) => file.startsWith(`${model}${sep}`)));
+    if (inside.length + models.length === 0)
+      throw new UsageError(`there is no .safetensors file in ${given}, and no model with a golden.json`);
+    return [...inside, ...models];
   });
+}
+
+async function* reportsOf(
+  path: string,
+  device: Device,
+  filter: string | undefined,
+  { cwd, signal }: Io,
+): AsyncGenerator<CaseReport> {
+  if (isModelFolder(path)) {
+    yield* verifyModelFolder(path, relative(cwd, path) || '.', device, { filter, signal });
+    return;
+  }
+  const report = await runFile(path, device, filter, cwd);
+  if (report) yield report;
 }
 
 async function runFile(

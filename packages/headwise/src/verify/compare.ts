@@ -49,17 +49,25 @@ function compareOne(
   const shapes = [got.shape, want.shape].map((shape) => `[${shape.join(', ')}]`);
   if (shapes[0] !== shapes[1])
     return { largest: Infinity, problem: `${name} has the shape ${shapes[0]}, not ${shapes[1]}` };
-  if (got.data.length !== want.data.length)
-    return { largest: Infinity, problem: `${name} has ${got.data.length} values, not ${want.data.length}` };
-
   const exact = !['F32', 'F64', 'F16', 'BF16'].includes(want.dtype);
-  const values = numbersOf(want);
+  return compareValues(name, got.data, numbersOf(want), { atol, rtol, exact });
+}
+
+/** Compares numbers of one length: within `atol + rtol · |want|`, or exactly; ±∞ and NaN as they stand. */
+export function compareValues(
+  name: string,
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  { atol, rtol, exact }: { readonly atol: number; readonly rtol: number; readonly exact: boolean },
+): Comparison {
+  if (got.length !== want.length)
+    return { largest: Infinity, problem: `${name} has ${got.length} values, not ${want.length}` };
   let largest = 0;
   let worst = -1;
   let outside = 0;
-  for (let i = 0; i < values.length; i++) {
-    const a = got.data[i]!;
-    const b = values[i]!;
+  for (let i = 0; i < want.length; i++) {
+    const a = got[i]!;
+    const b = want[i]!;
     if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
     const error = Number.isNaN(a) || Number.isNaN(b) ? Infinity : Math.abs(a - b);
     // against an infinity no tolerance helps: rtol · ∞ would allow anything
@@ -72,6 +80,6 @@ function compareOne(
   const rule = exact ? 'exactly' : `within ${atol} + ${rtol}·|want|`;
   return {
     largest,
-    problem: `${name}: ${outside} of ${values.length} values differ (wanted ${rule}); the worst, [${worst}], is ${got.data[worst]}, not ${values[worst]}`,
+    problem: `${name}: ${outside} of ${want.length} values differ (wanted ${rule}); the worst, [${worst}], is ${got[worst]}, not ${want[worst]}`,
   };
 }

@@ -2,8 +2,9 @@ import { createReference } from '@headwise/tensor';
 import { mutateBytes, mutateJson, type Pick, randomIndex } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import { FormatError } from '../errors.ts';
-import { createLlama, readLlamaConfig } from '../llama.ts';
-import { checkpoint, json, toLlama2c } from '../testing/checkpoint.ts';
+import { llama } from '../families/llama.ts';
+import { readConfig } from '../family.ts';
+import { checkpoint, json, llamaOf, toLlama2c } from '../testing/checkpoint.ts';
 import { createTokenizer } from '../tokenizer.ts';
 import { readLlama2c } from './llama2c.ts';
 import { readJsonVocabulary, readLlama2cVocabulary } from './llama2c-tokenizer.ts';
@@ -88,17 +89,19 @@ const subjects: Readonly<Record<string, Subject>> = {
     mutate: (pick) =>
       pick(4) === 0 ? bytesOfText(JSON.stringify(config), pick) : utf8(mutateJson(config, pick)),
     use(file) {
-      const { V, E, F, layers, H, Hkv, D, context, eps, stopIds } = readLlamaConfig(file);
+      const { config: read, ids } = readConfig(llama, file);
+      const { shape, F, Hkv, context, eps } = read;
+      const { V, E, layers, H, D } = shape;
       for (const size of [V, E, F, layers, H, Hkv, D, context]) expect(size).toSatisfy(Number.isSafeInteger);
       expect(Math.min(V, E, F, layers, H, Hkv, D, context, eps)).toBeGreaterThan(0);
-      for (const id of stopIds) expect(id).toBeLessThan(V);
+      for (const id of ids.stop) expect(id).toBeLessThan(V);
     },
   },
   'config.json, as parsed by others, and the weights': {
     mutate: (pick) => mutateJson(config, pick),
     use(file) {
       const device = createReference();
-      createLlama(device, readLlamaConfig(JSON.parse(file as string)), checkpoint()).dispose();
+      llamaOf(device, JSON.parse(file as string)).dispose();
       device.dispose();
     },
   },

@@ -10,6 +10,23 @@ export function fromHalf(half: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+let table: Float32Array | undefined;
+
+/** The values of many: looked up in a table of all 65,536. */
+export function widenHalves(halves: Uint16Array): Float32Array {
+  table ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => fromHalf(half));
+  const values = new Float32Array(halves.length);
+  for (let n = 0; n < halves.length; n++) values[n] = table[halves[n]!]!;
+  return values;
+}
+
+/** The values of many bfloat16. */
+export function widenBrains(brains: Uint16Array): Float32Array {
+  const words = new Uint32Array(brains.length);
+  for (let n = 0; n < brains.length; n++) words[n] = brains[n]! << 16;
+  return new Float32Array(words.buffer);
+}
+
 /** The nearest binary16, ties to even; ±∞ from 65520 on. */
 export function toHalf(value: number): number {
   if (Number.isNaN(value)) return 0x7e00;
@@ -20,12 +37,6 @@ export function toHalf(value: number): number {
   // log2 may land one off next to a power of two; a significand of 2 carries into the exponent by itself
   const steps = roundToEven(size * 2 ** (10 - exponent));
   return sign | (exponent === -14 ? steps : ((exponent + 14) << 10) + steps);
-}
-
-/** bfloat16 (the upper half of a float32) → its value. */
-export function fromBrain(brain: number): number {
-  bits.setUint32(0, brain << 16);
-  return bits.getFloat32(0);
 }
 
 /** The nearest bfloat16 of a float32, ties to even. */

@@ -1,8 +1,7 @@
-import { rotary } from '@headwise/positional';
+import type { ByteSource, Checkpoint, TensorInfo } from '../checkpoint.ts';
 import { FormatError } from '../errors.ts';
-import { type LlamaConfig, llamaName } from '../llama.ts';
-import { bytesOf } from './json.ts';
-import type { HostTensor } from './safetensors.ts';
+import { hostTensor } from './host-tensor.ts';
+import { halvesOfPairs, reordered } from './row-order.ts';
 
 const FORMAT = 'llama2.c checkpoint';
 const HEADER_BYTES = 28;
@@ -25,63 +24,108 @@ const fields = {
   context: 'seq_len',
 } as const;
 
-/** A llama2.c model. Pairs `(2i, 2i + 1)` of a head turn in it, where Hugging Face turns `(i, i + D/2)`. */
-export interface Llama2c {
-  readonly config: LlamaConfig;
-  /** Under the names of `LlamaForCausalLM`. */
-  readonly tensors: ReadonlyMap<string, HostTensor>;
+/** Those sizes, and whether the output projection is the embedding table. */
+type Sizes = Readonly<Record<keyof typeof fields, number>> & { readonly tied: boolean };
+
+/** Where a tensor stands; heads whose rows are pairs in the file. */
+interface Place extends TensorInfo {
+  readonly start: number;
+  readonly heads?: number;
 }
 
 /**
- * Reads llama2.c's original `.bin` (version 0): seven int32 (width, inner width, layers, heads, key/value heads,
- * vocabulary, context; a negative vocabulary says that the output projection is not the embedding table), then
- * float32 weights, kind by kind for all layers.
+ * llama2.c's original `.bin` (version 0) as a checkpoint of a Llama: seven int32 (width, inner width, layers, heads,
+ * key/value heads, vocabulary, context; a negative vocabulary says that the output projection is not the embedding
+ * table), then float32 weights, kind by kind for all layers. Numbers `(2i, 2i + 1)` of a head turn together in it; the
+ * rows of queries and keys are handed out in Hugging Face's order, where `(i, i + D/2)` do.
  *
+ * @param source closed with the checkpoint
  * @throws {FormatError} if the sizes make no model (by the names of run.c), or the file is longer or shorter than they
  * say.
+ * @throws the reason of the signal once it is aborted.
  * @see `read_checkpoint` of karpathy/llama2.c, run.c
  */
-export function readLlama2c(file: Uint8Array): Llama2c {
-  const config = readHeader(bytesOf(file, FORMAT));
-  const { V, E, F, H, Hkv, D, layers, context, tied } = config;
-  const tensors = new Map<string, HostTensor>();
-  const bytes = file.byteOffset % 4 === 0 ? file : file.slice();
-  let at = HEADER_BYTES;
-  const take = (name: string, shape: readonly number[]): void => {
-    const size = shape.reduce((product, axis) => product * axis, 1);
-    const data = new Float32Array(bytes.buffer, bytes.byteOffset + at, size);
-    tensors.set(llamaName(name), { dtype: 'F32', shape, data });
-    at += 4 * size;
+export async function llama2cCheckpoint(source: ByteSource, signal?: AbortSignal): Promise<Checkpoint> {
+  const sizes = readSizes(await source.read(0, Math.min(HEADER_BYTES, source.size), signal));
+  const places = placesOf(sizes, source.size);
+  return {
+    name: source.name,
+    format: 'llama2c',
+    config: configOf(sizes),
+    tensors: places,
+    async read(name, options) {
+      const place = places.get(name);
+      if (!place) throw new FormatError(FORMAT, `there is no tensor "${name}"`);
+      const { start, bytes: size, shape, heads } = place;
+      const bytes = await source.read(start, start + size, options?.signal);
+      const rows = heads ? reordered(bytes, shape[0]!, halvesOfPairs(heads)) : bytes;
+      return hostTensor(name, 'F32', shape, rows);
+    },
+    close: () => source.close?.(),
   };
-  const takeAll = (part: string, shape: readonly number[]): void => {
-    for (let layer = 0; layer < layers; layer++) take(`layers.${layer}.${part}`, shape);
-  };
+}
 
+function configOf({ V, E, F, layers, H, Hkv, context, tied }: Sizes): object {
+  return {
+    model_type: 'llama',
+    architectures: ['LlamaForCausalLM'],
+    vocab_size: V,
+    hidden_size: E,
+    intermediate_size: F,
+    num_hidden_layers: layers,
+    num_attention_heads: H,
+    num_key_value_heads: Hkv,
+    max_position_embeddings: context,
+    rms_norm_eps: EPS,
+    rope_theta: THETA,
+    tie_word_embeddings: tied,
+    bos_token_id: STOP_IDS[0],
+    // a text ends where another one would begin
+    eos_token_id: STOP_IDS,
+  };
+}
+
+function placesOf(
+  { V, E, F, layers, H, Hkv, context, tied }: Sizes,
+  size: number,
+): ReadonlyMap<string, Place> {
+  const D = E / H;
   const tables = context * D; // cosines and sines, which the config says as well
   const perLayer = E * (2 * H * D + 2 * Hkv * D + 3 * F + 2);
   const numbers = V * E + layers * perLayer + E + tables + (tied ? 0 : V * E);
-  if (file.byteLength !== HEADER_BYTES + 4 * numbers)
+  // before a place is made: the header may claim any number of layers
+  if (size !== HEADER_BYTES + 4 * numbers)
     throw new FormatError(
       FORMAT,
-      `its header needs ${HEADER_BYTES + 4 * numbers} bytes, the file has ${file.byteLength}`,
+      `its header needs ${HEADER_BYTES + 4 * numbers} bytes, the file has ${size}`,
     );
-  take('embed', [V, E]);
-  takeAll('attentionNorm.weight', [E]);
-  takeAll('attention.q', [H * D, E]);
-  takeAll('attention.k', [Hkv * D, E]);
-  takeAll('attention.v', [Hkv * D, E]);
-  takeAll('attention.o', [E, H * D]);
-  takeAll('mlpNorm.weight', [E]);
-  takeAll('mlp.gate', [F, E]);
-  takeAll('mlp.down', [E, F]);
-  takeAll('mlp.up', [F, E]);
-  take('norm.weight', [E]);
+  const places = new Map<string, Place>();
+  let at = HEADER_BYTES;
+  const take = (name: string, shape: readonly number[], heads?: number): void => {
+    const bytes = 4 * shape.reduce((product, axis) => product * axis, 1);
+    places.set(name, { dtype: 'F32', shape, bytes, start: at, ...(heads && { heads }) });
+    at += bytes;
+  };
+  const takeAll = (part: string, shape: readonly number[], heads?: number): void => {
+    for (let layer = 0; layer < layers; layer++) take(`model.layers.${layer}.${part}.weight`, shape, heads);
+  };
+  take('model.embed_tokens.weight', [V, E]);
+  takeAll('input_layernorm', [E]);
+  takeAll('self_attn.q_proj', [H * D, E], H);
+  takeAll('self_attn.k_proj', [Hkv * D, E], Hkv);
+  takeAll('self_attn.v_proj', [Hkv * D, E]);
+  takeAll('self_attn.o_proj', [E, H * D]);
+  takeAll('post_attention_layernorm', [E]);
+  takeAll('mlp.gate_proj', [F, E]);
+  takeAll('mlp.down_proj', [E, F]);
+  takeAll('mlp.up_proj', [F, E]);
+  take('model.norm.weight', [E]);
   at += 4 * tables;
-  if (!tied) take('head', [V, E]);
-  return { config, tensors };
+  if (!tied) take('lm_head.weight', [V, E]);
+  return places;
 }
 
-function readHeader(file: Uint8Array): LlamaConfig {
+function readSizes(file: Uint8Array): Sizes {
   if (file.byteLength < HEADER_BYTES)
     throw new FormatError(
       FORMAT,
@@ -111,6 +155,5 @@ function readHeader(file: Uint8Array): LlamaConfig {
       FORMAT,
       `dim = ${E}, n_heads = ${H}, n_kv_heads = ${Hkv} make no heads of even width in even groups`,
     );
-  const position = rotary({ base: THETA, layout: 'interleaved' });
-  return { ...sizes, D: E / H, tied: signedV > 0, eps: EPS, position, stopIds: STOP_IDS };
+  return { ...sizes, tied: signedV > 0 };
 }

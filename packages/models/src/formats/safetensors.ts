@@ -1,32 +1,10 @@
-import { FormatError } from '../errors.ts';
-import { fromBrain, fromHalf, toBrain, toHalf } from './half.ts';
+import type { ByteSource } from '../checkpoint.ts';
+import { atMost, FormatError } from '../errors.ts';
+import { toBrain, toHalf } from './half.ts';
+import { elements, type HostDType, type HostTensor, hostTensor, widths } from './host-tensor.ts';
 import { bytesOf, kindOf, parseJson, shown } from './json.ts';
 
-/**
- * A tensor on the host, as a file holds it. `data` are values, one an element: F16 and BF16 are widened to
- * float32, BOOL is 0 or 1, and 64-bit integers stay BigInt so that nothing is rounded (`numbersOf` for numbers).
- */
-export type HostTensor =
-  | Host<'F32' | 'F16' | 'BF16', Float32Array>
-  | Host<'F64', Float64Array>
-  | Host<'I8', Int8Array>
-  | Host<'U8' | 'BOOL', Uint8Array>
-  | Host<'I16', Int16Array>
-  | Host<'U16', Uint16Array>
-  | Host<'I32', Int32Array>
-  | Host<'U32', Uint32Array>
-  | Host<'I64', BigInt64Array>
-  | Host<'U64', BigUint64Array>;
-
-interface Host<DType extends string, Data> {
-  readonly dtype: DType;
-  /** Row-major. `[]` is a scalar. */
-  readonly shape: readonly number[];
-  readonly data: Data;
-}
-
-/** Element types a file may have here. */
-export type HostDType = HostTensor['dtype'];
+export { type HostDType, type HostTensor, numbersOf } from './host-tensor.ts';
 
 /** What a safetensors file holds. */
 export interface Safetensors {
@@ -36,29 +14,25 @@ export interface Safetensors {
   readonly tensors: ReadonlyMap<string, HostTensor>;
 }
 
-interface Entry {
+/** A tensor of a safetensors file, before its data. */
+export interface Entry {
   readonly name: string;
   readonly dtype: HostDType;
   readonly shape: readonly number[];
+  /** Bytes of the data. */
   readonly begin: number;
   readonly end: number;
 }
 
-const widths: Readonly<Record<HostDType, number>> = {
-  BOOL: 1,
-  I8: 1,
-  U8: 1,
-  F16: 2,
-  BF16: 2,
-  I16: 2,
-  U16: 2,
-  F32: 4,
-  I32: 4,
-  U32: 4,
-  F64: 8,
-  I64: 8,
-  U64: 8,
-};
+/** What stands before the data. */
+export interface SafetensorsHeader {
+  readonly metadata: Readonly<Record<string, string>>;
+  /** In the order of the header. */
+  readonly entries: readonly Entry[];
+  /** Where the data begin in the file. */
+  readonly start: number;
+}
+
 /** The arrays that values of a type stand in. */
 const arrays: Readonly<Record<HostDType, { readonly name: string }>> = {
   BOOL: Uint8Array,
@@ -93,24 +67,33 @@ const MOST_HEADER_BYTES = 100_000_000;
  * @see {@link https://huggingface.co/docs/safetensors}
  */
 export function readSafetensors(bytes: Uint8Array): Safetensors {
-  const { header, names, start } = readHeader(bytesOf(bytes, FORMAT));
-  const metadata = Object.hasOwn(header, METADATA) ? header[METADATA] : {};
-  if (!isRecord(metadata) || Object.values(metadata).some((value) => typeof value !== 'string'))
-    throw new FormatError(FORMAT, '__metadata__ must be an object of strings');
-
-  const entries = names
-    .filter((name) => name !== METADATA)
-    .map((name) => checkEntry(name, Object.getOwnPropertyDescriptor(header, name)!.value));
-  checkCoverage(entries, bytes.byteLength - start);
+  const size = bytesOf(bytes, FORMAT).byteLength;
+  const start = dataStart(bytes, size);
+  const { metadata, entries } = parseHeader(bytes.subarray(LENGTH_BYTES, start), size - start);
   return {
-    metadata: metadata as Readonly<Record<string, string>>,
+    metadata,
     tensors: new Map(
-      entries.map((entry) => [
-        entry.name,
-        decode(entry, bytes.subarray(start + entry.begin, start + entry.end)),
+      entries.map(({ name, dtype, shape, begin, end }) => [
+        name,
+        hostTensor(name, dtype, shape, bytes.subarray(start + begin, start + end)),
       ]),
     ),
   };
+}
+
+/**
+ * What a safetensors file says before its data, as strictly as `readSafetensors`; nothing else is read.
+ *
+ * @throws {FormatError} naming the tensor and both values.
+ * @throws the reason of the signal once it is aborted.
+ */
+export async function readSafetensorsHeader(
+  source: ByteSource,
+  signal?: AbortSignal,
+): Promise<SafetensorsHeader> {
+  const start = dataStart(await source.read(0, Math.min(LENGTH_BYTES, source.size), signal), source.size);
+  const json = await source.read(LENGTH_BYTES, start, signal);
+  return { ...parseHeader(json, source.size - start), start };
 }
 
 /**
@@ -155,24 +138,6 @@ export function writeSafetensors(
   return file;
 }
 
-/**
- * The values as plain numbers.
- *
- * @throws {FormatError} if a 64-bit integer is beyond ±(2^53 − 1), where numbers stop being exact.
- */
-export function numbersOf({
-  dtype,
-  data,
-}: HostTensor): Exclude<HostTensor['data'], BigInt64Array | BigUint64Array> {
-  if (!(data instanceof BigInt64Array || data instanceof BigUint64Array)) return data;
-  return Float64Array.from(data as Iterable<bigint> & ArrayLike<bigint>, (value) => {
-    const number = Number(value);
-    if (!Number.isSafeInteger(number))
-      throw new FormatError(FORMAT, `${dtype} value ${value} is not exact as a number`);
-    return number;
-  });
-}
-
 function checkTensor(name: string, { dtype, shape, data }: HostTensor): void {
   const bad = (problem: string): FormatError => new FormatError(FORMAT, `"${name}" ${problem}`);
   if (name === METADATA) throw bad('is not a name for a tensor');
@@ -183,31 +148,37 @@ function checkTensor(name: string, { dtype, shape, data }: HostTensor): void {
     throw bad(`has ${data.length} values, its shape [${shape}] needs ${elements(shape)}`);
 }
 
-function readHeader(bytes: Uint8Array): {
-  readonly header: Readonly<Record<string, unknown>>;
-  /** In the order of the file. */
-  readonly names: readonly string[];
-  readonly start: number;
-} {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.byteLength < LENGTH_BYTES)
-    throw new FormatError(FORMAT, `truncated: ${bytes.byteLength} bytes, the header length alone takes 8`);
-  const length = view.getBigUint64(0, true);
+/** Where the data begin, from the first bytes of a file. */
+function dataStart(bytes: Uint8Array, size: number): number {
+  if (size < LENGTH_BYTES)
+    throw new FormatError(FORMAT, `truncated: ${size} bytes, the header length alone takes 8`);
+  const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
   if (length > MOST_HEADER_BYTES)
     throw new FormatError(
       FORMAT,
       `the header claims ${length} bytes, at most ${MOST_HEADER_BYTES} are allowed; this is not a safetensors file`,
     );
   const start = LENGTH_BYTES + Number(length);
-  if (start > bytes.byteLength)
+  if (start > size)
     throw new FormatError(
       FORMAT,
-      `truncated header: it claims ${length} bytes, ${bytes.byteLength - LENGTH_BYTES} follow its length`,
+      `truncated header: it claims ${length} bytes, ${size - LENGTH_BYTES} follow its length`,
     );
-  const { value, text, names } = parseJson(bytes.subarray(LENGTH_BYTES, start), FORMAT, 'the header');
-  if (!isRecord(value)) throw new FormatError(FORMAT, 'the header must be a JSON object');
+  return start;
+}
+
+function parseHeader(json: Uint8Array, available: number): Omit<SafetensorsHeader, 'start'> {
+  const { value: header, text, names } = parseJson(json, FORMAT, 'the header');
+  if (!isRecord(header)) throw new FormatError(FORMAT, 'the header must be a JSON object');
   if (text[0] !== '{') throw new FormatError(FORMAT, 'the header must begin with {');
-  return { header: value, names, start };
+  const metadata = Object.hasOwn(header, METADATA) ? header[METADATA] : {};
+  if (!isRecord(metadata) || Object.values(metadata).some((value) => typeof value !== 'string'))
+    throw new FormatError(FORMAT, '__metadata__ must be an object of strings');
+  const entries = names
+    .filter((name) => name !== METADATA)
+    .map((name) => checkEntry(name, Object.getOwnPropertyDescriptor(header, name)!.value));
+  checkCoverage(entries, available);
+  return { metadata: metadata as Readonly<Record<string, string>>, entries };
 }
 
 function checkEntry(name: string, entry: unknown): Entry {
@@ -231,6 +202,13 @@ function checkEntry(name: string, entry: unknown): Entry {
 
 /** Every byte of the data belongs to exactly one tensor. */
 function checkCoverage(entries: readonly Entry[], available: number): void {
+  const cut = entries.filter(({ end }) => end > available);
+  if (cut.length > 1)
+    throw new FormatError(
+      FORMAT,
+      `the data have ${available} bytes, and ${cut.length} tensors end beyond; it is truncated or its header lies`,
+      atMost(cut.map(({ name, end }) => `"${name}" ends at byte ${end}`)),
+    );
   let before: Entry | undefined;
   for (const entry of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (entry.end > available)
@@ -259,48 +237,6 @@ function checkCoverage(entries: readonly Entry[], available: number): void {
     );
 }
 
-function decode({ name, dtype, shape, begin, end }: Entry, bytes: Uint8Array): HostTensor {
-  const count = (end - begin) / widths[dtype];
-  const place = (width: number): [ArrayBufferLike, number, number] =>
-    bytes.byteOffset % width === 0
-      ? [bytes.buffer, bytes.byteOffset, count]
-      : [bytes.slice().buffer, 0, count];
-  switch (dtype) {
-    case 'F32':
-      return { dtype, shape, data: new Float32Array(...place(4)) };
-    case 'F64':
-      return { dtype, shape, data: new Float64Array(...place(8)) };
-    case 'F16':
-      return { dtype, shape, data: Float32Array.from(new Uint16Array(...place(2)), fromHalf) };
-    case 'BF16':
-      return { dtype, shape, data: Float32Array.from(new Uint16Array(...place(2)), fromBrain) };
-    case 'I8':
-      return { dtype, shape, data: new Int8Array(...place(1)) };
-    case 'U8':
-      return { dtype, shape, data: bytes };
-    case 'BOOL':
-      return { dtype, shape, data: checkBools(name, bytes) };
-    case 'I16':
-      return { dtype, shape, data: new Int16Array(...place(2)) };
-    case 'U16':
-      return { dtype, shape, data: new Uint16Array(...place(2)) };
-    case 'I32':
-      return { dtype, shape, data: new Int32Array(...place(4)) };
-    case 'U32':
-      return { dtype, shape, data: new Uint32Array(...place(4)) };
-    case 'I64':
-      return { dtype, shape, data: new BigInt64Array(...place(8)) };
-    case 'U64':
-      return { dtype, shape, data: new BigUint64Array(...place(8)) };
-  }
-}
-
-function checkBools(name: string, bytes: Uint8Array): Uint8Array {
-  const other = bytes.findIndex((byte) => byte > 1);
-  if (other < 0) return bytes;
-  throw new FormatError(FORMAT, `"${name}"[${other}] is ${bytes[other]}, a BOOL must be 0 or 1`);
-}
-
 function encode({ dtype, data }: HostTensor): Uint8Array {
   const stored =
     dtype === 'F16'
@@ -309,10 +245,6 @@ function encode({ dtype, data }: HostTensor): Uint8Array {
         ? Uint16Array.from(data, toBrain)
         : data;
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
-}
-
-function elements(shape: readonly number[]): number {
-  return shape.reduce((size, axis) => size * axis, 1);
 }
 
 function isCounts(value: unknown): value is number[] {

@@ -71,6 +71,7 @@ function partOf(
 ): Part {
   return {
     name,
+    summary: [attention.name, position?.name].filter(Boolean).join(', '),
     keeps,
     check: (shape) => attention.check(shape),
     parameters: (shape, layer) => ({

@@ -1,5 +1,6 @@
 import { type GeluKind, geglu, gelu, linear, relu, swiglu, type Tensor } from '@headwise/tensor';
 import type { Part, Shapes, Weights } from '../part.ts';
+import { type Activation, gateBy } from './activations.ts';
 
 /** The feed-forward half of a block, with the weights it needs. */
 export interface Mlp {
@@ -14,6 +15,7 @@ export interface Mlp {
 export function feedForward(mlp: Mlp, { name = 'mlp' }: { readonly name?: string } = {}): Part {
   return {
     name,
+    summary: mlp.name,
     keeps: 'text',
     check() {},
     parameters: ({ E }) => mlp.parameters(E),
@@ -52,6 +54,19 @@ export function createGeluMlp({
 /** `down · max(up · x + bias, 0) + bias`: the original Transformer's. Vaswani et al. 2017, eq. 2. Never throws. */
 export function createReluMlp(options: MlpOptions): Mlp {
   return plain('relu', options, relu);
+}
+
+/** `down · act(up · x + bias) + bias` with any activation. Never throws. */
+export function createMlp({ activation, ...options }: MlpOptions & { readonly activation: Activation }): Mlp {
+  return plain(activation.name, options, (x) => activation.apply(x));
+}
+
+/** `down · (act(gate · x) · (up · x))` with any activation. Shazeer 2020, eq. 5 and 6. Never throws. */
+export function createGatedMlp({
+  activation,
+  ...options
+}: MlpOptions & { readonly activation: Activation }): Mlp {
+  return gated(`gated-${activation.name}`, options, (gate, up) => gateBy(activation, gate, up));
 }
 
 function plain(

@@ -19,11 +19,20 @@ export function createRmsNorm({ eps = 1e-5 }: { readonly eps?: number } = {}): N
   };
 }
 
-/** `(x − mean) / √(variance + eps) · weight + bias`: GPT-2's. Ba et al. 2016. Never throws. */
-export function createLayerNorm({ eps = 1e-5 }: { readonly eps?: number } = {}): Norm {
+/**
+ * `(x − mean) / √(variance + eps) · weight + bias`: GPT-2's; with `bias: false` without the last. Ba et al. 2016.
+ * Never throws.
+ */
+export function createLayerNorm({
+  eps = 1e-5,
+  bias = true,
+}: {
+  readonly eps?: number;
+  readonly bias?: boolean;
+} = {}): Norm {
   return {
     name: 'layer-norm',
-    parameters: (E) => ({ weight: [E], bias: [E] }),
+    parameters: (E) => ({ weight: [E], ...(bias && { bias: [E] }) }),
     apply: (x, { weight, bias }) => layerNorm(x, { weight, bias, eps }),
   };
 }

@@ -1,7 +1,9 @@
+import type { Device } from '@headwise/tensor';
 import { seededValues } from '@headwise/tensor/testing';
-import { decoderParameters } from '../decoder.ts';
+import type { Decoder } from '../decoder.ts';
+import { llama } from '../families/llama.ts';
+import { createModel, modelParameters, readConfig } from '../family.ts';
 import type { HostTensor } from '../formats/safetensors.ts';
-import { type LlamaConfig, llamaName, llamaParts, readLlamaConfig } from '../llama.ts';
 
 /** A Llama of 2 layers and 20 ids, as files would hold it. */
 export const json = {
@@ -18,21 +20,38 @@ export const json = {
   bos_token_id: 1,
   eos_token_id: [2, 3],
 };
-export const config = readLlamaConfig(json);
 
-/** A checkpoint with random values. */
-export function checkpoint(of: LlamaConfig = config): Map<string, HostTensor> {
+/** Random values under the names of its files. */
+export function checkpoint(config: object = json): Map<string, HostTensor> {
+  const read = readConfig(llama, config);
+  const wanted = modelParameters(read.model);
+  // each weight of a Llama is one tensor
+  const sources = llama.weights(read.config)(
+    (name) => ({ files: [name], shape: undefined, numbers: () => new Float32Array() }),
+    wanted,
+  );
   return new Map(
-    Object.entries(decoderParameters(llamaParts(of))).map(([name, shape], i) => {
+    Object.entries(wanted).map(([name, shape], i) => {
       const size = shape.reduce((product, axis) => product * axis, 1);
-      return [llamaName(name), { dtype: 'F32', shape, data: seededValues(size, i) }];
+      return [sources[name]!.files[0]!, { dtype: 'F32', shape, data: seededValues(size, i) }];
     }),
   );
 }
 
+/** A Llama of such files. */
+export function llamaOf(
+  device: Device,
+  config: unknown = json,
+  tensors: ReadonlyMap<string, HostTensor> = checkpoint(),
+): Decoder {
+  return createModel(device, llama, config, tensors).model as Decoder;
+}
+
 /** The same model as llama2.c stores it: rows of q and k from halves to pairs, kind by kind. */
 export function toLlama2c(tensors: ReadonlyMap<string, HostTensor>, tied: boolean): Uint8Array {
-  const { E, F, layers, H, Hkv, D, V, context } = config;
+  const { hidden_size: E, intermediate_size: F, num_hidden_layers: layers, vocab_size: V } = json;
+  const { num_attention_heads: H, num_key_value_heads: Hkv, max_position_embeddings: context } = json;
+  const D = E / H;
   const values: number[] = [];
   const put = (name: string): void => {
     values.push(...(tensors.get(name)!.data as Float32Array));

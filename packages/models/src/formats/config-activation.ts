@@ -1,0 +1,31 @@
+import {
+  type Activation,
+  exactGelu,
+  hyperbolic,
+  rectifier,
+  sigmoidGelu,
+  swish,
+  tanhGelu,
+} from '../parts/activations.ts';
+import type { ConfigFields } from './config-fields.ts';
+
+/** As transformers names them. */
+export const activationNames: Readonly<Record<string, Activation>> = {
+  gelu: exactGelu,
+  gelu_python: exactGelu,
+  gelu_new: tanhGelu,
+  gelu_fast: tanhGelu,
+  gelu_pytorch_tanh: tanhGelu,
+  gelu_python_tanh: tanhGelu,
+  gelu_accurate: tanhGelu,
+  quick_gelu: sigmoidGelu,
+  relu: rectifier,
+  silu: swish,
+  swish,
+  tanh: hyperbolic,
+};
+
+/** The activation that a field names. A name that is not known is among the problems. */
+export function activationOf(fields: ConfigFields, key: string, fallback: string): Activation {
+  return fields.oneOf(key, activationNames, fallback);
+}

@@ -1,0 +1,326 @@
+import type { GgufMetadata, GgufValue } from '../checkpoint.ts';
+import type { GgufTensor } from './gguf.ts';
+import { halvesOfPairs, headByHead, type RowOrder } from './row-order.ts';
+
+/** How a tensor of a GGUF file becomes the one that Hugging Face's file has under its name. */
+export interface Change {
+  readonly order?: RowOrder;
+  /** It is stored `[O, I]`, where Hugging Face has `[I, O]`. */
+  readonly turned?: true;
+  /** It is stored with 1 added. */
+  readonly plusOne?: true;
+}
+
+/** Architecture-specific fields of a GGUF file, by their names without the architecture's. */
+export class GgufFields {
+  readonly name: string;
+  readonly tensors: ReadonlyMap<string, GgufTensor>;
+  readonly #metadata: GgufMetadata;
+  readonly #read = new Set<string>();
+
+  constructor(name: string, metadata: GgufMetadata, tensors: ReadonlyMap<string, GgufTensor>) {
+    this.name = name;
+    this.#metadata = metadata;
+    this.tensors = tensors;
+  }
+
+  /** Integers, names and flags as they are; numbers that were decimal before they became f32 as such. */
+  get(key: string): GgufValue | undefined {
+    this.#read.add(`${this.name}.${key}`);
+    const value = this.#metadata.get(`${this.name}.${key}`);
+    return typeof value === 'number' ? shortest(value) : value;
+  }
+
+  number(key: string): number | undefined {
+    const value = this.get(key);
+    return typeof value === 'number' ? value : undefined;
+  }
+
+  /** Fields that nobody asked for, by their whole names: the family reports them. */
+  get unread(): Readonly<Record<string, GgufValue>> {
+    const own = [...this.#metadata].filter(
+      ([key]) => key.startsWith(`${this.name}.`) && !this.#read.has(key),
+    );
+    return Object.fromEntries(own);
+  }
+
+  has(tensor: string): boolean {
+    return this.tensors.has(tensor);
+  }
+}
+
+/** An architecture of GGUF as Hugging Face names it. */
+export interface GgufArchitecture {
+  readonly modelType: (fields: GgufFields) => string;
+  /** Fields of `config.json`; undefined ones are left out. */
+  readonly config: (fields: GgufFields) => Readonly<Record<string, unknown>>;
+  /** Names of tensors without `.weight` and `.bias`; `*` is the layer, `+` one of the experts along the first axis. */
+  readonly names: Readonly<Record<string, string>>;
+  /** By the name in the file, without `blk.N.` */
+  readonly changes?: (name: string, fields: GgufFields) => Change;
+}
+
+/** `9.999999747378752e-6` was 1e-5 once: the shortest decimal of the same f32. */
+function shortest(value: number): number {
+  if (Number.isInteger(value) || Math.fround(value) !== value) return value;
+  for (let digits = 1; digits < 10; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return short;
+  }
+  return value;
+}
+
+/** What decoders of this shape have in common. */
+function decoder(fields: GgufFields): Record<string, unknown> {
+  const H = fields.number('attention.head_count');
+  const E = fields.number('embedding_length');
+  const D = fields.number('attention.key_length') ?? (H && E ? E / H : undefined);
+  const turns = fields.number('rope.dimension_count');
+  const value = fields.get('attention.value_length');
+  return {
+    hidden_size: E,
+    intermediate_size: fields.get('feed_forward_length'),
+    num_hidden_layers: fields.get('block_count'),
+    num_attention_heads: H,
+    num_key_value_heads: fields.get('attention.head_count_kv'),
+    head_dim: fields.get('attention.key_length'),
+    ...(value !== undefined && value !== D && { 'attention.value_length': value }),
+    max_position_embeddings: fields.get('context_length'),
+    vocab_size: vocabulary(fields),
+    tie_word_embeddings: !fields.has('output.weight'),
+    rope_parameters: rope(fields),
+    ...(turns !== undefined && D !== undefined && turns !== D && { partial_rotary_factor: turns / D }),
+  };
+}
+
+function vocabulary(fields: GgufFields): unknown {
+  return fields.get('vocab_size') ?? fields.tensors.get('token_embd.weight')?.shape[0];
+}
+
+function rope(fields: GgufFields): Record<string, unknown> {
+  const type = fields.get('rope.scaling.type') ?? 'none';
+  const factor = fields.get('rope.scaling.factor');
+  const original = fields.get('rope.scaling.original_context_length');
+  const attention = fields.get('rope.scaling.attn_factor');
+  // says who made the file, and changes nothing
+  fields.get('rope.scaling.finetuned');
+  const rope_theta = fields.get('rope.freq_base') ?? 10_000;
+  if (type === 'none') return { rope_type: 'default', rope_theta };
+  return {
+    rope_type: type,
+    rope_theta,
+    ...(factor !== undefined && { factor }),
+    ...(original !== undefined && { original_max_position_embeddings: original }),
+    ...(attention !== undefined && attention !== 1 && { attention_factor: attention }),
+  };
+}
+
+const rms = (fields: GgufFields): object => ({
+  rms_norm_eps: fields.get('attention.layer_norm_rms_epsilon'),
+});
+
+/** Names of a `…ForCausalLM` whose parts are Llama's. */
+const llamaNames = {
+  token_embd: 'model.embed_tokens',
+  output_norm: 'model.norm',
+  output: 'lm_head',
+  'blk.*.attn_norm': 'model.layers.*.input_layernorm',
+  'blk.*.attn_q': 'model.layers.*.self_attn.q_proj',
+  'blk.*.attn_k': 'model.layers.*.self_attn.k_proj',
+  'blk.*.attn_v': 'model.layers.*.self_attn.v_proj',
+  'blk.*.attn_output': 'model.layers.*.self_attn.o_proj',
+  'blk.*.attn_q_norm': 'model.layers.*.self_attn.q_norm',
+  'blk.*.attn_k_norm': 'model.layers.*.self_attn.k_norm',
+  'blk.*.ffn_norm': 'model.layers.*.post_attention_layernorm',
+  'blk.*.ffn_gate': 'model.layers.*.mlp.gate_proj',
+  'blk.*.ffn_up': 'model.layers.*.mlp.up_proj',
+  'blk.*.ffn_down': 'model.layers.*.mlp.down_proj',
+};
+
+/** Norms before and after each part: Gemma. */
+const sandwichNames = {
+  ...llamaNames,
+  'blk.*.post_attention_norm': 'model.layers.*.post_attention_layernorm',
+  'blk.*.ffn_norm': 'model.layers.*.pre_feedforward_layernorm',
+  'blk.*.post_ffw_norm': 'model.layers.*.post_feedforward_layernorm',
+};
+
+function pairs(name: string, fields: GgufFields): Change {
+  const H = fields.number('attention.head_count') ?? 1;
+  if (/^attn_q\./.test(name)) return { order: halvesOfPairs(H) };
+  if (/^attn_k\./.test(name)) return { order: halvesOfPairs(fields.number('attention.head_count_kv') ?? H) };
+  return {};
+}
+
+const plusOne = (name: string): Change => (/norm\.weight$/.test(name) ? { plusOne: true } : {});
+
+const named = (modelType: string) => (): string => modelType;
+
+/** Every architecture that can be read, by `general.architecture`. */
+export const ggufArchitectures: Readonly<Record<string, GgufArchitecture>> = {
+  llama: {
+    // a mixture of experts is another model
+    modelType: (fields) => (fields.get('expert_count') ? 'mixtral' : 'llama'),
+    config: (fields) => ({
+      ...decoder(fields),
+      ...rms(fields),
+      ...(fields.get('expert_count')
+        ? {
+            num_local_experts: fields.get('expert_count'),
+            num_experts_per_tok: fields.get('expert_used_count'),
+          }
+        : { attention_bias: fields.has('blk.0.attn_q.bias'), mlp_bias: fields.has('blk.0.ffn_up.bias') }),
+    }),
+    names: {
+      ...llamaNames,
+      'blk.*.ffn_gate_inp': 'model.layers.*.block_sparse_moe.gate',
+      'blk.*.ffn_gate_exps': 'model.layers.*.block_sparse_moe.experts.+.w1',
+      'blk.*.ffn_down_exps': 'model.layers.*.block_sparse_moe.experts.+.w2',
+      'blk.*.ffn_up_exps': 'model.layers.*.block_sparse_moe.experts.+.w3',
+    },
+    changes: pairs,
+  },
+  smollm3: {
+    modelType: named('smollm3'),
+    config: (fields) => ({ ...decoder(fields), ...rms(fields) }),
+    names: llamaNames,
+    changes: pairs,
+  },
+  qwen2: {
+    modelType: named('qwen2'),
+    config: (fields) => ({ ...decoder(fields), ...rms(fields) }),
+    names: llamaNames,
+  },
+  qwen3: {
+    modelType: named('qwen3'),
+    config: (fields) => ({ ...decoder(fields), ...rms(fields) }),
+    names: llamaNames,
+  },
+  gemma2: {
+    modelType: named('gemma2'),
+    config: (fields) => ({
+      ...decoder(fields),
+      ...rms(fields),
+      query_pre_attn_scalar: queryScale(fields, 46),
+      sliding_window: fields.get('attention.sliding_window'),
+      attn_logit_softcapping: fields.get('attn_logit_softcapping'),
+      final_logit_softcapping: fields.get('final_logit_softcapping'),
+    }),
+    names: sandwichNames,
+    changes: plusOne,
+  },
+  gemma3: {
+    modelType: named('gemma3_text'),
+    config(fields) {
+      const { rope_parameters, ...own } = decoder(fields);
+      const { rope_theta, ...scaling } = rope_parameters as Record<string, unknown>;
+      const rope_local_base_freq = fields.get('rope.freq_base_swa') ?? 10_000;
+      return {
+        ...own,
+        ...rms(fields),
+        rope_theta: fields.get('rope.freq_base') ?? 1e6,
+        rope_local_base_freq,
+        ...(scaling.rope_type !== 'default' && { rope_scaling: scaling }),
+        query_pre_attn_scalar: queryScale(fields, 62),
+        sliding_window: fields.get('attention.sliding_window'),
+        sliding_window_pattern: fields.get('attention.sliding_window_pattern') ?? 6,
+      };
+    },
+    names: sandwichNames,
+    changes: plusOne,
+  },
+  phi3: {
+    modelType: named('phi3'),
+    config: (fields) => ({
+      ...decoder(fields),
+      ...rms(fields),
+      original_max_position_embeddings: fields.get('rope.scaling.original_context_length'),
+      sliding_window: fields.get('attention.sliding_window') || undefined,
+    }),
+    names: {
+      ...llamaNames,
+      'blk.*.attn_qkv': 'model.layers.*.self_attn.qkv_proj',
+      'blk.*.ffn_up': 'model.layers.*.mlp.gate_up_proj',
+    },
+  },
+  olmo2: {
+    modelType: named('olmo2'),
+    config: (fields) => ({ ...decoder(fields), ...rms(fields) }),
+    names: {
+      ...llamaNames,
+      'blk.*.post_attention_norm': 'model.layers.*.post_attention_layernorm',
+      'blk.*.post_ffw_norm': 'model.layers.*.post_feedforward_layernorm',
+    },
+  },
+  cohere2: {
+    modelType: named('cohere2'),
+    config: (fields) => ({
+      ...decoder(fields),
+      layer_norm_eps: fields.get('attention.layer_norm_epsilon'),
+      logit_scale: fields.get('logit_scale'),
+      sliding_window: fields.get('attention.sliding_window'),
+    }),
+    names: llamaNames,
+  },
+  gptneox: {
+    modelType: named('gpt_neox'),
+    config(fields) {
+      const { partial_rotary_factor = 1, num_key_value_heads, head_dim, ...own } = decoder(fields);
+      return {
+        ...own,
+        rotary_pct: partial_rotary_factor,
+        layer_norm_eps: fields.get('attention.layer_norm_epsilon'),
+        use_parallel_residual: fields.get('use_parallel_residual') ?? true,
+        tie_word_embeddings: !fields.has('output.weight'),
+      };
+    },
+    names: {
+      token_embd: 'gpt_neox.embed_in',
+      output_norm: 'gpt_neox.final_layer_norm',
+      output: 'embed_out',
+      'blk.*.attn_norm': 'gpt_neox.layers.*.input_layernorm',
+      'blk.*.attn_qkv': 'gpt_neox.layers.*.attention.query_key_value',
+      'blk.*.attn_output': 'gpt_neox.layers.*.attention.dense',
+      'blk.*.ffn_norm': 'gpt_neox.layers.*.post_attention_layernorm',
+      'blk.*.ffn_up': 'gpt_neox.layers.*.mlp.dense_h_to_4h',
+      'blk.*.ffn_down': 'gpt_neox.layers.*.mlp.dense_4h_to_h',
+    },
+    changes: (name, fields) =>
+      /^attn_qkv\./.test(name) ? { order: headByHead(fields.number('attention.head_count') ?? 1) } : {},
+  },
+  gpt2: {
+    modelType: named('gpt2'),
+    config: (fields) => ({
+      vocab_size: vocabulary(fields),
+      n_positions: fields.get('context_length'),
+      n_embd: fields.get('embedding_length'),
+      n_layer: fields.get('block_count'),
+      n_head: fields.get('attention.head_count'),
+      n_inner: fields.get('feed_forward_length'),
+      layer_norm_epsilon: fields.get('attention.layer_norm_epsilon'),
+      tie_word_embeddings: !fields.has('output.weight'),
+    }),
+    names: {
+      token_embd: 'transformer.wte',
+      position_embd: 'transformer.wpe',
+      output_norm: 'transformer.ln_f',
+      output: 'lm_head',
+      'blk.*.attn_norm': 'transformer.h.*.ln_1',
+      'blk.*.attn_qkv': 'transformer.h.*.attn.c_attn',
+      'blk.*.attn_output': 'transformer.h.*.attn.c_proj',
+      'blk.*.ffn_norm': 'transformer.h.*.ln_2',
+      'blk.*.ffn_up': 'transformer.h.*.mlp.c_fc',
+      'blk.*.ffn_down': 'transformer.h.*.mlp.c_proj',
+    },
+    changes: (name) =>
+      /^(attn_qkv|attn_output|ffn_up|ffn_down)\.weight$/.test(name) ? { turned: true } : {},
+  },
+};
+
+/** Of the largest models scores are divided by the root of E/H, of the others by that of the head. */
+function queryScale(fields: GgufFields, layersOfTheLargest: number): unknown {
+  const largest = fields.number('block_count') === layersOfTheLargest;
+  const H = fields.number('attention.head_count') ?? 1;
+  if (!largest) return fields.get('attention.key_length');
+  return (fields.number('embedding_length') ?? 0) / H;
+}

@@ -1,0 +1,228 @@
+import type { ByteSource, Checkpoint, GgufMetadata, TensorInfo } from '../checkpoint.ts';
+import { atMost, FormatError } from '../errors.ts';
+import { type GgufTensor, readGguf } from './gguf.ts';
+import { type Change, type GgufArchitecture, GgufFields, ggufArchitectures } from './gguf-architectures.ts';
+import { fileTensor, type HostTensor, numbersOf, type StoredTensor } from './host-tensor.ts';
+import { reordered } from './row-order.ts';
+
+const FORMAT = 'GGUF';
+
+/** One tensor of Hugging Face's names in the files. */
+interface Place extends TensorInfo {
+  readonly source: ByteSource;
+  readonly start: number;
+  readonly change: Change;
+}
+
+/**
+ * A GGUF model as a checkpoint: its metadata as a `config.json`, its tensors under Hugging Face's names and in its order
+ * of rows. Tensors in blocks stay as they are.
+ *
+ * @param sources the file, or the parts that `gguf-split` made of it in their order; closed with the checkpoint
+ * @throws {FormatError} if a file is not what the format demands, or is of an architecture that is not known.
+ */
+export async function ggufCheckpoint(
+  sources: readonly ByteSource[],
+  signal?: AbortSignal,
+): Promise<Checkpoint> {
+  const [first] = sources as [ByteSource];
+  const parts = await Promise.all(
+    sources.map(async (source) => ({ source, ...(await readGguf(source, signal)) })),
+  );
+  const { metadata } = parts[0]!;
+  checkParts(sources, parts);
+  const own = new Map<string, GgufTensor & { readonly source: ByteSource }>();
+  for (const { source, tensors } of parts)
+    for (const [name, tensor] of tensors) {
+      if (own.has(name)) throw new FormatError(FORMAT, `tensor "${name}" stands in two of the files`);
+      own.set(name, { ...tensor, source });
+    }
+  const { fields, architecture } = architectureOf(metadata, own);
+  const places = placesOf(own, architecture, fields);
+  const config = { ...configOf(metadata, architecture, fields), ...(await turns(own, fields, signal)) };
+  const template = metadata.get('tokenizer.chat_template');
+  return {
+    name: first.name,
+    format: 'gguf',
+    config,
+    tensors: places,
+    tokenizer: metadata.has('tokenizer.ggml.model') ? { kind: 'gguf', metadata } : undefined,
+    chatTemplate: typeof template === 'string' ? template : undefined,
+    async read(name, options) {
+      const place = places.get(name);
+      if (!place) throw new FormatError(FORMAT, `${first.name} has no tensor "${name}"`);
+      const { source, start, bytes } = place;
+      return changed(name, place, await source.read(start, start + bytes, options?.signal));
+    },
+    close() {
+      for (const source of sources) source.close?.();
+    },
+  };
+}
+
+function checkParts(
+  sources: readonly ByteSource[],
+  parts: readonly { readonly metadata: GgufMetadata }[],
+): void {
+  for (const [n, { metadata }] of parts.entries()) {
+    const count = metadata.get('split.count') ?? 1;
+    const number = metadata.get('split.no') ?? 0;
+    const { name } = sources[n]!;
+    if (count !== parts.length && !(count === 0 && parts.length === 1))
+      throw new FormatError(
+        FORMAT,
+        `${name} is one of ${String(count)} parts, and ${parts.length} are there`,
+      );
+    if (parts.length > 1 && number !== n)
+      throw new FormatError(
+        FORMAT,
+        `${name} says that it is part ${String(number)}, it stands at the place of part ${n}`,
+      );
+  }
+}
+
+function architectureOf(
+  metadata: GgufMetadata,
+  tensors: ReadonlyMap<string, GgufTensor>,
+): { readonly fields: GgufFields; readonly architecture: GgufArchitecture } {
+  const name = metadata.get('general.architecture');
+  if (typeof name !== 'string') throw new FormatError(FORMAT, 'it has no general.architecture');
+  if (!Object.hasOwn(ggufArchitectures, name)) {
+    const known = Object.keys(ggufArchitectures).sort().join(', ');
+    throw new FormatError(
+      FORMAT,
+      `general.architecture ${JSON.stringify(name)} is not known; those that are: ${known}`,
+    );
+  }
+  return { fields: new GgufFields(name, metadata, tensors), architecture: ggufArchitectures[name]! };
+}
+
+function configOf(
+  metadata: GgufMetadata,
+  architecture: GgufArchitecture,
+  fields: GgufFields,
+): Readonly<Record<string, unknown>> {
+  const one = (key: string): unknown => metadata.get(`tokenizer.ggml.${key}_token_id`);
+  const ends = [one('eos'), one('eot'), one('eom')].filter((id) => id !== undefined);
+  const said = {
+    model_type: architecture.modelType(fields),
+    ...architecture.config(fields),
+    bos_token_id: one('bos'),
+    eos_token_id: ends.length > 0 ? [...new Set(ends)] : undefined,
+    pad_token_id: one('padding'),
+    ...fields.unread,
+  };
+  return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
+}
+
+/** What divides the frequencies (Llama 3, longrope) stands in tensors; longrope is what takes them as they are. */
+async function turns(
+  tensors: ReadonlyMap<string, GgufTensor & { readonly source: ByteSource }>,
+  fields: GgufFields,
+  signal: AbortSignal | undefined,
+): Promise<object> {
+  const factors = async (name: string): Promise<number[] | undefined> => {
+    const tensor = tensors.get(name);
+    if (!tensor) return undefined;
+    if (tensor.dtype !== 'F32')
+      throw new FormatError(FORMAT, `tensor "${name}" must be F32, it is ${tensor.dtype}`);
+    const bytes = await tensor.source.read(tensor.start, tensor.start + tensor.bytes, signal);
+    return Array.from(new Float32Array(bytes.slice().buffer));
+  };
+  const every = await factors('rope_freqs.weight');
+  const short = every ?? (await factors('rope_factors_short.weight'));
+  const long = every ?? (await factors('rope_factors_long.weight'));
+  if (!short || !long) return {};
+  const context = fields.number('context_length');
+  const original = fields.number('rope.scaling.original_context_length') ?? context;
+  const attention = fields.number('rope.scaling.attn_factor');
+  return {
+    rope_parameters: {
+      rope_type: 'longrope',
+      rope_theta: fields.get('rope.freq_base') ?? 10_000,
+      short_factor: short,
+      long_factor: long,
+      original_max_position_embeddings: every ? context : original,
+      ...(every ? { attention_factor: 1 } : attention !== undefined && { attention_factor: attention }),
+    },
+  };
+}
+
+/** Tensors that the config says as well. */
+const inConfig = /^rope_(freqs|factors_short|factors_long)\.weight$/;
+
+function placesOf(
+  own: ReadonlyMap<string, GgufTensor & { readonly source: ByteSource }>,
+  { names, changes }: GgufArchitecture,
+  fields: GgufFields,
+): ReadonlyMap<string, Place> {
+  const places = new Map<string, Place>();
+  const twice: string[] = [];
+  for (const [name, tensor] of own) {
+    if (inConfig.test(name)) continue;
+    const [, layer = '', inLayer = name] = /^blk\.(\d+)\.(.+)$/.exec(name) ?? [];
+    const [, stem = name, ending = ''] = /^(.+?)(\.weight|\.bias)?$/.exec(inLayer) ?? [];
+    const pattern = layer === '' ? stem : `blk.*.${stem}`;
+    const theirs = Object.hasOwn(names, pattern) ? `${names[pattern]!.replace('*', layer)}${ending}` : name;
+    const change = changes?.(inLayer, fields) ?? {};
+    for (const [to, place] of spread(theirs, tensor, change)) {
+      if (places.has(to)) twice.push(`"${name}" is "${to}", as another tensor is`);
+      places.set(to, place);
+    }
+  }
+  if (twice.length > 0) throw new FormatError(FORMAT, 'two tensors have one meaning', atMost(twice));
+  return places;
+}
+
+/** One tensor, or one for each expert. */
+function* spread(
+  name: string,
+  { dtype, shape, bytes, start, source }: GgufTensor & { readonly source: ByteSource },
+  change: Change,
+): Generator<[string, Place]> {
+  const turned = change.turned && shape.length === 2 ? [...shape].reverse() : shape;
+  if (!name.includes('+') || shape.length !== 3)
+    return yield [name, { dtype, shape: turned, bytes, start, source, change }];
+  const [count, ...rest] = shape as [number, ...number[]];
+  for (let n = 0; n < count; n++) {
+    const size = bytes / count;
+    yield [
+      name.replace('+', String(n)),
+      { dtype, shape: rest, bytes: size, start: start + n * size, source, change },
+    ];
+  }
+}
+
+/** A tensor as Hugging Face has it, from its bytes in the file. */
+function changed(
+  name: string,
+  { dtype, shape, change }: Place,
+  bytes: Uint8Array,
+): HostTensor | StoredTensor {
+  const { order, turned, plusOne } = change;
+  const rows = shape[0] ?? 1;
+  const stored = fileTensor(name, dtype, shape, order ? reordered(bytes, rows, order) : bytes);
+  if (turned && shape.length === 2) return f32(shape, transposed(floats(stored), shape[1]!, shape[0]!));
+  if (plusOne)
+    return f32(
+      shape,
+      floats(stored).map((value) => value - 1),
+    );
+  return stored;
+}
+
+function f32(shape: readonly number[], data: Float32Array): HostTensor {
+  return { dtype: 'F32', shape, data };
+}
+
+function floats(tensor: HostTensor | StoredTensor): Float32Array {
+  const numbers = numbersOf(tensor);
+  return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
+}
+
+/** `[O, I]` → `[I, O]` */
+function transposed(x: Float32Array, O: number, I: number): Float32Array {
+  const y = new Float32Array(x.length);
+  for (let o = 0; o < O; o++) for (let i = 0; i < I; i++) y[i * O + o] = x[o * I + i]!;
+  return y;
+}

@@ -1,0 +1,235 @@
+import type { Device, Tensor } from '@headwise/tensor';
+import type { Checkpoint } from './checkpoint.ts';
+import { FormatError, inFile } from './errors.ts';
+import {
+  assembleModel,
+  checkLayers,
+  type Family,
+  type Model,
+  modelParameters,
+  readConfig,
+  type SpecialIds,
+} from './family.ts';
+import { ConfigFields } from './formats/config-fields.ts';
+import type { HostTensor, StoredTensor } from './formats/host-tensor.ts';
+import { shown } from './formats/json.ts';
+import type { Shapes } from './part.ts';
+import {
+  makeWeight,
+  planWeights,
+  refusal,
+  sameContent,
+  unknownTensor,
+  type WeightBuilder,
+  type WeightExtras,
+} from './weights.ts';
+
+/** How far loading is. */
+export interface LoadProgress {
+  /** Bytes of the files that have been read. */
+  readonly loaded: number;
+  /** Bytes of all tensors that the model is made of. */
+  readonly total: number;
+  /** The tensor that was read last. */
+  readonly tensor: string;
+}
+
+/** How a model is loaded. */
+export interface LoadOptions {
+  /** By `model_type`: those of `@headwise/models/registry`, some of them, or your own. */
+  readonly families: Readonly<Record<string, Family>>;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each tensor. */
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+/** A model with what its files say of it. */
+export type LoadedModel = Model & {
+  readonly family: Family;
+  /** As the family reads it. */
+  readonly config: unknown;
+  /** Which ids mean something; those that end a text from `generation_config.json`, where it says so. */
+  readonly ids: SpecialIds;
+};
+
+/**
+ * Makes a model from its files: tensor by tensor, each read once and the next while the last is put on the device, in
+ * the bits of the file where the device keeps them so.
+ *
+ * @throws {FormatError} listing what is wrong with the config, or every tensor that is missing, unknown, or of a wrong
+ * shape or type, before the first one is put on the device; or naming a tensor whose numbers are not finite.
+ * @throws {DeviceError} if the device cannot run a part or has no room for the weights.
+ * @throws the reason of the signal once it is aborted. After any error the device holds what it held before.
+ * @example
+ * const checkpoint = await openCheckpoint(pathFiles('my-model'));
+ * const { model } = await loadModel(device, checkpoint, { families });
+ */
+export async function loadModel(
+  device: Device,
+  checkpoint: Checkpoint,
+  { families, signal, onProgress }: LoadOptions,
+): Promise<LoadedModel> {
+  return inFile(checkpoint.name, async () => {
+    const family = familyOf(checkpoint.config, families);
+    const { config, model, ids } = readConfig(family, checkpoint.config);
+    const stop = stopIds(checkpoint.generationConfig) ?? ids.stop;
+    checkLayers(model, checkpoint.tensors.size);
+    const weights = await loadWeights(device, modelParameters(model), checkpoint, family.weights(config), {
+      copies: family.copies?.(config),
+      unused: family.unused,
+      signal,
+      onProgress,
+    });
+    try {
+      return { ...assembleModel(device, model, weights), family, config, ids: { ...ids, stop } };
+    } catch (error) {
+      for (const weight of Object.values(weights)) weight.dispose();
+      throw error;
+    }
+  });
+}
+
+/**
+ * The family of a config.
+ * @throws {FormatError} if its `model_type` is not known, with those that are and how to add one.
+ */
+export function familyOf(config: unknown, families: Readonly<Record<string, Family>>): Family {
+  const type = new ConfigFields(config).get('model_type');
+  if (typeof type === 'string' && Object.hasOwn(families, type)) return families[type]!;
+  const known = Object.keys(families).sort().join(', ');
+  throw new FormatError('config', `model_type ${shown(type)} is not known`, [
+    `those that are: ${known}`,
+    'another one is a family of your own: loadModel(device, checkpoint, { families: { ...families, mine: defineFamily({ … }) } })',
+  ]);
+}
+
+/** What ends a text, as `generate` of transformers reads it. */
+function stopIds(generationConfig: unknown): readonly number[] | undefined {
+  const fields = new ConfigFields(generationConfig);
+  const ids = fields.has('eos_token_id') ? fields.ids('eos_token_id', Infinity) : undefined;
+  if (fields.problems.length > 0) throw new FormatError('generation_config', fields.problems[0]!);
+  return ids;
+}
+
+/** Weights by our names, as `buildWeights` makes them of tensors that are all in memory. */
+async function loadWeights(
+  device: Device,
+  wanted: Shapes,
+  checkpoint: Checkpoint,
+  build: WeightBuilder,
+  { signal, onProgress, ...extra }: WeightExtras & Omit<LoadOptions, 'families'>,
+): Promise<Record<string, Tensor>> {
+  signal?.throwIfAborted();
+  const reader = new Reader(checkpoint, signal, onProgress);
+  const plan = planWeights(wanted, checkpoint.tensors, build, extra, (name) => reader.get(name));
+  const names = Object.keys(wanted);
+  const uploaded: Record<string, Tensor> = {};
+  try {
+    const problems = [...plan.problems];
+    // what cannot be a model is refused without reading it
+    if (problems.length === 0) {
+      reader.expect(names.map((name) => plan.sources[name]!.files));
+      for (const [copy, of] of plan.copies)
+        if (!(await reader.same(copy, of))) problems.push(unknownTensor(copy));
+    }
+    if (problems.length > 0) throw refusal(problems);
+    for (const [n, name] of names.entries()) {
+      const source = plan.sources[name]!;
+      await reader.need(source.files);
+      const next = names[n + 1];
+      if (next !== undefined) reader.begin(plan.sources[next]!.files);
+      uploaded[name] = makeWeight(device, source, wanted[name]!);
+      reader.done(source.files);
+    }
+    return uploaded;
+  } catch (error) {
+    for (const made of Object.values(uploaded)) made.dispose();
+    throw error;
+  } finally {
+    await reader.end();
+  }
+}
+
+type Content = HostTensor | StoredTensor;
+
+/** Reads each tensor once, and keeps it until the last weight is made of it. */
+class Reader {
+  readonly #checkpoint: Checkpoint;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onProgress: LoadOptions['onProgress'];
+  readonly #begun = new Map<string, Promise<Content>>();
+  readonly #held = new Map<string, Content>();
+  readonly #uses = new Map<string, number>();
+  #loaded = 0;
+  #total = 0;
+
+  constructor(
+    checkpoint: Checkpoint,
+    signal: AbortSignal | undefined,
+    onProgress: LoadOptions['onProgress'],
+  ) {
+    this.#checkpoint = checkpoint;
+    this.#signal = signal;
+    this.#onProgress = onProgress;
+  }
+
+  /** How often each will be needed. */
+  expect(weights: readonly (readonly string[])[]): void {
+    for (const file of weights.flat()) {
+      if (!this.#uses.has(file)) this.#total += this.#checkpoint.tensors.get(file)!.bytes;
+      this.#uses.set(file, (this.#uses.get(file) ?? 0) + 1);
+    }
+  }
+
+  /** Starts reading what is not there. */
+  begin(files: readonly string[]): void {
+    for (const file of files) {
+      if (this.#held.has(file) || this.#begun.has(file)) continue;
+      const reading = this.#checkpoint.read(file, { signal: this.#signal });
+      // looked at when it is needed, or never
+      reading.catch(() => {});
+      this.#begun.set(file, reading);
+    }
+  }
+
+  async need(files: readonly string[]): Promise<void> {
+    this.#signal?.throwIfAborted();
+    this.begin(files);
+    for (const file of files) {
+      const reading = this.#begun.get(file);
+      if (!reading) continue;
+      this.#held.set(file, await reading);
+      this.#begun.delete(file);
+      this.#signal?.throwIfAborted();
+      if (!this.#uses.has(file)) continue;
+      this.#loaded += this.#checkpoint.tensors.get(file)!.bytes;
+      this.#onProgress?.({ loaded: this.#loaded, total: this.#total, tensor: file });
+    }
+  }
+
+  get(name: string): Content {
+    return this.#held.get(name)!;
+  }
+
+  done(files: readonly string[]): void {
+    for (const file of files) {
+      const left = this.#uses.get(file)! - 1;
+      this.#uses.set(file, left);
+      if (left === 0) this.#held.delete(file);
+    }
+  }
+
+  /** Whether a tensor is the same as another, which is kept for what is made of it. */
+  async same(copy: string, of: string): Promise<boolean> {
+    await this.need([copy, of]);
+    const same = sameContent(this.get(copy), this.get(of));
+    this.#held.delete(copy);
+    return same;
+  }
+
+  /** Waits for what was begun, so that nothing is read of a file that is being closed. */
+  async end(): Promise<void> {
+    await Promise.allSettled(this.#begun.values());
+    this.#held.clear();
+  }
+}

@@ -1,0 +1,63 @@
+import {
+  binary,
+  geglu,
+  gelu,
+  multiply,
+  relu,
+  silu,
+  swiglu,
+  type Tensor,
+  tensor,
+  unary,
+} from '@headwise/tensor';
+
+/** What stands between two projections: number by number. */
+export interface Activation {
+  readonly name: string;
+  /** `[..., F]` → `[..., F]` */
+  apply<Axes extends string>(x: Tensor<Axes>): Tensor<Axes>;
+  /** `act(gate) · up` in one go, where there is an operation for it. */
+  gate?<Axes extends string>(gate: Tensor<Axes>, up: Tensor<Axes>): Tensor<Axes>;
+}
+
+/** `x · Φ(x)`. Hendrycks & Gimpel 2016. */
+export const exactGelu: Activation = {
+  name: 'gelu',
+  apply: (x) => gelu(x, { kind: 'exact' }),
+  gate: (gate, up) => geglu(gate, up, { kind: 'exact' }),
+};
+
+/** `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))`. Hendrycks & Gimpel 2016, section 2. */
+export const tanhGelu: Activation = {
+  name: 'gelu-tanh',
+  apply: (x) => gelu(x, { kind: 'tanh' }),
+  gate: (gate, up) => geglu(gate, up, { kind: 'tanh' }),
+};
+
+/** `x · σ(1.702 x)`. Hendrycks & Gimpel 2016, section 2. */
+export const sigmoidGelu: Activation = {
+  name: 'gelu-sigmoid',
+  apply: (x) => multiply(x, unary(binary(x, tensor(x.device, [1.702], []), 'multiply'), 'sigmoid')),
+};
+
+/** `max(x, 0)` */
+export const rectifier: Activation = { name: 'relu', apply: (x) => relu(x) };
+
+/** `x · σ(x)`. Elfwing et al. 2017. */
+export const swish: Activation = {
+  name: 'silu',
+  apply: (x) => silu(x),
+  gate: (gate, up) => swiglu(gate, up),
+};
+
+/** `tanh(x)` */
+export const hyperbolic: Activation = { name: 'tanh', apply: (x) => unary(x, 'tanh') };
+
+/** `act(gate) · up`. Shazeer 2020, "GLU Variants Improve Transformer". Never throws. */
+export function gateBy<Axes extends string>(
+  activation: Activation,
+  gate: Tensor<Axes>,
+  up: Tensor<Axes>,
+): Tensor<Axes> {
+  return activation.gate?.(gate, up) ?? multiply(activation.apply(gate), up);
+}

@@ -1,0 +1,281 @@
+import { FormatError } from '../errors.ts';
+import { shown } from '../formats/json.ts';
+
+export const FORMAT = 'tokenizer.json';
+/** Far above every vocabulary there is; the arrays of a reader are no larger. */
+const MOST_IDS = 2 ** 24;
+const MOST_LISTED = 10;
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A piece that stands for itself. */
+export interface AddedPiece {
+  readonly id: number;
+  readonly content: string;
+  /** Nothing in the text of ids. */
+  readonly special: boolean;
+}
+
+/** A `tokenizer.json` that says what it must, and nothing twice. */
+export interface HuggingFaceFile {
+  /** The file, with the steps in the words of the library. */
+  readonly json: Json;
+  /** Every piece by its id, added ones among them. */
+  readonly pieces: ReadonlyMap<number, string>;
+  /** Ids by their piece. */
+  readonly ids: ReadonlyMap<string, number>;
+  readonly added: readonly AddedPiece[];
+}
+
+/**
+ * Reads a `tokenizer.json` strictly, before any of it is run: what the library would pass over (two pieces of one id, a
+ * merge of pieces that are not there, scores that are no numbers) is listed.
+ *
+ * @throws {FormatError} listing everything that is wrong.
+ */
+export function readHuggingFaceFile(value: unknown): HuggingFaceFile {
+  const problems: string[] = [];
+  const file = objectOf(value);
+  const model = objectOf(file?.model);
+  if (!file || !model) throw new FormatError(FORMAT, 'it must be an object with a "model"');
+  const type = typeof model.type === 'string' ? model.type : typeOf(model);
+  const ids = vocabularyOf(type, model, problems);
+  const pieces = byId(ids, problems);
+  const added = addedOf(file.added_tokens, ids, pieces, problems);
+  if (problems.length === 0) checkModel(type, model, ids, problems);
+  if (problems.length > 0) {
+    const more = problems.length - MOST_LISTED;
+    const listed = more > 0 ? [...problems.slice(0, MOST_LISTED), `and ${more} more`] : problems;
+    throw new FormatError(FORMAT, 'this is no tokenizer', listed);
+  }
+  const json = {
+    ...file,
+    model: { ...model, type },
+    added_tokens: file.added_tokens ?? [],
+    normalizer: step(file.normalizer, 'normalizers', portableNormalizer),
+    pre_tokenizer: step(file.pre_tokenizer, 'pretokenizers', portableSplit),
+    post_processor: file.post_processor ?? null,
+    decoder: file.decoder ?? null,
+  };
+  return { json, pieces, ids, added };
+}
+
+/** An object of a file, or undefined. */
+export function objectOf(value: unknown): Json | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
+}
+
+/** Files from before the models had a type say it by what they hold. */
+function typeOf(model: Json): string {
+  if (model.merges !== undefined) return 'BPE';
+  return Array.isArray(model.vocab) ? 'Unigram' : 'WordPiece';
+}
+
+function vocabularyOf(type: string, model: Json, problems: string[]): Map<string, number> {
+  const known = ['BPE', 'WordPiece', 'Unigram'];
+  if (!known.includes(type)) problems.push(`model.type ${shown(type)} is not supported: ${known.join(', ')}`);
+  const { vocab } = model;
+  if (type === 'Unigram') return unigramVocabulary(vocab, problems);
+  const given = Object.entries(objectOf(vocab) ?? {});
+  if (given.length === 0)
+    problems.push(`model.vocab must be an object of pieces and ids, it is ${shown(vocab)}`);
+  for (const [piece, id] of given)
+    if (!isId(id)) problems.push(`the id of ${shown(piece)} must be a whole number ≥ 0, it is ${shown(id)}`);
+  return new Map(given.filter(([, id]) => isId(id)) as [string, number][]);
+}
+
+function unigramVocabulary(vocab: unknown, problems: string[]): Map<string, number> {
+  const given = Array.isArray(vocab) ? vocab : [];
+  if (given.length === 0)
+    problems.push(`model.vocab must be a list of pieces and scores, it is ${shown(vocab)}`);
+  const ids = new Map<string, number>();
+  given.forEach((entry: unknown, id) => {
+    const [piece, score] = Array.isArray(entry) ? entry : [];
+    if (typeof piece !== 'string' || typeof score !== 'number' || !Number.isFinite(score))
+      problems.push(`model.vocab[${id}] must be a piece and its score, it is ${shown(entry)}`);
+    else if (ids.has(piece)) problems.push(`${shown(piece)} is both ${ids.get(piece)} and ${id}`);
+    else ids.set(piece, id);
+  });
+  return ids;
+}
+
+function isId(id: unknown): id is number {
+  return Number.isSafeInteger(id) && (id as number) >= 0 && (id as number) < MOST_IDS;
+}
+
+function byId(ids: ReadonlyMap<string, number>, problems: string[]): Map<number, string> {
+  const pieces = new Map<number, string>();
+  for (const [piece, id] of ids) {
+    if (pieces.has(id)) problems.push(`id ${id} is both ${shown(pieces.get(id))} and ${shown(piece)}`);
+    pieces.set(id, piece);
+  }
+  return pieces;
+}
+
+/** Reads the added pieces and puts them among the others. */
+function addedOf(
+  list: unknown,
+  ids: Map<string, number>,
+  pieces: Map<number, string>,
+  problems: string[],
+): AddedPiece[] {
+  if (list === undefined || list === null) return [];
+  if (!Array.isArray(list)) {
+    problems.push(`added_tokens must be a list, it is ${shown(list)}`);
+    return [];
+  }
+  return list.flatMap((entry: unknown, i) => {
+    const { id, content, special = false } = objectOf(entry) ?? {};
+    if (!isId(id) || typeof content !== 'string' || content === '') {
+      problems.push(`added_tokens[${i}] must have an "id" and a "content", it is ${shown(entry)}`);
+      return [];
+    }
+    const before = ids.get(content);
+    if (before !== undefined && before !== id)
+      problems.push(`${shown(content)} is both ${before} and, among the added tokens, ${id}`);
+    const other = pieces.get(id);
+    if (other !== undefined && other !== content)
+      problems.push(`id ${id} is both ${shown(other)} and, among the added tokens, ${shown(content)}`);
+    ids.set(content, id);
+    pieces.set(id, content);
+    return [{ id, content, special: special === true }];
+  });
+}
+
+function checkModel(type: string, model: Json, ids: ReadonlyMap<string, number>, problems: string[]): void {
+  const { unk_token: unknown, unk_id: unknownId, dropout } = model;
+  if (typeof dropout === 'number' && dropout > 0)
+    problems.push(`model.dropout ${dropout} would make other ids every time: it must be null or 0`);
+  const { continuing_subword_prefix: prefix } = model;
+  if (type === 'BPE' && prefix !== undefined && prefix !== null && prefix !== '')
+    problems.push(`model.continuing_subword_prefix ${shown(prefix)} is not supported in a BPE`);
+  const needs = type === 'WordPiece' || (unknown !== undefined && unknown !== null && unknown !== '');
+  if (type !== 'Unigram' && needs && !(typeof unknown === 'string' && ids.has(unknown)))
+    problems.push(`model.unk_token ${shown(unknown)} is no piece of the vocabulary`);
+  const count = Array.isArray(model.vocab) ? model.vocab.length : 0;
+  if (type === 'Unigram' && !(isId(unknownId) && unknownId < count))
+    problems.push(`model.unk_id must be one of the ${count} pieces, it is ${shown(unknownId)}`);
+  if (type === 'BPE') checkMerges(model.merges, ids, problems);
+}
+
+function checkMerges(merges: unknown, ids: ReadonlyMap<string, number>, problems: string[]): void {
+  if (!Array.isArray(merges)) {
+    problems.push(`model.merges must be a list, it is ${shown(merges)}`);
+    return;
+  }
+  merges.forEach((merge: unknown, i) => {
+    const pair = typeof merge === 'string' ? merge.split(' ') : merge;
+    if (!Array.isArray(pair) || pair.length !== 2 || pair.some((side) => typeof side !== 'string')) {
+      problems.push(`model.merges[${i}] must be two pieces, it is ${shown(merge)}`);
+      return;
+    }
+    const absent = [...pair, pair.join('')].filter((piece) => !ids.has(piece));
+    if (absent.length > 0)
+      problems.push(`model.merges[${i}] ${shown(pair)}: ${absent.map(shown).join(', ')} is no piece`);
+  });
+}
+
+// what the reference does and the library does not, in steps that both have
+
+type Rewrite = (step: Json) => Json;
+
+/** Rewrites a step and those inside a sequence. */
+function step(value: unknown, inside: string, rewrite: Rewrite): Json | null {
+  const json = objectOf(value);
+  if (!json) return null;
+  const list = json[inside];
+  if (json.type !== 'Sequence') return rewrite(json);
+  if (!Array.isArray(list)) throw new FormatError(FORMAT, `a Sequence must have a list "${inside}"`);
+  return { ...json, [inside]: list.map((each) => step(each, inside, rewrite)) };
+}
+
+const replace = (regex: string, content: string): Json => ({
+  type: 'Replace',
+  pattern: { Regex: regex },
+  content,
+});
+
+/** `Nmt` is unknown to the library; the content of a replacement is no pattern. */
+function portableNormalizer(json: Json): Json {
+  if (json.type === 'Nmt')
+    return {
+      type: 'Sequence',
+      normalizers: [
+        replace('[\\u0001-\\u0008\\u000b\\u000e-\\u001f\\u007f\\u008f\\u009f]', ''),
+        replace('[\\t\\n\\u000c\\r\\u1680\\u200b-\\u200f\\u2028\\u2029\\u2581\\ufeff\\ufffd]', ' '),
+      ],
+    };
+  if (json.type === 'Replace' && typeof json.content === 'string')
+    return { ...json, content: json.content.replaceAll('$', '$$$$') };
+  return json;
+}
+
+const PUNCTUATION = '[\\p{P}!-/:-@\\[-`{-~]';
+
+/**
+ * The library knows the behaviours "isolated" and "removed" of a split, and for punctuation, digits and words only the
+ * letters of ASCII or one behaviour; its white space has U+FEFF; `Metaspace` it leaves in one.
+ */
+function portableSplit(json: Json): Json {
+  switch (json.type) {
+    case 'Split':
+      return split(json.pattern, String(json.behavior ?? 'Isolated'), json.invert === true);
+    case 'Punctuation':
+      return split({ Regex: PUNCTUATION }, String(json.behavior ?? 'Isolated'));
+    case 'Digits':
+      return split({ Regex: '\\p{N}' }, json.individual_digits === true ? 'Isolated' : 'Contiguous');
+    case 'Whitespace':
+      return split({ Regex: '\\w+|[^\\w\\s]+' }, 'Removed', true);
+    case 'WhitespaceSplit':
+      return split({ Regex: '\\s+' }, 'Removed');
+    case 'BertPreTokenizer': {
+      const words = split({ Regex: '\\s+' }, 'Removed');
+      return { type: 'Sequence', pretokenizers: [words, split({ Regex: PUNCTUATION }, 'Isolated')] };
+    }
+    case 'Metaspace': {
+      const mark = String(json.replacement ?? '▁');
+      if (json.split === false) return json;
+      return { type: 'Sequence', pretokenizers: [json, split({ String: mark }, 'MergedWithNext')] };
+    }
+    default:
+      return json;
+  }
+}
+
+function split(pattern: unknown, behavior: string, invert = false): Json {
+  const { Regex: regex, String: text } = objectOf(pattern) ?? {};
+  if (typeof regex !== 'string' && typeof text !== 'string')
+    throw new FormatError(
+      FORMAT,
+      `the pattern of a split must be a Regex or a String, it is ${shown(pattern)}`,
+    );
+  const source = typeof regex === 'string' ? regex : escaped(text as string);
+  const isolated = (whole: string): Json => ({
+    type: 'Split',
+    pattern: { Regex: whole },
+    behavior: 'Isolated',
+    invert: false,
+  });
+  const before = `(?:(?!${source})[\\s\\S])`;
+  switch (behavior) {
+    case 'Isolated':
+      // what is found and what lies between stand alone either way
+      return isolated(source);
+    case 'Removed':
+      return { ...isolated(source), behavior: 'Removed', invert };
+    case 'MergedWithPrevious':
+      if (!invert) return isolated(`${before}*(?:${source})|${before}+`);
+      break;
+    case 'MergedWithNext':
+      if (!invert) return isolated(`(?:${source})${before}*|${before}+`);
+      break;
+    case 'Contiguous':
+      if (!invert) return isolated(`(?:${source})+`);
+      break;
+  }
+  throw new FormatError(FORMAT, `a split "${behavior}"${invert ? ', inverted,' : ''} is not supported`);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+}
