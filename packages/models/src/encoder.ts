@@ -89,7 +89,12 @@ export function encoderParameters(parts: EncoderParts): Shapes {
     ...Object.entries(positionParameters(parts.position, { ...shape, E: W })),
     ...(types === undefined ? [] : [['types', [types, W]]]),
     ...named('embedNorm', embedNorm?.parameters(W)),
-    ...(embedWidth === undefined ? [] : [['embedProject', [E, W]], ['embedProject.bias', [E]]]),
+    ...(embedWidth === undefined
+      ? []
+      : [
+          ['embedProject', [E, W]],
+          ['embedProject.bias', [E]],
+        ]),
     ...Object.entries(stackParameters(blocks, shape)),
     ...named('norm', norm?.parameters(E)),
     ...named('head', head?.parameters(shape)),
@@ -193,10 +198,7 @@ export class Encoder implements Disposable {
    *
    * @throws {ValueError} if the model has no head, and as `encode`.
    */
-  predict(
-    ids: readonly number[] | readonly (readonly number[])[],
-    options: EncodeOptions = {},
-  ): Tensor {
+  predict(ids: readonly number[] | readonly (readonly number[])[], options: EncodeOptions = {}): Tensor {
     const { head } = this.parts;
     if (!head)
       throw new ValueError(

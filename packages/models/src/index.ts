@@ -137,6 +137,7 @@ export {
   type TrainedPosition,
 } from './parts/trained-position.ts';
 export { randomWeights } from './random-weights.ts';
+export { fileTensors } from './save-model.ts';
 export { type Session, stepOf } from './session.ts';
 export type {
   SessionModel,

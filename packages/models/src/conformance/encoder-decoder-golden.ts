@@ -115,7 +115,10 @@ async function* beams(
   source: readonly number[],
   { stop, forced }: Pick<SpecialIds, 'stop'> & { readonly forced: ForcedIds },
 ): AsyncGenerator<GoldenOutput> {
-  const { generate, run } = golden.json as { generate: Record<string, unknown>; run: { max_new_tokens: number } };
+  const { generate, run } = golden.json as {
+    generate: Record<string, unknown>;
+    run: { max_new_tokens: number };
+  };
   const maxTokens = run.max_new_tokens;
   const [start] = golden.numbers('greedy.ids');
   const { forced_bos_token_id: first, forced_eos_token_id: last } = forced;
@@ -149,7 +152,12 @@ function stepOfBeams(session: Session): Parameters<typeof beamSearch>[0] {
 }
 
 /** Keeps what golden data have of the layers; the last one's output is theirs after the final norm. */
-function watching(golden: Golden, half: 'enc' | 'dec', layers: number, attentions: Readonly<Record<string, string>>) {
+function watching(
+  golden: Golden,
+  half: 'enc' | 'dec',
+  layers: number,
+  attentions: Readonly<Record<string, string>>,
+) {
   const seen: Record<string, Tensor> = {};
   return {
     options: {

@@ -21,7 +21,9 @@ describe('a file of the bare model, as sentence encoders are', () => {
         .filter(([name]) => !name.startsWith('classifier'))
         .map(([name, tensor]) => {
           const bare = name.replace('bert.', '');
-          const old = bare.replace('LayerNorm.weight', 'LayerNorm.gamma').replace('LayerNorm.bias', 'LayerNorm.beta');
+          const old = bare
+            .replace('LayerNorm.weight', 'LayerNorm.gamma')
+            .replace('LayerNorm.bias', 'LayerNorm.beta');
           return [names === 'plain' ? bare : old, tensor];
         }),
     );

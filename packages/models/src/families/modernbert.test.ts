@@ -31,5 +31,7 @@ it.each([
 
 it('refuses layers of a kind it does not know', () => {
   const types = ['full_attention', 'linear_attention', 'full_attention', 'full_attention'];
-  expect(() => readConfig(modernbert, { ...json, layer_types: types })).toThrow('layer_types must be a list of 4');
+  expect(() => readConfig(modernbert, { ...json, layer_types: types })).toThrow(
+    'layer_types must be a list of 4',
+  );
 });

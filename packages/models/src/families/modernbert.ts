@@ -87,8 +87,7 @@ export const modernbert = /* @__PURE__ */ defineFamily({
         ModernBertForMaskedLM: () => createMaskedLm({ ...inner, tied, bias }),
         ModernBertForSequenceClassification: () =>
           createClassifier({ ...inner, labels: labelsOf(fields), pooling }),
-        ModernBertForTokenClassification: () =>
-          createTokenClassifier({ ...inner, labels: labelsOf(fields) }),
+        ModernBertForTokenClassification: () => createTokenClassifier({ ...inner, labels: labelsOf(fields) }),
       }),
     };
   },

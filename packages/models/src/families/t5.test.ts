@@ -5,7 +5,15 @@ import { t5 } from './t5.ts';
 
 checkFamily(t5, 't5-a', 't5-c');
 
-const json = { model_type: 't5', vocab_size: 20, d_model: 16, d_ff: 24, d_kv: 4, num_heads: 2, num_layers: 1 };
+const json = {
+  model_type: 't5',
+  vocab_size: 20,
+  d_model: 16,
+  d_ff: 24,
+  d_kv: 4,
+  num_heads: 2,
+  num_layers: 1,
+};
 
 it.each([
   ['1.0', {}, 0.25],

@@ -98,7 +98,8 @@ export const t5 = /* @__PURE__ */ defineFamily({
         [`${name}.layers.*.attention.position.table`]: `${name}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`,
         [`${name}.layers.*.mlpNorm.weight`]: `${layer}.${mlp}.layer_norm.weight`,
         [`${name}.layers.*.mlp.up`]: (file, at) => {
-          const of = (which: string) => file(`${name}.block.${at}.layer.${mlp}.DenseReluDense.${which}.weight`);
+          const of = (which: string) =>
+            file(`${name}.block.${at}.layer.${mlp}.DenseReluDense.${which}.weight`);
           return of('wi_1').shape ? of('wi_1') : of('wi');
         },
         [`${name}.layers.*.mlp.gate`]: `${layer}.${mlp}.DenseReluDense.wi_0.weight`,
@@ -113,7 +114,8 @@ export const t5 = /* @__PURE__ */ defineFamily({
       'decoder.layers.*.crossNorm.weight': 'decoder.block.*.layer.1.layer_norm.weight',
       'decoder.layers.*.cross.{q,k,v,o}': 'decoder.block.*.layer.1.EncDecAttention.{}.weight',
       // tied all the same: then it is not in the file
-      'decoder.head': (file) => (file('lm_head.weight').shape ? file('lm_head.weight') : file('shared.weight')),
+      'decoder.head': (file) =>
+        file('lm_head.weight').shape ? file('lm_head.weight') : file('shared.weight'),
     });
   },
   copies: () => ({
@@ -133,10 +135,7 @@ function mlpOf(fields: ConfigFields): Mlp {
   );
   const gated = Object.entries(activationNames).map(
     ([name, activation]) =>
-      [
-        `gated-${name}`,
-        createGatedMlp({ F, activation: name === 'gelu' ? tanhGelu : activation }),
-      ] as const,
+      [`gated-${name}`, createGatedMlp({ F, activation: name === 'gelu' ? tanhGelu : activation })] as const,
   );
   return fields.oneOf('feed_forward_proj', Object.fromEntries([...plain, ...gated]), 'relu');
 }

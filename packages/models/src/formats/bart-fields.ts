@@ -51,7 +51,11 @@ export function bartSizes(fields: ConfigFields): BartSizes {
 }
 
 /** Layers of the encoder and of the decoder: each sum is normalised, the decoder reads its source between the two parts. */
-export function bartBlocks({ encoder, decoder, activation }: BartSizes): Record<'encoder' | 'decoder', Block> {
+export function bartBlocks({
+  encoder,
+  decoder,
+  activation,
+}: BartSizes): Record<'encoder' | 'decoder', Block> {
   const common = { norm: createLayerNorm({ eps: 1e-5 }), arrange: postNorm };
   return {
     encoder: block({

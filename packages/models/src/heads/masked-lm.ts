@@ -1,7 +1,7 @@
 import { linear } from '@headwise/tensor';
+import { within } from '../block.ts';
 import type { Activation } from '../parts/activations.ts';
 import type { Norm } from '../parts/norms.ts';
-import { within } from '../block.ts';
 import type { Head } from './head.ts';
 
 /** Options of the head of a masked language model. */

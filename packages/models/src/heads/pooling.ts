@@ -15,10 +15,10 @@ export interface Pooling {
 export const firstToken: Pooling = {
   name: 'first',
   pool: (hidden, positions) =>
-    chosen(hidden, tokensOf(hidden, positions).map((tokens) => [tokens[0] ?? -1])).reshape([
-      hidden.shape[0]!,
-      hidden.shape[2]!,
-    ]),
+    chosen(
+      hidden,
+      tokensOf(hidden, positions).map((tokens) => [tokens[0] ?? -1]),
+    ).reshape([hidden.shape[0]!, hidden.shape[2]!]),
 };
 
 /** The mean over the tokens. Reimers & Gurevych 2019, "Sentence-BERT", section 3. */

@@ -40,7 +40,9 @@ export function checkFamily(family: Family, ...folders: readonly string[]): void
     const folder = sharedFolder(`conformance/models/tiny/${name}`);
     // an encoder stands there once with each head
     const heads = ['mlm/', 'cls/'].filter((head) => folder && existsSync(new URL(head, folder)));
-    const cases = devices.flatMap((device) => (heads.length > 0 ? heads : ['']).map((head) => ({ device, head })));
+    const cases = devices.flatMap((device) =>
+      (heads.length > 0 ? heads : ['']).map((head) => ({ device, head })),
+    );
     it.skipIf(!folder).each(cases)('$head on $device', async ({ device, head }) => {
       const { tensors } = readSafetensors(bytesOf(folder!, `${head}model.safetensors`));
       const opened = await createDevice(device);
