@@ -23,7 +23,17 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     '@headwise/kv-cache',
     '@headwise/sampling',
   ],
+  '@headwise/training': [
+    '@headwise/tensor',
+    '@headwise/kv-cache',
+    '@headwise/models',
+    // of its tests
+    '@headwise/attention-variants',
+    '@headwise/positional',
+    '@headwise/device-wasm',
+  ],
   headwise: [
+    '@headwise/training',
     '@headwise/tensor',
     '@headwise/attention-variants',
     '@headwise/positional',

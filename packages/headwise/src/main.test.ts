@@ -10,7 +10,7 @@ async function help(...argv: string[]): Promise<string> {
   return text;
 }
 
-const commands = ['generate', 'embed', 'classify', 'translate', 'inspect', 'verify', 'devices', 'introduce', 'new'];
+const commands = ['generate', 'embed', 'classify', 'translate', 'inspect', 'train', 'verify', 'devices', 'introduce', 'new'];
 
 it('explains itself when nothing is asked for', async () => {
   const text = await help();
@@ -27,7 +27,7 @@ it.each(commands)('explains %s with an example', async (name) => {
 it.each([
   [
     ['frob'],
-    'there is no command "frob"; there are generate, embed, classify, translate, inspect, verify, devices, introduce, new\nTry: headwise --help',
+    'there is no command "frob"; there are generate, embed, classify, translate, inspect, train, verify, devices, introduce, new\nTry: headwise --help',
   ],
   [['generate', '--frob'], 'Unknown option `--frob`\nTry: headwise generate --help'],
   [['generate', 'a'], 'Unused args: `a`\nTry: headwise generate --help'],

@@ -8,6 +8,7 @@ import { runGenerate } from './commands/generate.ts';
 import { runInspect } from './commands/inspect.ts';
 import { runIntroduce } from './commands/introduce.ts';
 import { runNew } from './commands/new.ts';
+import { runTrain } from './commands/train.ts';
 import { runTranslate } from './commands/translate.ts';
 import { UsageError } from './errors.ts';
 import { exitCodes, type Io } from './io.ts';
@@ -40,6 +41,7 @@ const commandNames = [
   'classify',
   'translate',
   'inspect',
+  'train',
   'verify',
   'devices',
   'introduce',
@@ -149,6 +151,23 @@ function createCli(io: Io): ReturnType<typeof cac> {
     .option('--json', 'One JSON document')
     .example('  headwise inspect SmolLM2-135M-Instruct.gguf')
     .action((path: string | undefined, options: Options) => runInspect(path, options, io));
+  cli
+    .command(
+      'train [file]',
+      'Train a decoder from a file, or an example; the same command goes on where it was',
+    )
+    .usage('train <config.json> [options]')
+    .option('--example <name>', 'reversal: learns in seconds to say digits backwards')
+    .option(
+      '--out <folder>',
+      'Folder of the run: states, log, curves, picture, model; default: what the file says',
+    )
+    .option('--steps <n>', 'Instead of those of the file')
+    .option('--device <name>', 'See headwise devices; default: wasm')
+    .option('--json', 'One JSON document: out, files, step, reason, loss, evaluation, seconds')
+    .example('  headwise train --example reversal')
+    .example('  headwise train stories.json')
+    .action((file: string | undefined, options: Options) => runTrain(file, options, io));
   cli
     .command('verify <...paths>', 'Run conformance cases and model folders on a device')
     .usage('verify <folder or files…> [options]')

@@ -164,6 +164,7 @@ export {
   type RnnSession,
   rnnParameters,
 } from './recurrent/rnn-encoder-decoder.ts';
+export { fileTensors } from './save-model.ts';
 export { type Session, stepOf } from './session.ts';
 export type {
   SessionModel,

@@ -1,0 +1,36 @@
+import type { Params } from '../params.ts';
+
+/** What one step gives a rule. */
+export interface RuleCall {
+  /** What the rule before made of the gradients, or the gradients themselves. */
+  readonly updates: Params;
+  readonly params: Params;
+  /** What the rule keeps, by its names, one tensor a parameter. */
+  readonly kept: Readonly<Record<string, Params>>;
+  /** Number of the step, from 1. */
+  readonly step: number;
+}
+
+/** What a rule hands back. */
+export interface RuleResult {
+  readonly updates: Params;
+  /** What it keeps from now on, for each of its names. Default as before. */
+  readonly kept?: Readonly<Record<string, Params>>;
+}
+
+/**
+ * One thing that is done to gradients before they become a step: clipping, momentum, decay. Rules are put in a row, each
+ * gets what the one before made. A rule keeps tensors of the shapes of the parameters, zeros at first.
+ */
+export interface Rule {
+  readonly name: string;
+  /** Names of what it keeps: `['m', 'v']`. */
+  readonly keeps: readonly string[];
+  apply(call: RuleCall): RuleResult;
+}
+
+/** Rules in a row; the parameters move against what comes out, times the learning rate. */
+export interface Optimizer {
+  readonly name: string;
+  readonly rules: readonly Rule[];
+}

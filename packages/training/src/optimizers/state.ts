@@ -1,0 +1,63 @@
+import { add, keep, scope, type Tensor } from '@headwise/tensor';
+import { mapParams, overwrite, type Params, zerosLike } from '../params.ts';
+import type { Optimizer } from './contract.ts';
+
+/** What an optimizer keeps for parameters: for each rule and each of its names, one tensor a parameter. */
+export class OptimizerState implements Disposable {
+  readonly optimizer: Optimizer;
+  /** Steps made. */
+  step = 0;
+  readonly #params: Params;
+  readonly #kept: readonly Readonly<Record<string, Params>>[];
+
+  constructor(optimizer: Optimizer, params: Params) {
+    this.optimizer = optimizer;
+    this.#params = params;
+    this.#kept = optimizer.rules.map(({ keeps }) =>
+      Object.fromEntries(keeps.map((name) => [name, mapParams(params, (tensor) => keep(zerosLike(tensor)))])),
+    );
+  }
+
+  /** Everything it keeps by name, `0.m.layers.0.attention.q`: to save, and to load into. */
+  get tensors(): Readonly<Record<string, Tensor>> {
+    return Object.fromEntries(
+      this.#kept.flatMap((kept, rule) =>
+        Object.entries(kept).flatMap(([name, tensors]) =>
+          Object.entries(tensors).map(([param, tensor]) => [`${rule}.${name}.${param}`, tensor]),
+        ),
+      ),
+    );
+  }
+
+  /**
+   * Moves the parameters, in place: `p ← p − rate · rules(gradients)`. Nothing is read back.
+   * @throws {DeviceError} if the device fails; parameters and state may then be of different steps.
+   */
+  apply(gradients: Params, rate: number): void {
+    const step = this.step + 1;
+    scope(() => {
+      let updates = gradients;
+      const after = this.optimizer.rules.map((rule, i) => {
+        const result = rule.apply({ updates, params: this.#params, kept: this.#kept[i]!, step });
+        updates = result.updates;
+        return result.kept ?? {};
+      });
+      overwrite(this.#params, () =>
+        mapParams(this.#params, (param, name) => add(param, updates[name]!, { scale: -rate })),
+      );
+      after.forEach((kept, i) => {
+        for (const [name, tensors] of Object.entries(kept)) overwrite(this.#kept[i]![name]!, () => tensors);
+      });
+    });
+    this.step = step;
+  }
+
+  /** Frees what it keeps; the parameters are their owner's. */
+  dispose(): void {
+    for (const tensor of Object.values(this.tensors)) tensor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
