@@ -1,4 +1,11 @@
-import { attentionOp, checkFields, checkGiven, type Device, reasonsAgainst, ValueError } from '@headwise/tensor';
+import {
+  attentionOp,
+  checkFields,
+  checkGiven,
+  type Device,
+  reasonsAgainst,
+  ValueError,
+} from '@headwise/tensor';
 import type {
   AttendCall,
   AttendResult,

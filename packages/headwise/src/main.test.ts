@@ -10,7 +10,18 @@ async function help(...argv: string[]): Promise<string> {
   return text;
 }
 
-const commands = ['generate', 'embed', 'classify', 'translate', 'inspect', 'train', 'verify', 'devices', 'introduce', 'new'];
+const commands = [
+  'generate',
+  'embed',
+  'classify',
+  'translate',
+  'inspect',
+  'train',
+  'verify',
+  'devices',
+  'introduce',
+  'new',
+];
 
 it('explains itself when nothing is asked for', async () => {
   const text = await help();
