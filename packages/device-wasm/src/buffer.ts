@@ -17,7 +17,7 @@ export interface Pack {
   readonly panels: Panels;
 }
 
-/** Rows that are kept in fewer bits; the layout is described in assembly/stored.ts. */
+/** How rows are kept in fewer bits; described in assembly/stored.ts. */
 export interface StoredRows {
   readonly width: number;
   readonly format: Format;
@@ -30,41 +30,64 @@ export function storedRows(width: number, format: RowFormat): StoredRows {
   return { width, format: Format[format], bytes: bytesOfRow(width, format) };
 }
 
+/** Rows in fewer bits. */
+export interface StoredLayout extends StoredRows {
+  readonly kind: 'stored';
+  /** A number that is not finite was stored: the fast ways of reading do not know those. */
+  odd: boolean;
+}
+
+/** How the numbers of a buffer lie in the heap. */
+export type Layout =
+  /** Row by row, and written at any time. */
+  | { readonly kind: 'rows' }
+  /**
+   * Row by row as they came from the host and not written since: panels that are made of them are kept beside them, of
+   * what is read both ways, or as a weight in more than one way.
+   */
+  | { readonly kind: 'constant'; readonly packs: readonly Pack[] }
+  /** As the panels of a weight and nothing else. */
+  | { readonly kind: 'panels'; readonly panels: Panels }
+  | StoredLayout;
+
+const ROWS: Layout = { kind: 'rows' };
+
 /** A piece of the heap. */
 export class WasmBuffer implements DeviceBuffer {
   readonly dtype: DType;
   readonly length: number;
   address: number;
+  layout: Layout;
   /** What the device's books say it takes: 4 bytes an element, or the bytes of a smaller storage format. */
-  readonly counted: number;
-  /** Set while the numbers are stored as panels of a weight instead of row by row. */
-  panels: Panels | undefined;
-  /** Panels beside the rows, of a constant that is read both ways, or as a weight in more than one way. */
-  packs: Pack[] | undefined;
-  /** Set for rows that are kept in fewer bits. */
-  readonly stored: StoredRows | undefined;
-  /** A number that is not finite was stored: the fast ways of reading do not know those. */
-  odd = false;
-  /** Came from the host and was not written since: when it is used as a weight, its panels are kept. */
-  constant: boolean;
+  readonly bytes: number;
 
   constructor(
     dtype: DType,
     length: number,
     address: number,
-    options: { readonly constant?: boolean; readonly counted?: number; readonly stored?: StoredRows } = {},
+    layout: Layout = ROWS,
+    bytes: number = length * 4,
   ) {
-    const { constant = false, counted = length * 4, stored } = options;
     this.dtype = dtype;
     this.length = length;
     this.address = address;
-    this.counted = counted;
-    this.constant = constant;
-    this.stored = stored;
+    this.layout = layout;
+    this.bytes = bytes;
   }
 
-  get bytes(): number {
-    return this.counted;
+  /** Set where there is nothing but the panels of a weight. */
+  get panels(): Panels | undefined {
+    return this.layout.kind === 'panels' ? this.layout.panels : undefined;
+  }
+
+  /** Panels beside the rows. */
+  get packs(): readonly Pack[] {
+    return this.layout.kind === 'constant' ? this.layout.packs : [];
+  }
+
+  /** Set for rows that are kept in fewer bits. */
+  get stored(): StoredLayout | undefined {
+    return this.layout.kind === 'stored' ? this.layout : undefined;
   }
 }
 

@@ -114,7 +114,7 @@ export class WasmDevice implements Device {
     const { f32, i32 } = this.#engine.heap.views;
     const dtype = data instanceof Int32Array ? 'i32' : 'f32';
     (dtype === 'i32' ? i32 : f32).set(data, address / 4);
-    return this.#own(new WasmBuffer(dtype, data.length, address, { constant: true }));
+    return this.#own(new WasmBuffer(dtype, data.length, address, { kind: 'constant', packs: [] }));
   }
 
   async read(buffer: DeviceBuffer, start = 0, end = buffer.length): Promise<Float32Array | Int32Array> {
@@ -186,7 +186,7 @@ export class WasmDevice implements Device {
     const held = buffer as WasmBuffer;
     this.#ledger.remove(held);
     this.#engine.heap.free(held.address);
-    for (const { address } of held.packs ?? []) this.#engine.heap.free(address);
+    for (const { address } of held.packs) this.#engine.heap.free(address);
   }
 
   async settled(): Promise<void> {}
@@ -211,10 +211,11 @@ export class WasmDevice implements Device {
     const width = shape.at(-1)!;
     const rows = sizeOf(shape.slice(0, -1));
     const stored = storedRows(width, format);
-    const counted = rows * stored.bytes;
-    const address = this.#engine.heap.allocate(counted);
-    this.#engine.heap.views.u8.fill(0, address, address + counted);
-    return this.#own(new WasmBuffer('f32', rows * width, address, { counted, stored }));
+    const bytes = rows * stored.bytes;
+    const address = this.#engine.heap.allocate(bytes);
+    this.#engine.heap.views.u8.fill(0, address, address + bytes);
+    const layout = { ...stored, kind: 'stored', odd: false } as const;
+    return this.#own(new WasmBuffer('f32', rows * width, address, layout, bytes));
   }
 
   #writePlain(

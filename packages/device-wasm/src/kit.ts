@@ -1,6 +1,6 @@
 import { DeviceError, type Operand, type OutputSpec, sizeOf } from '@headwise/tensor';
 import { Format, Kernel } from '../assembly/kernel-list.ts';
-import { type Panels, packedBytes, panelBytes, WasmBuffer } from './buffer.ts';
+import { type Layout, type Panels, packedBytes, panelBytes, WasmBuffer } from './buffer.ts';
 import type { Engine, Job } from './engine.ts';
 
 /** A weight as the matrix product reads it. */
@@ -81,11 +81,11 @@ export class Kit {
 
   /** Writes stored rows from `first` on to `target` as f32. */
   loadRows(buffer: WasmBuffer, first: number, rows: number, target: number): void {
-    const { width, format, bytes } = buffer.stored!;
+    const { width, format, bytes, odd } = buffer.stored!;
     const each = rowsOfTask(width);
     this.launch({
       kernel: Kernel.loadRows,
-      args: [buffer.address + first * bytes, target, rows, width, format, each, bytes, buffer.odd ? 1 : 0],
+      args: [buffer.address + first * bytes, target, rows, width, format, each, bytes, odd ? 1 : 0],
       tasks: Math.ceil(rows / each),
       cost: rows * width,
       scratch: (width + 32) * 4,
@@ -99,7 +99,8 @@ export class Kit {
 
   /** Rounds rows of f32 at `source` into stored rows from `first` on. */
   storeRows(source: number, buffer: WasmBuffer, first: number, rows: number): void {
-    const { width, format, bytes } = buffer.stored!;
+    const stored = buffer.stored!;
+    const { width, format, bytes } = stored;
     const flag = this.flag();
     this.engine.heap.views.i32[flag / 4] = 0;
     const each = rowsOfTask(width);
@@ -109,7 +110,7 @@ export class Kit {
       tasks: Math.ceil(rows / each),
       cost: rows * width * 4,
     });
-    if (this.engine.heap.views.i32[flag / 4] !== 0) buffer.odd = true;
+    if (this.engine.heap.views.i32[flag / 4] !== 0) stored.odd = true;
   }
 
   /** Address, panels and all, for an operation that reads both. */
@@ -131,19 +132,19 @@ export class Kit {
     if (alone && buffer.panels && same(buffer.panels, wanted))
       return packed(buffer.address, geometry, buffer.panels.format);
     if (!buffer.stored) this.rowsOf(buffer);
-    const kept = buffer.packs?.find(({ panels }) => same(panels, wanted));
+    const kept = buffer.packs.find(({ panels }) => same(panels, wanted));
     if (kept) return packed(kept.address, geometry, Format.f32);
     const panels = { ...wanted, format: Format.f32 };
     const bytes = packedBytes(panels);
-    const keep = buffer.constant && !buffer.stored;
     const address = this.temporary(bytes);
     this.pack(this.rows(operand), address, panels);
-    if (keep && (!alone || buffer.packs)) {
-      this.keep(address);
-      (buffer.packs ??= []).push({ address, panels });
-    } else if (keep) {
-      this.#move(buffer, address);
-      buffer.panels = panels;
+    if (buffer.layout.kind === 'constant') {
+      const { packs } = buffer.layout;
+      if (alone && packs.length === 0) this.#moveTo(buffer, address, { kind: 'panels', panels });
+      else {
+        this.keep(address);
+        buffer.layout = { kind: 'constant', packs: [...packs, { address, panels }] };
+      }
     }
     return packed(address, geometry, Format.f32);
   }
@@ -161,9 +162,8 @@ export class Kit {
    */
   rowsOnly(buffer: WasmBuffer): void {
     if (buffer.panels) this.#layRows(buffer);
-    for (const { address } of buffer.packs ?? []) this.engine.heap.free(address);
-    buffer.packs = undefined;
-    buffer.constant = false;
+    for (const { address } of buffer.packs) this.engine.heap.free(address);
+    if (!buffer.stored) buffer.layout = { kind: 'rows' };
   }
 
   /**
@@ -183,17 +183,17 @@ export class Kit {
     }
     const address = this.temporary(buffer.length * 4);
     this.unpackInto(buffer, address);
-    (buffer.packs ??= []).push({ address: buffer.address, panels });
     this.keep(address);
+    buffer.layout = { kind: 'constant', packs: [{ address: buffer.address, panels }] };
     buffer.address = address;
-    buffer.panels = undefined;
   }
 
   /** Puts a buffer where its numbers have been written to. */
-  #move(buffer: WasmBuffer, address: number): void {
+  #moveTo(buffer: WasmBuffer, address: number, layout: Layout): void {
     this.keep(address);
     this.engine.heap.free(buffer.address);
     buffer.address = address;
+    buffer.layout = layout;
   }
 
   /** Writes the rows of a packed weight to `target`. */

@@ -41,7 +41,7 @@ export function writeRows(
     const { width, bytes } = to.stored;
     const first = source.address + (sourceOffset / width) * bytes;
     heap.views.u8.copyWithin(to.address + (offset / width) * bytes, first, first + (length / width) * bytes);
-    to.odd ||= source.odd;
+    to.stored.odd ||= source.stored.odd;
     return;
   }
   const from = f32At(kit, source, sourceOffset, length);
@@ -82,7 +82,7 @@ export function storeRows(kit: Kit, { inputs }: OpCall): readonly WasmBuffer[] {
   }
   const source = to.stored ? from.address : kit.rows(inputs.rows);
   kit.rowsOnly(to);
-  if (to.stored) to.odd ||= from.odd;
+  if (to.stored && from.stored) to.stored.odd ||= from.stored.odd;
   const bytes = to.stored ? (width / to.stored.width) * to.stored.bytes : width * 4;
   const { u8 } = heap.views;
   for (const run of runs) {

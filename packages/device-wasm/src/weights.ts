@@ -41,9 +41,7 @@ export function storedWeight(
     kit.pack(rows, address, panels);
   }
   kit.keep(address);
-  const buffer = new WasmBuffer('f32', O * I, address, { counted: bytes });
-  buffer.panels = panels;
-  return buffer;
+  return new WasmBuffer('f32', O * I, address, { kind: 'panels', panels }, bytes);
 }
 
 function checkFinite(values: Float32Array): void {

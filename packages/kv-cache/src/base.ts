@@ -40,6 +40,8 @@ export abstract class BaseCache implements Cache, Persistent {
   protected abstract readonly adding: string;
   gate?: ((tokens: Tokens) => void) | undefined;
   #lengths: readonly number[]; // [B]
+  /** What was placed last, until the lengths change: a step asks all its layers first, and then tells each. */
+  #placed: { readonly tokens: Tokens; readonly placement: Placement } | undefined;
   #disposed = false;
 
   /** @param keepsFormats whether its rows can be kept in fewer bits */
@@ -159,11 +161,15 @@ export abstract class BaseCache implements Cache, Persistent {
 
   /** Where tokens would stand. @throws {ValueError} if they do not fit. */
   protected place(tokens: Tokens): Placement {
-    const op = `${this.kind}.${this.adding}`;
-    const placed = placeTokens(op, tokens, this.#lengths);
-    checkRoom(op, placed, this.limit);
-    this.checkPut(placed);
-    return placed;
+    if (this.#placed?.tokens !== tokens) {
+      const op = `${this.kind}.${this.adding}`;
+      const placement = placeTokens(op, tokens, this.#lengths);
+      checkRoom(op, placement, this.limit);
+      this.#placed = { tokens, placement };
+    }
+    const { placement } = this.#placed;
+    this.checkPut(placement);
+    return placement;
   }
 
   /** Takes back tokens, so that the sequences are this long; `checkCut` has passed, or they were so long just before. */
@@ -175,6 +181,7 @@ export abstract class BaseCache implements Cache, Persistent {
   /** The sequences are this long from now on. */
   protected settle(lengths: readonly number[]): void {
     this.#lengths = lengths;
+    this.#placed = undefined;
   }
 
   /** Throws where tokens cannot be written. */

@@ -398,3 +398,26 @@ it('a shared state refuses what is done to its producer', async () => {
   shared.dispose();
   expect(producer.length).toBe(0);
 });
+
+it('reads where tokens stand once a layer and step, however often it is asked', () => {
+  const device = createReference();
+  const reads = (asked: number): number => {
+    const states = createStates(withRecurrence, { device, B: 1, capacity: 32 });
+    const positions = createPositions(device, { start: 0, L: 2 });
+    let count = 0;
+    const watched = new Proxy(positions, {
+      get: (target, name) => {
+        if (name === 'host') count++;
+        return Reflect.get(target, name);
+      },
+    });
+    for (let n = 0; n < asked; n++) checkStates(states, watched);
+    const before = count;
+    step(states, 2, 1, watched);
+    expect(states[0]!.length).toBe(2);
+    if (asked > 0) expect(count - before).toBeLessThan(before);
+    disposeStates(states);
+    return count;
+  };
+  expect([1, 2, 3].map(reads)).toEqual([reads(0), reads(0), reads(0)]);
+});

@@ -126,6 +126,12 @@ it.each(Object.keys(formulas))('a block in %s order is its formula, its attentio
   assertClose(await hidden.data(), await x.data(), toleranceOf(device));
 });
 
+it.each([0, -1, Number.NaN, Infinity])('refuses an embedScale of %d', (embedScale) => {
+  expect(() => tinyEncoder(createReference(), { embedScale })).toThrow(
+    `encoder: embedScale must be a finite number > 0, got ${embedScale}`,
+  );
+});
+
 it('adds kinds of token and positions, then the norm of the embeddings', async () => {
   const device = createReference();
   const table = seeded<'N E'>(device, [9, 16], 50);

@@ -107,12 +107,15 @@ export function encoderParameters(parts: EncoderParts): Shapes {
  * @example
  * const { hidden } = createEncoder({ ...parts, device, weights }).encode([[1, 2, 3], [4]]); // [2, 3, E]
  *
- * @throws {ValueError} naming the weights that are missing or not the model's.
+ * @throws {ValueError} naming the weights that are missing or not the model's, or `embedScale` if it is not above 0.
  * @throws {ShapeError} naming the first weight of a wrong shape.
  * @throws {DeviceError} naming the parts that the device cannot run.
  */
 export function createEncoder(options: EncoderOptions): Encoder {
   checkModelWeights('encoder', encoderParameters(options), options.weights);
+  const { embedScale = 1 } = options;
+  if (!(Number.isFinite(embedScale) && embedScale > 0))
+    throw new ValueError('encoder', 'embedScale', 'must be a finite number > 0', embedScale);
   return new Encoder(options);
 }
 
@@ -136,6 +139,8 @@ export class Encoder implements Disposable {
   /** Number of weights. */
   readonly size: number;
   readonly #weights: Weights;
+  readonly #normWeights: Weights;
+  readonly #embedNormWeights: Weights;
   readonly #position: InputEncoding | undefined;
   readonly #stack: Stack;
 
@@ -147,6 +152,8 @@ export class Encoder implements Disposable {
     this.context = parts.context ?? Infinity;
     this.size = Object.values(weights).reduce((size, weight) => size + weight.size, 0);
     this.#weights = weights;
+    this.#normWeights = within(weights, 'norm.');
+    this.#embedNormWeights = within(weights, 'embedNorm.');
     this.#position = encodingOf(parts.position, weights);
     this.#stack = new Stack('encoder', device, parts.blocks, parts.shape, weights);
   }
@@ -185,7 +192,7 @@ export class Encoder implements Disposable {
         return this.#stack.run(x, flow, { look, before: () => signal?.throwIfAborted() });
       });
       const { norm } = this.parts;
-      const hidden = norm ? norm.apply(y, within(this.#weights, 'norm.')) : y;
+      const hidden = norm ? norm.apply(y, this.#normWeights) : y;
       return { hidden, positions: { ...at } };
     });
     return { hidden, positions };
@@ -261,7 +268,7 @@ export class Encoder implements Disposable {
     const kinds = types ?? (this.#weights.types && tensor(this.device, new Int32Array(ids.size), ids.shape));
     const typed = kinds ? add(scaled, gather<'B L E'>(this.#weights.types!, kinds)) : scaled;
     const x = this.#position ? this.#position.encode(typed, positions) : typed;
-    const normed = embedNorm ? embedNorm.apply(x, within(this.#weights, 'embedNorm.')) : x;
+    const normed = embedNorm ? embedNorm.apply(x, this.#embedNormWeights) : x;
     const { embedProject, 'embedProject.bias': bias } = this.#weights;
     return embedProject ? linear<'B L E'>(normed, embedProject, { bias }) : normed;
   }

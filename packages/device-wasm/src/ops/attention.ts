@@ -108,8 +108,8 @@ function rowsOf(
   operand: Operand,
 ): { address: number; format: Format; bytes: number; odd: boolean } {
   const width = operand.shape.at(-1)!;
-  const { stored, address, odd } = operand.buffer as WasmBuffer;
-  if (stored?.width === width) return { address, format: stored.format, bytes: stored.bytes, odd };
+  const { stored, address } = operand.buffer as WasmBuffer;
+  if (stored?.width === width) return { ...stored, address };
   return { address: kit.rows(operand), format: Format.f32, bytes: width * 4, odd: false };
 }
 
