@@ -160,6 +160,21 @@ const rowwise: readonly GradientCase[] = [
     ({ x, weight, bias }) => layerNorm(x!, { weight, bias }),
   ),
   gradientCase('layerNorm', 'without', { x: [3, 7] }, ({ x }) => layerNorm(x!, { eps: 0.1 })),
+  gradientCase(
+    'normGradient',
+    'of both norms, differentiated again',
+    { x: [3, 5], weight: [5], bias: [5] },
+    ({ x, weight, bias }) => {
+      const loss = (p: Parameters): Tensor => {
+        const y = add(layerNorm(p.x!, { weight: p.weight, bias: p.bias }), rmsNorm(p.x!, p.weight));
+        return reduce(multiply(multiply(y, y), y).reshape([y.size]), 'sum');
+      };
+      return Object.values(grad(loss)({ x: x!, weight: weight!, bias: bias! }));
+    },
+  ),
+  gradientCase('rmsNorm', '60 rows of 37', { x: [60, 37], weight: [37] }, ({ x, weight }) =>
+    rmsNorm(x!, weight),
+  ),
   gradientCase('topK', 'three largest', { x: [3, 7] }, ({ x }) => topK(x!, 3).values),
   gradientCase('topK', 'two smallest', { x: [3, 7] }, ({ x }) => topK(x!, 2, { largest: false }).values),
   ...([0, 0.1] as const).flatMap((smoothing) =>
