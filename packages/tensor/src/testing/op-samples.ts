@@ -121,6 +121,6 @@ export const opSamples: readonly OpSample[] = [
   sample(
     attentionGradientOp,
     { ...attention.inputs, y: f32(1, 2, 2, 4), lse: f32(1, 2, 2), dy: f32(1, 2, 2, 4), dlse: f32(1, 2, 2) },
-    { ...attention.params, wants: ['q', 'k', 'v', 'bias', 'slopes', 'sinks'] },
+    { ...attention.params, wants: ['q', 'k', 'v', 'slopes', 'sinks'] },
   ),
 ];
