@@ -6,6 +6,8 @@ import { mapTask } from './elementwise';
 import { CONTROL, COUNTERS, giveSign, OPEN, signAt } from './job';
 import { Kernel } from './kernel-list';
 import { forgetRow, matrixTask } from './matrix';
+import { crossEntropyGradientTask, crossEntropyTask } from './cross-entropy';
+import { normGradientTask } from './norm-gradient';
 import { normTask, rotaryTask, softmaxTask } from './rowwise';
 import { panelPackTask, panelUnpackTask } from './panel';
 import { prefillTask } from './prefill';
@@ -102,6 +104,9 @@ function run(kernel: i32, task: i32, scratch: usize): void {
     case Kernel.strided: return stridedTask(task);
     case Kernel.reduce: return reduceTask(task);
     case Kernel.scatterAdd: return scatterAddTask(task);
+    case Kernel.normGradient: return normGradientTask(task);
+    case Kernel.crossEntropy: return crossEntropyTask(task);
+    case Kernel.crossEntropyGradient: return crossEntropyGradientTask(task);
     case Kernel.attentionDelta: return attentionDeltaTask(task);
     case Kernel.attentionGradient: return attentionGradientTask(task, scratch);
   }

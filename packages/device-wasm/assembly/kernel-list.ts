@@ -23,6 +23,9 @@ export enum Kernel {
   scatterAdd = 22,
   attentionDelta = 30,
   attentionGradient = 31,
+  normGradient = 32,
+  crossEntropy = 33,
+  crossEntropyGradient = 34,
 }
 
 /** How the weights of a panel, or the rows of a cache, are stored. */

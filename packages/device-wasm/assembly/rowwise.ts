@@ -34,14 +34,14 @@ export function normTask(task: i32): void {
 }
 
 // @ts-ignore: decorator
-@inline function some(from: usize, left: i32): v128 {
+@inline export function some(from: usize, left: i32): v128 {
   return left >= 4 ? v128.load(from) : loadPart(from, left);
 }
 
 /** Numbers that are summed in f32 before they join the sum in f64: 16 additions in a lane. */
 const PIECE: i32 = 128;
 
-function total(x: usize, E: i32): f64 {
+export function total(x: usize, E: i32): f64 {
   let sum = f64x2.splat(0), e = 0;
   while (e < E) {
     let a = splat(0), b = a;
@@ -56,7 +56,7 @@ function total(x: usize, E: i32): f64 {
   return wideSum(sum);
 }
 
-function squares(x: usize, E: i32, mean: f32): f64 {
+export function squares(x: usize, E: i32, mean: f32): f64 {
   const m = splat(mean);
   let sum = f64x2.splat(0), e = 0;
   while (e < E) {

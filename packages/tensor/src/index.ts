@@ -122,6 +122,7 @@ export {
 } from './ops/memory.ts';
 export { hostModifier, type Modifier } from './ops/modifier.ts';
 export { layerNorm, layerNormOp, rmsNorm, rmsNormOp } from './ops/norm.ts';
+export { type NormGradientParams, normGradientOp } from './ops/norm-gradient.ts';
 export { permute, permutedStrides, permuteOp } from './ops/permute.ts';
 export { argmax, argmaxOp, topK, topKOp } from './ops/rank.ts';
 export { type ReduceKind, reduce, reduceOp } from './ops/reduce.ts';

@@ -9,6 +9,7 @@ import { activationGradient, add, gated, gelu, multiply, relu, silu } from './el
 import { headLinear, linear, matmul } from './matrix.ts';
 import { binary, cast, permute, reduce, scatterAdd, unary, where } from './primitives.ts';
 import { argmax, layerNorm, logSoftmax, rmsNorm, rotary, softmax, topK } from './rowwise.ts';
+import { crossEntropy, crossEntropyGradient, normGradient } from './training.ts';
 
 /** How the device runs one operation. */
 export type Runner = (kit: Kit, call: OpCall) => readonly WasmBuffer[];
@@ -44,5 +45,8 @@ export const runners: Readonly<Record<string, Runner>> = {
   cast,
   scatterAdd,
   activationGradient,
+  crossEntropy,
+  crossEntropyGradient,
+  normGradient,
   attentionGradient,
 };

@@ -12,6 +12,7 @@ import { gather } from '../ops/gather.ts';
 import { headLinear } from '../ops/head-linear.ts';
 import { linear } from '../ops/linear.ts';
 import { matmul } from '../ops/matmul.ts';
+import { normGradientOp } from '../ops/norm-gradient.ts';
 import { permute } from '../ops/permute.ts';
 import { reduce } from '../ops/reduce.ts';
 import { rotary } from '../ops/rotary.ts';
@@ -23,6 +24,7 @@ import { type Tensor, tensor, zeros } from '../tensor.ts';
 const special: Readonly<Record<SpecialGradient, Op>> = {
   attentionGradient: attentionGradientOp,
   crossEntropyGradient: crossEntropyGradientOp,
+  normGradient: normGradientOp,
 };
 
 /** What gradient rules are made of. */

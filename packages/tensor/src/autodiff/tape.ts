@@ -1,4 +1,4 @@
-import type { DeviceBuffer, Op, OpInputs, ShapedInput, TensorHandle } from '../contracts/device.ts';
+import type { Device, DeviceBuffer, Op, OpInputs, ShapedInput, TensorHandle } from '../contracts/device.ts';
 import type { Backward, Gradient } from '../contracts/gradient.ts';
 import { DeviceError, ValueError } from '../errors.ts';
 import { type Recorder, recording, run } from '../op.ts';
@@ -143,40 +143,15 @@ export class Tape implements Recorder {
     params: object,
     dependent: readonly string[],
   ): TensorHandle[] {
-    const { device } = inputs[dependent[0]!]!;
+    refuse(op, gradient, inputs[dependent[0]!]!.device, params, dependent);
     const wanted = new Set(dependent);
-    const barred = gradient.to && dependent.find((name) => !gradient.to!.includes(name));
-    if (barred !== undefined)
-      throw new ValueError(
-        op.name,
-        barred,
-        'must not depend on a parameter: no gradient flows to it',
-        'one that does',
-      );
-    const reasons = gradient.refuses?.(params, device.precision.dtype === 'f64') ?? [];
-    if (reasons.length > 0)
-      throw new DeviceError(
-        device.name,
-        `cannot run the gradient of ${op.name}`,
-        reasons,
-        'Choose another device.',
-      );
     const full = gradient.taped?.(params) ?? params;
     const all = this.#plain(op, inputs, full);
     const given = Object.keys(inputs).filter((name) => inputs[name]);
     const count =
       full === params ? all.length : op.outputs(inputs as Record<string, ShapedInput>, params).length;
     const wants = (name: string): boolean => wanted.has(name);
-    const held = new Map<string | number, Tensor>();
-    try {
-      for (const name of gradient.keeps?.(wants, params) ?? []) {
-        const tensor = typeof name === 'number' ? all[name] : inputs[name];
-        if (tensor && !held.has(name)) held.set(name, this.hold(tensor));
-      }
-    } catch (error) {
-      for (const tensor of [...held.values(), ...all]) tensor.dispose();
-      throw error;
-    }
+    const held = this.#keep(gradient.keeps?.(wants, params) ?? [], inputs, all);
     for (const extra of all.splice(count)) extra.dispose();
     const variables = new Map(dependent.map((name) => [name, this.#variables.get(inputs[name]!)!]));
     const shapes = Object.fromEntries(given.map((name) => [name, inputs[name]!.shape]));
@@ -205,6 +180,25 @@ export class Tape implements Recorder {
     return all;
   }
 
+  /** Handles of what a rule reads, by the name of an argument or the number of a result; all or none. */
+  #keep(
+    names: readonly (string | number)[],
+    inputs: OpInputs,
+    results: readonly TensorHandle[],
+  ): ReadonlyMap<string | number, Tensor> {
+    const held = new Map<string | number, Tensor>();
+    try {
+      for (const name of names) {
+        const tensor = typeof name === 'number' ? results[name] : inputs[name];
+        if (tensor && !held.has(name)) held.set(name, this.hold(tensor));
+      }
+      return held;
+    } catch (error) {
+      for (const tensor of [...held.values(), ...results]) tensor.dispose();
+      throw error;
+    }
+  }
+
   /** What a rule reads must stay as it was; and no gradient passes through a change in place. */
   #checkStore(op: Op, inputs: OpInputs, wanted: readonly string[]): void {
     const cure =
@@ -220,4 +214,30 @@ export class Tape implements Recorder {
     if (target && this.#held.has(target.use(op.name, op.stores)))
       throw new ValueError(op.name, op.stores!, `must not be what a gradient still needs; ${cure}`, 'it');
   }
+}
+
+/** Refuses, before anything runs, what has no gradient here. */
+function refuse(
+  op: Op,
+  gradient: AnyGradient,
+  device: Device,
+  params: object,
+  dependent: readonly string[],
+): void {
+  const barred = gradient.to && dependent.find((name) => !gradient.to!.includes(name));
+  if (barred !== undefined)
+    throw new ValueError(
+      op.name,
+      barred,
+      'must not depend on a parameter: no gradient flows to it (stopGradient it)',
+      'one that does',
+    );
+  const reasons = gradient.refuses?.(params, device.precision.dtype === 'f64') ?? [];
+  if (reasons.length > 0)
+    throw new DeviceError(
+      device.name,
+      `cannot run the gradient of ${op.name}`,
+      reasons,
+      'Choose another device.',
+    );
 }

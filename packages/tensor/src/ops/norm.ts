@@ -35,21 +35,10 @@ export const rmsNormOp = defineOp<{ x: Tensor; weight?: Tensor | undefined }, { 
   },
   gradient: {
     keeps: (wants) => (wants('x') ? ['x', 'weight'] : ['x']),
-    rule({ inputs: { x, weight }, shapes, params: { eps }, dy, wants }, ops) {
-      const E = shapes.x.at(-1)!;
-      const mean = (of: typeof dy) =>
-        ops.reshape(ops.scale(ops.reduce(of, 'sum'), 1 / E), [...shapes.x.slice(0, -1), 1]);
-      const deviation = ops.unary(ops.binary(mean(ops.multiply(x, x)), ops.number(dy, eps), 'add'), 'sqrt');
-      const normed = ops.binary(x, deviation, 'divide');
-      const back = () => {
-        const inner = weight ? ops.multiply(dy, weight) : dy;
-        const along = ops.binary(normed, mean(ops.multiply(inner, normed)), 'multiply');
-        return ops.binary(ops.binary(inner, along, 'subtract'), deviation, 'divide');
-      };
-      return {
-        x: wants('x') ? back() : undefined,
-        weight: wants('weight') ? ops.sumTo(ops.multiply(dy, normed), [E]) : undefined,
-      };
+    rule({ inputs: { x, weight }, params: { eps }, dy, wants }, ops) {
+      const asked = (['x', 'weight'] as const).filter(wants);
+      const found = ops.run('normGradient', { x, weight, dy }, { eps, centred: false, wants: asked });
+      return Object.fromEntries(asked.map((name, i) => [name, found[i]]));
     },
   },
 });
@@ -116,27 +105,13 @@ export const layerNormOp = defineOp<
     return statistics ? [y, means, inverses] : [y];
   },
   gradient: {
-    taped: (params) => ({ ...params, statistics: true }),
-    keeps: (wants) => (wants('x') ? ['x', 'weight', 1, 2] : wants('weight') ? ['x', 1, 2] : []),
-    rule({ inputs: { x, weight }, shapes, dy, gradients, result, wants }, ops) {
+    keeps: (wants) => (wants('x') ? ['x', 'weight'] : ['x']),
+    rule({ inputs: { x, weight }, params: { eps }, dy, gradients, wants }, ops) {
       if (gradients[1] || gradients[2])
         throw new ValueError('layerNorm', 'statistics', 'have no gradient: compute them with reduce', 'one');
-      const E = shapes.x.at(-1)!;
-      const mean = (of: typeof dy) =>
-        ops.reshape(ops.scale(ops.reduce(of, 'sum'), 1 / E), [...shapes.x.slice(0, -1), 1]);
-      const normed = () => ops.binary(ops.binary(x, result(1), 'subtract'), result(2), 'multiply');
-      const hat = wants('x') || wants('weight') ? normed() : dy;
-      const back = () => {
-        const inner = weight ? ops.multiply(dy, weight) : dy;
-        const along = ops.binary(hat, mean(ops.multiply(inner, hat)), 'multiply');
-        const centred = ops.binary(ops.binary(inner, mean(inner), 'subtract'), along, 'subtract');
-        return ops.binary(centred, result(2), 'multiply');
-      };
-      return {
-        x: wants('x') ? back() : undefined,
-        weight: wants('weight') ? ops.sumTo(ops.multiply(dy, hat), [E]) : undefined,
-        bias: wants('bias') ? ops.sumTo(dy, [E]) : undefined,
-      };
+      const asked = (['x', 'weight', 'bias'] as const).filter(wants);
+      const found = ops.run('normGradient', { x, weight, dy }, { eps, centred: true, wants: asked });
+      return Object.fromEntries(asked.map((name, i) => [name, found[i]]));
     },
   },
 });

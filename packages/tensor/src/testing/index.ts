@@ -3,7 +3,8 @@ export { assertClose, type Difference, difference, toleranceOf } from './close.t
 export type { DeviceLaw } from './device-law.ts';
 export { deviceLaws } from './device-laws.ts';
 export { type DeviceSelection, onEveryDevice, openDevices } from './every-device.ts';
-export { type GradientCase, gradientCases } from './gradient-cases.ts';
+export type { GradientCase } from './gradient-case.ts';
+export { gradientCases } from './gradient-cases.ts';
 export {
   assertGradients,
   centralDifferences,

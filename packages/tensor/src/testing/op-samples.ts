@@ -12,6 +12,7 @@ import { linearOp } from '../ops/linear.ts';
 import { matmulOp } from '../ops/matmul.ts';
 import { reshapeOp, storeRowsOp, writeOp } from '../ops/memory.ts';
 import { layerNormOp, rmsNormOp } from '../ops/norm.ts';
+import { normGradientOp } from '../ops/norm-gradient.ts';
 import { permuteOp } from '../ops/permute.ts';
 import { argmaxOp, topKOp } from '../ops/rank.ts';
 import { reduceOp } from '../ops/reduce.ts';
@@ -104,6 +105,11 @@ export const opSamples: readonly OpSample[] = [
   sample(reshapeOp, { x: f32(2, 3) }, { shape: [6] }),
   sample(writeOp, { target: f32(4), source: f32(2) }, { offset: 1, sourceOffset: 0, length: 2 }),
   sample(storeRowsOp, { target: f32(1, 4, 3), rows: f32(1, 2, 3), slots: i32(1, 2) }),
+  sample(
+    normGradientOp,
+    { x: f32(2, 3), weight: f32(3), dy: f32(2, 3) },
+    { eps: 1e-5, centred: true, wants: ['x', 'weight', 'bias'] },
+  ),
   sample(activationGradientOp, { x: f32(4), dy: f32(4) }, { kind: 'silu', alpha: 1 }),
   sample(crossEntropyOp, { logits: f32(2, 3), targets: i32(2) }, { smoothing: 0 }),
   sample(
@@ -115,6 +121,6 @@ export const opSamples: readonly OpSample[] = [
   sample(
     attentionGradientOp,
     { ...attention.inputs, y: f32(1, 2, 2, 4), lse: f32(1, 2, 2), dy: f32(1, 2, 2, 4), dlse: f32(1, 2, 2) },
-    { ...attention.params, wants: ['q', 'k', 'v', 'bias', 'slopes', 'sinks'] },
+    { ...attention.params, wants: ['q', 'k', 'v', 'slopes', 'sinks'] },
   ),
 ];
