@@ -1,5 +1,6 @@
 import type { ByteSource, Checkpoint, GgufMetadata, TensorInfo } from '../checkpoint.ts';
 import { atMost, FormatError } from '../errors.ts';
+import { fresh, giveBack } from '../sources/fresh.ts';
 import { type GgufTensor, readGguf } from './gguf.ts';
 import { type Change, type GgufArchitecture, GgufFields, ggufArchitectures } from './gguf-architectures.ts';
 import { fileTensor, type HostTensor, numbersOf, type StoredTensor } from './host-tensor.ts';
@@ -27,7 +28,10 @@ export async function ggufCheckpoint(
 ): Promise<Checkpoint> {
   const [first] = sources as [ByteSource];
   const parts = await Promise.all(
-    sources.map(async (source) => ({ source, ...(await readGguf(source, signal)) })),
+    sources.map(async (source) => {
+      const { data, ...header } = await readGguf(source, signal);
+      return { source: readAlready(source, data.start, data.bytes), ...header };
+    }),
   );
   const { metadata } = parts[0]!;
   checkParts(sources, parts);
@@ -56,6 +60,27 @@ export async function ggufCheckpoint(
     },
     close() {
       for (const source of sources) source.close?.();
+    },
+  };
+}
+
+/** A source of which some bytes were read before. */
+function readAlready(source: ByteSource, start: number, bytes: Uint8Array): ByteSource {
+  const end = start + bytes.length;
+  return {
+    name: source.name,
+    size: source.size,
+    close: () => source.close?.(),
+    async read(from, to, signal) {
+      if (from < start || from >= end) return source.read(from, to, signal);
+      const here = bytes.slice(from - start, to - start);
+      if (to <= end) return here;
+      const rest = await source.read(end, to, signal);
+      const all = new Uint8Array(to - from);
+      all.set(here);
+      all.set(rest, here.length);
+      giveBack(rest);
+      return fresh(all);
     },
   };
 }
@@ -201,7 +226,12 @@ function changed(
 ): HostTensor | StoredTensor {
   const { order, turned, plusOne } = change;
   const rows = shape[0] ?? 1;
-  const stored = fileTensor(name, dtype, shape, order ? reordered(bytes, rows, order) : bytes);
+  const sorted = order ? reordered(bytes, rows, order) : bytes;
+  if (sorted !== bytes) {
+    giveBack(bytes);
+    fresh(sorted);
+  }
+  const stored = fileTensor(name, dtype, shape, sorted);
   if (turned && shape.length === 2) return f32(shape, transposed(floats(stored), shape[1]!, shape[0]!));
   if (plusOne)
     return f32(

@@ -12,6 +12,7 @@ import { filesOf } from '../sources/file-sets.ts';
 import { llamaOf } from '../testing/checkpoint.ts';
 import { llamaGguf, type Parts, type Tensor, type Value, writeGguf } from '../testing/gguf.ts';
 import { readGguf } from './gguf.ts';
+import { ggufCheckpoint } from './gguf-checkpoint.ts';
 
 const ids = [3, 1, 4, 1, 5, 9, 2, 6];
 const whole = llamaGguf();
@@ -76,7 +77,7 @@ it('gives metadata of every type', async () => {
     ['d', ['u64', 2n ** 40n]],
     ['e', ['u64', 2n ** 60n]],
     ['f', ['list', 'f32', [1, -2.5]]],
-    ['g', ['list', 'text', ['é', '']]],
+    ['g', ['list', 'text', ['é', '', '😀a', '€', 'plain']]],
     ['h', ['list', 'bool', [1, 0]]],
   ];
   const { metadata: read } = await readGguf(memorySource(writeGguf({ metadata, tensors: [] })));
@@ -87,9 +88,31 @@ it('gives metadata of every type', async () => {
     d: 2 ** 40,
     e: 2n ** 60n,
     f: Float32Array.of(1, -2.5),
-    g: ['é', ''],
+    g: ['é', '', '😀a', '€', 'plain'],
     h: [true, false],
   });
+});
+
+it('reads each byte of a file once, the header and the tensors', async () => {
+  const big = llamaGguf();
+  const filler = { name: 'filler', sizes: [2 ** 19], type: 0, bytes: new Uint8Array(2 ** 21) };
+  const bytes = writeGguf({ ...big, tensors: [...big.tensors.slice(0, 3), filler, ...big.tensors.slice(3)] });
+  const reads: [number, number][] = [];
+  const inner = memorySource(bytes, 'tiny.gguf');
+  const noted: ByteSource = {
+    ...inner,
+    read(start, end, signal) {
+      reads.push([start, end]);
+      return inner.read(start, end, signal);
+    },
+  };
+  const opened = await ggufCheckpoint([noted]);
+  for (const name of opened.tensors.keys()) await opened.read(name);
+  const sorted = reads.sort(([a], [b]) => a - b);
+  for (const [n, [start]] of sorted.entries())
+    if (n > 0) expect(start).toBeGreaterThanOrEqual(sorted[n - 1]![1]);
+  const alone = await open(big);
+  for (const name of alone.tensors.keys()) expect(await opened.read(name)).toEqual(await alone.read(name));
 });
 
 it('reads a header that is longer than what it looks at first, each byte once', async () => {
@@ -338,6 +361,36 @@ describe('metadata that lie', () => {
       'a text that is not UTF-8',
       raw('a', 8, 2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe),
       /metadata "a" is not UTF-8$/,
+    ],
+    [
+      'texts of which one goes on in the next',
+      raw(
+        'a',
+        9,
+        8,
+        0,
+        0,
+        0,
+        2,
+        ...Array(7).fill(0),
+        1,
+        ...Array(7).fill(0),
+        0xc3,
+        1,
+        ...Array(7).fill(0),
+        0xa9,
+      ),
+      /metadata "a"\[1\] is not UTF-8$/,
+    ],
+    [
+      'texts of which one is cut',
+      raw('a', 9, 8, 0, 0, 0, 1, ...Array(7).fill(0), 1, ...Array(7).fill(0), 0xc3),
+      /a text of metadata "a" is not UTF-8$/,
+    ],
+    [
+      'a text of a list beyond the file',
+      raw('a', 9, 8, 0, 0, 0, 1, ...Array(7).fill(0), 0, 0, 0, 0, 1, 0, 0, 0),
+      /the length of metadata "a"\[0\], 4294967296 cannot be/,
     ],
     [
       'lists in lists without end',
