@@ -1,5 +1,5 @@
 import { type Deadline, guarded } from './deadline.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './tokenizers/contract.ts';
 
 /** The class `Template` of `@huggingface/jinja`, as far as it is used here. */
 export type TemplateLibrary = new (source: string) => { render(values: Record<string, unknown>): string };

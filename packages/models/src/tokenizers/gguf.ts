@@ -1,7 +1,7 @@
 import { ValueError } from '@headwise/tensor';
 import { FormatError } from '../errors.ts';
 import { shown } from '../formats/json.ts';
-import type { TextStream, Tokenizer } from '../tokenizer.ts';
+import type { TextStream, Tokenizer } from './contract.ts';
 import { wordRules, wordsOf } from './gguf-words.ts';
 import { mergeNeighbours } from './merges.ts';
 import { byteOf, cutter, decodeAll, fromByteLetters, noBytes, pieceStream, toByteLetters } from './pieces.ts';

@@ -1,6 +1,6 @@
 import { FormatError } from '../errors.ts';
 import { shown } from '../formats/json.ts';
-import type { TextPair } from '../tokenizer.ts';
+import type { TextPair } from './contract.ts';
 import { FORMAT, objectOf } from './huggingface-file.ts';
 
 /** Puts the ids of a text, or of two, into what the model was trained to see around them. */

@@ -1,7 +1,7 @@
 import { ValueError } from '@headwise/tensor';
 import { type Deadline, guarded } from '../deadline.ts';
 import { FormatError } from '../errors.ts';
-import type { EncodeTextOptions, TextPair, TextStream, Tokenizer } from '../tokenizer.ts';
+import type { EncodeTextOptions, TextPair, TextStream, Tokenizer } from './contract.ts';
 import { readPieceBytes } from './huggingface-decoder.ts';
 import { FORMAT, objectOf, readHuggingFaceFile } from './huggingface-file.ts';
 import { readFrame } from './huggingface-frame.ts';
