@@ -44,7 +44,9 @@ export async function openCheckpoint(files: FileSet, { signal }: OpenOptions = {
 function onlyGguf({ name, names }: FileSet): string | undefined {
   if (!names || names.includes(CONFIG)) return undefined;
   const models = names.filter(
-    (file) => file.endsWith('.gguf') && (part.exec(file)?.[2] ?? '00001') === '00001',
+    (file) =>
+      (file.endsWith('.gguf') && (part.exec(file)?.[2] ?? '00001') === '00001') ||
+      /\.gguf\.part0+$/.test(file),
   );
   if (models.length < 2) return models[0];
   throw new FormatError(FORMAT, `${name} has several models; give one of them: ${models.join(', ')}`);
