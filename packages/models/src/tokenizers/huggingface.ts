@@ -3,8 +3,9 @@ import { type Deadline, guarded } from '../deadline.ts';
 import { FormatError } from '../errors.ts';
 import type { EncodeTextOptions, TextPair, TextStream, Tokenizer } from './contract.ts';
 import { readPieceBytes } from './huggingface-decoder.ts';
-import { FORMAT, objectOf, readHuggingFaceFile } from './huggingface-file.ts';
+import { readHuggingFaceFile } from './huggingface-file.ts';
 import { readFrame } from './huggingface-frame.ts';
+import { FORMAT, objectOf } from './huggingface-steps.ts';
 import { decodeAll, noBytes, pieceStream } from './pieces.ts';
 
 /** The class `Tokenizer` of `@huggingface/tokenizers`, as far as it is used here. */
@@ -48,9 +49,9 @@ const CHARACTER_MS = 0.05;
 export function createHuggingFaceTokenizer(options: HuggingFaceOptions): Tokenizer {
   const { Tokenizer: Library, config, rows = Infinity } = options;
   const run = guarded(FORMAT, options.deadline);
-  const { json, pieces, ids, added } = readHuggingFaceFile(options.json);
+  const { json, postProcessor, pieces, ids, added } = readHuggingFaceFile(options.json);
   const largest = largestId(pieces, added, rows);
-  const frame = readFrame(json.post_processor, ids);
+  const frame = readFrame(postProcessor, ids);
   const library = run(() => new Library(json, {}), MAKE_MS);
   const size = Number.isFinite(rows) ? rows : largest + 1;
 
