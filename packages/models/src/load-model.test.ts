@@ -98,7 +98,10 @@ it('reads a tensor once of which several weights are made', async () => {
   const device = createReference();
   const opened = await open(tensors, json, reads);
   // what the other names were made of is not there
-  const own = { ...fused, weights: (config: never) => withoutMissing(fused.weights(config), opened) };
+  const own = {
+    ...fused,
+    weights: (config: ReturnType<typeof llama.config>) => withoutMissing(fused.weights(config), opened),
+  };
   const { model } = await loadModel(device, opened, { families: { llama: own } });
   expect(await (model as Decoder).start().step(ids).data()).toEqual(
     await llamaOf(device).start().step(ids).data(),
@@ -174,13 +177,14 @@ describe('refuses, with nothing left on the device', () => {
 
   it('a second copy that is another table', async () => {
     const tensors = tensorsOf();
-    const embed = tensors.get('model.embed_tokens.weight') as HostTensor & { data: Float32Array };
+    const embed = tensors.get('model.embed_tokens.weight')!;
     tensors.set('lm_head.weight', embed);
     const device = createReference();
     expect(await logitsOf(device, await open(tensors))).toEqual(
       await llamaOf(device).start().step(ids).data(),
     );
-    tensors.set('lm_head.weight', { ...embed, data: embed.data.map((value) => value + 1) });
+    const other = (embed.data as Float32Array).map((value) => value + 1);
+    tensors.set('lm_head.weight', { dtype: 'F32', shape: embed.shape, data: other });
     expect(await refusal(await open(tensors))).toContain('"lm_head.weight" is unknown');
   });
 

@@ -12,6 +12,7 @@ import { filesOf } from '../sources/file-sets.ts';
 import { llamaOf } from '../testing/checkpoint.ts';
 import { llamaGguf, type Parts, type Tensor, type Value, writeGguf } from '../testing/gguf.ts';
 import { readGguf } from './gguf.ts';
+import { ggufCheckpoint } from './gguf-checkpoint.ts';
 
 const ids = [3, 1, 4, 1, 5, 9, 2, 6];
 const whole = llamaGguf();
@@ -90,6 +91,28 @@ it('gives metadata of every type', async () => {
     g: ['é', ''],
     h: [true, false],
   });
+});
+
+it('reads each byte of a file once, the header and the tensors', async () => {
+  const big = llamaGguf();
+  const filler = { name: 'filler', sizes: [2 ** 19], type: 0, bytes: new Uint8Array(2 ** 21) };
+  const bytes = writeGguf({ ...big, tensors: [...big.tensors.slice(0, 3), filler, ...big.tensors.slice(3)] });
+  const reads: [number, number][] = [];
+  const inner = memorySource(bytes, 'tiny.gguf');
+  const noted: ByteSource = {
+    ...inner,
+    read(start, end, signal) {
+      reads.push([start, end]);
+      return inner.read(start, end, signal);
+    },
+  };
+  const opened = await ggufCheckpoint([noted]);
+  for (const name of opened.tensors.keys()) await opened.read(name);
+  const sorted = reads.sort(([a], [b]) => a - b);
+  for (const [n, [start]] of sorted.entries())
+    if (n > 0) expect(start).toBeGreaterThanOrEqual(sorted[n - 1]![1]);
+  const alone = await open(big);
+  for (const name of alone.tensors.keys()) expect(await opened.read(name)).toEqual(await alone.read(name));
 });
 
 it('reads a header that is longer than what it looks at first, each byte once', async () => {
