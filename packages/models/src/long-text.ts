@@ -79,10 +79,11 @@ export function overlappingChunks({ overlap = 0 }: { readonly overlap?: number }
 
 /**
  * An average whose shares are learned: `softmax_l(query · x_l / √E)`. Over the tokens of a text, or over its pieces.
+ * Never throws. Its `pool` throws a ShapeError if the query is of another width.
  *
  * @param options.query `[E]`, learned; it stays the caller's
  * @see Yang et al. 2016, "Hierarchical Attention Networks for Document Classification", section 2.2; Sun et al. 2019,
- * section 5.3.1. Never throws.
+ * section 5.3.1.
  */
 export function attentionPooling({ query }: { readonly query: Tensor }): Pooling {
   return {

@@ -23,9 +23,10 @@ import type { Part, PartCall, PartResult } from '../part.ts';
  * ```
  *
  * Global tokens at the start of all texts are a declared part of the score; others are a table `[B, 1, L, L]`.
+ * Never throws.
  *
  * @param options.window W: tokens to each side
- * @see Beltagy et al. 2020, "Longformer", section 3.1, {@link https://arxiv.org/abs/2004.05150}. Never throws.
+ * @see Beltagy et al. 2020, "Longformer", section 3.1, {@link https://arxiv.org/abs/2004.05150}
  */
 export function globalAttention({ window }: { readonly window: number }): Part {
   return {
