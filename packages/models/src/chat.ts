@@ -27,7 +27,7 @@ export interface ChatOptions {
 }
 
 const FORMAT = 'chat template';
-const MOST_MS = 3000;
+const MOST_MS = 2000;
 
 /**
  * A conversation as the model was trained to read one. Encode it with `{ special: false }`: the template writes what

@@ -37,7 +37,7 @@ export interface HuggingFaceOptions {
 /** To make the library's tables: vocabularies of 256 000 pieces take a second, and slow machines ten. */
 const MAKE_MS = 20_000;
 /** To encode or decode: an honest file takes microseconds a character. */
-const CALL_MS = 3000;
+const CALL_MS = 2000;
 const CHARACTER_MS = 0.05;
 
 /**
