@@ -1,8 +1,8 @@
-import * as jinja from '@huggingface/jinja';
-import * as tokenizers from '@huggingface/tokenizers';
 import * as attention from '@headwise/attention-variants';
 import * as positional from '@headwise/positional';
 import * as tensor from '@headwise/tensor';
+import * as jinja from '@huggingface/jinja';
+import * as tokenizers from '@huggingface/tokenizers';
 import { expect, it } from 'vitest';
 import { runReadme } from '../../../tooling/readme.ts';
 import * as models from './index.ts';

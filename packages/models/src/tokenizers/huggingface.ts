@@ -34,8 +34,9 @@ export interface HuggingFaceOptions {
   readonly deadline?: Deadline | undefined;
 }
 
-/** To make the library's tables: vocabularies of 256 000 pieces take a second, and slow machines ten. */
-const MAKE_MS = 20_000;
+/** To make the library's tables, and for each piece of them: 256 000 take a second on a machine that is idle. */
+const MAKE_MS = 2000;
+const PIECE_MS = 0.05;
 /** To encode or decode: an honest file takes microseconds a character. */
 const CALL_MS = 2000;
 const CHARACTER_MS = 0.05;
@@ -52,7 +53,7 @@ export function createHuggingFaceTokenizer(options: HuggingFaceOptions): Tokeniz
   const { json, postProcessor, pieces, ids, added } = readHuggingFaceFile(options.json);
   const largest = largestId(pieces, added, rows);
   const frame = readFrame(postProcessor, ids);
-  const library = run(() => new Library(json, {}), MAKE_MS);
+  const library = run(() => new Library(json, {}), MAKE_MS + Math.ceil(PIECE_MS * pieces.size));
   const size = Number.isFinite(rows) ? rows : largest + 1;
 
   const plain = (text: string): number[] => {
