@@ -77,7 +77,7 @@ it('gives metadata of every type', async () => {
     ['d', ['u64', 2n ** 40n]],
     ['e', ['u64', 2n ** 60n]],
     ['f', ['list', 'f32', [1, -2.5]]],
-    ['g', ['list', 'text', ['é', '']]],
+    ['g', ['list', 'text', ['é', '', '😀a', '€', 'plain']]],
     ['h', ['list', 'bool', [1, 0]]],
   ];
   const { metadata: read } = await readGguf(memorySource(writeGguf({ metadata, tensors: [] })));
@@ -88,7 +88,7 @@ it('gives metadata of every type', async () => {
     d: 2 ** 40,
     e: 2n ** 60n,
     f: Float32Array.of(1, -2.5),
-    g: ['é', ''],
+    g: ['é', '', '😀a', '€', 'plain'],
     h: [true, false],
   });
 });
@@ -361,6 +361,36 @@ describe('metadata that lie', () => {
       'a text that is not UTF-8',
       raw('a', 8, 2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe),
       /metadata "a" is not UTF-8$/,
+    ],
+    [
+      'texts of which one goes on in the next',
+      raw(
+        'a',
+        9,
+        8,
+        0,
+        0,
+        0,
+        2,
+        ...Array(7).fill(0),
+        1,
+        ...Array(7).fill(0),
+        0xc3,
+        1,
+        ...Array(7).fill(0),
+        0xa9,
+      ),
+      /metadata "a"\[1\] is not UTF-8$/,
+    ],
+    [
+      'texts of which one is cut',
+      raw('a', 9, 8, 0, 0, 0, 1, ...Array(7).fill(0), 1, ...Array(7).fill(0), 0xc3),
+      /a text of metadata "a" is not UTF-8$/,
+    ],
+    [
+      'a text of a list beyond the file',
+      raw('a', 9, 8, 0, 0, 0, 1, ...Array(7).fill(0), 0, 0, 0, 0, 1, 0, 0, 0),
+      /the length of metadata "a"\[0\], 4294967296 cannot be/,
     ],
     [
       'lists in lists without end',

@@ -351,9 +351,52 @@ class Cursor {
     const kind = this.#kind(`the entries of ${what}`);
     const count = this.count(`the length of ${what},`, least[kinds.indexOf(kind)]!);
     if (Object.hasOwn(arrays, kind)) return this.#numbers(kind as ArrayKind, count, what);
+    if (kind === 'text') return this.#texts(count, what);
     const entries: GgufValue[] = [];
     for (let n = 0; n < count; n++) entries.push(this.#valueOf(kind, `${what}[${n}]`, depth + 1));
     return entries;
+  }
+
+  /** Vocabularies have hundreds of thousands: their bytes are put together and decoded at once, then cut. */
+  #texts(count: number, what: string): string[] {
+    const first = this.at;
+    let total = 0;
+    for (let n = 0; n < count; n++) {
+      const start = this.#step(8, what);
+      const length = this.#view.getUint32(start, true) + this.#view.getUint32(start + 4, true) * 2 ** 32;
+      if (length > this.size - this.at) {
+        this.at = start;
+        this.count(`the length of ${what}[${n}],`, 1);
+      }
+      this.#step(length, what);
+      total += length;
+    }
+    const joined = new Uint8Array(total);
+    const ends = new Uint32Array(count);
+    let at = first;
+    let [bytes, units] = [0, 0];
+    for (let n = 0; n < count; n++) {
+      const length = this.#view.getUint32(at, true);
+      at += 8;
+      const own = bytes;
+      for (const end = at + length; at < end; at++) {
+        const byte = this.#bytes[at]!;
+        joined[bytes++] = byte;
+        // UTF-16: two units for what takes four bytes, none for a byte that goes on
+        units += byte >= 0xf0 ? 2 : byte < 0x80 || byte >= 0xc0 ? 1 : 0;
+      }
+      // a character must not begin in one text and end in the next
+      if (length > 0 && joined[own]! >= 0x80 && joined[own]! < 0xc0)
+        throw new FormatError(FORMAT, `${what}[${n}] is not UTF-8`);
+      ends[n] = units;
+    }
+    let text: string;
+    try {
+      text = this.#text.decode(joined);
+    } catch {
+      throw new FormatError(FORMAT, `a text of ${what} is not UTF-8`);
+    }
+    return Array.from(ends, (end, n) => text.slice(n === 0 ? 0 : ends[n - 1], end));
   }
 
   #numbers(kind: ArrayKind, count: number, what: string): ArrayLike<number | bigint> {
