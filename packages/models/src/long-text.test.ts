@@ -183,4 +183,8 @@ it('refuses a context without room', async () => {
     'must have room for an id beside begin and end',
   );
   expect(() => readLong([], { ...options, context: 8 })).toThrow('must be at least one');
+  const read = (rows: readonly (readonly number[])[]) => encoder.encode(rows).hidden;
+  expect(() => readLong([[1]], { ...options, read, context: 8 })).toThrow(
+    'read must give a vector for each of the 1 pieces',
+  );
 });

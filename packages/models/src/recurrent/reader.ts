@@ -2,6 +2,7 @@ import { additive } from '@headwise/attention-variants';
 import {
   concat,
   createPositions,
+  type DType,
   gather,
   keep,
   linear,
@@ -38,7 +39,7 @@ export interface Reading {
    * @returns the context `[B, C]`, and where it is an average, the weight of each token `[B, Ls]`
    */
   context(s: Tensor): { readonly c: Tensor; readonly weights?: Tensor };
-  /** Sequence b becomes what `order[b]` was. */
+  /** Sequence b becomes what `order[b]` was; what fails changes nothing. */
   take(order: readonly number[]): void;
   dispose(): void;
 }
@@ -58,12 +59,16 @@ export const fixedContext: Reader = {
   parameters: (E, N) => ({ ...prefixed('forward', gruParameters(E, N)), summary: [N, N], start: [N, N] }),
   read(x, positions, weights) {
     const { last } = gruOver(x, within(weights, 'forward.'), tokensAt(positions));
-    let c = keep(unary(linear(last, weights.summary!), 'tanh') as Tensor);
+    let c: Tensor = unary(linear(last, weights.summary!), 'tanh');
+    const start: Tensor<'B N'> = unary(linear(c, weights.start!), 'tanh');
+    keep(c);
     return {
-      start: unary(linear(c, weights.start!), 'tanh') as Tensor<'B N'>,
+      start,
       context: () => ({ c }),
       take(order) {
-        c = replaced(c, order);
+        const next = reordered(c, order);
+        c.dispose();
+        c = keep(next);
       },
       dispose: () => c.dispose(),
     };
@@ -102,12 +107,19 @@ export function alignedContext({ A }: { readonly A: number }): Reader {
       const backward = gruOver(x, within(weights, 'backward.'), there, { backwards: true });
       const annotations: Tensor = concat(forward.all, backward.all);
       const [B, Ls, C] = annotations.shape as [number, number, number];
-      let v = keep(annotations.reshape([B, Ls, 1, C]) as Tensor);
-      let k = keep(linear(annotations, weights.key!).reshape([B, Ls, 1, A]) as Tensor);
+      const start: Tensor<'B N'> = unary(linear(backward.last, weights.start!), 'tanh');
+      let v: Tensor = annotations.reshape([B, Ls, 1, C]);
+      let k: Tensor = linear(annotations, weights.key!).reshape([B, Ls, 1, A]);
       let at = createPositions(x.device, rowsOf(positions));
-      keep<Tensor<string, 'i32'>>(at.tensor);
+      const hold = (): void => {
+        for (const held of [v, k, at.tensor]) keep<Tensor<string, DType>>(held);
+      };
+      const free = (): void => {
+        for (const held of [v, k, at.tensor]) held.dispose();
+      };
+      hold();
       return {
-        start: unary(linear(backward.last, weights.start!), 'tanh') as Tensor<'B N'>,
+        start,
         context(s) {
           const Bs = s.shape[0]!;
           const { out, weights: alignment } = additive.attend(
@@ -124,21 +136,18 @@ export function alignedContext({ A }: { readonly A: number }): Reader {
           return { c: out.reshape([Bs, C]), weights: alignment!.reshape([Bs, Ls]) };
         },
         take(order) {
-          v = replaced(v, order);
-          k = replaced(k, order);
           const rows = rowsOf(at);
-          const { device } = at.tensor;
-          at.tensor.dispose();
-          at = createPositions(
-            device,
+          // all of the new before the old goes: what fails changes nothing
+          const next = [reordered(v, order), reordered(k, order)] as const;
+          const stand = createPositions(
+            at.tensor.device,
             order.map((from) => rows[from]!),
           );
-          keep<Tensor<string, 'i32'>>(at.tensor);
+          free();
+          [v, k, at] = [...next, stand];
+          hold();
         },
-        dispose() {
-          for (const held of [v, k]) held.dispose();
-          at.tensor.dispose();
-        },
+        dispose: free,
       };
     },
   };
@@ -154,13 +163,11 @@ function rowsOf({ host, shape: [B, L] }: Positions): number[][] {
   return Array.from({ length: B }, (_, b) => [...host.subarray(b * L, (b + 1) * L)]);
 }
 
-/** Rows of the first axis in another order, in place of those. */
-export function replaced(x: Tensor, order: readonly number[]): Tensor {
+/** Rows of the first axis in another order. Never throws. */
+export function reordered(x: Tensor, order: readonly number[]): Tensor {
   const [B, ...rest] = x.shape as [number, ...number[]];
   const ids = tensor(x.device, Int32Array.from(order), [order.length]);
-  const taken = keep(gather(x.reshape([B, x.size / B]), ids).reshape([order.length, ...rest]) as Tensor);
-  x.dispose();
-  return taken;
+  return gather(x.reshape([B, x.size / B]), ids).reshape([order.length, ...rest]);
 }
 
 function prefixed(name: string, shapes: Shapes): Shapes {

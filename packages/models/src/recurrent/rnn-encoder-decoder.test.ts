@@ -4,7 +4,7 @@ import { createDevice, type Device, type Tensor, tensor } from '@headwise/tensor
 import { assertClose } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import { alignedContext, fixedContext } from './reader.ts';
-import { createRnnEncoderDecoder, type RnnEncoderDecoder } from './rnn-encoder-decoder.ts';
+import { createRnnEncoderDecoder, type RnnEncoderDecoder, type RnnSession } from './rnn-encoder-decoder.ts';
 
 interface GoldenCase {
   readonly name: string;
@@ -141,6 +141,58 @@ it.each(cases)('a session of $name leaves nothing behind', async (golden) => {
   session.step([[1], [2], [3]]).dispose();
   session.dispose();
   expect(device.memory).toMatchObject({ buffers, liveBytes });
+});
+
+describe.each(cases)('a device that fails once leaves a text of $name as it was', (golden) => {
+  const { texts } = golden;
+  const works = {
+    start: (model: RnnEncoderDecoder) => model.start(texts.map(({ source }) => source)),
+    step: (_: RnnEncoderDecoder, session: RnnSession) => session.step([[5, 2], [1]]),
+    take: (_: RnnEncoderDecoder, session: RnnSession) => session.take([1, 0]),
+  };
+
+  it.each(Object.keys(works) as (keyof typeof works)[])('in %s', async (what) => {
+    const device = await createDevice('reference');
+    using model = modelOf(device, golden);
+    const freshly = (): RnnSession => {
+      const session = model.start(texts.map(({ source }) => source));
+      session.step([[0], [0]]).dispose();
+      return session;
+    };
+    const { buffers, liveBytes } = device.memory;
+    using whole = freshly();
+    using want = whole.step([[3], [6]]);
+    const numbers = await want.data();
+    const held = { ...device.memory };
+    let failures = 0;
+    for (let n = 1; ; n++) {
+      using session = freshly();
+      const before = { ...device.memory };
+      let calls = 0;
+      const run = device.run.bind(device);
+      const failing: typeof device.run = (...given) => {
+        if (++calls === n) throw new Error('the device is gone');
+        return run(...given);
+      };
+      Object.defineProperty(device, 'run', { value: failing, configurable: true, writable: true });
+      try {
+        works[what](model, session)?.dispose();
+      } catch (error) {
+        expect((error as Error).message).toBe('the device is gone');
+        failures += 1;
+        expect(device.memory).toMatchObject({ buffers: before.buffers, liveBytes: before.liveBytes });
+      } finally {
+        Reflect.deleteProperty(device, 'run');
+      }
+      if (failures < n) break;
+      using again = session.step([[3], [6]]);
+      expect([...(await again.data())]).toEqual([...numbers]);
+    }
+    expect(failures).toBeGreaterThan(1);
+    expect(device.memory).toMatchObject({ buffers: held.buffers, liveBytes: held.liveBytes });
+    expect(held.buffers).toBeGreaterThan(buffers);
+    expect(held.liveBytes).toBeGreaterThan(liveBytes);
+  });
 });
 
 describe('refuses', () => {

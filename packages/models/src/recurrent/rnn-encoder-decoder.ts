@@ -17,7 +17,7 @@ import { within } from '../block.ts';
 import type { Shapes, Weights } from '../part.ts';
 import { checkModelWeights } from '../stack.ts';
 import { gruParameters, gruStep, keptWhere } from './gru.ts';
-import { type Reader, type Reading, replaced } from './reader.ts';
+import { type Reader, type Reading, reordered } from './reader.ts';
 
 /** What a recurrent encoder-decoder is put together from. */
 export interface RnnParts {
@@ -192,8 +192,10 @@ export class RnnSession implements Disposable {
     if (order.length === 0 || !order.every((from) => Number.isInteger(from) && from >= 0 && from < B))
       throw new ValueError('rnn.take', 'order', `must name sequences from 0 to ${B - 1}`, order);
     scope(() => {
-      this.#s = replaced(this.#s, order);
+      const next = reordered(this.#s, order);
       this.#reading.take(order);
+      this.#s.dispose();
+      this.#s = keep(next);
     });
   }
 
