@@ -7,7 +7,7 @@ export interface ByteSource {
   readonly name: string;
   readonly size: number;
   /**
-   * The bytes `start … end − 1`, in memory of their own that the caller may keep and change.
+   * The bytes `start … end − 1`; they may be a view of the source, and are not changed.
    * @throws {FormatError} if the source has fewer, or is no longer what it was when it was opened.
    * @throws the reason of the signal once it is aborted.
    */

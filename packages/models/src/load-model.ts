@@ -15,6 +15,7 @@ import { ConfigFields } from './formats/config-fields.ts';
 import type { HostTensor, StoredTensor } from './formats/host-tensor.ts';
 import { shown } from './formats/json.ts';
 import type { Shapes } from './part.ts';
+import { giveBack } from './sources/fresh.ts';
 import {
   makeWeight,
   planWeights,
@@ -228,7 +229,10 @@ class Reader {
     for (const file of files) {
       const left = this.#uses.get(file)! - 1;
       this.#uses.set(file, left);
-      if (left === 0) this.#held.delete(file);
+      if (left > 0) continue;
+      const content = this.get(file);
+      this.#held.delete(file);
+      giveBack('bytes' in content ? content.bytes : content.data);
     }
   }
 

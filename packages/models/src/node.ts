@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import type { ByteSource, FileSet } from './checkpoint.ts';
 import { FormatError } from './errors.ts';
 import { checkLength, checkSpan } from './sources/byte-sources.ts';
+import { Spares } from './sources/fresh.ts';
 
 const FORMAT = 'file';
 /** One call of the system reads no more. */
@@ -27,13 +28,14 @@ export async function fileSource(path: string): Promise<ByteSource> {
   } catch (error) {
     throw new FormatError(FORMAT, `${path} cannot be opened: ${(error as Error).message}`);
   }
+  const spares = new Spares();
   return {
     name: path,
     size,
     async read(start, end, signal) {
       signal?.throwIfAborted();
       checkSpan(path, size, start, end);
-      const bytes = new Uint8Array(end - start);
+      const bytes = spares.get(end - start);
       let at = 0;
       while (at < bytes.length) {
         const read = await readSome(file, path, bytes, at, start);
@@ -41,9 +43,13 @@ export async function fileSource(path: string): Promise<ByteSource> {
         if (read === 0) break;
         at += read;
       }
-      return checkLength(path, bytes.subarray(0, at), start, end);
+      if (at < bytes.length) checkLength(path, bytes.subarray(0, at), start, end);
+      return spares.lend(bytes);
     },
-    close: () => void file.close().catch(() => {}),
+    close() {
+      spares.clear();
+      file.close().catch(() => {});
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import type { ByteSource, Checkpoint, GgufMetadata, TensorInfo } from '../checkpoint.ts';
 import { atMost, FormatError } from '../errors.ts';
+import { fresh, giveBack } from '../sources/fresh.ts';
 import { type GgufTensor, readGguf } from './gguf.ts';
 import { type Change, type GgufArchitecture, GgufFields, ggufArchitectures } from './gguf-architectures.ts';
 import { fileTensor, type HostTensor, numbersOf, type StoredTensor } from './host-tensor.ts';
@@ -78,7 +79,8 @@ function readAlready(source: ByteSource, start: number, bytes: Uint8Array): Byte
       const all = new Uint8Array(to - from);
       all.set(here);
       all.set(rest, here.length);
-      return all;
+      giveBack(rest);
+      return fresh(all);
     },
   };
 }
@@ -224,7 +226,12 @@ function changed(
 ): HostTensor | StoredTensor {
   const { order, turned, plusOne } = change;
   const rows = shape[0] ?? 1;
-  const stored = fileTensor(name, dtype, shape, order ? reordered(bytes, rows, order) : bytes);
+  const sorted = order ? reordered(bytes, rows, order) : bytes;
+  if (sorted !== bytes) {
+    giveBack(bytes);
+    fresh(sorted);
+  }
+  const stored = fileTensor(name, dtype, shape, sorted);
   if (turned && shape.length === 2) return f32(shape, transposed(floats(stored), shape[1]!, shape[0]!));
   if (plusOne)
     return f32(

@@ -1,6 +1,7 @@
 import type { ByteSource } from '../checkpoint.ts';
 import { FormatError } from '../errors.ts';
 import { bytesOf } from '../formats/json.ts';
+import { fresh } from './fresh.ts';
 
 const FORMAT = 'file';
 /** What is asked for to learn the size. */
@@ -38,7 +39,7 @@ export function blobSource(blob: Blob, name = 'name' in blob ? String(blob.name)
         throw new FormatError(FORMAT, `${name} cannot be read: ${(error as Error).message}`);
       }
       signal?.throwIfAborted();
-      return checkLength(name, bytes, start, end);
+      return fresh(checkLength(name, bytes, start, end));
     },
   };
 }
@@ -109,7 +110,7 @@ export async function urlSource(
       if (now !== size || answer.headers.get('etag') !== tag)
         throw new FormatError(FORMAT, `${name} is another file than before: it changed while it was read`);
       try {
-        return checkLength(name, new Uint8Array(await answer.arrayBuffer()), start, end);
+        return fresh(checkLength(name, new Uint8Array(await answer.arrayBuffer()), start, end));
       } catch (error) {
         signal?.throwIfAborted();
         if (FormatError.isInstance(error)) throw error;
