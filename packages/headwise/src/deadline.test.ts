@@ -35,6 +35,17 @@ it('stops an expression that does not end', () => {
   expect(tokenizer.encode('ba')).toEqual([1, 0]);
 });
 
+it('stops an expression that does not end while the tables are made', () => {
+  const json = {
+    model: { type: 'BPE', vocab: { a: 0 }, merges: [] },
+    added_tokens: [{ id: 1, content: `${'a'.repeat(60)}!`, normalized: true }],
+    normalizer: { type: 'Replace', pattern: { Regex: '(?:a+)+#' }, content: '' },
+  };
+  expect(() => createHuggingFaceTokenizer({ Tokenizer, json, deadline })).toThrow(
+    'it was stopped after 2001 ms',
+  );
+});
+
 it('stops a template that does not end', () => {
   const source =
     '{% for a in range(100000) %}{% for b in range(100000) %}{{ a * b }}{% endfor %}{% endfor %}';

@@ -7,7 +7,8 @@ const call = new Script('work()');
 
 /**
  * Stops work after a time, an expression that backtracks without end among it: V8 looks at its watch there too. It costs
- * 0.1 ms a call and works at once; a worker costs 46 ms to start, a second copy of the file, and a promise for each text.
+ * 0.2 ms a call and works at once; a worker costs 46 ms or more to start, a second copy of the file, and a promise for each text.
+ * @throws {DeadlineError} when the time is over, and what the work throws.
  */
 export const deadline: Deadline = (work, milliseconds) => {
   box.work = work;

@@ -112,6 +112,7 @@ function createCli(io: Io): ReturnType<typeof cac> {
     .option('--ids <list>', 'Token ids of one text instead: 101,7592,102')
     .option('--pooling <name>', 'mean, first or max of the tokens; default: mean')
     .option('--raw', 'Vectors as they come, not brought to length 1')
+    .option('--long <how>', 'Texts beyond the context: head, tail, ends (both), or all of it in chunks')
     .option('--device <name>', 'See headwise devices; default: auto')
     .option('--json', 'One JSON document: texts, embeddings, similarities')
     .example('  headwise embed "A cat sleeps" "A kitten naps" "Stocks fell" --model all-MiniLM-L6-v2')

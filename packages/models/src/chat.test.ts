@@ -32,6 +32,6 @@ it('names a template that does not end', () => {
     throw Object.assign(new Error('stopped'), { name: 'DeadlineError' });
   };
   expect(() => renderChat({ Template, source: '', messages, tokenizer, deadline })).toThrow(
-    'chat template: it was stopped after 3000 ms',
+    'chat template: it was stopped after 2000 ms',
   );
 });

@@ -1,5 +1,5 @@
 import { type Deadline, guarded } from './deadline.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './tokenizers/contract.ts';
 
 /** The class `Template` of `@huggingface/jinja`, as far as it is used here. */
 export type TemplateLibrary = new (source: string) => { render(values: Record<string, unknown>): string };
@@ -27,7 +27,7 @@ export interface ChatOptions {
 }
 
 const FORMAT = 'chat template';
-const MOST_MS = 3000;
+const MOST_MS = 2000;
 
 /**
  * A conversation as the model was trained to read one. Encode it with `{ special: false }`: the template writes what

@@ -1,13 +1,21 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { embed, firstToken, maxOfTokens, meanOfTokens, type Pooling, readJson } from '@headwise/models';
+import {
+  embed,
+  firstToken,
+  maxOfTokens,
+  meanOfTokens,
+  normalized,
+  type Pooling,
+  readJson,
+} from '@headwise/models';
 import { printable } from '@headwise/tensor';
 import { isOn, type Options, text } from '../arguments.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodes, type Io } from '../io.ts';
 import { encoderOf } from '../load-model.ts';
 import { jsonLine } from '../output.ts';
-import { readTextOptions, rounded, rowsOf, titleOf, withModel } from './texts.ts';
+import { longOf, readPieces, readTextOptions, rounded, rowsOf, titleOf, withModel } from './texts.ts';
 
 const poolings: Readonly<Record<string, Pooling>> = {
   mean: meanOfTokens,
@@ -23,13 +31,22 @@ export async function runEmbed(texts: readonly string[], options: Options, io: I
   if (!pooling)
     throw new UsageError(`--pooling must be one of ${Object.keys(poolings).join(', ')}, got "${name}"`);
   const normalize = !isOn(options, 'raw');
+  const long = longOf(options);
   return withModel(given, io, async (model, device) => {
     const encoder = encoderOf(model, 'embed');
-    const rows = rowsOf(given, model, encoder.context);
     const width = encoder.shape.E;
-    using tensor = embed(encoder, rows.ids, { pooling, normalize, signal: io.signal });
-    const data = await tensor.data();
-    const vectors = rows.ids.map((_, b) => Array.from(data.subarray(b * width, (b + 1) * width)));
+    const read = (rows: readonly (readonly number[])[], unit: boolean) =>
+      embed(encoder, rows, { pooling, normalize: unit, signal: io.signal });
+    using tensor =
+      long === undefined
+        ? read(rowsOf(given, model, encoder.context).ids, normalize)
+        : readPieces(long, given, model, encoder.context, (rows) => read(rows, false));
+    using of = long !== undefined && normalize ? normalized(tensor) : undefined;
+    const data = await (of ?? tensor).data();
+    const count = tensor.shape[0]!;
+    const vectors = Array.from({ length: count }, (_, b) =>
+      Array.from(data.subarray(b * width, (b + 1) * width)),
+    );
     const similarities = vectors.map((a) => vectors.map((b) => cosine(a, b)));
     if (given.json) {
       io.out(
@@ -41,7 +58,7 @@ export async function runEmbed(texts: readonly string[], options: Options, io: I
           pooling: name,
           normalized: normalize,
           width,
-          tokens: rows.ids.map(({ length }) => length),
+          ...(long !== undefined && { long }),
           ...(given.ids ? {} : { texts: given.texts }),
           embeddings: vectors,
           similarities: similarities.map((row) => row.map((value) => rounded(value))),

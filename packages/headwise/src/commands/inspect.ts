@@ -197,7 +197,7 @@ function memoryFacts(model: ModelParts, dtype: StorageType, window: number) {
     memoryOf('multi-query, cross-layer by 2', kv({ ...rows, Hkv: 1, share: Math.min(2, layers) }), dtype),
     memoryOf(`multi-head, window ${window}`, kv({ ...rows, Hkv: H, window }), dtype),
   ];
-  return { memory: { dtype, B: 1, lengths: LENGTHS, own, others } };
+  return { memory: { dtype: String(dtype), B: 1, lengths: LENGTHS, own, others } };
 }
 
 function memoryOf(name: string, footprint: ReturnType<typeof kv>, dtype: StorageType): Memory {

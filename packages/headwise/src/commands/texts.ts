@@ -1,5 +1,14 @@
 import { resolve } from 'node:path';
-import { checkIds, type Device } from '@headwise/tensor';
+import {
+  type Cut,
+  headAndTail,
+  headOnly,
+  meanOfTokens,
+  overlappingChunks,
+  readLong,
+  tailOnly,
+} from '@headwise/models';
+import { checkIds, type Device, type Tensor } from '@headwise/tensor';
 import { ids as idsOption, isOn, type Options, text } from '../arguments.ts';
 import { openDevice } from '../devices.ts';
 import { UsageError } from '../errors.ts';
@@ -84,7 +93,9 @@ export function rowsOf(
     if (row.ids.length === 0)
       throw new UsageError(`text ${i + 1} is empty, and the model adds nothing to it`);
     if (row.ids.length > context)
-      throw new UsageError(`text ${i + 1} has ${row.ids.length} tokens, the model’s context is ${context}`);
+      throw new UsageError(
+        `text ${i + 1} has ${row.ids.length} tokens, the model’s context is ${context}; --long reads it in pieces`,
+      );
   }
   const kinds = rows.flatMap(({ types }) => (types ? [types] : []));
   return { ids: rows.map((row) => row.ids), types: kinds.length > 0 ? kinds : undefined };
@@ -100,6 +111,60 @@ function encoded(
   if (!tokenizer.encodePair)
     throw new UsageError(`the tokenizer of ${model.path} reads one text; leave --pair out`);
   return tokenizer.encodePair(each, pair);
+}
+
+const cuts: Readonly<Record<string, (room: number) => Cut>> = {
+  head: () => headOnly,
+  tail: () => tailOnly,
+  ends: () => headAndTail(),
+  // neighbours share an eighth, so that no sentence is cut in all of them
+  chunks: (room) => overlappingChunks({ overlap: Math.floor(room / 8) }),
+};
+
+/** `--long`: how texts that are longer than the context are read. @throws {UsageError} for a way that there is not. */
+export function longOf(options: Options): string | undefined {
+  const name = text(options, 'long');
+  if (name === undefined || Object.hasOwn(cuts, name)) return name;
+  throw new UsageError(`--long must be one of ${Object.keys(cuts).join(', ')}, got "${name}"`);
+}
+
+/**
+ * Texts of any length in pieces, whose vectors are averaged: `[B, W]`.
+ *
+ * @param read makes a vector of each piece
+ */
+export function readPieces(
+  long: string,
+  { texts, ids }: TextOptions,
+  model: LoadedModel,
+  context: number,
+  read: (rows: readonly (readonly number[])[]) => Tensor,
+): Tensor {
+  const plain = ids
+    ? [[...ids]]
+    : texts.map((each) => neededTokenizer(model).encode(each, { special: false }));
+  for (const row of plain) checkIds('ids', row, model.rows);
+  const { begin, end } = ids ? { begin: [], end: [] } : around(model, texts[0]!, plain[0]!);
+  const cut = cuts[long]!(context - begin.length - end.length);
+  return readLong(plain, { cut, context, read, pooling: meanOfTokens, begin, end });
+}
+
+/** What encoding puts in front of a text and behind it. */
+function around(
+  model: LoadedModel,
+  each: string,
+  plain: readonly number[],
+): { begin: number[]; end: number[] } {
+  const whole = neededTokenizer(model).encode(each);
+  const more = whole.length - plain.length;
+  const first = Array.from({ length: more + 1 }, (_, i) => i).find((i) =>
+    plain.every((id, at) => whole[i + at] === id),
+  );
+  if (first === undefined)
+    throw new UsageError(`the tokenizer of ${model.path} changes what it puts ids around`);
+  // of an empty text nothing tells where it stands: the first id begins it, as it does everywhere
+  const front = plain.length === 0 ? Math.min(1, more) : first;
+  return { begin: whole.slice(0, front), end: whole.slice(front + plain.length) };
 }
 
 /** A text as a line of output begins with it: `ids` where there is none. */

@@ -95,6 +95,13 @@ it('writes a space in front and behind pieces that stand for themselves, as llam
   expect(open({ ...scored('a'), 'tokenizer.ggml.add_bos_token': false }).encode('')).toEqual([]);
 });
 
+it('merges over a space where a piece does', () => {
+  const over = open(scored('▁', 'a', 'b', '▁b', 'a▁b', '▁a'));
+  expect(over.encode('a b', { special: false })).toEqual([259, 263]);
+  const alone = open(scored('▁', 'a', 'b', '▁b', '▁a', '▁▁'));
+  expect(alone.encode('a b  b', { special: false })).toEqual([263, 262, 259, 262]);
+});
+
 it('fills rows that have no piece with nothing', () => {
   const tokenizer = open(scored('a'), 300);
   expect(tokenizer.size).toBe(300);

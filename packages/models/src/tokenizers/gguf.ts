@@ -1,7 +1,7 @@
 import { ValueError } from '@headwise/tensor';
 import { FormatError } from '../errors.ts';
 import { shown } from '../formats/json.ts';
-import type { TextStream, Tokenizer } from '../tokenizer.ts';
+import type { TextStream, Tokenizer } from './contract.ts';
 import { wordRules, wordsOf } from './gguf-words.ts';
 import { mergeNeighbours } from './merges.ts';
 import { byteOf, cutter, decodeAll, fromByteLetters, noBytes, pieceStream, toByteLetters } from './pieces.ts';
@@ -186,12 +186,32 @@ function scoredWords(metadata: TokenizerMetadata, { pieces, ids, unknown }: Piec
     if (unknown !== undefined) return [unknown];
     return cannotWrite(piece);
   };
+  // a merge reaches over a space only where a piece has it behind the same character: words are merged alone elsewhere
+  const joined = new Set<string>([SPACE]);
+  for (const piece of pieces)
+    for (let at = piece.indexOf(SPACE, 1); at > 0; at = piece.indexOf(SPACE, at + 1))
+      joined.add(piece[at - 1]!);
+  const wordsIn = (marked: string): string[] => {
+    const words: string[] = [];
+    let from = 0;
+    for (let at = marked.indexOf(SPACE, 1); at > 0; at = marked.indexOf(SPACE, at + 1)) {
+      if (joined.has(marked[at - 1]!)) continue;
+      words.push(marked.slice(from, at));
+      from = at;
+    }
+    return [...words, marked.slice(from)];
+  };
   return {
     space,
     begins: true,
     encode(text, afterSpecial) {
+      const known = new Map<string, readonly number[]>();
       const marked = `${space && afterSpecial ? ' ' : ''}${text}`.replaceAll(' ', SPACE);
-      return mergeNeighbours([...marked], rankOf).flatMap(written);
+      return wordsIn(marked).flatMap((word) => {
+        const found = known.get(word) ?? mergeNeighbours([...word], rankOf).flatMap(written);
+        known.set(word, found);
+        return found;
+      });
     },
     bytes(piece) {
       const byte = byteOf(piece);

@@ -1,4 +1,4 @@
-import { objectOf } from './huggingface-file.ts';
+import { objectOf } from './huggingface-steps.ts';
 import { byteOf, fromByteLetters } from './pieces.ts';
 
 const utf8 = new TextEncoder();

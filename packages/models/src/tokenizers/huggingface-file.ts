@@ -1,12 +1,10 @@
 import { FormatError } from '../errors.ts';
 import { shown } from '../formats/json.ts';
+import { FORMAT, type Json, objectOf, readStep } from './huggingface-steps.ts';
 
-export const FORMAT = 'tokenizer.json';
 /** Far above every vocabulary there is; the arrays of a reader are no larger. */
 const MOST_IDS = 2 ** 24;
 const MOST_LISTED = 10;
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** A piece that stands for itself. */
 export interface AddedPiece {
@@ -20,6 +18,8 @@ export interface AddedPiece {
 export interface HuggingFaceFile {
   /** The file, with the steps in the words of the library. */
   readonly json: Json;
+  /** What stands around a text, unread. */
+  readonly postProcessor: unknown;
   /** Every piece by its id, added ones among them. */
   readonly pieces: ReadonlyMap<number, string>;
   /** Ids by their piece. */
@@ -52,17 +52,13 @@ export function readHuggingFaceFile(value: unknown): HuggingFaceFile {
     ...file,
     model: { ...model, type },
     added_tokens: file.added_tokens ?? [],
-    normalizer: step(file.normalizer, 'normalizers', portableNormalizer),
-    pre_tokenizer: step(file.pre_tokenizer, 'pretokenizers', portableSplit),
-    post_processor: file.post_processor ?? null,
-    decoder: file.decoder ?? null,
+    normalizer: readStep('normalizer', file.normalizer),
+    pre_tokenizer: readStep('pre_tokenizer', file.pre_tokenizer),
+    // the frame is ours
+    post_processor: null,
+    decoder: readStep('decoder', file.decoder),
   };
-  return { json, pieces, ids, added };
-}
-
-/** An object of a file, or undefined. */
-export function objectOf(value: unknown): Json | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
+  return { json, postProcessor: file.post_processor, pieces, ids, added };
 }
 
 /** Files from before the models had a type say it by what they hold. */
@@ -173,123 +169,4 @@ function checkMerges(merges: unknown, ids: ReadonlyMap<string, number>, problems
     if (absent.length > 0)
       problems.push(`model.merges[${i}] ${shown(pair)}: ${absent.map(shown).join(', ')} is no piece`);
   });
-}
-
-// what the reference does and the library does not, in steps that both have
-
-type Rewrite = (step: Json) => Json;
-
-/** Rewrites a step and those inside a sequence. */
-function step(value: unknown, inside: string, rewrite: Rewrite): Json | null {
-  const json = objectOf(value);
-  if (!json) return null;
-  const list = json[inside];
-  if (json.type !== 'Sequence') return rewrite(json);
-  if (!Array.isArray(list)) throw new FormatError(FORMAT, `a Sequence must have a list "${inside}"`);
-  return { ...json, [inside]: list.map((each) => step(each, inside, rewrite)) };
-}
-
-const replace = (regex: string, content: string): Json => ({
-  type: 'Replace',
-  pattern: { Regex: regex },
-  content,
-});
-
-/** `Nmt` is unknown to the library; the content of a replacement is no pattern; white space is Unicode's. */
-function portableNormalizer(json: Json): Json {
-  if (json.type === 'Nmt')
-    return {
-      type: 'Sequence',
-      normalizers: [
-        replace('[\\u0001-\\u0008\\u000b\\u000e-\\u001f\\u007f\\u008f\\u009f]', ''),
-        replace('[\\t\\n\\u000c\\r\\u1680\\u200b-\\u200f\\u2028\\u2029\\u2581\\ufeff\\ufffd]', ' '),
-      ],
-    };
-  if (json.type === 'Strip') {
-    const [left, right] = [json.strip_left !== false, json.strip_right !== false];
-    const ends = [...(left ? [replace('\\A\\s+', '')] : []), ...(right ? [replace('\\s+\\z', '')] : [])];
-    return { type: 'Sequence', normalizers: ends };
-  }
-  if (json.type === 'Replace' && typeof json.content === 'string')
-    return { ...json, content: json.content.replaceAll('$', '$$$$') };
-  return json;
-}
-
-/** Radford et al. 2019, `encoder.py`. */
-const GPT2_WORDS = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-const PUNCTUATION = '[\\p{P}!-/:-@\\[-`{-~]';
-
-/**
- * The library knows the behaviours "isolated" and "removed" of a split, and for punctuation, digits and words only the
- * letters of ASCII or one behaviour; its white space has U+FEFF; `Metaspace` it leaves in one.
- */
-function portableSplit(json: Json): Json {
-  switch (json.type) {
-    case 'Split':
-      return split(json.pattern, String(json.behavior ?? 'Isolated'), json.invert === true);
-    case 'Punctuation':
-      return split({ Regex: PUNCTUATION }, String(json.behavior ?? 'Isolated'));
-    case 'Digits':
-      return split({ Regex: '\\p{N}' }, json.individual_digits === true ? 'Isolated' : 'Contiguous');
-    case 'Whitespace':
-      return split({ Regex: '\\w+|[^\\w\\s]+' }, 'Removed', true);
-    case 'WhitespaceSplit':
-      return split({ Regex: '\\s+' }, 'Removed');
-    case 'BertPreTokenizer': {
-      const words = split({ Regex: '\\s+' }, 'Removed');
-      return { type: 'Sequence', pretokenizers: [words, split({ Regex: PUNCTUATION }, 'Isolated')] };
-    }
-    case 'ByteLevel': {
-      if (json.use_regex === false || json.add_prefix_space === true) return json;
-      return {
-        type: 'Sequence',
-        pretokenizers: [split({ Regex: GPT2_WORDS }, 'Isolated'), { ...json, use_regex: false }],
-      };
-    }
-    case 'Metaspace': {
-      const mark = String(json.replacement ?? '▁');
-      if (json.split === false) return json;
-      return { type: 'Sequence', pretokenizers: [json, split({ String: mark }, 'MergedWithNext')] };
-    }
-    default:
-      return json;
-  }
-}
-
-function split(pattern: unknown, behavior: string, invert = false): Json {
-  const { Regex: regex, String: text } = objectOf(pattern) ?? {};
-  if (typeof regex !== 'string' && typeof text !== 'string')
-    throw new FormatError(
-      FORMAT,
-      `the pattern of a split must be a Regex or a String, it is ${shown(pattern)}`,
-    );
-  const source = typeof regex === 'string' ? regex : escaped(text as string);
-  const isolated = (whole: string): Json => ({
-    type: 'Split',
-    pattern: { Regex: whole },
-    behavior: 'Isolated',
-    invert: false,
-  });
-  const before = `(?:(?!${source})[\\s\\S])`;
-  switch (behavior) {
-    case 'Isolated':
-      // what is found and what lies between stand alone either way
-      return isolated(source);
-    case 'Removed':
-      return { ...isolated(source), behavior: 'Removed', invert };
-    case 'MergedWithPrevious':
-      if (!invert) return isolated(`${before}*(?:${source})|${before}+`);
-      break;
-    case 'MergedWithNext':
-      if (!invert) return isolated(`(?:${source})${before}*|${before}+`);
-      break;
-    case 'Contiguous':
-      if (!invert) return isolated(`(?:${source})+`);
-      break;
-  }
-  throw new FormatError(FORMAT, `a split "${behavior}"${invert ? ', inverted,' : ''} is not supported`);
-}
-
-function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }

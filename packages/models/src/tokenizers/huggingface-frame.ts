@@ -1,7 +1,7 @@
 import { FormatError } from '../errors.ts';
 import { shown } from '../formats/json.ts';
-import type { TextPair } from '../tokenizer.ts';
-import { FORMAT, objectOf } from './huggingface-file.ts';
+import type { TextPair } from './contract.ts';
+import { FORMAT, objectOf } from './huggingface-steps.ts';
 
 /** Puts the ids of a text, or of two, into what the model was trained to see around them. */
 export type Frame = (first: readonly number[], second?: readonly number[]) => TextPair;
@@ -19,9 +19,9 @@ type Part =
  * @throws {FormatError} if it is unknown, or names pieces that the vocabulary has not.
  */
 export function readFrame(processor: unknown, ids: ReadonlyMap<string, number>): Frame {
+  if (processor === undefined || processor === null) return framed([A], [A, B]);
   const json = objectOf(processor);
   switch (json?.type) {
-    case undefined:
     case 'ByteLevel':
       return framed([A], [A, B]);
     case 'TemplateProcessing': {
@@ -48,7 +48,10 @@ export function readFrame(processor: unknown, ids: ReadonlyMap<string, number>):
       return readFrame(adding[0], ids);
     }
     default:
-      throw new FormatError(FORMAT, `the post_processor ${shown(json?.type)} is not supported`);
+      throw new FormatError(
+        FORMAT,
+        `the post_processor ${shown(json ? json.type : processor)} is not supported`,
+      );
   }
 }
 

@@ -1,10 +1,11 @@
 import { ValueError } from '@headwise/tensor';
 import { type Deadline, guarded } from '../deadline.ts';
 import { FormatError } from '../errors.ts';
-import type { EncodeTextOptions, TextPair, TextStream, Tokenizer } from '../tokenizer.ts';
+import type { EncodeTextOptions, TextPair, TextStream, Tokenizer } from './contract.ts';
 import { readPieceBytes } from './huggingface-decoder.ts';
-import { FORMAT, objectOf, readHuggingFaceFile } from './huggingface-file.ts';
+import { readHuggingFaceFile } from './huggingface-file.ts';
 import { readFrame } from './huggingface-frame.ts';
+import { FORMAT, objectOf } from './huggingface-steps.ts';
 import { decodeAll, noBytes, pieceStream } from './pieces.ts';
 
 /** The class `Tokenizer` of `@huggingface/tokenizers`, as far as it is used here. */
@@ -33,10 +34,11 @@ export interface HuggingFaceOptions {
   readonly deadline?: Deadline | undefined;
 }
 
-/** To make the library's tables: vocabularies of 256 000 pieces take a second, and slow machines ten. */
-const MAKE_MS = 20_000;
+/** To make the library's tables, and for each piece of them: 256 000 take a second on a machine that is idle. */
+const MAKE_MS = 2000;
+const PIECE_MS = 0.05;
 /** To encode or decode: an honest file takes microseconds a character. */
-const CALL_MS = 3000;
+const CALL_MS = 2000;
 const CHARACTER_MS = 0.05;
 
 /**
@@ -48,10 +50,10 @@ const CHARACTER_MS = 0.05;
 export function createHuggingFaceTokenizer(options: HuggingFaceOptions): Tokenizer {
   const { Tokenizer: Library, config, rows = Infinity } = options;
   const run = guarded(FORMAT, options.deadline);
-  const { json, pieces, ids, added } = readHuggingFaceFile(options.json);
+  const { json, postProcessor, pieces, ids, added } = readHuggingFaceFile(options.json);
   const largest = largestId(pieces, added, rows);
-  const frame = readFrame(json.post_processor, ids);
-  const library = run(() => new Library(json, {}), MAKE_MS);
+  const frame = readFrame(postProcessor, ids);
+  const library = run(() => new Library(json, {}), MAKE_MS + Math.ceil(PIECE_MS * pieces.size));
   const size = Number.isFinite(rows) ? rows : largest + 1;
 
   const plain = (text: string): number[] => {

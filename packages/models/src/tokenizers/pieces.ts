@@ -1,5 +1,5 @@
 import { checkIds } from '@headwise/tensor';
-import type { TextStream } from '../tokenizer.ts';
+import type { TextStream } from './contract.ts';
 
 /**
  * Text from ids whose pieces are bytes, however a character is cut over them. Never throws; its `push` does.
