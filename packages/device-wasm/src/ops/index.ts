@@ -5,6 +5,7 @@ import { storeRows } from '../stored-rows.ts';
 import { attention } from './attention.ts';
 import { concat, gather, slice } from './copies.ts';
 import { add, gated, gelu, multiply, relu, silu } from './elementwise.ts';
+import { expertLinear } from './experts.ts';
 import { headLinear, linear, matmul } from './matrix.ts';
 import { binary, cast, permute, reduce, scatterAdd, unary, where } from './primitives.ts';
 import { argmax, layerNorm, logSoftmax, rmsNorm, rotary, softmax, topK } from './rowwise.ts';
@@ -18,6 +19,7 @@ export const runners: Readonly<Record<string, Runner>> = {
   argmax,
   attention,
   concat,
+  expertLinear,
   gated,
   gather,
   gelu,
