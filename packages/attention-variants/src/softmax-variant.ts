@@ -130,7 +130,9 @@ export function softmaxVariant<const Name extends string, Options extends object
     kv: (shape, options, layer) => kvOf(spec, shape, options, layer),
     cost: (shape, options, call) => costOf(spec, shape, options, call),
     taps: (shape, options, layer) =>
-      (spec.producer?.(shape, options, layer) ?? layer) === layer ? ['q', 'k', 'v', 'weights'] : ['q', 'weights'],
+      (spec.producer?.(shape, options, layer) ?? layer) === layer
+        ? ['q', 'k', 'v', 'weights']
+        : ['q', 'weights'],
     score: spec.score,
     attend: (call, given) => {
       const options = resolveOptions(spec, given);
@@ -285,7 +287,9 @@ function score<Options extends object>(
 ): AttendResult {
   const { row } = spec;
   spec.checkExtras?.(call.extras ?? []);
-  const wanted = tap?.wants('weights') ? [...new Set([...(call.extras ?? []), 'weights' as const])] : call.extras;
+  const wanted = tap?.wants('weights')
+    ? [...new Set([...(call.extras ?? []), 'weights' as const])]
+    : call.extras;
   const sinks = row?.sinks?.(weights, options, layer);
   const parts = spec.score(options, layer);
   const queries = splitMaps(spec.query?.(call.q, weights, options) ?? call.q, call.keys.length);

@@ -318,7 +318,8 @@ export class Session implements Disposable {
   async save(): Promise<Uint8Array> {
     const longer = this.lengths.findIndex((length, b) => this.#texts.turnsAnew(b, length, length));
     if (longer >= 0) {
-      const rule = 'must have the angles of its length to be saved: it was cropped from a longer text; step once';
+      const rule =
+        'must have the angles of its length to be saved: it was cropped from a longer text; step once';
       throw new ValueError('session.save', `sequence ${longer}`, rule, `${this.lengths[longer]} tokens`);
     }
     return saveStates(this.#states.map((state) => asCache('save', state)));

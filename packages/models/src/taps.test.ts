@@ -1,12 +1,18 @@
-import { configure, crossLayer, differential, groupedQuery, multiHeadLatent } from '@headwise/attention-variants';
+import {
+  configure,
+  crossLayer,
+  differential,
+  groupedQuery,
+  multiHeadLatent,
+} from '@headwise/attention-variants';
 import { none } from '@headwise/positional';
 import { createDevice, type Device, keep, Tensor, tensor, watch } from '@headwise/tensor';
 import { assertClose, toleranceOf } from '@headwise/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { block } from './block.ts';
+import { Golden } from './conformance/golden.ts';
 import { createModel } from './family.ts';
 import { readSafetensors } from './formats/safetensors.ts';
-import { Golden } from './conformance/golden.ts';
 import { families } from './registry.ts';
 import type { Session } from './session.ts';
 import { bytesOf, jsonOf, sharedFolder } from './testing/shared.ts';

@@ -40,7 +40,14 @@ export const gpt2 = /* @__PURE__ */ defineFamily({
     fields.ignore('summary_type', 'summary_use_proj', 'summary_activation', 'summary_first_dropout');
     fields.ignore('summary_proj_to_labels', 'n_ctx', 'output_past', 'predict_special_tokens', '_num_labels');
     return {
-      shape: { V: fields.count('vocab_size'), E, H, D: Math.floor(E / H), layers, biases: ['q', 'k', 'v', 'o'] },
+      shape: {
+        V: fields.count('vocab_size'),
+        E,
+        H,
+        D: Math.floor(E / H),
+        layers,
+        biases: ['q', 'k', 'v', 'o'],
+      },
       F: fields.optionalCount('n_inner') ?? 4 * E,
       mlp: plainMlp(fields, 'activation_function', 'gelu_new'),
       eps: fields.positive('layer_norm_epsilon', 1e-5),

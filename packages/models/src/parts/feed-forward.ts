@@ -1,4 +1,14 @@
-import { binary, type GeluKind, geglu, gelu, linear, relu, swiglu, type Tensor, unary } from '@headwise/tensor';
+import {
+  binary,
+  type GeluKind,
+  geglu,
+  gelu,
+  linear,
+  relu,
+  swiglu,
+  type Tensor,
+  unary,
+} from '@headwise/tensor';
 import type { Part, Shapes, Weights } from '../part.ts';
 
 /** The feed-forward half of a block, with the weights it needs. */
