@@ -25,6 +25,8 @@ export interface ConfiguredVariant<Options extends object = any> {
   cost(shape: LayerShape, call: CostCall): Cost;
   /** The declared parts of its score; undefined where there are no scores. */
   score(layer: number): ScoreParts | undefined;
+  /** What a tap can read and replace on the way through a layer. */
+  taps(shape: LayerShape, layer: number): readonly string[];
   /** Width of the part of a head that an encoding turns. */
   turns(shape: LayerShape): number;
   /** Why a device cannot run it: user code in its score, on a device that has only its own. Empty when it can. */
@@ -56,6 +58,7 @@ export function configure<Options extends object>(
     kv: (shape, layer) => variant.kv(shape, options, layer),
     cost: (shape, call) => variant.cost(shape, options, call),
     score: (layer) => variant.score?.(options, layer),
+    taps: (shape, layer) => variant.taps?.(shape, options, layer) ?? [],
     turns: (shape) => variant.turns?.(shape, options) ?? shape.D,
     reasonsAgainst: (device, layer) =>
       device.supports(

@@ -110,6 +110,16 @@ export interface AttendResult extends Extras {
   readonly out: Tensor<'B Lq H Dv'>;
 }
 
+/**
+ * A look at what a layer computes on its way, or a hand in it, by name. A layer without one computes nothing for it.
+ */
+export interface Tap {
+  /** Whether anybody listens to this name: what would cost something is then computed. */
+  wants(name: string): boolean;
+  /** Hands the value over; what comes back, of the same shape, is gone on with. */
+  pass<Value extends Tensor>(name: string, value: Value): Value;
+}
+
 /** One call of one layer. Nothing is hidden: the state comes in and goes out. */
 export interface LayerCall<Options> {
   /** `[B, L, E]`, normalised by the block. */
@@ -133,6 +143,8 @@ export interface LayerCall<Options> {
   readonly sourcePositions?: Positions | undefined;
   /** What to return beside y: pictures and probes ask for `weights`. */
   readonly extras?: readonly AttentionExtra[] | undefined;
+  /** Listens to the names that the variant's `taps` lists. */
+  readonly tap?: Tap | undefined;
 }
 
 /** What a layer hands back. */
@@ -201,6 +213,8 @@ export interface AttentionVariant<Name extends string = string, Options extends 
   /** What a layer keeps. Pure: estimator, allocator and benchmark call it. */
   readonly kv: (shape: LayerShape, options: Options, layer: number) => LayerSpec;
   readonly cost: (shape: LayerShape, options: Options, call: CostCall) => Cost;
+  /** What a tap can read and replace on the way through a layer. Default nothing. */
+  readonly taps?: (shape: LayerShape, options: Options, layer: number) => readonly string[];
   /** The declared parts of its score, for pictures and probes; absent where there are no scores. */
   readonly score?: (options: Options, layer: number) => ScoreParts;
   /** Width of the part of a head that an encoding turns. Default the D of the shape. */

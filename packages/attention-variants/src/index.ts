@@ -16,6 +16,7 @@ export {
   type Paper,
   type Placement,
   type ScoreParts,
+  type Tap,
   type VariantIdentity,
 } from './contract.ts';
 export { type HostWeights, poolHeads, shareLayers, splitLatentUp } from './convert.ts';

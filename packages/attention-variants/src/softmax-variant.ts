@@ -23,6 +23,7 @@ import {
   type LayerResult,
   type LayerShape,
   type ScoreParts,
+  type Tap,
   type VariantIdentity,
 } from './contract.ts';
 import { seenPairs, sumCost } from './cost.ts';
@@ -37,6 +38,7 @@ import {
   rotateQueries,
   softmaxAttention,
   splitHeads,
+  weigh,
   withBiases,
 } from './wiring.ts';
 
@@ -127,6 +129,10 @@ export function softmaxVariant<const Name extends string, Options extends object
     parameters: (shape, options, layer) => parametersOf(spec, shape, options, layer),
     kv: (shape, options, layer) => kvOf(spec, shape, options, layer),
     cost: (shape, options, call) => costOf(spec, shape, options, call),
+    taps: (shape, options, layer) =>
+      (spec.producer?.(shape, options, layer) ?? layer) === layer
+        ? ['q', 'k', 'v', 'weights']
+        : ['q', 'weights'],
     score: spec.score,
     attend: (call, given) => {
       const options = resolveOptions(spec, given);
@@ -233,14 +239,18 @@ function runLayer<Options extends object>(
   call: LayerCall<Options>,
   { H, Hkv, maps }: { readonly H: number; readonly Hkv: number; readonly maps: number },
 ): LayerResult {
-  const { x, weights, state, positions, shape, options, layer, extras } = call;
+  const { x, weights, state, positions, shape, options, layer, extras, tap } = call;
   const L = x.shape[1]!;
+  const tapped = (name: string, value: Tensor): Tensor => tap?.pass(name, value) ?? value;
   const q = normHeads(shape, splitHeads(project(x, weights, 'q'), H), weights, 'qNorm');
   const keysOf = (): Tensor<'B L H D'> =>
     normHeads(shape, splitHeads(project(x, weights, 'k'), Hkv), weights, 'kNorm');
   const append = (k: Tensor): StateView =>
     state.append(
-      { ...named(splitMaps(k, maps)), v: splitHeads(project(x, weights, 'v'), Hkv / maps) },
+      {
+        ...named(splitMaps(tapped('k', k), maps)),
+        v: tapped('v', splitHeads(project(x, weights, 'v'), Hkv / maps)),
+      },
       positions,
     );
   const producer = spec.producer?.(shape, options, layer) ?? layer;
@@ -261,8 +271,8 @@ function runLayer<Options extends object>(
 
   const keys = keyNames(maps).map((name) => view.rows[name]!);
   const bias = positionBias(call, { H: H / maps, Lq: L, Lk: keys[0]!.shape[1]! }, view);
-  const parts = { q: turned, keys, v: view.rows.v!, ...placement(view), ...bias, extras };
-  const { out, ...more } = score(spec, parts, weights, options, layer);
+  const parts = { q: tapped('q', turned), keys, v: view.rows.v!, ...placement(view), ...bias, extras };
+  const { out, ...more } = score(spec, parts, weights, options, layer, tap);
   return { y: project(mergeHeads(gateHeads(shape, out, x, weights)), weights, 'o'), state, ...more };
 }
 
@@ -273,22 +283,28 @@ function score<Options extends object>(
   weights: Readonly<Record<string, Tensor>>,
   options: Options,
   layer: number,
+  tap?: Tap,
 ): AttendResult {
   const { row } = spec;
   spec.checkExtras?.(call.extras ?? []);
+  const wanted = tap?.wants('weights')
+    ? [...new Set([...(call.extras ?? []), 'weights' as const])]
+    : call.extras;
   const sinks = row?.sinks?.(weights, options, layer);
   const parts = spec.score(options, layer);
   const queries = splitMaps(spec.query?.(call.q, weights, options) ?? call.q, call.keys.length);
   const maps = call.keys.map((k, m) =>
-    softmaxAttention(spec.name, { ...call, q: queries[m]!, k }, parts, sinks),
+    softmaxAttention(spec.name, { ...call, q: queries[m]!, k, extras: wanted }, parts, sinks),
   );
   const combined: Record<string, Tensor> = {};
   for (const name of Object.keys(maps[0]!) as (keyof AttendResult)[]) {
     const each = maps.map((map) => map[name]!);
     combined[name] = row?.combine ? row.combine(each, weights, options, layer) : each[0]!;
   }
+  const seen = combined.weights && tap ? tap.pass('weights', combined.weights) : combined.weights;
+  if (seen && seen !== combined.weights) combined.out = weigh(seen, call.v);
   const out = row?.finish?.(combined.out!, weights, options, layer) ?? combined.out!;
-  return { ...combined, out };
+  return { ...combined, ...(seen && { weights: seen }), out };
 }
 
 /** `[B, L, maps · H, D]` → one `[B, L, H, D]` a map: heads `maps · h + m`. */

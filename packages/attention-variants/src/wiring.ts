@@ -5,7 +5,9 @@ import {
   type Device,
   linear,
   type Modifier,
+  matmul,
   type Positions,
+  permute,
   rmsNorm,
   type StateView,
   type Tensor,
@@ -105,6 +107,22 @@ export function rotateQueries(
 ): Tensor<'B L H D'> {
   if (position?.kind !== 'rotation') return q;
   return position.turn?.(q, at, 'q') ?? position.rotate(q, q, at).q;
+}
+
+/**
+ * `out[b, i, h] = Σ_j weights[b, h, i, j] · v[b, j, ⌊h · Hkv / H⌋]`: the second half of attention, by itself.
+ *
+ * @param weights `[B, H, Lq, Lk]`
+ * @param v `[B, Lk, Hkv, Dv]`
+ * @returns `[B, Lq, H, Dv]`
+ */
+export function weigh(weights: Tensor, v: Tensor): Tensor<'B Lq H Dv'> {
+  const [B, H, Lq, Lk] = weights.shape as [number, number, number, number];
+  const [, , Hkv, Dv] = v.shape as [number, number, number, number];
+  const values = permute(v, [0, 2, 1, 3]).reshape([B * Hkv, Lk, Dv]);
+  // the query heads of a group stand together
+  const sums = matmul(weights.reshape([B * Hkv, (H / Hkv) * Lq, Lk]), values);
+  return permute(sums.reshape([B, H, Lq, Dv]), [0, 2, 1, 3]);
 }
 
 /** What a view says beside its rows, in the words of a call of attention. */

@@ -7,6 +7,7 @@ import { attentionPart, crossPart } from './parts/attention.ts';
 import { feedForward, type Mlp } from './parts/feed-forward.ts';
 import type { Norm } from './parts/norms.ts';
 import type { TrainedPosition } from './parts/trained-position.ts';
+import { tapWithin } from './taps.ts';
 
 /** One layer of a model: parts, the norms between them, and the order in which they are put together. */
 export interface Block {
@@ -105,9 +106,11 @@ export function runBlock(
   const sublayers = parts.map((part) => ({
     name: part.name,
     run: (input: Tensor<'B L E'>) => {
-      const result = part.run({ ...flow, x: input, weights: weights[part.name]!, layer });
+      const name = `layers.${layer}.${part.name}`;
+      const tap = flow.tap && tapWithin(flow.tap, name);
+      const result = part.run({ ...flow, tap, x: input, weights: weights[part.name]!, layer });
       if (result.extras) extras[part.name] = result.extras;
-      return result.y;
+      return flow.tap?.pass(name, result.y) ?? result.y;
     },
   }));
   const y = arrange.run(x, sublayers, (name, value) => norm.apply(value, weights[name]!));

@@ -1,4 +1,4 @@
-import type { LayerShape } from '@headwise/attention-variants';
+import type { LayerShape, Tap } from '@headwise/attention-variants';
 import {
   binary,
   type Device,
@@ -18,7 +18,7 @@ import type { Norm } from './parts/norms.ts';
 import { encodingOf, positionParameters, type TrainedPosition } from './parts/trained-position.ts';
 import { Session } from './session.ts';
 import type { SessionModel, SessionOptions, StepOptions } from './session-contract.ts';
-import { checkModelWeights, Stack, stackParameters, stackStates } from './stack.ts';
+import { checkModelWeights, Stack, stackParameters, stackStates, stackTaps } from './stack.ts';
 
 /** The sizes of a decoder that do not depend on its parts. */
 export interface DecoderShape extends LayerShape {
@@ -153,6 +153,16 @@ export class Decoder implements SessionModel, Disposable {
     return this.shape.V;
   }
 
+  /**
+   * What a session's `tap` can read and replace: `embeddings` (with all that is added to them), of each layer queries,
+   * keys and values `layers.0.attention.q`, `.k`, `.v` (as they are compared and kept), `layers.0.attention.weights`,
+   * what a part adds `layers.0.attention`, `layers.0.mlp`, the residual stream after it `layers.0`; `norm`, `logits`.
+   */
+  get taps(): readonly string[] {
+    const { blocks, shape, norm } = this.parts;
+    return ['embeddings', ...stackTaps(blocks, shape), ...(norm ? ['norm'] : []), 'logits'];
+  }
+
   /** A text, or B of them, with states of its own. @throws {ValueError} as `Session`. */
   start(options: SessionOptions = {}): Session {
     return new Session(this, options);
@@ -169,14 +179,22 @@ export class Decoder implements SessionModel, Disposable {
     const looked = gather<'B L E'>(this.#weights.embed!, ids);
     const scaled = embedScale === 1 ? looked : binary<'B L E'>(looked, this.#number(embedScale), 'multiply');
     const placed = this.#position ? this.#position.encode(scaled, positions) : scaled;
-    const x = embedNorm ? embedNorm.apply(placed, within(this.#weights, 'embedNorm.')) : placed;
+    const normed = embedNorm ? embedNorm.apply(placed, within(this.#weights, 'embedNorm.')) : placed;
+    const x = flow.tap?.pass('embeddings', normed) ?? normed;
     return this.#stack.run(x, { ...flow, positions }, { look, before });
   }
 
   /** `[..., E]` → logits `[..., V]` */
-  head<Axes extends string>(x: Tensor): Tensor<Axes> {
-    const { norm, logitScale = 1, logitSoftcap } = this.parts;
+  head<Axes extends string>(x: Tensor, tap?: Tap): Tensor<Axes> {
+    const { norm } = this.parts;
     const normed = norm ? norm.apply(x, this.#normWeights) : x;
+    const logits = this.#logits<Axes>(norm && tap ? tap.pass('norm', normed) : normed);
+    return tap?.pass('logits', logits) ?? logits;
+  }
+
+  /** `[..., E]`, normalised → logits `[..., V]` */
+  #logits<Axes extends string>(normed: Tensor): Tensor<Axes> {
+    const { logitScale = 1, logitSoftcap } = this.parts;
     const weight = this.#weights.head ?? this.#weights.embed!;
     const logits = linear<Axes>(normed, weight, { bias: this.#weights['head.bias'] });
     const scaled = logitScale === 1 ? logits : binary<Axes>(logits, this.#number(logitScale), 'multiply');

@@ -173,6 +173,7 @@ export {
 } from './sources/byte-sources.ts';
 export { filesOf, urlFiles } from './sources/file-sets.ts';
 export type { LayerLook } from './stack.ts';
+export type { TapFunction } from './taps.ts';
 export { createTokenizer, type TextStream, type Tokenizer, type Vocabulary } from './tokenizer.ts';
 export {
   appended,

@@ -1,4 +1,4 @@
-import type { LayerShape } from '@headwise/attention-variants';
+import type { LayerShape, Tap } from '@headwise/attention-variants';
 import type { AttentionExtra, Device, LayerSpec, LayerState, Positions, Tensor } from '@headwise/tensor';
 
 /** Shapes of weights by name; projections are `[out, in]`. */
@@ -22,6 +22,8 @@ export interface Flow {
   readonly globals?: readonly (readonly number[])[] | undefined;
   /** What attention is to return beside its output: `weights [B, H, Lq, Lk]`, … */
   readonly extras?: readonly AttentionExtra[] | undefined;
+  /** Listens to intermediates by name; absent when nobody does. A part gets one of its own names. */
+  readonly tap?: Tap | undefined;
 }
 
 /** One call of a part. */
@@ -61,6 +63,8 @@ export interface Part {
   states(shape: LayerShape, layer: number): Readonly<Record<string, LayerSpec>>;
   /** Why it cannot run on a device; empty when it can. */
   reasonsAgainst(device: Device, shape: LayerShape, layer: number): readonly string[];
+  /** What a tap can read and replace inside it, by its own names. Default nothing. */
+  readonly taps?: ((shape: LayerShape, layer: number) => readonly string[]) | undefined;
   /** Lengths with the same number have the same angles; absent where angles follow from the position alone. */
   readonly regime?: ((length: number) => number) | undefined;
   /** Makes the tables of positions that calls up to a length need. */

@@ -1,3 +1,4 @@
+import type { Tap } from '@headwise/attention-variants';
 import type { AttentionExtra, Device, LayerSpec, LayerState, Positions, Tensor } from '@headwise/tensor';
 import type { Flow } from './part.ts';
 import type { LayerLook } from './stack.ts';
@@ -20,8 +21,10 @@ export interface SessionModel {
     flow: Omit<Flow, 'shape' | 'positions'>,
     watch?: Pick<StepOptions, 'look'> & { before?: (() => void) | undefined },
   ): Tensor<'B L E'>;
+  /** Names of all intermediates that `tap` can read and replace. Default none. */
+  readonly taps?: readonly string[];
   /** `[..., E]` → logits `[..., V]` */
-  head<Axes extends string>(x: Tensor): Tensor<Axes>;
+  head<Axes extends string>(x: Tensor, tap?: Tap): Tensor<Axes>;
   /** Makes tables of positions for a length now, so that no step makes them. */
   reserve(end: number): void;
   /**

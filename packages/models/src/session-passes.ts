@@ -35,9 +35,7 @@ export function passAt(device: Device, passes: Passes, n: number): Pass {
   const rows = passes.rows.map((row) => row.slice(from, from + chunk));
   const starts = passes.starts.map((start, b) => start + Math.min(from, passes.rows[b]!.length));
   const L = Math.max(...rows.map(({ length }) => length));
-  const made = positionsOf(device, rows, starts);
-  // angles that follow the length are those of the whole text, from its first piece on
-  const positions = countPasses(passes) > 1 ? { ...made, ...lengthsOf(made, ends) } : made;
+  const positions = positionsOf(device, rows, starts, countPasses(passes) > 1 ? ends : undefined);
   return {
     rows,
     positions,
@@ -47,21 +45,27 @@ export function passAt(device: Device, passes: Passes, n: number): Pass {
   };
 }
 
-/** Where the new tokens stand: in one row for all sequences while they are equally long. */
+/**
+ * Where the new tokens stand: in one row for all sequences while they are equally long.
+ *
+ * @param ends lengths of the whole texts of which these are pieces: angles that follow the length are theirs from the
+ * first piece on
+ */
 function positionsOf(
   device: Device,
   rows: readonly (readonly number[])[],
   starts: readonly number[],
+  ends?: readonly number[],
 ): Positions {
-  const alike = rows.every((row, b) => row.length === rows[0]!.length && starts[b] === starts[0]);
-  if (alike) return createPositions(device, { start: starts[0]!, L: rows[0]!.length });
-  return createPositions(
-    device,
-    rows.map((row, b) => row.map((_, i) => starts[b]! + i)),
+  const alike = rows.every(
+    (row, b) => row.length === rows[0]!.length && starts[b] === starts[0] && ends?.[b] === ends?.[0],
   );
-}
-
-function lengthsOf({ shape: [B] }: Positions, ends: readonly number[]): Pick<Positions, 'end' | 'ends'> {
-  const end = Math.max(...ends);
-  return { end, ends: B === ends.length ? ends : [end] };
+  const made = alike
+    ? createPositions(device, { start: starts[0]!, L: rows[0]!.length })
+    : createPositions(
+        device,
+        rows.map((row, b) => row.map((_, i) => starts[b]! + i)),
+      );
+  if (!ends) return made;
+  return { ...made, end: Math.max(...ends), ends: alike ? ends.slice(0, 1) : ends };
 }

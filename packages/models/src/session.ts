@@ -31,6 +31,7 @@ import type {
 import { countPasses, type Pass, type Passes, passAt } from './session-passes.ts';
 import { makeStates, orderedSource, sharing } from './session-source.ts';
 import { commonPrefix, Texts } from './session-texts.ts';
+import { type TapFunction, Taps } from './taps.ts';
 
 /**
  * A text in progress: B sequences, each of a length of its own, with what the model keeps. The first step is the
@@ -49,6 +50,7 @@ export class Session implements Disposable {
   #states: readonly LayerState[];
   /** What went through it. */
   #texts: Texts;
+  #taps: Taps | undefined;
   readonly #source: SessionSource | undefined;
   /** Which source each sequence has read, where `take` has moved them. */
   #order: readonly number[] | undefined;
@@ -171,7 +173,7 @@ export class Session implements Disposable {
         }),
       ).filter((rows) => rows !== undefined);
       // each sequence ends in one of the passes and has zeros in the others
-      return this.#model.head<'B V'>(ends.reduce((sum, rows) => add(sum, rows)));
+      return this.#head<'B V'>(ends.reduce((sum, rows) => add(sum, rows)));
     });
   }
 
@@ -184,15 +186,32 @@ export class Session implements Disposable {
       const { x, pass } = run(0);
       const [B, L, E] = x.shape as [number, number, number];
       const longestNew = Math.max(...counts);
-      if (longestNew === L) return this.#model.head<'B L V'>(x);
+      if (longestNew === L) return this.#head<'B L V'>(x);
       // a text that was read again has its new tokens at the end
       const places = Int32Array.from({ length: B * longestNew }, (_, i) => {
         const [b, at] = [Math.floor(i / longestNew), i % longestNew];
         return at < counts[b]! ? b * L + pass.last[b]! + 1 - counts[b]! + at : NOBODY;
       });
       const rows = tensor<'B L'>(x.device, places, [B, longestNew]);
-      return this.#model.head<'B L V'>(gather(x.reshape([B * L, E]), rows));
+      return this.#head<'B L V'>(gather(x.reshape([B * L, E]), rows));
     });
+  }
+
+  /**
+   * Lets a function read an intermediate of every step from now on, or replace it: attention weights, queries, keys,
+   * values, the residual stream, logits. While nobody taps a step knows nothing of it; attention weights are computed
+   * for those who ask. A function that throws ends the step, and the session is as it was.
+   *
+   * @param name one of the model’s `taps`: `layers.3.attention.weights`
+   * @param run gets the value, and its name; what it returns, of the same shape, takes its place
+   * @returns ends it
+   * @throws {ValueError} for a name that the model does not have, with those it has.
+   * @example
+   * const end = session.tap('layers.0', (stream) => console.log(stream.shape));
+   */
+  tap(name: string, run: TapFunction): () => void {
+    this.#taps ??= new Taps(this.#model.taps ?? []);
+    return this.#taps.add(name, run);
   }
 
   /**
@@ -345,6 +364,14 @@ export class Session implements Disposable {
     this.dispose();
   }
 
+  get #tap(): Taps | undefined {
+    return this.#taps?.isEmpty === false ? this.#taps : undefined;
+  }
+
+  #head<Axes extends string>(x: Tensor): Tensor<Axes> {
+    return this.#model.head<Axes>(x, this.#tap);
+  }
+
   get #capacity(): number {
     const most = Math.max(0, ...this.#states.map((state) => (state as Partial<Cache>).capacity ?? 0));
     return Number.isFinite(most) ? most : this.length + 1;
@@ -424,6 +451,7 @@ export class Session implements Disposable {
       {
         states: Object.fromEntries(this.#states.map((state) => [state.id, state])),
         extras,
+        tap: this.#tap,
         // read once: afterwards the states have it
         ...(isUnread && this.#source && orderedSource(this.#source, this.#order)),
       },

@@ -56,6 +56,20 @@ export function stackStates(
   );
 }
 
+/**
+ * What can be tapped of a stack of blocks, in the order of a step: `layers.0.attention.q`, `layers.0.attention` (what the
+ * part adds), `layers.0` (the residual stream after it), … Never throws.
+ */
+export function stackTaps(blocks: Blocks, shape: LayerShape): readonly string[] {
+  return Array.from({ length: shape.layers }, (_, layer) => {
+    const parts = blockAt(blocks, layer).parts.flatMap((part) => [
+      ...(part.taps?.(shape, layer) ?? []).map((name) => `${part.name}.${name}`),
+      part.name,
+    ]);
+    return [...parts.map((name) => `layers.${layer}.${name}`), `layers.${layer}`];
+  }).flat();
+}
+
 /** The blocks of a model with their weights. */
 export class Stack {
   readonly shape: LayerShape;
@@ -113,7 +127,8 @@ export class Stack {
     const whole = { ...flow, shape: this.shape };
     return this.#layers.reduce((h, { block, weights }, layer) => {
       before?.();
-      const { y, extras } = runBlock(block, h, weights, layer, whole);
+      const { y: made, extras } = runBlock(block, h, weights, layer, whole);
+      const y = flow.tap?.pass(`layers.${layer}`, made) ?? made;
       look?.({ layer, y, extras: Object.values(extras)[0] ?? {}, parts: extras });
       return y;
     }, x);

@@ -79,6 +79,7 @@ function partOf(
     }),
     states: (shape, layer) => ({ [stateId(layer, role)]: attention.kv(shape, layer) }),
     reasonsAgainst: (device, _shape, layer) => attention.reasonsAgainst(device, layer),
+    taps: (shape, layer) => attention.taps(shape, layer),
     regime: position?.kind === 'rotation' ? position.dependsOnLength?.regime : undefined,
     reserve(device, shape, end) {
       if (position?.kind === 'rotation') position.reserve?.(device, end, attention.turns(shape));
