@@ -151,17 +151,22 @@ describe.each(['reference', 'wasm', 'gpujs:webasm'])('long texts on %s', (name) 
     const device = await createDevice(name);
     const encoder = classifier(device);
     const want = (await alone(encoder)).flatMap(byHand);
+    const pool = pooling(device);
+    let before: number | undefined;
     for (const batch of [1, 3, 8]) {
       using got = readLong(texts, {
         cut,
         context: encoder.context,
         read: (rows) => encoder.predict(rows),
-        pooling: pooling(device),
+        pooling: pool,
         begin,
         end,
         batch,
       });
       expect(got.shape).toEqual([3, 3]);
+      // nothing is left behind but the result
+      before ??= device.memory.buffers;
+      expect(device.memory.buffers).toBe(before);
       assertClose(await got.data(), want, { atol: 1e-5, rtol: 1e-5 });
     }
   });
@@ -178,4 +183,8 @@ it('refuses a context without room', async () => {
     'must have room for an id beside begin and end',
   );
   expect(() => readLong([], { ...options, context: 8 })).toThrow('must be at least one');
+  const read = (rows: readonly (readonly number[])[]) => encoder.encode(rows).hidden;
+  expect(() => readLong([[1]], { ...options, read, context: 8 })).toThrow(
+    'read must give a vector for each of the 1 pieces',
+  );
 });

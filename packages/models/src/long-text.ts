@@ -3,6 +3,7 @@ import {
   concat,
   createPositions,
   gather,
+  ShapeError,
   scope,
   type Tensor,
   tensor,
@@ -79,10 +80,11 @@ export function overlappingChunks({ overlap = 0 }: { readonly overlap?: number }
 
 /**
  * An average whose shares are learned: `softmax_l(query · x_l / √E)`. Over the tokens of a text, or over its pieces.
+ * Never throws. Its `pool` throws a ShapeError if the query is of another width.
  *
  * @param options.query `[E]`, learned; it stays the caller's
  * @see Yang et al. 2016, "Hierarchical Attention Networks for Document Classification", section 2.2; Sun et al. 2019,
- * section 5.3.1. Never throws.
+ * section 5.3.1.
  */
 export function attentionPooling({ query }: { readonly query: Tensor }): Pooling {
   return {
@@ -96,7 +98,7 @@ export function attentionPooling({ query }: { readonly query: Tensor }): Pooling
           q: gather(query.reshape([1, E]), ids).reshape<'B Lq H D'>([B, 1, 1, E]),
           k: rows as Tensor<'B Lk Hkv D'>,
           v: rows as Tensor<'B Lk Hkv Dv'>,
-          keyPositions: positions.tensor as Tensor<string, 'i32'>,
+          keyPositions: positions.tensor.reshape<'B Lk'>(positions.shape),
         },
         { causal: false },
       );
@@ -132,8 +134,8 @@ export interface LongTextOptions {
  *
  * @param texts ids of each, without the tokens that begin and end one
  * @returns `[B, W]`, as wide as what `read` gives
- * @throws {ValueError} if the context has no room beside `begin` and `end`, or a text and both are empty; what `read`
- * throws.
+ * @throws {ValueError} if the context has no room beside `begin` and `end`; what `cut` and `read` throw.
+ * @throws {ShapeError} if `read` gives something else than one vector for each piece.
  * @see Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?", section 5.3.1,
  * {@link https://arxiv.org/abs/1905.05583}
  */
@@ -155,7 +157,12 @@ export function readLong(
     for (let start = 0; start < rows.length; start += batch) {
       const flat = scope(() => {
         const vectors = read(rows.slice(start, start + batch));
-        W = vectors.shape.at(-1)!;
+        const count = Math.min(batch, rows.length - start);
+        W = vectors.shape[1] ?? 0;
+        if (vectors.shape.length !== 2 || vectors.shape[0] !== count)
+          throw new ShapeError('readLong', `read must give a vector for each of the ${count} pieces`, [
+            { name: 'read', axes: ['B', 'W'], shape: vectors.shape },
+          ]);
         const piece: Tensor = vectors.reshape([1, vectors.size]);
         return (all ? concat(all, piece) : piece) as Tensor;
       });

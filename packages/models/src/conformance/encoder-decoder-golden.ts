@@ -27,6 +27,7 @@ export interface ForcedIds {
  *
  * @param ids of the model: where its texts end
  * @param forced of its generation, for the beams
+ * @throws {Error} if the golden data lack what every model of this kind has.
  */
 export async function* encoderDecoderOutputs(
   model: EncoderDecoder,

@@ -15,6 +15,8 @@ const headOutputs: Readonly<
 /**
  * Everything that golden data say of an encoder: what comes out of its layers and heads, attention weights, the mean of
  * the tokens, of two texts of which one is shorter.
+ *
+ * @throws {Error} if the golden data lack what every encoder has.
  */
 export async function* encoderOutputs(encoder: Encoder, golden: Golden): AsyncGenerator<GoldenOutput> {
   const rows = golden.rows();

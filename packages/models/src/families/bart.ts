@@ -37,7 +37,6 @@ export const bart = /* @__PURE__ */ defineFamily({
     fields.only('normalize_before', false);
     fields.only('normalize_embedding', true);
     fields.only('static_position_embeddings', false);
-    fields.ignore('force_bos_token_to_be_generated');
     return bartSizes(fields);
   },
 

@@ -50,13 +50,14 @@ export const distilbert = /* @__PURE__ */ defineFamily({
     const tied = fields.flag('tie_word_embeddings', true);
     // sinusoidal rows stand in the file like learned ones
     fields.ignore('sinusoidal_pos_embds', 'tie_weights_', 'qa_dropout', 'seq_classif_dropout');
+    fields.ignore('output_past', '_num_labels');
     return {
       shape: {
         V: fields.count('vocab_size'),
         E,
         H,
         D: Math.max(1, Math.floor(E / H)),
-        layers: fields.count('n_layers'),
+        layers: fields.layers('n_layers'),
         biases: allBiases,
       },
       F: fields.count('hidden_dim'),

@@ -42,16 +42,18 @@ export const electra = /* @__PURE__ */ defineFamily({
     const width = fields.count('embedding_size', 128);
     // of heads that choose among several texts
     fields.ignore('summary_type', 'summary_use_proj', 'summary_activation', 'summary_last_dropout');
+    const discriminator = createTokenClassifier({ labels: ['REPLACED'], activation });
     const head = headOf(fields, {
       ElectraModel: () => undefined,
-      ElectraForPreTraining: () => createTokenClassifier({ labels: ['REPLACED'], activation }),
+      ElectraForPreTraining: () => discriminator,
       ElectraForMaskedLM: () =>
         createMaskedLm({ activation: exactGelu, norm: createLayerNorm({ eps }), width, tied }),
       ElectraForSequenceClassification: () =>
         createClassifier({ labels: labelsOf(fields), activation: exactGelu }),
       ElectraForTokenClassification: () => createTokenClassifier({ labels: labelsOf(fields) }),
     });
-    return { ...sizes, embedWidth: width === shape.E ? undefined : width, head };
+    const embedWidth = width === shape.E ? undefined : width;
+    return { ...sizes, embedWidth, head, discriminates: head === discriminator };
   },
 
   model: (config) => ({
@@ -68,14 +70,14 @@ export const electra = /* @__PURE__ */ defineFamily({
     },
   }),
 
-  weights({ head }) {
+  weights({ head, discriminates }) {
     const [dense, out] = {
       'masked-lm': ['generator_predictions.dense', ''],
       classifier: ['classifier.dense', 'classifier.out_proj'],
       // the discriminator has a projection before its output, a classifier of tokens has none
       'token-classifier': [
         'discriminator_predictions.dense',
-        head?.labels?.[0] === 'REPLACED' ? 'discriminator_predictions.dense_prediction' : 'classifier',
+        discriminates ? 'discriminator_predictions.dense_prediction' : 'classifier',
       ],
     }[head?.name ?? 'classifier']!;
     return namedAsBert('electra', {

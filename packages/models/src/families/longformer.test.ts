@@ -63,6 +63,40 @@ describe('global tokens', () => {
     expect(Math.max(...(await firstOf([[0]])))).toBeGreaterThan(1e-6);
   });
 
+  it('leave nothing behind', async () => {
+    const { buffers, liveBytes } = encoder.device.memory;
+    for (const globals of [[[0]], [[3, 5]]]) {
+      const { hidden, positions } = encoder.encode(text, { globals, extras: ['weights'] });
+      hidden.dispose();
+      positions.tensor.dispose();
+    }
+    expect(encoder.device.memory).toMatchObject({ buffers, liveBytes });
+  });
+
+  it('have weights of their own, which sum to 1 over what they see', async () => {
+    let weights: Promise<Float32Array> | undefined;
+    encoder.encode(text, {
+      globals: [[0, 7]],
+      extras: ['weights'],
+      look({ layer, extras }) {
+        if (layer === 0) weights = extras.weights!.data();
+      },
+    });
+    const rows = await weights!;
+    const seen = (h: number, i: number): number[] =>
+      [...rows.slice((h * 12 + i) * 12, (h * 12 + i + 1) * 12)].flatMap((weight, j) =>
+        weight > 0 ? [j] : [],
+      );
+    for (const h of [0, 1, 2]) {
+      expect(seen(h, 4)).toEqual([0, 3, 4, 5, 7]);
+      expect(seen(h, 7)).toEqual(text.map((_, j) => j));
+    }
+    for (let row = 0; row < 36; row++) {
+      const sum = rows.slice(row * 12, row * 12 + 12).reduce((all, weight) => all + weight, 0);
+      expect(sum).toBeCloseTo(1, 5);
+    }
+  });
+
   it.each([
     ['a place outside the text', [[12]]],
     ['one twice', [[1, 1]]],

@@ -48,7 +48,7 @@ export const modernbert = /* @__PURE__ */ defineFamily({
 
   config(fields) {
     const { E, H, D } = headSizes(fields);
-    const layers = fields.count('num_hidden_layers');
+    const layers = fields.layers('num_hidden_layers');
     const every = fields.count('global_attn_every_n_layers', 3);
     const types =
       fields.each('layer_types', layers, [local, global]) ??
@@ -65,6 +65,7 @@ export const modernbert = /* @__PURE__ */ defineFamily({
     fields.ignore('embedding_dropout', 'mlp_dropout', 'initializer_cutoff_factor', 'sparse_prediction');
     fields.ignore('sparse_pred_ignore_index', 'deterministic_flash_attn', 'reference_compile');
     fields.ignore('repad_logits_with_grad', 'position_embedding_type', 'layer_norm_eps');
+    fields.ignore('num_labels', '_num_labels');
     return {
       shape: {
         V: fields.count('vocab_size'),

@@ -33,12 +33,13 @@ export const t5 = /* @__PURE__ */ defineFamily({
   architectures: ['T5ForConditionalGeneration', 'T5WithLMHeadModel'],
 
   config(fields) {
-    const layers = fields.count('num_layers');
+    const layers = fields.layers('num_layers');
     // version 1.0 scales what its tied head reads; 4.x says so by the tie, 5.x in a field of its own
     const tied = fields.flag('tie_word_embeddings', true);
     const scaled = fields.flag('scale_decoder_outputs', tied);
     // how it was trained; what follows from feed_forward_proj; a length that no part of the model knows
     fields.ignore('dropout_rate', 'is_gated_act', 'dense_act_fn', 'n_positions', 'output_past');
+    fields.ignore('num_labels', '_num_labels');
     return {
       shape: {
         V: fields.count('vocab_size'),
@@ -47,7 +48,7 @@ export const t5 = /* @__PURE__ */ defineFamily({
         D: fields.count('d_kv', 64),
       },
       layers,
-      decoderLayers: fields.count('num_decoder_layers', layers),
+      decoderLayers: fields.layers('num_decoder_layers', layers),
       mlp: mlpOf(fields),
       eps: fields.positive('layer_norm_epsilon', 1e-6),
       buckets: fields.count('relative_attention_num_buckets', 32),

@@ -47,8 +47,8 @@ export const transformer = /* @__PURE__ */ defineFamily({
     return {
       shape: { V: fields.count('vocab_size'), E, H, D },
       F: fields.count('intermediate_size'),
-      encoderLayers: fields.count('encoder_layers'),
-      decoderLayers: fields.count('decoder_layers'),
+      encoderLayers: fields.layers('encoder_layers'),
+      decoderLayers: fields.layers('decoder_layers'),
       eps: fields.positive('layer_norm_eps', 1e-6),
       context: fields.optionalCount('max_position_embeddings'),
     };

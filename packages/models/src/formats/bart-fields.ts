@@ -33,14 +33,15 @@ export function bartSizes(fields: ConfigFields): BartSizes {
     const H = fields.count(`${name}_attention_heads`);
     if (E % H !== 0 && fields.sound('d_model', `${name}_attention_heads`))
       fields.problems.push(`d_model ${E} must be a multiple of ${name}_attention_heads ${H}`);
-    const layers = fields.count(`${name}_layers`);
+    const layers = fields.layers(`${name}_layers`);
     const shape = { V, E, H, D: Math.max(1, Math.floor(E / H)), layers, biases: allBiases };
     return { shape, F: fields.count(`${name}_ffn_dim`) };
   };
   fields.only('tie_word_embeddings', true);
   // how it was trained, and what older files say twice
   fields.ignore('encoder_layerdrop', 'decoder_layerdrop', 'init_std', 'classif_dropout', 'num_hidden_layers');
-  fields.ignore('extra_pos_embeddings', 'num_labels');
+  fields.ignore('extra_pos_embeddings', 'num_labels', '_num_labels', 'output_past', 'save_step');
+  fields.ignore('force_bos_token_to_be_generated');
   return {
     encoder: half('encoder'),
     decoder: half('decoder'),

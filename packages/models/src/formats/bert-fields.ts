@@ -34,14 +34,16 @@ export function bertSizes(fields: ConfigFields): BertSizes {
   fields.only('add_cross_attention', false);
   // how models were cut in two for training, and fields of BERT's first release that no model reads
   fields.ignore('gradient_checkpointing', 'pooler_fc_size', 'pooler_num_attention_heads', 'directionality');
-  fields.ignore('pooler_num_fc_layers', 'pooler_size_per_head', 'pooler_type');
+  fields.ignore('pooler_num_fc_layers', 'pooler_size_per_head', 'pooler_type', 'output_past');
+  // of a head that the file may not have: where it has one, that has read them
+  fields.ignore('num_labels', '_num_labels');
   return {
     shape: {
       V: fields.count('vocab_size'),
       E,
       H,
       D: Math.max(1, Math.floor(E / H)),
-      layers: fields.count('num_hidden_layers'),
+      layers: fields.layers('num_hidden_layers'),
       biases: allBiases,
     },
     F: fields.count('intermediate_size'),

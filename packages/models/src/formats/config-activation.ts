@@ -25,7 +25,7 @@ export const activationNames: Readonly<Record<string, Activation>> = {
   tanh: hyperbolic,
 };
 
-/** The activation that a field names. A name that is not known is among the problems. */
+/** The activation that a field names. A name that is not known is among the problems. Never throws. */
 export function activationOf(fields: ConfigFields, key: string, fallback: string): Activation {
   return fields.oneOf(key, activationNames, fallback);
 }

@@ -3,6 +3,9 @@ import { shown } from './json.ts';
 /** Ids are exact up to here on every device, and no width of a model comes near. */
 const MOST = 2 ** 24;
 
+/** Far above every model there is, and little work: what a file says is looked at layer by layer. */
+const MOST_LAYERS = 10_000;
+
 /**
  * Fields of a `config.json`, checked as they are read. What is wrong is collected by the name of its field and replaced
  * by a harmless value, so that one report has everything. `null` counts as absent.
@@ -40,6 +43,11 @@ export class ConfigFields {
       return this.#report(key, 'must be a whole number ≥ 1', 1);
     if ((value as number) > most) return this.#report(key, `must be at most ${most}`, 1);
     return value as number;
+  }
+
+  /** A number of layers. */
+  layers(key: string, fallback?: number): number {
+    return this.count(key, fallback, MOST_LAYERS);
   }
 
   /** A count that may be absent. */

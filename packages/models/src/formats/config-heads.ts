@@ -3,6 +3,7 @@ import type { ConfigFields } from './config-fields.ts';
 
 /**
  * The head that the file's first architecture has: what it was trained for. A file that names none is the bare model.
+ * Never throws.
  *
  * @param heads by the names under `architectures`; the first is that of the bare model
  */

@@ -6,7 +6,7 @@ const MOST_LABELS = 2 ** 20;
 
 /**
  * Names of the classes of a head, in the order of its outputs: `id2label`, or `LABEL_0 …` up to `num_labels`
- * (default 2). Numbers that leave a gap are among the problems.
+ * (default 2). Numbers that leave a gap are among the problems. Never throws.
  */
 export function labelsOf(fields: ConfigFields): readonly string[] {
   const named = fields.get('id2label');

@@ -23,9 +23,10 @@ import type { Part, PartCall, PartResult } from '../part.ts';
  * ```
  *
  * Global tokens at the start of all texts are a declared part of the score; others are a table `[B, 1, L, L]`.
+ * Never throws.
  *
  * @param options.window W: tokens to each side
- * @see Beltagy et al. 2020, "Longformer", section 3.1, {@link https://arxiv.org/abs/2004.05150}. Never throws.
+ * @see Beltagy et al. 2020, "Longformer", section 3.1, {@link https://arxiv.org/abs/2004.05150}
  */
 export function globalAttention({ window }: { readonly window: number }): Part {
   return {
@@ -135,8 +136,8 @@ function attend(
     q: heads(from, q) as Tensor<'B Lq H D'>,
     k: heads(x, k) as Tensor<'B Lk Hkv D'>,
     v: heads(x, v) as Tensor<'B Lk Hkv Dv'>,
-    ...(from === x && { queryPositions: positions.tensor as Tensor<string, 'i32'> }),
-    keyPositions: positions.tensor as Tensor<string, 'i32'>,
+    ...(from === x && { queryPositions: positions.tensor.reshape<'B Lq'>(positions.shape) }),
+    keyPositions: positions.tensor.reshape<'B Lk'>(positions.shape),
     bias,
   };
   return attentionWith(inputs, { causal: false, ...parts }, extras);

@@ -50,7 +50,7 @@ export interface Reading {
  * c = tanh(summary · h_Ls)      s_0 = tanh(start · c)      h: a recurrent unit from the first token to the last
  * ```
  *
- * @see Cho et al. 2014, section 2.1 and appendix A.1, {@link https://arxiv.org/abs/1406.1078}. Never throws.
+ * @see Cho et al. 2014, section 2.1 and appendix A.1, {@link https://arxiv.org/abs/1406.1078}
  */
 export const fixedContext: Reader = {
   name: 'fixed-context',
@@ -79,8 +79,10 @@ export const fixedContext: Reader = {
  * e_ij = score · tanh(query · s_(i−1) + key · h_j)      c_i = Σ_j softmax_j(e_ij) · h_j
  * ```
  *
+ * Never throws.
+ *
  * @param options.A width of the network that scores
- * @see Bahdanau et al. 2014, section 3 and appendix A.2, {@link https://arxiv.org/abs/1409.0473}. Never throws.
+ * @see Bahdanau et al. 2014, section 3 and appendix A.2, {@link https://arxiv.org/abs/1409.0473}
  */
 export function alignedContext({ A }: { readonly A: number }): Reader {
   return {
@@ -113,7 +115,7 @@ export function alignedContext({ A }: { readonly A: number }): Reader {
               q: linear(s, weights.query!).reshape([Bs, 1, 1, A]),
               k: k as Tensor<'B Lk Hkv D'>,
               v: v as Tensor<'B Lk Hkv Dv'>,
-              keyPositions: at.tensor as Tensor<string, 'i32'>,
+              keyPositions: at.tensor.reshape<'B Lk'>(at.tensor.shape),
               weights: { score: weights.score! },
               extras: ['weights'],
             },

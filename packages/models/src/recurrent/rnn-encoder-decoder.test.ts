@@ -131,6 +131,18 @@ describe.each(cases)('$name, as PyTorch computes it in float64', (golden) => {
   });
 });
 
+it.each(cases)('a session of $name leaves nothing behind', async (golden) => {
+  const device = await createDevice('reference');
+  using model = modelOf(device, golden);
+  const { buffers, liveBytes } = device.memory;
+  const session = model.start(golden.texts.map(({ source }) => source));
+  session.step([[1, 2], [3]]).dispose();
+  session.take([1, 0, 1]);
+  session.step([[1], [2], [3]]).dispose();
+  session.dispose();
+  expect(device.memory).toMatchObject({ buffers, liveBytes });
+});
+
 describe('refuses', () => {
   it('what is no text', async () => {
     const device = await createDevice('reference');

@@ -114,7 +114,7 @@ export class RnnEncoderDecoder implements Disposable {
       );
       const x = gather<'B L E'>(this.#weights['encoder.embed']!, filled(this.device, rows));
       const reading = this.parts.reader.read(x, positions, within(this.#weights, 'encoder.'));
-      return { reading, s: keep(reading.start.reshape(reading.start.shape) as Tensor) };
+      return { reading, s: keep<Tensor>(reading.start) };
     });
     return new RnnSession(this, this.#weights, read.reading, read.s);
   }

@@ -140,6 +140,18 @@ describe('other kinds', () => {
     expect(fromConfig({ ...falcon, alibi: false }).name).toBe('rotary');
   });
 
+  it('ModernBERT rotates though its files say what BERT’s do', () => {
+    const config = {
+      model_type: 'modernbert',
+      num_hidden_layers: 3,
+      hidden_size: 24,
+      num_attention_heads: 3,
+      max_position_embeddings: 64,
+      position_embedding_type: 'absolute',
+    };
+    expect(layersFromConfig(config).map(({ name }) => name)).toEqual(['rotary', 'rotary', 'rotary']);
+  });
+
   it('T5, learned and sinusoidal tables', async () => {
     const table = tensor(device, new Float32Array(32 * 2), [32, 2]);
     const t5 = { model_type: 't5', num_layers: 2, relative_attention_max_distance: 64 };

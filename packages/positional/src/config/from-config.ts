@@ -138,14 +138,17 @@ const ropeFields = [
   'rotary_emb_base',
 ];
 
+/** Families that rotate whatever the file says: theirs carry a field of BERT's over that no part reads. */
+const alwaysRotating: ReadonlySet<string> = new Set(['modernbert', 'modernbert-decoder']);
+
 /** Which kind of encoding a configuration has: said outright, by family, or by its fields. */
 function kindOf(config: Fields): Kind {
-  const said = config.text('position_embedding_type');
+  const family = config.text('model_type') ?? '';
+  const said = alwaysRotating.has(family) ? undefined : config.text('position_embedding_type');
   if (said !== undefined) {
     const rule = `is not known; known: ${Object.keys(kindByName).join(', ')}`;
     return entryOf(kindByName, said) ?? config.refuse('position_embedding_type', rule);
   }
-  const family = config.text('model_type') ?? '';
   // MPT says it inside
   const inside = config.dictionary('attn_config')?.flag('alibi');
   if (config.flag('alibi') || inside) return 'alibi';
