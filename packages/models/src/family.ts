@@ -207,7 +207,7 @@ export function createModel<Config>(
   tensors: ReadonlyMap<string, HostTensor | StoredTensor>,
 ): Model {
   const { config, model } = readConfig(family, json);
-  checkLayers(model, tensors.size);
+  checkLayers(layersOf(model), tensors.size);
   const weights = buildWeights(device, modelParameters(model), tensors, family.weights(config), {
     copies: family.copies?.(config),
     unused: family.unused,
@@ -249,8 +249,7 @@ export function modelParameters(model: ModelParts): Shapes {
  * Before shapes are made layer by layer.
  * @throws {FormatError} if there are fewer tensors than layers.
  */
-export function checkLayers(model: ModelParts, tensors: number): void {
-  const layers = layersOf(model);
+export function checkLayers(layers: number, tensors: number): void {
   if (layers > tensors)
     throw new FormatError(
       'weights',
@@ -258,7 +257,8 @@ export function checkLayers(model: ModelParts, tensors: number): void {
     );
 }
 
-function layersOf(model: ModelParts): number {
+/** Of an encoder and a decoder together. Never throws. */
+export function layersOf(model: ModelParts): number {
   const { parts } = model;
   if (model.kind !== 'encoder-decoder') return (parts as DecoderParts | EncoderParts).shape.layers;
   const { encoder, decoder } = parts as EncoderDecoderParts;

@@ -5,6 +5,7 @@ import {
   assembleModel,
   checkLayers,
   type Family,
+  layersOf,
   type Model,
   modelParameters,
   readConfig,
@@ -71,9 +72,11 @@ export async function loadModel(
 ): Promise<LoadedModel> {
   return inFile(checkpoint.name, async () => {
     const family = familyOf(checkpoint.config, families);
+    // shapes are made layer by layer
+    checkLayers(saidLayers(checkpoint.config), checkpoint.tensors.size);
     const { config, model, ids } = readConfig(family, checkpoint.config);
-    const stop = stopIds(checkpoint.generationConfig) ?? ids.stop;
-    checkLayers(model, checkpoint.tensors.size);
+    const stop = stopIds(checkpoint) ?? ids.stop;
+    checkLayers(layersOf(model), checkpoint.tensors.size);
     const weights = await loadWeights(device, modelParameters(model), checkpoint, family.weights(config), {
       copies: family.copies?.(config),
       unused: family.unused,
@@ -103,10 +106,20 @@ export function familyOf(config: unknown, families: Readonly<Record<string, Fami
   ]);
 }
 
+/** As the config says it, before it is read. */
+function saidLayers(config: unknown): number {
+  const fields = new ConfigFields(config);
+  const counts = ['num_hidden_layers', 'n_layer', 'num_layers'].map((key) => fields.get(key));
+  return Math.max(0, ...counts.filter((count) => Number.isSafeInteger(count)).map(Number));
+}
+
 /** What ends a text, as `generate` of transformers reads it. */
-function stopIds(generationConfig: unknown): readonly number[] | undefined {
+function stopIds({ generationConfig, config }: Checkpoint): readonly number[] | undefined {
   const fields = new ConfigFields(generationConfig);
-  const ids = fields.has('eos_token_id') ? fields.ids('eos_token_id', Infinity) : undefined;
+  const V = new ConfigFields(config).get('vocab_size');
+  const ids = fields.has('eos_token_id')
+    ? fields.ids('eos_token_id', typeof V === 'number' ? V : Infinity)
+    : undefined;
   if (fields.problems.length > 0) throw new FormatError('generation_config', fields.problems[0]!);
   return ids;
 }

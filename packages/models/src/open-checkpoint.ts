@@ -5,12 +5,16 @@ import { readJson } from './formats/json.ts';
 import { llama2cCheckpoint } from './formats/llama2c.ts';
 import { readJsonVocabulary, readLlama2cVocabulary } from './formats/llama2c-tokenizer.ts';
 import { INDEX, oneSafetensors, shardedSafetensors } from './formats/safetensors-checkpoint.ts';
+import { joinedSource } from './sources/byte-sources.ts';
 
 const FORMAT = 'model';
 const CONFIG = 'config.json';
 const WEIGHTS = 'model.safetensors';
 /** `…-00001-of-00003.gguf`, as `gguf-split` names its parts. */
 const part = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
+
+/** `….gguf.part00`: a file that was cut anywhere. */
+const piece = /^(.*\.gguf\.part)\d+$/;
 
 /** How a checkpoint is opened. */
 export interface OpenOptions {
@@ -30,6 +34,7 @@ export async function openCheckpoint(files: FileSet, { signal }: OpenOptions = {
   const name = files.main ?? onlyGguf(files);
   if (name === undefined) return openFolder(files, WEIGHTS, signal);
   if (name.endsWith('.gguf')) return openGguf(files, name, signal);
+  if (piece.test(name)) return openPieces(files, name, signal);
   if (name.endsWith('.safetensors')) return openFolder(files, name, signal);
   if (name === CONFIG || name === INDEX) return openFolder(files, WEIGHTS, signal);
   return openLlama2c(files, name, signal);
@@ -39,7 +44,9 @@ export async function openCheckpoint(files: FileSet, { signal }: OpenOptions = {
 function onlyGguf({ name, names }: FileSet): string | undefined {
   if (!names || names.includes(CONFIG)) return undefined;
   const models = names.filter(
-    (file) => file.endsWith('.gguf') && (part.exec(file)?.[2] ?? '00001') === '00001',
+    (file) =>
+      (file.endsWith('.gguf') && (part.exec(file)?.[2] ?? '00001') === '00001') ||
+      /\.gguf\.part0+$/.test(file),
   );
   if (models.length < 2) return models[0];
   throw new FormatError(FORMAT, `${name} has several models; give one of them: ${models.join(', ')}`);
@@ -58,6 +65,17 @@ async function openGguf(files: FileSet, name: string, signal?: AbortSignal): Pro
   return closing(sources, async () => {
     for (const each of names) sources.push(await needed(files, each, signal));
     return inFile(sources[0]!.name, () => ggufCheckpoint(sources, signal));
+  });
+}
+
+async function openPieces(files: FileSet, name: string, signal?: AbortSignal): Promise<Checkpoint> {
+  const [, stem] = piece.exec(name)!;
+  const names = (files.names ?? []).filter((file) => piece.exec(file)?.[1] === stem).sort();
+  const sources: ByteSource[] = [];
+  return closing(sources, async () => {
+    for (const each of names) sources.push(await needed(files, each, signal));
+    const whole = joinedSource(pathOf(files, `${stem}…`), sources);
+    return inFile(whole.name, () => ggufCheckpoint([whole], signal));
   });
 }
 

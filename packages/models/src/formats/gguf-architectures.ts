@@ -78,10 +78,10 @@ function decoder(fields: GgufFields): Record<string, unknown> {
   const turns = fields.number('rope.dimension_count');
   const value = fields.get('attention.value_length');
   return {
-    hidden_size: E,
+    hidden_size: fields.get('embedding_length'),
     intermediate_size: fields.get('feed_forward_length'),
     num_hidden_layers: fields.get('block_count'),
-    num_attention_heads: H,
+    num_attention_heads: fields.get('attention.head_count'),
     num_key_value_heads: fields.get('attention.head_count_kv'),
     head_dim: fields.get('attention.key_length'),
     ...(value !== undefined && value !== D && { 'attention.value_length': value }),

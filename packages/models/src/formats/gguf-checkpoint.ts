@@ -27,7 +27,10 @@ export async function ggufCheckpoint(
 ): Promise<Checkpoint> {
   const [first] = sources as [ByteSource];
   const parts = await Promise.all(
-    sources.map(async (source) => ({ source, ...(await readGguf(source, signal)) })),
+    sources.map(async (source) => {
+      const { data, ...header } = await readGguf(source, signal);
+      return { source: readAlready(source, data.start, data.bytes), ...header };
+    }),
   );
   const { metadata } = parts[0]!;
   checkParts(sources, parts);
@@ -56,6 +59,26 @@ export async function ggufCheckpoint(
     },
     close() {
       for (const source of sources) source.close?.();
+    },
+  };
+}
+
+/** A source of which some bytes were read before. */
+function readAlready(source: ByteSource, start: number, bytes: Uint8Array): ByteSource {
+  const end = start + bytes.length;
+  return {
+    name: source.name,
+    size: source.size,
+    close: () => source.close?.(),
+    async read(from, to, signal) {
+      if (from < start || from >= end) return source.read(from, to, signal);
+      const here = bytes.slice(from - start, to - start);
+      if (to <= end) return here;
+      const rest = await source.read(end, to, signal);
+      const all = new Uint8Array(to - from);
+      all.set(here);
+      all.set(rest, here.length);
+      return all;
     },
   };
 }

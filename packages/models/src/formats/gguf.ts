@@ -28,7 +28,11 @@ export interface Gguf {
   readonly metadata: GgufMetadata;
   /** In the order of the file. */
   readonly tensors: ReadonlyMap<string, GgufTensor>;
+  /** Where the data begin, and those of them that were read with the header. */
+  readonly data: { readonly start: number; readonly bytes: Uint8Array };
 }
+
+type Unplaced = Omit<GgufTensor, 'start'> & { readonly offset: number };
 
 /** Every type there is or was, by its number; those without bytes are known by name only. */
 const types: Readonly<Record<number, string>> = {
@@ -87,43 +91,34 @@ const readable = [...Object.keys(plainBytes), ...Object.keys(blockTypes)].join('
  * @see {@link https://github.com/ggml-org/ggml/blob/master/docs/gguf.md}
  */
 export async function readGguf(source: ByteSource, signal?: AbortSignal): Promise<Gguf> {
-  let bytes = await source.read(0, Math.min(FIRST_BYTES, source.size), signal);
-  for (;;) {
-    const header = readHeader(new Cursor(bytes, source.size));
-    if (header) return header;
-    // the bytes that are there are kept, four times as many are looked at next
-    const more = await source.read(bytes.length, Math.min(bytes.length * 4, source.size), signal);
-    const longer = new Uint8Array(bytes.length + more.length);
-    longer.set(bytes);
-    longer.set(more, bytes.length);
-    bytes = longer;
+  const cursor = new Cursor(source, signal);
+  const version = await cursor.entry(readVersion);
+  const [tensorCount, keyCount] = await cursor.entry(() => [
+    cursor.count('tensor_count', 24),
+    cursor.count('metadata_kv_count', 13),
+  ]);
+  const metadata = new Map<string, GgufValue>();
+  for (let n = 0; n < keyCount!; n++) {
+    const [key, value] = await cursor.entry(() => {
+      const name = cursor.text(`the name of metadata ${n}`);
+      if (metadata.has(name)) throw new FormatError(FORMAT, `metadata "${name}" stands twice`);
+      return [name, cursor.value(`metadata "${name}"`)] as const;
+    });
+    metadata.set(key, value);
   }
-}
-
-/** Undefined where the header goes on beyond the bytes. */
-function readHeader(cursor: Cursor): Gguf | undefined {
-  try {
-    const version = readVersion(cursor);
-    const tensorCount = cursor.count('tensor_count', 24);
-    const keyCount = cursor.count('metadata_kv_count', 13);
-    const metadata = new Map<string, GgufValue>();
-    for (let n = 0; n < keyCount; n++) {
-      const key = cursor.text(`the name of metadata ${n}`);
-      if (metadata.has(key)) throw new FormatError(FORMAT, `metadata "${key}" stands twice`);
-      metadata.set(key, cursor.value(`metadata "${key}"`));
-    }
-    const alignment = alignmentOf(metadata);
-    const tensors = new Map<string, Omit<GgufTensor, 'start'> & { offset: number }>();
-    for (let n = 0; n < tensorCount; n++) {
-      const name = cursor.text(`the name of tensor ${n}`);
-      if (tensors.has(name)) throw new FormatError(FORMAT, `tensor "${name}" stands twice`);
-      tensors.set(name, readTensor(cursor, name, alignment));
-    }
-    return { version, metadata, tensors: placed(tensors, cursor.at, cursor.size, alignment) };
-  } catch (error) {
-    if (error === beyond) return undefined;
-    throw error;
+  const alignment = alignmentOf(metadata);
+  const tensors = new Map<string, Unplaced>();
+  for (let n = 0; n < tensorCount!; n++) {
+    const [name, tensor] = await cursor.entry(() => {
+      const own = cursor.text(`the name of tensor ${n}`);
+      if (tensors.has(own)) throw new FormatError(FORMAT, `tensor "${own}" stands twice`);
+      return [own, readTensor(cursor, own, alignment)] as const;
+    });
+    tensors.set(name, tensor);
   }
+  const start = Math.ceil(cursor.at / alignment) * alignment;
+  const data = { start, bytes: cursor.behind(start) };
+  return { version, metadata, tensors: placed(tensors, start, cursor.size, alignment), data };
 }
 
 function readVersion(cursor: Cursor): number {
@@ -152,11 +147,7 @@ function alignmentOf(metadata: GgufMetadata): number {
   );
 }
 
-function readTensor(
-  cursor: Cursor,
-  name: string,
-  alignment: number,
-): Omit<GgufTensor, 'start'> & { offset: number } {
+function readTensor(cursor: Cursor, name: string, alignment: number): Unplaced {
   const bad = (problem: string): FormatError => new FormatError(FORMAT, `tensor "${name}" ${problem}`);
   const axes = cursor.u32(`the axes of "${name}"`);
   if (axes > MOST_AXES) throw bad(`has ${axes} axes, at most ${MOST_AXES} are allowed`);
@@ -179,20 +170,17 @@ function readTensor(
     );
   if (offset % BigInt(alignment) !== 0n)
     throw bad(`begins at offset ${offset}, which is no multiple of ${alignment}`);
-  if (offset > BigInt(cursor.size))
-    throw bad(`begins at offset ${offset}, the whole file has ${cursor.size} bytes`);
   return { dtype, shape: sizes.reverse().map(Number), bytes: Number(bytes), offset: Number(offset) };
 }
 
 /** Where the data of each tensor stand, one behind the other. */
 function placed(
-  tensors: ReadonlyMap<string, Omit<GgufTensor, 'start'> & { offset: number }>,
-  headerEnd: number,
+  tensors: ReadonlyMap<string, Unplaced>,
+  first: number,
   size: number,
   alignment: number,
 ): ReadonlyMap<string, GgufTensor> {
   const aligned = (at: number): number => Math.ceil(at / alignment) * alignment;
-  const first = aligned(headerEnd);
   const beyondEnd: string[] = [];
   let expected = 0;
   let before = 'the header';
@@ -255,19 +243,52 @@ const arrays = {
 };
 type ArrayKind = keyof typeof arrays;
 
-/** Reads values one after the other, none of them beyond the file. */
+/** Reads values one after the other, none of them beyond the file, and no byte of the file twice. */
 class Cursor {
   at = 0;
   /** Of the whole file. */
   readonly size: number;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly #source: ByteSource;
+  readonly #signal: AbortSignal | undefined;
   readonly #text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  #bytes = new Uint8Array(0);
+  #view = new DataView(this.#bytes.buffer);
 
-  constructor(bytes: Uint8Array, size: number) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.size = size;
+  constructor(source: ByteSource, signal: AbortSignal | undefined) {
+    this.#source = source;
+    this.#signal = signal;
+    this.size = source.size;
+  }
+
+  /** What `read` makes of the next bytes; it begins again where they have not been read. */
+  async entry<Result>(read: (cursor: Cursor) => Result): Promise<Result> {
+    for (;;) {
+      const start = this.at;
+      try {
+        return read(this);
+      } catch (error) {
+        if (error !== beyond) throw error;
+        this.at = start;
+        await this.#more();
+      }
+    }
+  }
+
+  /** A copy of what was read from a place on. */
+  behind(start: number): Uint8Array {
+    return this.#bytes.slice(start);
+  }
+
+  /** Twice as many bytes as there are. */
+  async #more(): Promise<void> {
+    const have = this.#bytes.length;
+    const end = Math.min(Math.max(FIRST_BYTES, 2 * have), this.size);
+    const more = await this.#source.read(have, end, this.#signal);
+    const all = new Uint8Array(end);
+    all.set(this.#bytes);
+    all.set(more, have);
+    this.#bytes = all;
+    this.#view = new DataView(all.buffer);
   }
 
   u32(what: string): number {
@@ -330,9 +351,52 @@ class Cursor {
     const kind = this.#kind(`the entries of ${what}`);
     const count = this.count(`the length of ${what},`, least[kinds.indexOf(kind)]!);
     if (Object.hasOwn(arrays, kind)) return this.#numbers(kind as ArrayKind, count, what);
+    if (kind === 'text') return this.#texts(count, what);
     const entries: GgufValue[] = [];
     for (let n = 0; n < count; n++) entries.push(this.#valueOf(kind, `${what}[${n}]`, depth + 1));
     return entries;
+  }
+
+  /** Vocabularies have hundreds of thousands: their bytes are put together and decoded at once, then cut. */
+  #texts(count: number, what: string): string[] {
+    const first = this.at;
+    let total = 0;
+    for (let n = 0; n < count; n++) {
+      const start = this.#step(8, what);
+      const length = this.#view.getUint32(start, true) + this.#view.getUint32(start + 4, true) * 2 ** 32;
+      if (length > this.size - this.at) {
+        this.at = start;
+        this.count(`the length of ${what}[${n}],`, 1);
+      }
+      this.#step(length, what);
+      total += length;
+    }
+    const joined = new Uint8Array(total);
+    const ends = new Uint32Array(count);
+    let at = first;
+    let [bytes, units] = [0, 0];
+    for (let n = 0; n < count; n++) {
+      const length = this.#view.getUint32(at, true);
+      at += 8;
+      const own = bytes;
+      for (const end = at + length; at < end; at++) {
+        const byte = this.#bytes[at]!;
+        joined[bytes++] = byte;
+        // UTF-16: two units for what takes four bytes, none for a byte that goes on
+        units += byte >= 0xf0 ? 2 : byte < 0x80 || byte >= 0xc0 ? 1 : 0;
+      }
+      // a character must not begin in one text and end in the next
+      if (length > 0 && joined[own]! >= 0x80 && joined[own]! < 0xc0)
+        throw new FormatError(FORMAT, `${what}[${n}] is not UTF-8`);
+      ends[n] = units;
+    }
+    let text: string;
+    try {
+      text = this.#text.decode(joined);
+    } catch {
+      throw new FormatError(FORMAT, `a text of ${what} is not UTF-8`);
+    }
+    return Array.from(ends, (end, n) => text.slice(n === 0 ? 0 : ends[n - 1], end));
   }
 
   #numbers(kind: ArrayKind, count: number, what: string): ArrayLike<number | bigint> {

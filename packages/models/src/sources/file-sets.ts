@@ -1,4 +1,5 @@
 import type { ByteSource, FileSet } from '../checkpoint.ts';
+import { FormatError } from '../errors.ts';
 import { blobSource, type UrlOptions, urlSource } from './byte-sources.ts';
 
 /**
@@ -18,9 +19,11 @@ export function filesOf(files: Iterable<File | ByteSource>, name?: string): File
 
 /**
  * A model behind a URL: of one file (`…/model.gguf`), or of a folder (`…/my-model/`), whose files are tried by their
- * usual names. Never throws: what is wrong shows when a file is opened.
+ * usual names. Nothing is asked for before a file is opened.
+ * @throws {FormatError} if it is no URL.
  */
 export function urlFiles(url: string | URL, options: UrlOptions = {}): FileSet {
+  if (!URL.canParse(String(url))) throw new FormatError('model', `${JSON.stringify(String(url))} is no URL`);
   const whole = new URL(url);
   const [, file] = /\/([^/]+\.(?:gguf|safetensors|bin))$/.exec(whole.pathname) ?? [];
   const folder = new URL(whole);
