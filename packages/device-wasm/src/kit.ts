@@ -176,7 +176,7 @@ export class Kit {
     if (panels.format !== Format.f32) {
       throw new DeviceError(
         'wasm',
-        `a weight stored as ${Format[panels.format]} for [${panels.O}, ${panels.I}] can be used in linear, gather and data() only`,
+        `a weight stored as ${Format[panels.format]} for [${panels.O}, ${panels.I}] can be used in linear, gather, data() and expertLinear (with 8, 16, … rows an expert) only`,
         [],
         'Keep an f32 tensor for other operations.',
       );

@@ -61,6 +61,20 @@ for (const [name, setup] of Object.entries(setups)) {
     await agree(device, t.headLinearOp, inputs, { transposed }, { atol: 2e-5 });
   });
 
+  on('expertLinear', async (seed) => {
+    const [N, S, X] = [pick(seed, sizes), randomInt(seed, 1, 4), randomInt(seed + 1, 1, 5)];
+    const [I, O] = [pick(seed + 2, sizes), pick(seed + 3, sizes)];
+    // some are no expert
+    const ids = Array.from({ length: N * S }, (_, n) => randomInt(seed + n, -1, X));
+    const inputs = {
+      x: random([N, seed % 2 === 0 ? 1 : S, I], seed + 4),
+      weight: random([X * O, I], seed + 5),
+      ids: ints([N, S], ids),
+      bias: seed % 3 === 0 ? random([X, O], seed + 6) : undefined,
+    };
+    await agree(device, t.expertLinearOp, inputs, { experts: X }, { atol: 2e-5 });
+  });
+
   on('elementwise operations', async (seed) => {
     const E = pick(seed, sizes);
     const a = random([3, 2, E], seed, 6);

@@ -1,10 +1,12 @@
 import {
   createReference,
   DeviceError,
+  expertLinear,
   packWeights,
   type RowFormat,
   relu,
   run,
+  scope,
   sizeOf,
   storeRows,
   tensor,
@@ -253,7 +255,7 @@ it('says what it cannot store and where a stored weight cannot go', () => {
   expect(() => packWeights(infinite, 'bf16')).toThrow('weight[1] must be finite');
   const packed = packWeights(odd, 'f16');
   expect(() => relu(packed)).toThrow(
-    'stored as f16 for [4, 33] can be used in linear, gather and data() only',
+    'stored as f16 for [4, 33] can be used in linear, gather, data() and expertLinear (with 8, 16, … rows an expert) only',
   );
   expect(() => uploadWeights(device, new Uint8Array(3), 'Q8_0', [1, 32])).toThrow('which takes 34');
   const ids = tensor(device, Int32Array.of(1, 2), [1, 2]);
@@ -263,4 +265,21 @@ it('says what it cannot store and where a stored weight cannot go', () => {
   const elsewhere = tensor(createReference(), [1, 2], [1, 2]);
   expect(() => packWeights(elsewhere, 'f16')).toThrow('reference: cannot keep numbers as f16');
   for (const made of [odd, infinite, packed, ids]) made.dispose();
+});
+
+it.each(['f16', ...blockFormats] as const)('experts stay in %s, and are read so', async (format) => {
+  const shape = [3 * 16, 64];
+  const plain = tensor(device, seededValues(sizeOf(shape), 1), shape);
+  const packed = packWeights(plain, format);
+  const want = createReference();
+  const [x, ids] = [seededValues(5 * 64, 2), Int32Array.of(0, 2, 1, 1, 2, 0, 1, 2, 0, 1)];
+  const results = [
+    { on: device, weight: packed },
+    { on: want, weight: tensor(want, (await packed.data()) as Float32Array, shape) },
+  ].map(({ on, weight }) =>
+    scope(() => expertLinear(tensor(on, x, [5, 1, 64]), weight, tensor(on, ids, [5, 2]), { experts: 3 })),
+  );
+  const [got, expected] = await Promise.all(results.map((y) => y.data()));
+  assertClose(got!, expected!, { atol: 2e-5, rtol: 2e-5 });
+  for (const each of [plain, packed, ...results]) each.dispose();
 });

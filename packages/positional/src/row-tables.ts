@@ -86,27 +86,30 @@ export class RowTables implements Disposable {
   #callRows(source: RowSource, { host, shape }: Positions): DeviceRows {
     const same = this.#calls.find(({ key, positions }) => key === source.key && positions === host);
     if (same) return same;
-    const call: LastCall = {
-      key: source.key,
-      positions: host,
-      tables: this.#upload(source, host),
-      rows: keep(
-        tensor<'B L'>(
-          this.#device,
-          Int32Array.from(host, (_, i) => i),
-          shape,
-        ),
-      ),
-    };
-    this.#calls = [call, ...this.#calls];
+    const counted = Int32Array.from(host, (_, i) => i);
+    const rows = keep(tensor<'B L'>(this.#device, counted, shape));
+    try {
+      const call: LastCall = { key: source.key, positions: host, tables: this.#upload(source, host), rows };
+      this.#calls = [call, ...this.#calls];
+    } catch (error) {
+      rows.dispose();
+      throw error;
+    }
     for (const old of this.#calls.splice(CALLS)) free(old);
-    return call;
+    return this.#calls[0]!;
   }
 
+  /** All of them or none: a device may be full at the second. */
   #upload({ width, build }: RowSource, positions: ArrayLike<number>): readonly Tensor[] {
-    return build(positions).map((rows) =>
-      keep(tensor<'N W'>(this.#device, Float32Array.from(rows), [positions.length, width])),
-    );
+    const made: Tensor[] = [];
+    try {
+      for (const rows of build(positions))
+        made.push(keep(tensor(this.#device, Float32Array.from(rows), [positions.length, width])));
+      return made;
+    } catch (error) {
+      for (const table of made) table.dispose();
+      throw error;
+    }
   }
 
   [Symbol.dispose](): void {

@@ -108,6 +108,7 @@ export {
   siluOp,
   swiglu,
 } from './ops/elementwise.ts';
+export { expertLinear, expertLinearOp } from './ops/expert-linear.ts';
 export { checkIds, gather, gatherOp } from './ops/gather.ts';
 export { headLinear, headLinearOp } from './ops/head-linear.ts';
 export { linear, linearOp } from './ops/linear.ts';

@@ -43,7 +43,7 @@ export const softCapped = softmaxVariant({
     softcap,
     causal,
     scale,
-    window: [window - 1, causal ? 0 : window - 1],
+    ...(window < Infinity && { window: [window - 1, causal ? 0 : window - 1] as const }),
   }),
   check(_, { softcap, window }) {
     if (window !== Infinity) checkWindow('soft-capped', window);

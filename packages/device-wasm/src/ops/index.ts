@@ -6,6 +6,7 @@ import { attention } from './attention.ts';
 import { attentionGradient } from './attention-gradient.ts';
 import { concat, gather, slice } from './copies.ts';
 import { activationGradient, add, gated, gelu, multiply, relu, silu } from './elementwise.ts';
+import { expertLinear } from './experts.ts';
 import { headLinear, linear, matmul } from './matrix.ts';
 import { binary, cast, permute, reduce, scatterAdd, unary, where } from './primitives.ts';
 import { argmax, layerNorm, logSoftmax, rmsNorm, rotary, softmax, topK } from './rowwise.ts';
@@ -20,6 +21,7 @@ export const runners: Readonly<Record<string, Runner>> = {
   argmax,
   attention,
   concat,
+  expertLinear,
   gated,
   gather,
   gelu,

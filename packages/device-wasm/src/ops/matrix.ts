@@ -104,7 +104,8 @@ const MOST_PANELS = 4;
 /** Weights that one task of a matrix-vector product reads, at least and at most: 1 to 4 µs. */
 const VECTOR_TASK = [16 * 1024, 48 * 1024] as const;
 
-function multiply(kit: Kit, product: Product): void {
+/** All batches of a product. */
+export function multiply(kit: Kit, product: Product): void {
   const { G, M, O, K, x, xStrides, w, bias, y, yStrides } = product;
   const panels = Math.ceil(O / 8);
   const { rowsPerTask, panelsPerTask, panelTasks } =

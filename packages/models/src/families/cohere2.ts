@@ -37,7 +37,7 @@ export const cohere2 = /* @__PURE__ */ defineFamily({
     const layers = fields.count('num_hidden_layers');
     const every = fields.count('sliding_window_pattern', 4);
     const windows = windowsOf(fields, layers, windowOf(fields, 4096), (layer) => (layer + 1) % every !== 0);
-    const positions = positionsOf(fields, 'rotary_pct');
+    const positions = positionsOf(fields, 'rotary_pct', 'position_embedding_type');
     // the files of Command R7B say once more what the family is
     for (const yes of ['use_gated_activation', 'use_parallel_block', 'use_parallel_embedding'])
       fields.only(yes, true);

@@ -8,7 +8,7 @@ import { headSizes } from '../formats/head-sizes.ts';
 import { clampedSwiglu } from '../parts/clamped-swiglu.ts';
 import { createExperts } from '../parts/experts.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { named, part, permuted, reshaped, transposed } from '../weights.ts';
+import { named, part, permuted, reshaped } from '../weights.ts';
 
 /**
  * gpt-oss: a learned sink in every head, every second layer with a window, experts with biases and a clamped gate.
@@ -86,10 +86,10 @@ export const gptOss = /* @__PURE__ */ defineFamily({
       },
       'layers.*.mlp.{gate,up}.bias': (file, layer, which) => {
         const pairs = reshaped(file(`model.layers.${layer}.mlp.experts.gate_up_proj_bias`), [X, F, 2]);
-        return reshaped(part(pairs, 2, which === 'gate' ? 0 : 1, 1), [X * F]);
+        return reshaped(part(pairs, 2, which === 'gate' ? 0 : 1, 1), [X, F]);
       },
       'layers.*.mlp.down': (file, layer) =>
-        transposed(reshaped(file(`model.layers.${layer}.mlp.experts.down_proj`), [X * F, E])),
+        reshaped(permuted(file(`model.layers.${layer}.mlp.experts.down_proj`), [0, 2, 1]), [X * E, F]),
       'layers.*.mlp.down.bias': 'model.layers.*.mlp.experts.down_proj_bias',
       'norm.weight': 'model.norm.weight',
       head: 'lm_head.weight',

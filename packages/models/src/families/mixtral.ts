@@ -6,15 +6,7 @@ import { windowed, windowOf } from '../formats/config-window.ts';
 import { headSizes } from '../formats/head-sizes.ts';
 import { createExperts } from '../parts/experts.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import {
-  appended,
-  type FileTensor,
-  named,
-  permuted,
-  reshaped,
-  stacked,
-  type WeightSource,
-} from '../weights.ts';
+import { appended, type FileTensor, named, type WeightSource } from '../weights.ts';
 
 /**
  * Mixtral: a Mistral whose feed-forwards are experts, two of eight a token.
@@ -64,7 +56,7 @@ export const mixtral = /* @__PURE__ */ defineFamily({
     return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
   },
 
-  weights: ({ shape: { E }, experts: { X, F } }) => {
+  weights: ({ experts: { X } }) => {
     const each = (file: FileTensor, layer: number, name: string): WeightSource[] =>
       Array.from({ length: X }, (_, e) =>
         file(`model.layers.${layer}.block_sparse_moe.experts.${e}.${name}.weight`),
@@ -77,8 +69,7 @@ export const mixtral = /* @__PURE__ */ defineFamily({
       'layers.*.mlp.router': 'model.layers.*.block_sparse_moe.gate.weight',
       'layers.*.mlp.gate': (file, layer) => appended(each(file, layer, 'w1')),
       'layers.*.mlp.up': (file, layer) => appended(each(file, layer, 'w3')),
-      'layers.*.mlp.down': (file, layer) =>
-        reshaped(permuted(stacked(each(file, layer, 'w2')), [1, 0, 2]), [E, X * F]),
+      'layers.*.mlp.down': (file, layer) => appended(each(file, layer, 'w2')),
       'norm.weight': 'model.norm.weight',
       head: 'lm_head.weight',
     });

@@ -32,7 +32,7 @@ function expected(x: Float32Array, weights: Numbers, k: number, act: (gate: numb
       for (let o = 0; o < E; o++) {
         let out = at('down.bias', e * E + o);
         for (let f = 0; f < F; f++)
-          out += at('down', o * X * F + e * F + f) * act(times('gate', e * F + f), times('up', e * F + f));
+          out += at('down', (e * E + o) * F + f) * act(times('gate', e * F + f), times('up', e * F + f));
         y[t * E + o]! += (Math.exp(scores[e]!) / total) * out;
       }
   }
@@ -78,7 +78,7 @@ describe.each(['reference', 'wasm', 'gpujs:webasm'])('a mixture of experts on %s
       router: number([0, 1, 1], [3, 1]),
       gate: number([1, 2, 3], [3, 1]),
       up: number([1, 1, 1], [3, 1]),
-      down: number([1, 1, 1], [1, 3]),
+      down: number([1, 1, 1], [3, 1]),
     };
     const y = experts.apply(number([1], [1, 1, 1]), weights);
     assertClose(await y.data(), [silu(2)], { atol: 1e-6, rtol: 1e-6 });

@@ -277,7 +277,7 @@ describe('refuses', () => {
     ],
     [
       { position_embedding_type: 'relative_key' },
-      'config.position_embedding_type is not known; known: rope, rotary, alibi, absolute, learned, learned_absolute, sinusoidal, nope, none, got "relative_key"',
+      'config.position_embedding_type is not known; known: rope, rotary, rope_gptj, alibi, absolute, learned, learned_absolute, sinusoidal, nope, none, got "relative_key"',
     ],
     [{ model_type: 'constructor' }, 'config.model_type is no family whose positions are known'],
     [
@@ -293,4 +293,22 @@ describe('refuses', () => {
       'fromConfig: config must be the object of a config.json, got []',
     );
   });
+});
+
+it('knows the name that Cohere 2 has for pairs of neighbours, and holds the family to it', () => {
+  const config = {
+    model_type: 'cohere2',
+    position_embedding_type: 'rope_gptj',
+    hidden_size: 32,
+    num_attention_heads: 4,
+    num_hidden_layers: 4,
+    rope_theta: 50_000,
+    rotary_pct: 1,
+  };
+  const layers = layersFromConfig(config);
+  expect(layers.map(({ name }) => name)).toEqual(['rotary', 'rotary', 'rotary', 'none']);
+  expect((layers[0] as Rotation & { layout: string }).layout).toBe('interleaved');
+  expect(() => layersFromConfig({ ...config, model_type: 'llama' })).toThrow(
+    'config.position_embedding_type turns neighbours in pairs, and llama turns the halves of a head',
+  );
 });

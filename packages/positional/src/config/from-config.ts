@@ -119,6 +119,7 @@ type Kind = 'rope' | 'alibi' | 'buckets' | 'learned' | 'sinusoidal' | 'none';
 const kindByName: Readonly<Record<string, Kind>> = {
   rope: 'rope',
   rotary: 'rope',
+  rope_gptj: 'rope',
   alibi: 'alibi',
   absolute: 'learned',
   learned: 'learned',

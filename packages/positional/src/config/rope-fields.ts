@@ -145,7 +145,12 @@ function ofLayer(config: Fields, index: number, key: string): number | undefined
 
 function layoutOf(config: Fields, family: RotaryFamily): RotationOptions['layout'] {
   const interleaved = config.flag('rope_interleave', 'rotary_interleaved');
-  return interleaved === undefined ? (family.layout ?? 'half') : interleaved ? 'interleaved' : 'half';
+  const layout = interleaved === undefined ? (family.layout ?? 'half') : interleaved ? 'interleaved' : 'half';
+  if (config.get('position_embedding_type') === 'rope_gptj' && layout !== 'interleaved') {
+    const rule = `turns neighbours in pairs, and ${String(config.values.model_type)} turns the halves of a head`;
+    config.refuse('position_embedding_type', rule);
+  }
+  return layout;
 }
 
 const nullBase = 'transformers writes that when a scaling is assigned, and the base is lost; say the base';

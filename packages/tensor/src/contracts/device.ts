@@ -179,7 +179,7 @@ export interface Device {
   allocate(length: number, dtype: DType): DeviceBuffer;
   /**
    * f32 numbers that are kept in fewer bits. Without a source they are zeros, and `write` and `storeRows` round whole
-   * rows (the last axis) into them: caches. With one they are a weight `[O, I]`, for `linear` and `gather`: bytes
+   * rows (the last axis) into them: caches. With one they are a weight `[O, I]`, for `linear`, `expertLinear` and `gather`: bytes
    * as in GGUF and safetensors files, or the numbers of a buffer of this device, rounded as ggml rounds.
    *
    * Absent where a device keeps 32 bits only. `zerosIn`, `packWeights` and `uploadWeights` call it, and say so.

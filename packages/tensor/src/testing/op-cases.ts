@@ -1,6 +1,7 @@
 import type { Device, DType } from '../contracts/device.ts';
 import { run } from '../op.ts';
 import { add, geglu, gelu, multiply, relu, silu, swiglu } from '../ops/elementwise.ts';
+import { expertLinear } from '../ops/expert-linear.ts';
 import { gather } from '../ops/gather.ts';
 import { headLinear } from '../ops/head-linear.ts';
 import { linear } from '../ops/linear.ts';
@@ -56,6 +57,35 @@ const products: readonly OpCase[] = [
   ),
   opCase('headLinear', '[7, 2, 16] · [2, 16, 12], transposed', (d) =>
     headLinear(seeded(d, [7, 2, 16], 1), seeded(d, [2, 16, 12], 2), { transposed: true }),
+  ),
+  ...[1, 2, 9].flatMap((N) => [
+    opCase('expertLinear', `[${N}, 1, 5], 3 of 7 experts → 6`, (d) =>
+      expertLinear(seeded(d, [N, 1, 5], 1), seeded(d, [42, 5], 2), tensor(d, ints(N * 3, 7, 3), [N, 3]), {
+        experts: 7,
+      }),
+    ),
+    opCase('expertLinear', `[${N}, 2, 33], 2 of 4 experts → 16, bias`, (d) =>
+      expertLinear(seeded(d, [N, 2, 33], 1), seeded(d, [64, 33], 2), tensor(d, ints(N * 2, 4, 3), [N, 2]), {
+        experts: 4,
+        bias: seeded(d, [4, 16], 4),
+      }),
+    ),
+  ]),
+  opCase('expertLinear', 'ids that are no expert', (d) =>
+    expertLinear(
+      seeded(d, [2, 1, 3], 1),
+      seeded(d, [6, 3], 2),
+      tensor(d, Int32Array.of(-1, 1, 2, 0), [2, 2]),
+      {
+        experts: 2,
+        bias: seeded(d, [2, 3], 4),
+      },
+    ),
+  ),
+  opCase('expertLinear', 'no rows', (d) =>
+    expertLinear(seeded(d, [0, 1, 3], 1), seeded(d, [6, 3], 2), tensor(d, Int32Array.of(), [0, 2]), {
+      experts: 2,
+    }),
   ),
 ];
 

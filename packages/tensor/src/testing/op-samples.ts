@@ -6,6 +6,7 @@ import { binaryOp, whereOp } from '../ops/broadcast.ts';
 import { castOp } from '../ops/cast.ts';
 import { crossEntropyGradientOp, crossEntropyOp } from '../ops/cross-entropy.ts';
 import { addOp, gatedOp, geluOp, multiplyOp, reluOp, siluOp } from '../ops/elementwise.ts';
+import { expertLinearOp } from '../ops/expert-linear.ts';
 import { gatherOp } from '../ops/gather.ts';
 import { headLinearOp } from '../ops/head-linear.ts';
 import { linearOp } from '../ops/linear.ts';
@@ -88,6 +89,11 @@ export const opSamples: readonly OpSample[] = [
   sample(linearOp, { x: f32(2, 3), weight: f32(4, 3), bias: f32(4) }, { transposed: false }),
   sample(matmulOp, { a: f32(1, 2, 3), b: f32(1, 3, 2) }),
   sample(headLinearOp, { x: f32(1, 2, 3), weight: f32(2, 4, 3) }, { transposed: false }),
+  sample(
+    expertLinearOp,
+    { x: f32(2, 1, 3), weight: f32(8, 3), ids: i32(2, 2), bias: f32(4, 2) },
+    { experts: 4 },
+  ),
   sample(gatherOp, { table: f32(5, 3), ids: i32(2) }),
   sample(rmsNormOp, { x: f32(2, 3), weight: f32(3) }, { eps: 1e-5 }),
   sample(layerNormOp, { x: f32(2, 3), weight: f32(3), bias: f32(3) }, { eps: 1e-5, statistics: false }),

@@ -9,6 +9,7 @@ import {
   reluPlan,
   siluPlan,
 } from './kernels/elementwise.kernel.ts';
+import { expertLinearPlan } from './kernels/expert-linear.kernel.ts';
 import { gatherPlan } from './kernels/gather.kernel.ts';
 import { layerNormPlan, rmsNormPlan } from './kernels/norm.kernel.ts';
 import {
@@ -31,6 +32,7 @@ const plans = new Map<string, PlanMaker>([
   ['linear', linearPlan],
   ['matmul', matmulPlan],
   ['headLinear', headLinearPlan],
+  ['expertLinear', expertLinearPlan],
   ['gather', gatherPlan],
   ['rmsNorm', rmsNormPlan],
   ['layerNorm', layerNormPlan],
