@@ -7,6 +7,8 @@ import type { Golden, GoldenOutput } from './golden.ts';
 /**
  * Everything that golden data say of a decoder: logits of a text, of a batch with one that is shorter, what comes out
  * of the layers, attention weights, and greedy ids, alone and side by side.
+ *
+ * @throws what a session throws, and {Error} for an output that the folder does not have.
  */
 export async function* decoderOutputs(decoder: Decoder, golden: Golden): AsyncGenerator<GoldenOutput> {
   const rows = golden.rows();

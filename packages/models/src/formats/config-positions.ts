@@ -20,7 +20,7 @@ const names = [
 
 /**
  * The position encoding of each layer, as `layersFromConfig` reads it from the whole file; undefined where it cannot be
- * said, with the reason among the problems.
+ * said, with the reason among the problems. Never throws.
  *
  * @param others further fields of the family that say something about positions
  */
@@ -44,7 +44,7 @@ export function positionsOf(
 }
 
 /**
- * Most positions: those of the file. Dynamic NTK, which begins where they end, has no bound.
+ * Most positions: those of the file. Dynamic NTK, which begins where they end, has no bound. Never throws.
  *
  * @param encodings of the layers, from `positionsOf`
  * @param fallback where the file is silent

@@ -10,7 +10,7 @@ export interface HeadSizes {
 
 /**
  * `hidden_size`, `num_attention_heads`, `num_key_value_heads` (default all; `null` means all everywhere) and `head_dim`
- * (default hidden_size / num_attention_heads), with a problem where they do not go together.
+ * (default hidden_size / num_attention_heads), with a problem where they do not go together. Never throws.
  *
  * @param silent what a family has where its file is silent, and the others do not
  */
