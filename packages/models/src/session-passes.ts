@@ -1,4 +1,16 @@
-import { createPositions, type Device, type Positions } from '@headwise/tensor';
+import {
+  checkIds,
+  createPositions,
+  type Device,
+  gather,
+  NOBODY,
+  type Positions,
+  type Tensor,
+  tensor,
+  ValueError,
+} from '@headwise/tensor';
+import type { StepIds } from './session-contract.ts';
+import type { Texts } from './session-texts.ts';
 
 /** One step as it is computed: what each sequence brings, from where, in how many passes. */
 export interface Passes {
@@ -23,6 +35,99 @@ export interface Pass {
   readonly last: readonly number[];
 }
 
+/** One sequence or several, as rows. Never throws. */
+export function rowsIn(ids: StepIds): readonly (readonly number[])[] {
+  return (typeof ids[0] === 'number' || ids.length === 0 ? [ids] : ids) as readonly (readonly number[])[];
+}
+
+/**
+ * What each sequence brings.
+ *
+ * @param lengths of the sequences now
+ * @param limit most positions of a sequence
+ * @throws {ValueError} unless there is a row for each, with ids of the vocabulary, for which there is room.
+ */
+export function checkedRows(
+  ids: StepIds,
+  lengths: readonly number[],
+  V: number,
+  limit: number,
+): readonly (readonly number[])[] {
+  const rows = rowsIn(ids);
+  const B = lengths.length;
+  if (rows.length !== B) throw new ValueError('session', 'ids', `must be ${B} rows`, rows.length);
+  const counts = rows.map(({ length }) => length);
+  if (counts.every((count) => count === 0))
+    throw new ValueError('session', 'ids', 'must bring at least one token', counts);
+  rows.forEach((row, b) => {
+    checkIds('session', row, V);
+    const room = limit - lengths[b]!;
+    if (row.length <= room) return;
+    const rule = `must be at most ${room} tokens (${limit} positions, ${lengths[b]} of them taken; a session with a larger capacity has more)`;
+    throw new ValueError('session', 'ids', rule, row.length);
+  });
+  return rows;
+}
+
+/** A pass that has gone through the model. */
+export interface Ran {
+  readonly x: Tensor<'B L E'>;
+  readonly pass: Pass;
+}
+
+/**
+ * What a step brings: the new tokens, and where the angles of kept keys change with the length the whole text once more.
+ *
+ * @param before lengths
+ * @throws {ValueError} for a chunk that is no count, or a text to read again that is not known.
+ */
+export function planPasses(
+  rows: readonly (readonly number[])[],
+  before: readonly number[],
+  texts: Texts,
+  chunk: number = Infinity,
+): Passes {
+  if (chunk !== Infinity && (!Number.isInteger(chunk) || chunk < 1))
+    throw new ValueError('session', 'chunk', 'must be a whole number ≥ 1', chunk);
+  const ends = rows.map((row, b) => before[b]! + row.length);
+  const again = rows.map((row, b) => row.length > 0 && texts.turnsAnew(b, before[b]!, ends[b]!));
+  const whole = rows.map((row, b) => {
+    if (!again[b]) return row;
+    const text = texts.of(b, before[b]!);
+    if (text) return [...text, ...row];
+    const rule = `must stay below the length where the keys of earlier tokens turn by other angles, since the text of sequence ${b} is not known (it was loaded): crop to 0 and give all of it`;
+    throw new ValueError('session', 'ids', rule, `${ends[b]} tokens`);
+  });
+  const starts = before.map((length, b) => (again[b] ? 0 : length));
+  const longest = Math.max(...whole.map(({ length }) => length));
+  return { rows: whole, starts, ends, chunk: Math.min(chunk, longest) };
+}
+
+/** Whether a sequence is read again from its first token. Never throws. */
+export function readsAgain({ starts }: Passes, before: readonly number[]): boolean {
+  return starts.some((start, b) => start < before[b]!);
+}
+
+/** `[B, E]`, the last token of each sequence that ends in this pass, zeros for the others; undefined where none does. */
+export function lastTokens({ x, pass }: Ran): Tensor<'B E'> | undefined {
+  if (pass.last.every((place) => place === NOBODY)) return undefined;
+  const [B, L, E] = x.shape as [number, number, number];
+  const places = Int32Array.from(pass.last, (place, b) => (place === NOBODY ? NOBODY : b * L + place));
+  return gather(x.reshape([B * L, E]), tensor<'B'>(x.device, places, [B]));
+}
+
+/** `[B, L, E]` without the tokens that were read again: `counts` of each sequence, at its end, are new. */
+export function newTokens({ x, pass }: Ran, counts: readonly number[]): Tensor<'B L E'> {
+  const [B, L, E] = x.shape as [number, number, number];
+  const most = Math.max(...counts);
+  if (counts.every((count, b) => pass.last[b]! + 1 === count)) return x;
+  const places = Int32Array.from({ length: B * most }, (_, i) => {
+    const [b, at] = [Math.floor(i / most), i % most];
+    return at < counts[b]! ? b * L + pass.last[b]! + 1 - counts[b]! + at : NOBODY;
+  });
+  return gather(x.reshape([B * L, E]), tensor<'B L'>(x.device, places, [B, most]));
+}
+
 /** How many passes. Never throws. */
 export function countPasses({ rows, chunk }: Pick<Passes, 'rows' | 'chunk'>): number {
   return Math.ceil(Math.max(...rows.map(({ length }) => length)) / chunk);
@@ -41,7 +146,9 @@ export function passAt(device: Device, passes: Passes, n: number): Pass {
     positions,
     L,
     ids: Int32Array.from(rows.flatMap((row) => [...row, ...new Array<number>(L - row.length).fill(0)])),
-    last: passes.rows.map(({ length }) => (length > from && length <= from + chunk ? length - from - 1 : -1)),
+    last: passes.rows.map(({ length }) =>
+      length > from && length <= from + chunk ? length - from - 1 : NOBODY,
+    ),
   };
 }
 

@@ -7,9 +7,44 @@ import {
   type LayerSpec,
   type LayerState,
   tensor,
+  ValueError,
 } from '@headwise/tensor';
 import type { Flow } from './part.ts';
 import type { SessionModel, SessionOptions, SessionSource, StatesFactory } from './session-contract.ts';
+
+/**
+ * Most positions that a sequence can reach.
+ *
+ * @throws {ValueError} if the capacity has no bound, the limit is beyond the model's context, or the source is missing
+ * where the model reads one.
+ */
+export function limitOf(
+  model: SessionModel,
+  capacity: number,
+  { limit: given, source }: SessionOptions,
+): number {
+  const { specs, context, sourceIds } = model;
+  if (!Number.isInteger(capacity) || capacity < 1) {
+    const rule = 'must be a whole number ≥ 1 (the default is the model’s context)';
+    throw new ValueError('session', 'capacity', rule, capacity);
+  }
+  const forgets = Object.entries(specs).every(
+    ([id, { kind, cap }]) =>
+      ['recurrent', 'shared'].includes(kind) ||
+      sourceIds.includes(id) ||
+      (kind === 'window' && cap <= capacity),
+  );
+  const limit = given ?? Math.min(forgets ? Infinity : capacity, context);
+  if (limit !== Infinity && (!Number.isInteger(limit) || limit < 1))
+    throw new ValueError('session', 'limit', 'must be a whole number ≥ 1, or Infinity', limit);
+  if (limit > context)
+    throw new ValueError('session', 'limit', `must be at most the model’s ${context} positions`, limit);
+  if (sourceIds.length > 0 && !source) {
+    const rule = 'must be given: the model reads one (an encoder’s output)';
+    throw new ValueError('session', 'source', rule, undefined);
+  }
+  return limit;
+}
 
 /** The states of a model, in order: those of a source with room for its length, the others for the text's. */
 export function makeStates(

@@ -10,17 +10,7 @@ import {
   takeStates,
 } from '@headwise/kv-cache';
 import type { Step } from '@headwise/sampling';
-import {
-  add,
-  checkIds,
-  gather,
-  type LayerState,
-  NOBODY,
-  scope,
-  type Tensor,
-  tensor,
-  ValueError,
-} from '@headwise/tensor';
+import { add, type LayerState, scope, type Tensor, tensor, ValueError } from '@headwise/tensor';
 import type {
   SessionModel,
   SessionOptions,
@@ -28,8 +18,20 @@ import type {
   StepIds,
   StepOptions,
 } from './session-contract.ts';
-import { countPasses, type Pass, type Passes, passAt } from './session-passes.ts';
-import { makeStates, orderedSource, sharing } from './session-source.ts';
+import {
+  checkedRows,
+  countPasses,
+  lastTokens,
+  newTokens,
+  type Pass,
+  type Passes,
+  passAt,
+  planPasses,
+  type Ran,
+  readsAgain,
+  rowsIn,
+} from './session-passes.ts';
+import { limitOf, makeStates, orderedSource, sharing } from './session-source.ts';
 import { commonPrefix, Texts } from './session-texts.ts';
 import { type TapFunction, Taps } from './taps.ts';
 
@@ -42,12 +44,17 @@ import { type TapFunction, Taps } from './taps.ts';
  * next step goes on from there. Whatever is refused, fails or is given up leaves the session as it was; only where a
  * cache cannot take tokens back after a device has failed does it refuse to go on, and says so, until `load` or
  * `resetStates`.
+ *
+ * What a step needs stands in files of its own (passes, texts, taps, sources); here is what changes together: states,
+ * what is known of the texts, and what happens to both when something fails.
  */
 export class Session implements Disposable {
   /** Most positions a sequence can reach. */
   readonly limit: number;
   readonly #model: SessionModel;
   #states: readonly LayerState[];
+  /** States of the text that are no other's. */
+  #textStates: readonly LayerState[];
   /** What went through it. */
   #texts: Texts;
   #taps: Taps | undefined;
@@ -66,39 +73,11 @@ export class Session implements Disposable {
   constructor(model: SessionModel, options: SessionOptions = {}, states?: readonly LayerState[]) {
     const { device, specs, context } = model;
     const { B = 1, capacity = context, cache = createStates } = options;
-    if (!Number.isInteger(capacity) || capacity < 1)
-      throw new ValueError(
-        'session',
-        'capacity',
-        'must be a whole number ≥ 1 (the default is the model’s context)',
-        capacity,
-      );
-    const forgets = Object.entries(specs).every(
-      ([id, { kind, cap }]) =>
-        ['recurrent', 'shared'].includes(kind) ||
-        model.sourceIds.includes(id) ||
-        (kind === 'window' && cap <= capacity),
-    );
-    this.limit = options.limit ?? Math.min(forgets ? Infinity : capacity, context);
-    if (this.limit !== Infinity && (!Number.isInteger(this.limit) || this.limit < 1))
-      throw new ValueError('session', 'limit', 'must be a whole number ≥ 1, or Infinity', this.limit);
-    if (this.limit > context)
-      throw new ValueError(
-        'session',
-        'limit',
-        `must be at most the model’s ${context} positions`,
-        this.limit,
-      );
-    if (model.sourceIds.length > 0 && !options.source)
-      throw new ValueError(
-        'session',
-        'source',
-        'must be given: the model reads one (an encoder’s output)',
-        undefined,
-      );
+    this.limit = limitOf(model, capacity, options);
     this.#model = model;
     this.#source = options.source;
     this.#states = states ?? makeStates(model, options, { B, capacity, cache, device });
+    this.#textStates = ofText(model, this.#states);
     this.#texts = new Texts(B, (length) => model.regime?.(length) ?? '');
     try {
       checkIdsOf(this.#states, Object.keys(specs));
@@ -138,12 +117,6 @@ export class Session implements Disposable {
     return lengths;
   }
 
-  /** States of the text that are no other's. */
-  get #textStates(): readonly LayerState[] {
-    const { sourceIds } = this.#model;
-    return this.#states.filter(({ id, spec }) => spec.kind !== 'shared' && !sourceIds.includes(id));
-  }
-
   /**
    * What the model keeps, in order: what the caches hold, byte by byte. A step that is given up may put copies in their
    * places, so ask again after one.
@@ -163,17 +136,10 @@ export class Session implements Disposable {
    */
   step(ids: StepIds, options: StepOptions = {}): Tensor<'B V'> {
     return this.#run(ids, options, (run, count) => {
-      const ends = Array.from({ length: count }, (_, n) =>
-        scope(() => {
-          const { x, pass } = run(n);
-          if (pass.last.every((place) => place === NOBODY)) return undefined;
-          const [B, L, E] = x.shape as [number, number, number];
-          const last = Int32Array.from(pass.last, (place, b) => (place === NOBODY ? place : b * L + place));
-          return gather<'B E'>(x.reshape([B * L, E]), tensor<'B'>(x.device, last, [B]));
-        }),
-      ).filter((rows) => rows !== undefined);
+      const ends = Array.from({ length: count }, (_, n) => scope(() => lastTokens(run(n))));
       // each sequence ends in one of the passes and has zeros in the others
-      return this.#head<'B V'>(ends.reduce((sum, rows) => add(sum, rows)));
+      const all = ends.filter((rows) => rows !== undefined).reduce((sum, rows) => add(sum, rows));
+      return this.#head<'B V'>(all);
     });
   }
 
@@ -182,19 +148,9 @@ export class Session implements Disposable {
    * follows the end of a shorter row is arbitrary. Errors as in `step`.
    */
   forward(ids: StepIds, options: Omit<StepOptions, 'chunk'> = {}): Tensor<'B L V'> {
-    return this.#run(ids, { ...options, chunk: undefined }, (run, _, counts) => {
-      const { x, pass } = run(0);
-      const [B, L, E] = x.shape as [number, number, number];
-      const longestNew = Math.max(...counts);
-      if (longestNew === L) return this.#head<'B L V'>(x);
-      // a text that was read again has its new tokens at the end
-      const places = Int32Array.from({ length: B * longestNew }, (_, i) => {
-        const [b, at] = [Math.floor(i / longestNew), i % longestNew];
-        return at < counts[b]! ? b * L + pass.last[b]! + 1 - counts[b]! + at : NOBODY;
-      });
-      const rows = tensor<'B L'>(x.device, places, [B, longestNew]);
-      return this.#head<'B L V'>(gather(x.reshape([B * L, E]), rows));
-    });
+    return this.#run(ids, { ...options, chunk: undefined }, (run, _, counts) =>
+      this.#head<'B L V'>(newTokens(run(0), counts)),
+    );
   }
 
   /**
@@ -250,10 +206,8 @@ export class Session implements Disposable {
    */
   reuse(text: StepIds): readonly number[] {
     const lengths = this.#checkAlive();
-    const rows = this.#rowsOf(
-      text,
-      lengths.map(() => 0),
-    );
+    const nothing = lengths.map(() => 0);
+    const rows = checkedRows(text, nothing, this.#model.V, this.limit);
     const caches = this.#textStates.map((state) => asCache('reuse', state));
     const kept = rows.map((row, b) => {
       const length = lengths[b]!;
@@ -385,22 +339,18 @@ export class Session implements Disposable {
   #run<Axes extends string>(
     ids: StepIds,
     options: StepOptions,
-    finish: (
-      run: (n: number) => { readonly x: Tensor<'B L E'>; readonly pass: Pass },
-      count: number,
-      counts: readonly number[],
-    ) => Tensor<Axes>,
+    finish: (run: (n: number) => Ran, count: number, counts: readonly number[]) => Tensor<Axes>,
   ): Tensor<Axes> {
     const before = this.#checkAlive();
-    const rows = this.#rowsOf(ids, before);
-    const passes = this.#passesOf(rows, before, options.chunk);
+    const rows = checkedRows(ids, before, this.#model.V, this.limit);
+    const passes = planPasses(rows, before, this.#texts, options.chunk);
     const backup = this.#needsBackup(passes, before) ? this.#backup() : undefined;
     const unread = this.#states.filter(
       ({ id, length }) => length === 0 && this.#model.sourceIds.includes(id),
     );
     try {
       const result = scope(() => {
-        if (passes.starts.some((start, b) => start < before[b]!))
+        if (readsAgain(passes, before))
           for (const state of this.#textStates) asCache('crop', state).crop(passes.starts);
         const run = (n: number) => this.#pass(passAt(this.#model.device, passes, n), options);
         return finish(
@@ -419,29 +369,7 @@ export class Session implements Disposable {
     }
   }
 
-  /** What a step brings: where the angles of kept keys change with the length, the whole text once more. */
-  #passesOf(
-    rows: readonly (readonly number[])[],
-    before: readonly number[],
-    chunk: number = Infinity,
-  ): Passes {
-    if (chunk !== Infinity && (!Number.isInteger(chunk) || chunk < 1))
-      throw new ValueError('session', 'chunk', 'must be a whole number ≥ 1', chunk);
-    const ends = rows.map((row, b) => before[b]! + row.length);
-    const again = rows.map((row, b) => row.length > 0 && this.#texts.turnsAnew(b, before[b]!, ends[b]!));
-    const whole = rows.map((row, b) => {
-      if (!again[b]) return row;
-      const text = this.#texts.of(b, before[b]!);
-      if (text) return [...text, ...row];
-      const rule = `must stay below the length where the keys of earlier tokens turn by other angles, since the text of sequence ${b} is not known (it was loaded): crop to 0 and give all of it`;
-      throw new ValueError('session', 'ids', rule, `${ends[b]} tokens`);
-    });
-    const starts = before.map((length, b) => (again[b] ? 0 : length));
-    const longest = Math.max(...whole.map(({ length }) => length));
-    return { rows: whole, starts, ends, chunk: Math.min(chunk, longest) };
-  }
-
-  #pass(pass: Pass, { look, extras, signal }: StepOptions): { x: Tensor<'B L E'>; pass: Pass } {
+  #pass(pass: Pass, { look, extras, signal }: StepOptions): Ran {
     const { device, sourceIds } = this.#model;
     checkStates(this.#textStates, pass.positions);
     const isUnread = this.#states.some(({ id, length }) => length === 0 && sourceIds.includes(id));
@@ -462,7 +390,7 @@ export class Session implements Disposable {
 
   /** Whether the caches could not be brought back by taking tokens off. */
   #needsBackup(passes: Passes, before: readonly number[]): boolean {
-    if (passes.starts.some((start, b) => start < before[b]!)) return true;
+    if (readsAgain(passes, before)) return true;
     const forgets = this.#textStates.some(({ spec }) => spec.kind === 'window' || spec.kind === 'recurrent');
     return forgets && countPasses(passes) > 1 && before.some((length) => length > 0);
   }
@@ -474,6 +402,7 @@ export class Session implements Disposable {
   #restore(backup: readonly LayerState[]): void {
     for (const state of this.#states) state.dispose();
     this.#states = backup;
+    this.#textStates = ofText(this.#model, backup);
   }
 
   /** Brings every layer back to where the step found it. */
@@ -509,31 +438,6 @@ export class Session implements Disposable {
     if (reason === undefined) return this.lengths;
     throw new ValueError('session', 'step', `is not possible, ${reason}; start a new one`, reason);
   }
-
-  #rowsOf(ids: StepIds, lengths: readonly number[]): readonly (readonly number[])[] {
-    const rows = rowsIn(ids);
-    const { B } = this;
-    if (rows.length !== B) throw new ValueError('session', 'ids', `must be ${B} rows`, rows.length);
-    if (rows.every(({ length }) => length === 0))
-      throw new ValueError(
-        'session',
-        'ids',
-        'must bring at least one token',
-        rows.map((row) => row.length),
-      );
-    rows.forEach((row, b) => {
-      checkIds('session', row, this.#model.V);
-      const room = this.limit - lengths[b]!;
-      if (row.length > room)
-        throw new ValueError(
-          'session',
-          'ids',
-          `must be at most ${room} tokens (${this.limit} positions, ${lengths[b]} of them taken; a session with a larger capacity has more)`,
-          row.length,
-        );
-    });
-    return rows;
-  }
 }
 
 /**
@@ -556,8 +460,9 @@ export function stepOf(session: Session): Step {
   };
 }
 
-function rowsIn(ids: StepIds): readonly (readonly number[])[] {
-  return (typeof ids[0] === 'number' || ids.length === 0 ? [ids] : ids) as readonly (readonly number[])[];
+/** States of the text that are no other's. */
+function ofText({ sourceIds }: SessionModel, states: readonly LayerState[]): readonly LayerState[] {
+  return states.filter(({ id, spec }) => spec.kind !== 'shared' && !sourceIds.includes(id));
 }
 
 function canCrop(cache: Cache, lengths: readonly number[]): boolean {

@@ -45,12 +45,12 @@ const gated: Readonly<Record<string, MlpFactory>> = {
   ...ofGelu(createGeglu),
 };
 
-/** The feed-forward `down · act(up · x)` with the activation that a field names. */
+/** The feed-forward `down · act(up · x)` with the activation that a field names. Never throws. */
 export function plainMlp(fields: ConfigFields, key: string, fallback: string): MlpFactory {
   return fields.oneOf(key, plain, fallback);
 }
 
-/** The feed-forward `down · (act(gate · x) · (up · x))` with the activation that a field names. */
+/** The feed-forward `down · (act(gate · x) · (up · x))` with the activation that a field names. Never throws. */
 export function gatedMlp(fields: ConfigFields, key = 'hidden_act', fallback = 'silu'): MlpFactory {
   return fields.oneOf(key, gated, fallback);
 }

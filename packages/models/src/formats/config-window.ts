@@ -6,7 +6,8 @@ export const FULL = 'full_attention';
 export const SLIDING = 'sliding_attention';
 
 /**
- * Tokens that a sliding layer sees, the query's own among them; undefined where the file says `null`: all of them.
+ * Tokens that a sliding layer sees, the query's own among them; undefined (all of them) where the file says `null`.
+ * Never throws.
  *
  * @param fallback where the file is silent
  */
@@ -19,7 +20,7 @@ export function windowOf(
 }
 
 /**
- * The window of each layer, undefined for a layer that sees everything: as `layer_types` says, or else by a rule.
+ * The window of each layer, undefined for a layer that sees everything: as `layer_types` says, or else by a rule. Never throws.
  *
  * @param window of the layers that slide; where there is none, a layer that slides is a problem
  * @param slides whether a layer slides in a file without `layer_types`
@@ -42,7 +43,7 @@ export function windowsOf(
   return types.map((type) => (type === SLIDING ? window : undefined));
 }
 
-/** Grouped-query attention, over a window where there is one: the cache of such a layer is a ring. */
+/** Grouped-query attention, over a window where there is one: the cache of such a layer is a ring. Never throws. */
 export function windowed(Hkv: number, window: number | undefined): ConfiguredVariant {
   return window === undefined ? configure(groupedQuery, { Hkv }) : configure(slidingWindow, { Hkv, window });
 }

@@ -307,7 +307,7 @@ it('knows the name that Cohere 2 has for pairs of neighbours, and holds the fami
   };
   const layers = layersFromConfig(config);
   expect(layers.map(({ name }) => name)).toEqual(['rotary', 'rotary', 'rotary', 'none']);
-  expect((layers[0] as Rotation & { layout: string }).layout).toBe('interleaved');
+  expect((layers[0] as RotaryEncoding).layout).toBe('interleaved');
   expect(() => layersFromConfig({ ...config, model_type: 'llama' })).toThrow(
     'config.position_embedding_type turns neighbours in pairs, and llama turns the halves of a head',
   );
