@@ -73,7 +73,15 @@ beforeAll(() => {
   for (const name of ['tensor', 'attention-variants']) {
     const target = join(modules, '@headwise', name);
     mkdirSync(target, { recursive: true });
-    execFileSync('pnpm', ['pack', '--pack-destination', project], { cwd: join(packages, name) });
+    const launcher = join(packages, '../scripts/with-pnpm.mjs');
+    execFileSync(process.execPath, [
+      launcher,
+      '-C',
+      join(packages, name),
+      'pack',
+      '--pack-destination',
+      project,
+    ]);
     const tarball = readdirSync(project).find((file) => file.startsWith(`headwise-${name}-`))!;
     execFileSync('tar', ['-xzf', join(project, tarball), '-C', target, '--strip-components=1']);
   }
