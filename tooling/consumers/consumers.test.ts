@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
@@ -259,6 +260,7 @@ it.skipIf(!chrome)(
       response.setHeader('Content-Type', url.endsWith('.js') ? 'text/javascript' : 'text/html');
       response.end(body);
     }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
     try {
       const answered = await inChromium(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
       expectRight(answered);
@@ -306,7 +308,11 @@ process.exit(0);`,
   const fromModules = {
     name: 'from-node-modules',
     resolveId: (id: string) =>
-      id.startsWith('@headwise/') ? join(project, 'node_modules', id, 'dist/index.js') : undefined,
+      id.startsWith('@headwise/')
+        ? join(project, 'node_modules', id, 'dist/index.js')
+        : id === 'acorn'
+          ? join(project, 'node_modules/acorn/dist/acorn.mjs')
+          : undefined,
   };
   const bundle = await rollup({
     input: join(project, 'main.mjs'),

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -51,7 +52,9 @@ export class Packed {
       ['cac', 'headwise'],
     ] as const) {
       const installed = realpathSync(join(root, 'packages', of, 'node_modules', name));
-      npm(to, 'pack', '--ignore-scripts', installed);
+      const copy = join(this.folder, name);
+      cpSync(installed, join(copy, 'package'), { recursive: true });
+      execFileSync('tar', ['-czf', join(to, `${name}-0.tgz`), '-C', copy, 'package']);
       this.#find(name, to, new RegExp(`^${name}-\\d`));
     }
   }
