@@ -129,11 +129,15 @@ configure(groupedQuery, { window: 3 });
 `;
   const project = packed.project('types', [...packages, 'acorn', 'cac'], {
     'esm.mts': source,
-    'cjs.cts': source.replaceAll(/^.*headwise'.*\n.*\n/gm, ''),
+    // the command line is ESM alone
+    'cjs.cts': lines
+      .filter((path) => path !== 'headwise')
+      .map((path, i) => `import m${i} = require('${path}');\nexport const n${i}: object = m${i};`)
+      .join('\n'),
   });
   for (const [module, moduleResolution, files] of [
-    [ts.ModuleKind.Node16, ts.ModuleResolutionKind.Node16, ['esm.mts']],
-    [ts.ModuleKind.NodeNext, ts.ModuleResolutionKind.NodeNext, ['esm.mts']],
+    [ts.ModuleKind.Node16, ts.ModuleResolutionKind.Node16, ['esm.mts', 'cjs.cts']],
+    [ts.ModuleKind.NodeNext, ts.ModuleResolutionKind.NodeNext, ['esm.mts', 'cjs.cts']],
     [ts.ModuleKind.ESNext, ts.ModuleResolutionKind.Bundler, ['esm.mts']],
   ] as const) {
     const program = ts.createProgram(
