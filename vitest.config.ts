@@ -49,7 +49,12 @@ export default defineConfig({
             'benchmarks/src/**/*.test.ts',
             'tooling/**/*.test.ts',
           ],
-          exclude: ['**/*.browser.test.ts', '**/*.dist.test.ts', '**/node_modules/**'],
+          exclude: [
+            '**/*.browser.test.ts',
+            '**/*.dist.test.ts',
+            'tooling/consumers/**',
+            '**/node_modules/**',
+          ],
           ...patience,
         },
       },
@@ -60,6 +65,10 @@ export default defineConfig({
           include: ['{packages,apps}/*/src/**/*.dist.test.ts', 'tooling/**/*.dist.test.ts'],
           ...patience,
         },
+      },
+      {
+        // tarballs in fresh projects: minutes, so a command of their own
+        test: { name: 'consumers', include: ['tooling/consumers/*.test.ts'], ...patience },
       },
       {
         ...sourceFirst,

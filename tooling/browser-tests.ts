@@ -1,6 +1,7 @@
 /** Runs the browser tests where a Chromium is; says so and passes where none is, except in CI, where it fails. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 const candidates = [process.env.CHROME_PATH, '/usr/bin/chromium', '/usr/bin/google-chrome'];
 const chromium = candidates.find((path) => path && existsSync(path));
@@ -9,7 +10,8 @@ if (!chromium) {
   console.log(message);
   process.exit(process.env.CI ? 1 : 0);
 }
-const { status } = spawnSync('pnpm', ['exec', 'vitest', 'run', '--project', 'browser'], {
+const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
+const { status } = spawnSync(process.execPath, [vitest, 'run', '--project', 'browser'], {
   stdio: 'inherit',
   env: { ...process.env, CHROME_PATH: chromium },
 });

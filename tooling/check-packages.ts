@@ -23,7 +23,8 @@ for (const name of readdirSync(join(root, 'packages'))) {
       'cjs-resolves-to-esm',
     ],
   ] as const) {
-    const run = spawnSync('pnpm', ['exec', tool, ...args], { cwd: root, encoding: 'utf8' });
+    const bin = join(root, 'node_modules/.bin', tool);
+    const run = spawnSync(bin, args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' });
     if (run.status === 0) continue;
     failed = true;
     console.error(`${name}: ${tool} failed\n${run.stdout}${run.stderr}`);

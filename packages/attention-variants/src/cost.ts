@@ -2,7 +2,7 @@ import type { Cost, ScoreParts } from './contract.ts';
 
 /**
  * Pairs of a query and a key that it sees, for `Lq` queries at the end of `Lk` tokens. Modifiers are not looked
- * into: a variant whose mask hides more says so itself.
+ * into: a variant whose mask hides more says so itself. Never throws.
  */
 export function seenPairs(
   Lq: number,
@@ -29,7 +29,7 @@ export function seenPairs(
   return pairs;
 }
 
-/** What the parts of a layer's cost add up to. */
+/** What the parts of a layer's cost add up to. Never throws. */
 export function sumCost(parts: {
   /** Tokens that pass through the projections: B · Lq. */
   readonly tokens: number;

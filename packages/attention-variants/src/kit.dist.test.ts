@@ -15,6 +15,12 @@ const dilated = esm.softmaxVariant({
   paper: { title: 'Longformer', authors: 'Beltagy et al.', year: 2020, arxiv: '2004.05150' },
   defaults: { window: 8, Hkv: undefined as number | undefined },
   cap: ({ window }) => window,
+  // its mask hides what the declared parts do not say
+  pairs: (Lq, Lk, { window }) =>
+    Array.from({ length: Lq }, (_, i) => Math.min(Lk - Lq + i, window - 1)).reduce(
+      (pairs, before) => pairs + Math.floor(before / 2) + 1,
+      0,
+    ),
   score: ({ window }) => ({
     causal: true,
     window: [window - 1, 0],

@@ -73,7 +73,15 @@ beforeAll(() => {
   for (const name of ['tensor', 'attention-variants']) {
     const target = join(modules, '@headwise', name);
     mkdirSync(target, { recursive: true });
-    execFileSync('pnpm', ['pack', '--pack-destination', project], { cwd: join(packages, name) });
+    const launcher = join(packages, '../scripts/with-pnpm.mjs');
+    execFileSync(process.execPath, [
+      launcher,
+      '-C',
+      join(packages, name),
+      'pack',
+      '--pack-destination',
+      project,
+    ]);
     const tarball = readdirSync(project).find((file) => file.startsWith(`headwise-${name}-`))!;
     execFileSync('tar', ['-xzf', join(project, tarball), '-C', target, '--strip-components=1']);
   }
@@ -142,7 +150,7 @@ it.skipIf(!chrome)('runs on webgpu in Chromium from a bundle that Vite minified'
   }
 });
 
-it('costs a page that uses one variant less than 10 kB, and no parser', async () => {
+it('costs a page that uses one variant less than 11 kB, and no parser', async () => {
   const entry = join(project, 'one.ts');
   writeFileSync(
     entry,
@@ -159,8 +167,9 @@ it('costs a page that uses one variant less than 10 kB, and no parser', async ()
     logLevel: 'silent',
   });
   const text = readFileSync(outfile, 'utf8');
-  // the variant, the contract's checks and the executor's wiring; raise it with the reason
-  expect(text.length).toBeLessThan(10_000);
+  // the variant, the contract's checks (of forgotten arguments, of options, of configured heads) and the executor's
+  // wiring; raise it with the reason
+  expect(text.length).toBeLessThan(11_000);
   for (const other of ['cross-layer', 'ArrowFunctionExpression']) expect(text.includes(other)).toBe(false);
 });
 

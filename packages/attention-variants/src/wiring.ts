@@ -22,12 +22,17 @@ type Encoded = Pick<LayerCall<unknown>, 'position' | 'positions'>;
 
 type Weights = Readonly<Record<string, Tensor>>;
 
-/** `weights[name] · x`, with the bias `weights[name + '.bias']` where there is one: `[B, L, out]`. */
+/**
+ * `weights[name] · x`, with the bias `weights[name + '.bias']` where there is one: `[B, L, out]`.
+ *
+ * @throws {ShapeError} if x is not as wide as the weight takes.
+ * @throws {ValueError} if the weight is missing.
+ */
 export function project(x: Tensor, weights: Weights, name: string): Tensor {
   return linear(x, weights[name]!, { bias: weights[`${name}.bias`] });
 }
 
-/** Projections with the biases that the shape declares, each beside its projection. */
+/** Projections with the biases that the shape declares, each beside its projection. Never throws. */
 export function withBiases(
   { biases = [] }: LayerShape,
   shapes: Readonly<Record<string, readonly number[]>>,
@@ -48,6 +53,7 @@ export function withBiases(
  * Queries or keys `[B, L, H, D]` through the norm that the shape declares for them, before they are turned.
  *
  * @param name of the gain: `qNorm`, `kNorm`
+ * @throws {ShapeError} if the gain is not as wide as what it norms.
  */
 export function normHeads(
   { headNorm }: LayerShape,
@@ -62,7 +68,11 @@ export function normHeads(
   return rmsNorm(x.reshape([B, L, H * D]), weights[name], { eps }).reshape([B, L, H, D]);
 }
 
-/** The output `[B, L, H, Dv]` times the gate that the shape declares, from what the layer was given. */
+/**
+ * The output `[B, L, H, Dv]` times the gate that the shape declares, from what the layer was given.
+ *
+ * @throws {ShapeError} if the gate's weight does not fit.
+ */
 export function gateHeads({ gate }: LayerShape, out: Tensor, x: Tensor, weights: Weights): Tensor {
   if (!gate) return out;
   const [B, L, H, Dv] = out.shape as [number, number, number, number];
@@ -70,13 +80,13 @@ export function gateHeads({ gate }: LayerShape, out: Tensor, x: Tensor, weights:
   return binary(out, opened.reshape(gate === 'head' ? [B, L, H, 1] : [B, L, H, Dv]), 'multiply');
 }
 
-/** `[B, L, H · D]` → `[B, L, H, D]`: the same numbers. */
+/** `[B, L, H · D]` → `[B, L, H, D]`: the same numbers. @throws {ShapeError} if H does not divide the width. */
 export function splitHeads(x: Tensor, H: number): Tensor<'B L H D'> {
   const [B, L, O] = x.shape as [number, number, number];
   return x.reshape<'B L H D'>([B, L, H, O / H]);
 }
 
-/** `[B, L, H, D]` → `[B, L, H · D]`: the same numbers. */
+/** `[B, L, H, D]` → `[B, L, H · D]`: the same numbers. @throws {DeviceError} if x is disposed. */
 export function mergeHeads(x: Tensor): Tensor<'B L E'> {
   const [B, L, H, D] = x.shape as [number, number, number, number];
   return x.reshape<'B L E'>([B, L, H * D]);
@@ -99,7 +109,11 @@ export function rotate(
   return call.position?.kind === 'rotation' ? call.position.rotate(q, k, call.positions) : { q, k };
 }
 
-/** Turns queries alone: those of a layer that reads keys which somebody else has turned. */
+/**
+ * Turns queries alone: those of a layer that reads keys which somebody else has turned.
+ *
+ * @throws {ShapeError | ValueError} if the encoding refuses the width or the positions.
+ */
 export function rotateQueries(
   { position, positions }: Encoded,
   q: Tensor<'B L H D'>,
@@ -115,6 +129,7 @@ export function rotateQueries(
  * @param weights `[B, H, Lq, Lk]`
  * @param v `[B, Lk, Hkv, Dv]`
  * @returns `[B, Lq, H, Dv]`
+ * @throws {ShapeError} if their sizes do not go together.
  */
 export function weigh(weights: Tensor, v: Tensor): Tensor<'B Lq H Dv'> {
   const [B, H, Lq, Lk] = weights.shape as [number, number, number, number];
@@ -125,7 +140,7 @@ export function weigh(weights: Tensor, v: Tensor): Tensor<'B Lq H Dv'> {
   return permute(sums.reshape([B, H, Lq, Dv]), [0, 2, 1, 3]);
 }
 
-/** What a view says beside its rows, in the words of a call of attention. */
+/** What a view says beside its rows, in the words of a call of attention. Never throws. */
 export function placement(view: StateView): Placement {
   const { valid, offset, cursor, keyPositions, queryPositions, keyUntil } = view;
   return {
@@ -138,7 +153,11 @@ export function placement(view: StateView): Placement {
   };
 }
 
-/** The part that a position bias adds to the score of these queries and slots. */
+/**
+ * The part that a position bias adds to the score of these queries and slots.
+ *
+ * @throws {ShapeError | ValueError} if the encoding refuses the heads or the positions.
+ */
 export function positionBias(
   { position, x }: Pick<LayerCall<unknown>, 'position' | 'x'>,
   { H, Lq, Lk }: { readonly H: number; readonly Lq: number; readonly Lk: number },
@@ -148,7 +167,12 @@ export function positionBias(
   return position.bias(x.device, H, Lq, Lk, offset, { queryPositions, keyPositions });
 }
 
-/** Softmax attention of one call with these parts: every variant's score passes through here. */
+/**
+ * Softmax attention of one call with these parts: every variant's score passes through here.
+ *
+ * @throws {ShapeError | ValueError} if shapes disagree, a part is out of range, or a modifier is not made by its definer.
+ * @throws {DeviceError} if the device cannot run it.
+ */
 export function softmaxAttention(
   name: string,
   call: Omit<AttendCall, 'weights' | 'layer'>,

@@ -44,8 +44,13 @@ async function unpack(): Promise<Record<Simd, Uint8Array<ArrayBuffer>>> {
   if (typeof DecompressionStream === 'undefined')
     throw new DeviceError('wasm', 'this runtime has no DecompressionStream', [], 'Use the device gpujs:cpu.');
   const deflated = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream('deflate'));
-  const dealt = new Uint8Array(await new Response(stream).arrayBuffer());
+  const { readable, writable } = new DecompressionStream('deflate');
+  const writer = writable.getWriter();
+  const [dealt] = await Promise.all([
+    new Response(readable).arrayBuffer().then((buffer) => new Uint8Array(buffer)),
+    writer.write(deflated),
+    writer.close(),
+  ]);
   const modules = { simd128: new Uint8Array(sizes.simd128), relaxed: new Uint8Array(sizes.relaxed) };
   let from = 0;
   for (let at = 0; from < dealt.length; at += BLOCK) {

@@ -42,7 +42,6 @@ it.each([
   ],
   [['generate', '--frob'], 'Unknown option `--frob`\nTry: headwise generate --help'],
   [['generate', 'a'], 'Unused args: `a`\nTry: headwise generate --help'],
-  [['verify'], 'missing required args for command `verify <...paths>`\nTry: headwise verify --help'],
   [['devices', '--device', 'wasm'], 'Unknown option `--device`\nTry: headwise devices --help'],
   [['new', 'frob', 'x'], 'there is no template "frob"; there is variant\nTry: headwise new --help'],
   [
@@ -76,4 +75,11 @@ it('takes -h for a text where a text is wanted', async () => {
 
 it('says its version', async () => {
   expect(await help('--version')).toMatch(/^headwise\/\d+\.\d+\.\d+ /);
+});
+
+it('verifies the cases that ship, where no path is given', async () => {
+  const { code, out } = await headwise(['verify', '--device', 'reference']);
+  expect(out).toMatch(/^pass {2}Attention\/attention-grouped-causal .*\npass {2}MatMul\/matmul /);
+  expect(out.endsWith('4 passed, 0 failed, 0 skipped\n')).toBe(true);
+  expect(code).toBe(0);
 });

@@ -170,16 +170,19 @@ function createCli(io: Io): ReturnType<typeof cac> {
     .example('  headwise train stories.json')
     .action((file: string | undefined, options: Options) => runTrain(file, options, io));
   cli
-    .command('verify <...paths>', 'Run conformance cases and model folders on a device')
-    .usage('verify <folder or files…> [options]')
+    .command('verify [...paths]', 'Run conformance cases and model folders on a device; default: those that ship')
+    .usage('verify [folder or files…] [options]')
     .option('--device <name>', 'See headwise devices; default: auto')
     .option('--filter <text>', 'Only cases whose operator, name or feature contains the text')
     .option('--json', 'One JSON document: every case, passed, failed, skipped')
+    .example('  headwise verify')
     .example('  headwise verify cases/ --device wasm')
     .example('  headwise verify cases/Attention/one.safetensors --json')
     .example('  headwise verify cases/ --filter softcap --device gpujs:cpu')
     .example('  headwise verify models/llama-a')
-    .action((paths: readonly string[], options: Options) => runVerify(paths.map(String), options, io));
+    .action((paths: readonly string[], options: Options) =>
+      runVerify((paths ?? []).map(String), options, io),
+    );
   cli
     .command('devices', 'List the devices, which work here, and how to get the others')
     .usage('devices [options]')

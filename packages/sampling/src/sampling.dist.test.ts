@@ -27,7 +27,11 @@ beforeAll(() => {
   expect(existsSync(join(root, 'dist/index.js')), 'dist is missing; run npm run build first').toBe(true);
   const tarballs = join(project, 'tarballs');
   mkdirSync(tarballs);
-  execFileSync('pnpm', ['pack', '--pack-destination', tarballs], { cwd: root, stdio: 'ignore' });
+  // needs no pnpm on the PATH
+  const launcher = join(root, '../../scripts/with-pnpm.mjs');
+  execFileSync(process.execPath, [launcher, '-C', root, 'pack', '--pack-destination', tarballs], {
+    stdio: 'ignore',
+  });
   writeFileSync(join(project, 'package.json'), '{ "name": "empty", "private": true, "type": "module" }');
   run('npm', 'install', '--offline', '--no-audit', '--no-fund', join(tarballs, readdirSync(tarballs)[0]!));
 });

@@ -2,7 +2,7 @@ import { createReference, type Device, type Modifier, type Tensor } from '@headw
 import { assertClose, seeded } from '@headwise/tensor/testing';
 import { and, not, or } from '../modifiers/compose.ts';
 import { maskModifier, scoreModifier } from '../modifiers/define.ts';
-import { multiHead } from '../variants/multi-head.ts';
+import { groupedQuery } from '../variants/grouped-query.ts';
 
 const causal = maskModifier('function (b, h, q, k) { return k <= q ? 1 : 0; }');
 const window = maskModifier('function (b, h, q, k) { return q - k < W ? 1 : 0; }', { W: 3 });
@@ -76,7 +76,7 @@ export async function checkModifiers(device: Device, modifiers: readonly Modifie
     const q: Tensor = seeded(on, [2, 7, 4, 8], 1);
     const k: Tensor = seeded(on, [2, 7, 2, 8], 2);
     const v: Tensor = seeded(on, [2, 7, 2, 8], 3);
-    const { out } = multiHead.attend({ q, k, v, modifiers }, { causal: false });
+    const { out } = groupedQuery.attend({ q, k, v, modifiers }, { causal: false });
     const values = (await out.data()) as Float32Array;
     for (const used of [q, k, v, out]) used.dispose();
     return values;

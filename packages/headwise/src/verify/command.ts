@@ -6,14 +6,15 @@ import { openDevice } from '../devices.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodes, type Io } from '../io.ts';
 import { jsonLine, shownMessage } from '../output.ts';
+import { shippedCases } from '../shipped.ts';
 import { NoCase, readCase } from './case.ts';
 import type { VerifyCase } from './contract.ts';
 import { isModelFolder, verifyModelFolder } from './models.ts';
 import { type CaseReport, verifyCase } from './verify.ts';
 
-/** `headwise verify`: runs conformance cases on a device; exit code 1 when one fails, or none ran. */
+/** `headwise verify`: runs conformance cases on a device, those that ship where no path is given; exit code 1 when one fails, or none ran. */
 export async function runVerify(paths: readonly string[], options: Options, io: Io): Promise<number> {
-  const files = filesOf(paths, io.cwd);
+  const files = filesOf(paths.length > 0 ? paths : [shippedCases], io.cwd);
   const filter = text(options, 'filter')?.toLowerCase();
   const json = isOn(options, 'json');
   const device = await openDevice(text(options, 'device') ?? 'auto', io.note);

@@ -69,9 +69,14 @@ export async function listDevices(devices: readonly DeviceFactory[] = []): Promi
   return reports;
 }
 
-function reportOf(name: string, error: unknown): DeviceReport {
+/** The first line of what went wrong, without the name in front. */
+function problemOf(name: string, error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const problem = message.split('\n')[0]!.replace(`${name}: `, '');
+  return message.split('\n')[0]!.replace(`${name}: `, '');
+}
+
+function reportOf(name: string, error: unknown): DeviceReport {
+  const problem = problemOf(name, error);
   if (!DeviceError.isInstance(error)) return { name, reasons: [problem] };
   return {
     name,
@@ -99,7 +104,9 @@ async function bestDevice(
     try {
       device = await factory.create();
     } catch (error) {
-      passed.push(`${name}: ${reportOf(name, error).reasons[0]}`);
+      // what runs anywhere is only not installed, or not handed over: how to do that is worth saying
+      const cure = needs === undefined && DeviceError.isInstance(error) ? error.cure : undefined;
+      passed.push(`${name}: ${problemOf(name, error)}${cure === undefined ? '' : `. ${cure}`}`);
       missed ||= needs === undefined;
       continue;
     }

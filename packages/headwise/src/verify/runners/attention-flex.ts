@@ -1,4 +1,4 @@
-import { type AttendCall, maskModifier, multiHead, scoreModifier } from '@headwise/attention-variants';
+import { type AttendCall, groupedQuery, maskModifier, scoreModifier } from '@headwise/attention-variants';
 import { type Device, type Modifier, matmul, tensor, zeros } from '@headwise/tensor';
 import type { Got, VerifyCase } from '../contract.ts';
 import { floats } from '../operands.ts';
@@ -26,8 +26,8 @@ export async function runFlexAttention(testCase: VerifyCase, device: Device): Pr
   const modified = graph ? await withScores(call, graph, options, [B, H, Lq, Lk]) : { call, options };
 
   const prob = attributes.prob_mod as ModGraph | undefined;
-  if (!prob) return { Y: await headMajor(multiHead.attend(modified.call, modified.options).out) };
-  const { weights } = multiHead.attend({ ...modified.call, extras: ['weights'] }, modified.options);
+  if (!prob) return { Y: await headMajor(groupedQuery.attend(modified.call, modified.options).out) };
+  const { weights } = groupedQuery.attend({ ...modified.call, extras: ['weights'] }, modified.options);
   const shape = [B, H, Lq, Lk];
   const changed = evaluate(prob, { shape, data: Float64Array.from((await weights!.data()) as Float32Array) });
   // [B, Hkv, Lk, Dv], each key/value head once for every query head of its group
@@ -64,7 +64,7 @@ async function withScores(
       modifiers.push(maskModifier(`function (b, h, q, k) { return ${parts.hidden} ? 0 : 1; }`));
     return { call: { ...call, modifiers }, options };
   }
-  const { raw } = multiHead.attend({ ...call, extras: ['raw'] }, options);
+  const { raw } = groupedQuery.attend({ ...call, extras: ['raw'] }, options);
   const scores: Value = { shape, data: Float64Array.from((await raw!.data()) as Float32Array) };
   const { data } = evaluate(graph, scores);
   const [B, , Lq, Lk] = [shape[0], shape[1], shape[2], shape[3]];

@@ -4,6 +4,7 @@ import {
   crossAttention,
   differential,
   differentialMix,
+  groupedQuery,
   type LambdaVectors,
   learnedSinks,
   linearAttention,
@@ -107,7 +108,7 @@ export async function runAttentionExtra(testCase: VerifyCase, device: Device): P
   const { attributes, inputs } = testCase;
   const call = headsOf(testCase, device);
   const mask = inputs.mask ?? inputs.bias;
-  const { out, weights, scores, lse } = multiHead.attend(
+  const { out, weights, scores, lse } = groupedQuery.attend(
     {
       ...call,
       ...(mask && { bias: maskBias(device, mask, [call.q.shape[1]!, call.k.shape[1]!]) }),

@@ -1,4 +1,4 @@
-import { multiHead, slidingWindow, softCapped } from '@headwise/attention-variants';
+import { groupedQuery, multiHead, slidingWindow, softCapped } from '@headwise/attention-variants';
 import { type HostTensor, numbersOf } from '@headwise/models';
 import {
   add,
@@ -68,7 +68,7 @@ export async function runGradients(testCase: VerifyCase, device: Device): Promis
         ? softCapped.attend(call, { softcap, causal, scale })
         : typeof window === 'number'
           ? slidingWindow.attend(call, { window, scale })
-          : multiHead.attend(call, { causal, scale });
+          : groupedQuery.attend(call, { causal, scale });
     return { y: permute(out, [0, 2, 1, 3]) };
   });
 }

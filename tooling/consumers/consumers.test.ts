@@ -1,0 +1,339 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { chromium } from 'playwright';
+import ts from 'typescript';
+import { build as viteBuild, createServer as viteServer } from 'vite';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runReadme } from '../readme.ts';
+import { installedIn, type PackageName, Packed, packages, root } from './packed.ts';
+
+// what people install: tarballs, in fresh projects of every kind
+
+let packed: Packed;
+beforeAll(() => {
+  packed = new Packed();
+});
+afterAll(() => packed?.dispose());
+
+interface Exports {
+  readonly [subpath: string]: string | Readonly<Record<string, unknown>>;
+}
+
+const manifestOf = (name: PackageName): { readonly name: string; readonly exports: Exports } =>
+  JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'));
+
+/** Paths that the exports of a package name, but for those of the source condition. */
+function namedFiles(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value.replace(/^\.\//, '')];
+  return Object.entries(value as object).flatMap(([key, inner]) =>
+    key === '@headwise/source' ? [] : namedFiles(inner),
+  );
+}
+
+it.each(packages)('%s carries all that its exports name, its licence, and no tests', (name) => {
+  const files = packed.contents(name);
+  expect(files.filter((file) => /\.test\.|\.snap$|\.browser\.|^src\//.test(file))).toEqual([]);
+  expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'package.json']));
+  for (const path of namedFiles(manifestOf(name).exports)) {
+    const [before, after] = path.split('*');
+    const there =
+      after === undefined
+        ? files.includes(path)
+        : files.some((file) => file.startsWith(before!) && file.endsWith(after));
+    expect(there, `${name}: ${path}`).toBe(true);
+  }
+});
+
+const attend = `const x = tensor(device, Float32Array.from({ length: 24 }, (_, i) => Math.sin(i)), [1, 3, 2, 4]);
+const { out } = multiHead.attend({ q: x, k: x, v: x });
+console.log(JSON.stringify([device.ran, ...(await out.data())].map((n) => typeof n === 'number' ? Number(n.toFixed(4)) : n)));`;
+
+it('runs a variant alone in Node, as ESM and as CommonJS, and on gpu.js where that is added', async () => {
+  const project = packed.project('node', ['attention-variants', 'tensor', 'acorn'], {
+    'esm.mjs': `import { multiHead } from '@headwise/attention-variants';
+import { createDevice, tensor } from '@headwise/tensor';
+const device = await createDevice(process.argv[2]);
+${attend}`,
+    'cjs.cjs': `const { multiHead } = require('@headwise/attention-variants');
+const { createDevice, tensor } = require('@headwise/tensor');
+createDevice(process.argv[2]).then(async (device) => { ${attend} });`,
+  });
+  expect(installedIn(project)).toEqual(['@headwise/attention-variants', '@headwise/tensor', 'acorn']);
+  const run = (file: string, device: string): (string | number)[] =>
+    JSON.parse(execFileSync(process.execPath, [file, device], { cwd: project, encoding: 'utf8' }));
+  const [ran, ...values] = run('esm.mjs', 'reference');
+  expect(ran).toBe('reference');
+  expect(values.length).toBe(24);
+  expect(run('cjs.cjs', 'reference')).toEqual(['reference', ...values]);
+  expect(() => run('esm.mjs', 'gpujs:webasm')).toThrow(/npm i --ignore-scripts gpu\.js/);
+  symlinkSync(join(root, 'node_modules/gpu.js'), join(project, 'node_modules/gpu.js'), 'dir');
+  for (const file of ['esm.mjs', 'cjs.cjs']) {
+    const [mode, ...got] = run(file, 'gpujs:webasm');
+    expect(mode).toBe('webasm');
+    for (const [i, value] of got.entries()) expect(value).toBeCloseTo(values[i] as number, 3);
+  }
+});
+
+it('runs the README of the attention variants from the tarball', async () => {
+  const project = packed.project('readme', ['attention-variants', 'tensor', 'acorn']);
+  const installed = (name: string) => () =>
+    import(pathToFileURL(join(project, 'node_modules', name, 'dist/index.js')).href);
+  const readme = pathToFileURL(join(project, 'node_modules/@headwise/attention-variants/README.md'));
+  const { asserted } = await runReadme(readme, {
+    '@headwise/attention-variants': installed('@headwise/attention-variants'),
+    '@headwise/tensor': installed('@headwise/tensor'),
+  });
+  expect(asserted).toBeGreaterThan(3);
+});
+
+it('installs the command line without gpu.js, and it works', () => {
+  const project = packed.project('cli', [...packages, 'acorn', 'cac']);
+  expect(installedIn(project)).not.toContain('gpu.js');
+  const bytes = Number(
+    execFileSync('du', ['-sk', join(project, 'node_modules')], { encoding: 'utf8' }).split('\t')[0],
+  );
+  expect(bytes).toBeLessThan(8 * 1024); // kB; it was 97 MB
+  const cli = (...args: string[]): string =>
+    execFileSync('npx', ['headwise', ...args], { cwd: project, encoding: 'utf8' });
+  const { auto, devices } = JSON.parse(cli('devices', '--json')) as {
+    auto: string;
+    devices: readonly { readonly name: string; readonly ok: boolean; readonly cure?: string }[];
+  };
+  expect(auto).toBe('wasm');
+  expect(devices.find(({ name }) => name === 'gpujs:webasm')!.cure).toContain(
+    'npm i --ignore-scripts gpu.js',
+  );
+  expect(cli('new', 'variant', 'mine')).toContain('mine/src/mine.test.ts');
+});
+
+it('has types for every way of resolving them, checked whole', () => {
+  const lines = packages.flatMap((name) =>
+    Object.keys(manifestOf(name).exports)
+      .filter((path) => !/package\.json|\*|testing|conformance|build$/.test(path))
+      .map((path) => `${manifestOf(name).name}${path.slice(1)}`),
+  );
+  const imports = lines.map(
+    (path, i) => `import * as m${i} from '${path}';\nexport const n${i}: object = m${i};`,
+  );
+  const source = `${imports.join('\n')}
+import { configure, groupedQuery } from '@headwise/attention-variants';
+// @ts-expect-error it has no such option
+configure(groupedQuery, { window: 3 });
+`;
+  const project = packed.project('types', [...packages, 'acorn', 'cac'], {
+    'esm.mts': source,
+    // the command line is ESM alone
+    'cjs.cts': lines
+      .filter((path) => path !== 'headwise')
+      .map((path, i) => `import m${i} = require('${path}');\nexport const n${i}: object = m${i};`)
+      .join('\n'),
+  });
+  for (const [module, moduleResolution, files] of [
+    [ts.ModuleKind.Node16, ts.ModuleResolutionKind.Node16, ['esm.mts', 'cjs.cts']],
+    [ts.ModuleKind.NodeNext, ts.ModuleResolutionKind.NodeNext, ['esm.mts', 'cjs.cts']],
+    [ts.ModuleKind.ESNext, ts.ModuleResolutionKind.Bundler, ['esm.mts']],
+  ] as const) {
+    const program = ts.createProgram(
+      files.map((file) => join(project, file)),
+      {
+        ...{ module, moduleResolution, strict: true, noEmit: true, skipLibCheck: false, types: [] },
+        ...{
+          target: ts.ScriptTarget.ES2022,
+          lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts', 'lib.dom.d.ts'],
+        },
+      },
+    );
+    const problems = ts
+      .getPreEmitDiagnostics(program)
+      .map(
+        ({ messageText, file }) =>
+          `${file?.fileName.slice(project.length)}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
+      );
+    expect(problems, ts.ModuleResolutionKind[moduleResolution]).toEqual([]);
+  }
+});
+
+const app = `import { configure, groupedQuery } from '@headwise/attention-variants';
+import { createDevice, tensor } from '@headwise/tensor';
+import { wasm } from '@headwise/device-wasm';
+
+export async function attendOn(name) {
+  const device = await createDevice(name, { devices: [wasm] });
+  const wave = (n, size) => Float32Array.from({ length: size }, (_, i) => Math.sin(n + 1.3 * i));
+  const q = tensor(device, wave(1, 7 * 4 * 8), [1, 7, 4, 8]);
+  const [k, v] = [2, 3].map((n) => tensor(device, wave(n, 7 * 2 * 8), [1, 7, 2, 8]));
+  const { out } = configure(groupedQuery, { Hkv: 2 }).attend({ q, k, v });
+  return { ran: device.ran, values: Array.from(await out.data()) };
+}
+
+/** What somebody is told who hands nothing over. */
+export async function alone() {
+  const told = [];
+  const error = await createDevice('wasm').catch(({ message }) => message);
+  const device = await createDevice('auto', { notify: (message) => told.push(message) });
+  return { error, told, name: device.name };
+}
+globalThis.app = { attendOn, alone };
+`;
+const page = '<!doctype html><title>app</title><script type="module" src="/main.js"></script>';
+
+const chrome = [process.env.CHROME_PATH, '/usr/bin/chromium', '/usr/bin/google-chrome'].find(
+  (path) => path && existsSync(path),
+);
+if (!chrome) console.log('consumers in a browser: skipped, no Chromium; set CHROME_PATH');
+
+interface Attended {
+  readonly ran: string;
+  readonly values: readonly number[];
+}
+
+/** Opens a page with the app, and has it attend. */
+async function inChromium(url: string): Promise<{
+  readonly wasm: Attended;
+  readonly reference: Attended;
+  readonly alone: { readonly error: string; readonly told: readonly string[]; readonly name: string };
+}> {
+  const browser = await chromium.launch({ executablePath: chrome!, args: ['--no-sandbox'], timeout: 0 });
+  try {
+    const tab = await browser.newPage();
+    tab.setDefaultTimeout(0);
+    await tab.goto(url);
+    await tab.waitForFunction('globalThis.app !== undefined');
+    return {
+      wasm: await tab.evaluate("app.attendOn('wasm')"),
+      reference: await tab.evaluate("app.attendOn('reference')"),
+      alone: await tab.evaluate('app.alone()'),
+    };
+  } finally {
+    await browser.close();
+  }
+}
+
+function expectRight({ wasm, reference, alone }: Awaited<ReturnType<typeof inChromium>>): void {
+  expect(wasm.ran).toMatch(/simd/);
+  expect(reference.ran).toBe('reference');
+  expect(reference.values.length).toBe(224);
+  expect(Math.max(...reference.values)).toBeGreaterThan(0.1);
+  for (const [i, value] of wasm.values.entries()) expect(value).toBeCloseTo(reference.values[i]!, 4);
+  // it says what it did not find, and what to do
+  expect(alone.error).toContain("createDevice('wasm', { devices: [wasm] })");
+  expect(alone.told.join('\n')).toContain('wasm: needs the package @headwise/device-wasm');
+}
+
+it.skipIf(!chrome)(
+  'makes a page of one variant and the wasm device under 60 kB with Vite, built and in dev',
+  async () => {
+    const project = packed.project('vite', ['attention-variants', 'tensor', 'device-wasm', 'acorn'], {
+      'index.html': page,
+      'main.js': app,
+    });
+    const config = { root: project, configFile: false as const, logLevel: 'error' as const };
+    const built = (await viteBuild({
+      ...config,
+      build: { write: false, rollupOptions: { external: ['gpu.js'] } },
+    })) as {
+      readonly output: readonly {
+        readonly fileName: string;
+        readonly code?: string;
+        readonly source?: string | Uint8Array;
+      }[];
+    };
+    const bytes = built.output.reduce(
+      (sum, { code }) => sum + (code === undefined ? 0 : gzipSync(code).length),
+      0,
+    );
+    const entry = built.output.filter(({ fileName }) => fileName.endsWith('.js'));
+    console.log(
+      `vite: ${entry.map(({ fileName, code }) => `${fileName} ${gzipSync(code!).length}`).join(', ')}; ${bytes} bytes behind gzip in all`,
+    );
+    const files = new Map(
+      built.output.map(({ fileName, code, source }) => [`/${fileName}`, code ?? source ?? '']),
+    );
+    const asked: string[] = [];
+    const server = createServer(({ url = '/' }, response) => {
+      asked.push(url);
+      const body = files.get(url === '/' ? '/index.html' : url);
+      if (body === undefined) return void response.writeHead(404).end();
+      response.setHeader('Content-Type', url.endsWith('.js') ? 'text/javascript' : 'text/html');
+      response.end(body);
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const answered = await inChromium(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      expectRight(answered);
+    } finally {
+      server.close();
+    }
+    // what the page loads before somebody asks for gpu.js
+    const first = [...new Set(asked)].filter(
+      (url) => files.has(url) && url.endsWith('.js') && !/gpujs|create/.test(url),
+    );
+    const loaded = first.reduce((sum, url) => sum + gzipSync(String(files.get(url))).length, 0);
+    expect(loaded).toBeGreaterThan(30_000);
+    expect(loaded).toBeLessThan(60_000);
+
+    const dev = await viteServer({ ...config, server: { port: 0, host: '127.0.0.1' } });
+    try {
+      await dev.listen();
+      expectRight(await inChromium(`http://127.0.0.1:${(dev.httpServer!.address() as AddressInfo).port}/`));
+    } finally {
+      await dev.close();
+    }
+  },
+);
+
+it('runs from a bundle of esbuild and one of Rollup, minified', async () => {
+  const project = packed.project('bundlers', ['attention-variants', 'tensor', 'device-wasm', 'acorn'], {
+    'main.mjs': `${app}\nconst [wasmed, plain] = [await attendOn('wasm'), await attendOn('reference')];
+console.log(JSON.stringify({ ran: wasmed.ran, off: Math.max(...wasmed.values.map((value, i) => Math.abs(value - plain.values[i]))) }));
+process.exit(0);`,
+  });
+  const tsup = createRequire(createRequire(join(root, 'package.json')).resolve('tsup'));
+  const esbuild = tsup('esbuild') as { build(options: object): Promise<unknown> };
+  await esbuild.build({
+    ...{
+      entryPoints: [join(project, 'main.mjs')],
+      outfile: join(project, 'esbuild.mjs'),
+      bundle: true,
+      minify: true,
+    },
+    ...{ format: 'esm', platform: 'node', external: ['gpu.js'], logLevel: 'error' },
+  });
+  const { rollup } = tsup('rollup') as {
+    rollup(options: object): Promise<{ write(options: object): Promise<unknown> }>;
+  };
+  const fromModules = {
+    name: 'from-node-modules',
+    resolveId: (id: string) =>
+      id.startsWith('@headwise/')
+        ? join(project, 'node_modules', id, 'dist/index.js')
+        : id === 'acorn'
+          ? join(project, 'node_modules/acorn/dist/acorn.mjs')
+          : undefined,
+  };
+  const bundle = await rollup({
+    input: join(project, 'main.mjs'),
+    external: ['gpu.js', /^node:/],
+    plugins: [fromModules],
+  });
+  await bundle.write({
+    file: join(project, 'rollup.mjs'),
+    format: 'esm',
+    inlineDynamicImports: true,
+    compact: true,
+  });
+  for (const file of ['esbuild.mjs', 'rollup.mjs']) {
+    const out = execFileSync(process.execPath, [file], { cwd: project, encoding: 'utf8' });
+    const { ran, off } = JSON.parse(out) as { readonly ran: string; readonly off: number };
+    expect(ran, file).toMatch(/simd/);
+    expect(off, file).toBeLessThan(1e-5);
+  }
+  writeFileSync(join(project, 'done'), '');
+});
