@@ -33,7 +33,7 @@ def decoder(path: Path) -> dict:
     with torch.no_grad():
         logits = model(ids).logits[0]
     made = model.generate(
-        ids, max_new_tokens=64, min_new_tokens=64, do_sample=False, repetition_penalty=1.0, eos_token_id=-1
+        ids, max_new_tokens=64, min_new_tokens=64, do_sample=False, repetition_penalty=1.0
     )
     greedy = made[0, ids.shape[1] :].tolist()
     with torch.no_grad():

@@ -116,9 +116,9 @@ export interface AttendResult extends Extras {
  * A look at what a layer computes on its way, or a hand in it, by name. A layer without one computes nothing for it.
  */
 export interface Tap {
-  /** Whether anybody listens to this name: what would cost something is then computed. */
+  /** Whether anybody listens to this name: what would cost something is then computed. Never throws. */
   wants(name: string): boolean;
-  /** Hands the value over; what comes back, of the same shape, is gone on with. */
+  /** Hands the value over; what comes back, of the same shape, is gone on with. @throws what the listener throws, and {ShapeError} for another shape. */
   pass<Value extends Tensor>(name: string, value: Value): Value;
 }
 

@@ -170,7 +170,10 @@ function createCli(io: Io): ReturnType<typeof cac> {
     .example('  headwise train stories.json')
     .action((file: string | undefined, options: Options) => runTrain(file, options, io));
   cli
-    .command('verify [...paths]', 'Run conformance cases and model folders on a device; default: those that ship')
+    .command(
+      'verify [...paths]',
+      'Run conformance cases and model folders on a device; default: those that ship',
+    )
     .usage('verify [folder or files…] [options]')
     .option('--device <name>', 'See headwise devices; default: auto')
     .option('--filter <text>', 'Only cases whose operator, name or feature contains the text')

@@ -36,7 +36,7 @@ export class Spares {
   /** Bytes of any content. */
   get(length: number): Uint8Array {
     const at = this.#spares.findIndex(({ byteLength }) => byteLength === length);
-    return new Uint8Array(at < 0 ? length : this.#spares.splice(at, 1)[0]!);
+    return at < 0 ? new Uint8Array(length) : new Uint8Array(this.#spares.splice(at, 1)[0]!);
   }
 
   /** Notes that the bytes come back here. */

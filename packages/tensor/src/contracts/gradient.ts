@@ -44,37 +44,57 @@ export interface Gradient<T, Inputs extends object, Params extends object> {
 
 /** The operations that rules are made of: handed over, so that files of operations need not import each other. */
 export interface GradientOps<T> {
-  /** A single number, to be repeated. */
+  /** A single number, to be repeated. @throws as the operations that make it. */
   number(like: T, value: number): T;
-  /** 0, 1, 2 … below `length`. */
+  /** 0, 1, 2 … below `length`. @throws as the operations that make it. */
   counting(like: T, length: number): T;
+  /** @throws as the operation of this name. */
   zeros(like: T, shape: readonly number[]): T;
-  /** `x` with every axis that was repeated to make it summed up again: the adjoint of a broadcast. */
+  /** `x` with every axis that was repeated to make it summed up again: the adjoint of a broadcast. @throws as the operations that make it. */
   sumTo(x: T, shape: readonly number[]): T;
-  /** `x` repeated to a shape. */
+  /** `x` repeated to a shape. @throws as the operations that make it. */
   spread(x: T, shape: readonly number[]): T;
+  /** @throws as the operation of this name. */
   reshape(x: T, shape: readonly number[]): T;
+  /** @throws as the operation of this name. */
   scale(x: T, by: number): T;
+  /** @throws as the operation of this name. */
   add(a: T, b: T): T;
+  /** @throws as the operation of this name. */
   multiply(a: T, b: T): T;
+  /** @throws as the operation of this name. */
   binary(a: T, b: T, kind: BinaryKind): T;
+  /** @throws as the operation of this name. */
   where(condition: T, a: T, b: T): T;
+  /** @throws as the operation of this name. */
   unary(x: T, kind: UnaryKind): T;
+  /** @throws as the operation of this name. */
   cast(x: T, dtype: 'f32' | 'i32'): T;
+  /** @throws as the operation of this name. */
   reduce(x: T, kind: ReduceKind, axes?: readonly number[]): T;
+  /** @throws as the operation of this name. */
   permute(x: T, axes: readonly number[]): T;
+  /** @throws as the operation of this name. */
   slice(x: T, start: number, width: number): T;
+  /** @throws as the operation of this name. */
   concat(a: T, b: T): T;
+  /** @throws as the operation of this name. */
   linear(x: T, weight: T, options: { readonly transposed: boolean }): T;
+  /** @throws as the operation of this name. */
   headLinear(x: T, weight: T, options: { readonly transposed: boolean }): T;
+  /** @throws as the operation of this name. */
   matmul(a: T, b: T): T;
+  /** @throws as the operation of this name. */
   gather(table: T, ids: T): T;
+  /** @throws as the operation of this name. */
   scatterAdd(rows: T, ids: T, V: number): T;
+  /** @throws as the operation of this name. */
   gated(gate: T, up: T, kind: GateKind): T;
-  /** `dy · act′(x)` */
+  /** `dy · act′(x)`. @throws as the operations that make it. */
   activationGradient(x: T, dy: T, kind: ActivationKind, alpha?: number): T;
+  /** @throws as the operation of this name. */
   rotary(x: T, tables: { cos: T; sin: T }, positions: T, layout: 'half' | 'interleaved'): T;
-  /** Runs any operation that is no common one: `attentionGradient`. */
+  /** Runs any operation that is no common one: `attentionGradient`. @throws as the operations that make it. */
   run(name: SpecialGradient, inputs: Readonly<Record<string, T | undefined>>, params: object): readonly T[];
 }
 
