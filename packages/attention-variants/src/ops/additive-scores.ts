@@ -1,18 +1,23 @@
 import {
+  add,
   binary,
   bindAxes,
   concat,
   defineOp,
   gather,
+  grad,
+  multiply,
   permute,
   reduce,
   run,
   ShapeError,
   scope,
+  slice,
   type Tensor,
   tensor,
   unary,
   where,
+  zeros,
 } from '@headwise/tensor';
 
 type Inputs = {
@@ -123,13 +128,57 @@ export const additiveScoresOp = defineOp<Inputs, Record<never, never>>({
     const hidden = binary(bias, tensor(q.device, [LEAST], []), 'less');
     return [where(hidden, bias, binary(turned, bias, 'add'))];
   },
+  gradient: {
+    keeps: (wants) => (wants('q') || wants('k') || wants('score') ? ['q', 'k', 'score'] : []),
+    rule({ inputs: { q, k, score }, shapes, dy, wants }, ops) {
+      return {
+        ...(q && gradientsOfPieces({ q, k, score }, dy as Tensor)),
+        ...(wants('bias') && { bias: ops.sumTo(dy, shapes.bias) }),
+      };
+    },
+  },
 });
 
 /** A bias below it is −Infinity: not every GPU compares with infinity itself. */
 const LEAST = -3e38;
 
+/** Gradients of scores some queries at a time, whose tanh are computed again. */
+function gradientsOfPieces(
+  { q, k, score }: Pick<Inputs, 'q' | 'k' | 'score'>,
+  dy: Tensor,
+): { readonly q: Tensor; readonly k: Tensor; readonly score: Tensor } {
+  const [B, Lq, H, A] = q.shape as [number, number, number, number];
+  const Lk = k.shape[1]!;
+  const few = Math.max(1, Math.floor(PIECE / Math.max(1, B * H * Lk * A)));
+  const weighted = grad((p: { q: Tensor; k: Tensor; score: Tensor }, back: Tensor) => {
+    const scores = additiveScoresOp.lower!(p, {})[0] as Tensor;
+    return reduce(multiply(scores, back).reshape([back.size]), 'sum');
+  });
+  let found: ReturnType<typeof weighted> | undefined; // q: [B, queries so far · H · A]
+  for (let start = 0; start < Lq; start += few) {
+    const count = Math.min(few, Lq - start);
+    const before = found;
+    found = scope(() => {
+      const rows = slice(dy.reshape([B, H, Lq * Lk]), start * Lk, count * Lk).reshape([B, H, count, Lk]);
+      const piece = weighted({ q: tokens(q, start, count), k, score }, rows);
+      const queries = piece.q.reshape([B, count * H * A]);
+      if (!before) return { ...piece, q: queries };
+      return {
+        q: concat(before.q, queries),
+        k: add(before.k, piece.k),
+        score: add(before.score, piece.score),
+      };
+    });
+  }
+  return found
+    ? { ...found, q: found.q.reshape(q.shape) }
+    : { q: zeros(q.device, q.shape), k: zeros(q.device, k.shape), score: zeros(q.device, score.shape) };
+}
+
 /** Most numbers of an intermediate result of the composition. */
 const LARGEST = 2 ** 22;
+/** The same on the way back, where some ten of them are held at once. */
+const PIECE = 2 ** 18;
 
 /** Tokens `start … start + count − 1` of each sequence of `[B, L, H, A]`. */
 function tokens(x: Tensor, start: number, count: number): Tensor {

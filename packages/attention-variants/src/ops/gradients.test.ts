@@ -1,4 +1,4 @@
-import type { Device, Tensor } from '@headwise/tensor';
+import { concat, type Device, permute, slice, type Tensor, tensor } from '@headwise/tensor';
 import {
   checkGradients,
   compareGradients,
@@ -49,6 +49,16 @@ const cases: Readonly<Record<string, Differentiable>> = {
   'additive scores in groups, with a bias': of(
     { q: [2, 3, 4, 5], k: [2, 5, 2, 5], score: [4, 5], bias: [1, 4, 3, 5] },
     ({ q, k, score, bias }) => additiveScores(q!, k!, score!, bias),
+  ),
+  // 2^18 numbers hold the tanh of two of these queries
+  'additive scores in pieces of queries': of(
+    { q: [1, 3, 1, 1], k: [1, 3, 1, 1], score: [1, 1] },
+    ({ q, k, score }, device) => {
+      const far = tensor(device, new Float32Array(120_000), [1, 120_000, 1, 1]);
+      const rows = permute(k!, [0, 2, 3, 1]).reshape([1, 3]);
+      const keys = concat(rows, far.reshape([1, 120_000])).reshape([1, 120_003, 1, 1]);
+      return slice(additiveScores(q!, keys, score!), 0, 5);
+    },
   ),
   'the difference of two maps': of(
     { a: [3, 5], b: [3, 5], lambdaQ1: [4], lambdaK1: [4], lambdaQ2: [4], lambdaK2: [4] },
