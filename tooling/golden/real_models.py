@@ -32,9 +32,9 @@ def decoder(path: Path) -> dict:
     ids = tokenizer(TEXT, return_tensors="pt").input_ids
     with torch.no_grad():
         logits = model(ids).logits[0]
-    made = model.generate(
-        ids, max_new_tokens=64, min_new_tokens=64, do_sample=False, repetition_penalty=1.0
-    )
+    # no end, no penalties: what the model computes, and nothing that a file asks of generation
+    model.generation_config = transformers.GenerationConfig(do_sample=False)
+    made = model.generate(ids, max_new_tokens=64)
     greedy = made[0, ids.shape[1] :].tolist()
     with torch.no_grad():
         after = model(made[:, :-1]).logits[0, ids.shape[1] - 1 :]

@@ -99,7 +99,7 @@ it('a cache that fills up early refuses for all layers, and the session goes on'
   expect(session.length).toBe(8);
 });
 
-it('the context of a config ends where angles change, when that is before its last position', () => {
+it('the context of a config is its last position: where angles change, a session reads the text again', () => {
   const contextOf = (config: object): number => readConfig(llama, config).config.context;
   const rope_parameters = {
     rope_type: 'longrope',
@@ -108,7 +108,7 @@ it('the context of a config ends where angles change, when that is before its la
     short_factor: [1, 1],
     long_factor: [2, 2],
   };
-  expect(contextOf({ ...json, rope_parameters })).toBe(16);
+  expect(contextOf({ ...json, rope_parameters })).toBe(32);
   expect(contextOf({ ...json, max_position_embeddings: 12, rope_parameters })).toBe(12);
   expect(contextOf(json)).toBe(32);
 });

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { FormatError } from '../errors.ts';
 import { type ReadConfig, readConfig } from '../family.ts';
 import { checkpoint, json, llamaOf } from '../testing/checkpoint.ts';
+import { createSwiglu } from '../parts/feed-forward.ts';
 import { checkFamily } from '../testing/family.ts';
 import { llama } from './llama.ts';
 
@@ -21,6 +22,7 @@ describe('its config', () => {
       shape: { V: 20, E: 16, H: 4, D: 4, layers: 2 },
       F: 24,
       Hkv: 2,
+      mlp: createSwiglu,
       mlpBias: false,
       context: 32,
       eps: 1e-5,
@@ -36,12 +38,12 @@ describe('its config', () => {
     });
   });
 
-  it('turns by the scaling that it names, up to where kept keys stay right', () => {
+  it('turns by the scaling that it names; dynamic NTK begins where the positions of the file end', () => {
     const scaled = (rope_parameters: object) => read({ ...json, rope_parameters }).config;
     expect(scaled({ rope_type: 'linear', factor: 2 }).positions[0]!.name).toBe('linear');
     const dynamic = scaled({ rope_type: 'dynamic', factor: 2 });
     expect(dynamic.positions[0]!.name).toMatch(/dynamic/);
-    expect(dynamic.context).toBe(32);
+    expect(dynamic.context).toBe(Infinity);
   });
 
   it('is refused with everything that is wrong with it', () => {

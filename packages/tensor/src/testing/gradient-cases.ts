@@ -4,6 +4,7 @@ import { type BinaryKind, binary, where } from '../ops/broadcast.ts';
 import { cast } from '../ops/cast.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
 import { add, geglu, gelu, multiply, relu, silu, swiglu } from '../ops/elementwise.ts';
+import { expertLinear } from '../ops/expert-linear.ts';
 import { gather } from '../ops/gather.ts';
 import { headLinear } from '../ops/head-linear.ts';
 import { linear } from '../ops/linear.ts';
@@ -171,6 +172,13 @@ const products: readonly GradientCase[] = [
   ),
   gradientCase('headLinear', 'transposed', { x: [3, 2, 5], weight: [2, 5, 7] }, ({ x, weight }) =>
     headLinear(x!, weight!, { transposed: true }),
+  ),
+  gradientCase(
+    'expertLinear',
+    'one row to its experts, with biases and one that is none',
+    { x: [3, 1, 5], weight: [12, 5], bias: [4, 3] },
+    ({ x, weight, bias }, d) =>
+      expertLinear(x!, weight!, ids(d, [3, 0, 1, 1, -1, 2], [3, 2]), { experts: 4, bias }),
   ),
 ];
 
