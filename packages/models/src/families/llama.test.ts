@@ -3,8 +3,8 @@ import { seededValues } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import { FormatError } from '../errors.ts';
 import { type ReadConfig, readConfig } from '../family.ts';
-import { checkpoint, json, llamaOf } from '../testing/checkpoint.ts';
 import { createSwiglu } from '../parts/feed-forward.ts';
+import { checkpoint, json, llamaOf } from '../testing/checkpoint.ts';
 import { checkFamily } from '../testing/family.ts';
 import { llama } from './llama.ts';
 
@@ -62,8 +62,8 @@ describe('its config', () => {
       [FormatError: llama config: this is no Llama that can be run
         - hidden_size must be a whole number ≥ 1, it is "16"
         - num_attention_heads 4 must be a multiple of num_key_value_heads 3
-        - hidden_act "relu" is not supported, only "silu"
         - vocab_size must be a whole number ≥ 1, it is 0
+        - hidden_act must be one of silu, swish, gelu, gelu_python, gelu_new, gelu_fast, gelu_accurate, gelu_pytorch_tanh, gelu_python_tanh, it is "relu"
         - rms_norm_eps must be a number > 0, it is -1
         - "sliding_window" 8 is not understood: the model would be another
         - eos_token_id must be an id or a list of ids, it is "end"]
