@@ -21,6 +21,7 @@ const held: readonly string[] = [
   'positional',
   'sampling',
   'tensor',
+  'training',
 ];
 /** And in which no method of a public class or interface may. */
 const heldToMethods: readonly string[] = [
@@ -28,9 +29,11 @@ const heldToMethods: readonly string[] = [
   'device-wasm',
   'headwise',
   'kv-cache',
+  'models',
   'positional',
   'sampling',
   'tensor',
+  'training',
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -12,6 +12,7 @@ export interface ByteSource {
    * @throws the reason of the signal once it is aborted.
    */
   read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Never throws. */
   close?(): void;
 }
 
@@ -23,7 +24,7 @@ export interface FileSet {
   readonly main?: string | undefined;
   /** All of them; undefined where they cannot be listed (a URL), and files are tried by their usual names. */
   readonly names: readonly string[] | undefined;
-  /** Undefined where there is no such file. */
+  /** Undefined where there is no such file. @throws the error of its place, if there is none of that name. */
   open(name: string, signal?: AbortSignal): Promise<ByteSource | undefined>;
 }
 

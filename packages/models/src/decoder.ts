@@ -168,7 +168,7 @@ export class Decoder implements SessionModel, Disposable {
     return new Session(this, options);
   }
 
-  /** Ids to what comes out of the last block: `[B, L]` → `[B, L, E]`. */
+  /** Ids to what comes out of the last block: `[B, L]` → `[B, L, E]`. @throws what its parts throw. */
   run(
     ids: Tensor<'B L', 'i32'>,
     positions: Positions,
@@ -184,7 +184,7 @@ export class Decoder implements SessionModel, Disposable {
     return this.#stack.run(x, { ...flow, positions }, { look, before });
   }
 
-  /** `[..., E]` → logits `[..., V]` */
+  /** `[..., E]` → logits `[..., V]` @throws what its operations throw. */
   head<Axes extends string>(x: Tensor, tap?: Tap): Tensor<Axes> {
     const { norm } = this.parts;
     const normed = norm ? norm.apply(x, this.#normWeights) : x;
@@ -203,7 +203,10 @@ export class Decoder implements SessionModel, Disposable {
     return binary<Axes>(inner, this.#number(logitSoftcap), 'multiply');
   }
 
-  /** Makes tables of positions for a length now, so that no step makes them. */
+  /**
+   * Makes tables of positions for a length now, so that no step makes them.
+   * @throws {DeviceError} if the device has no room.
+   */
   reserve(end: number): void {
     if (end !== Infinity) this.#position?.reserve?.(this.device, end, this.shape.E);
     this.#stack.reserve(this.device, end);
@@ -214,11 +217,12 @@ export class Decoder implements SessionModel, Disposable {
     return this.#stack.regime(length);
   }
 
-  /** Frees the weights. Sessions have their own memory and are freed by themselves. */
+  /** Frees the weights. Sessions have their own memory and are freed by themselves. Never throws. */
   dispose(): void {
     for (const weight of Object.values(this.#weights)) weight.dispose();
   }
 
+  /** Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -110,12 +110,13 @@ export class EncoderDecoder implements Disposable {
     }
   }
 
-  /** Frees the weights of both. */
+  /** Frees the weights of both. Never throws. */
   dispose(): void {
     this.encoder.dispose();
     this.decoder.dispose();
   }
 
+  /** Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }

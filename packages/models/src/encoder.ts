@@ -219,11 +219,12 @@ export class Encoder implements Disposable {
     });
   }
 
-  /** Frees the weights. */
+  /** Frees the weights. Never throws. */
   dispose(): void {
     for (const weight of Object.values(this.#weights)) weight.dispose();
   }
 
+  /** Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }

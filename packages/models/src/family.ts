@@ -13,7 +13,8 @@ import { ConfigFields } from './formats/config-fields.ts';
 import type { HostTensor, StoredTensor } from './formats/host-tensor.ts';
 import { readJson, shown } from './formats/json.ts';
 import type { Shapes, Weights } from './part.ts';
-import { buildWeights, type WeightBuilder } from './weights.ts';
+import type { WeightBuilder } from './weight-sources.ts';
+import { buildWeights } from './weights.ts';
 
 /** Far above every model there is, and little work: what a file says is looked at layer by layer. */
 const MOST_LAYERS = 10_000;

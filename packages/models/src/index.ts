@@ -70,7 +70,6 @@ export { activationNames, activationOf } from './formats/config-activation.ts';
 export type { ConfigFields } from './formats/config-fields.ts';
 export { headOf } from './formats/config-heads.ts';
 export { labelsOf } from './formats/config-labels.ts';
-export { gatedMlp, type MlpFactory, plainMlp } from './formats/config-mlp.ts';
 export { contextOf, positionsOf } from './formats/config-positions.ts';
 export { windowed, windowOf, windowsOf } from './formats/config-window.ts';
 export { type HeadSizes, headSizes } from './formats/head-sizes.ts';
@@ -139,9 +138,7 @@ export {
   createGeluMlp,
   createMlp,
   createReluMlp,
-  createSiluMlp,
   createSwiglu,
-  createTanhMlp,
   feedForward,
   type Mlp,
   type MlpOptions,
@@ -200,7 +197,6 @@ export {
 } from './tokenizers/huggingface.ts';
 export {
   appended,
-  buildWeights,
   type FileTensor,
   filled,
   named,
@@ -213,9 +209,9 @@ export {
   stacked,
   transposed,
   type WeightBuilder,
-  type WeightExtras,
   type WeightSource,
-} from './weights.ts';
+} from './weight-sources.ts';
+export { buildWeights, type WeightExtras } from './weights.ts';
 export { readFastText } from './word-vectors/fasttext.ts';
 export { readGlove } from './word-vectors/glove.ts';
 export {

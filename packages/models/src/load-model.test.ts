@@ -11,7 +11,7 @@ import { openCheckpoint } from './open-checkpoint.ts';
 import { memorySource } from './sources/byte-sources.ts';
 import { filesOf } from './sources/file-sets.ts';
 import { json, llamaOf, checkpoint as tensorsOf } from './testing/checkpoint.ts';
-import { named, part } from './weights.ts';
+import { named, part } from './weight-sources.ts';
 
 const families = { llama };
 const ids = [3, 1, 4, 1, 5];

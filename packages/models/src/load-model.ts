@@ -16,13 +16,13 @@ import type { HostTensor, StoredTensor } from './formats/host-tensor.ts';
 import { shown } from './formats/json.ts';
 import type { Shapes } from './part.ts';
 import { giveBack } from './sources/fresh.ts';
+import type { WeightBuilder } from './weight-sources.ts';
 import {
   makeWeight,
   planWeights,
   refusal,
   sameContent,
   unknownTensor,
-  type WeightBuilder,
   type WeightExtras,
 } from './weights.ts';
 

@@ -18,6 +18,7 @@ export interface Cut {
    * @param ids of the text, without the tokens that begin and end one
    * @param room most ids of a piece
    * @returns at least one piece
+   * @throws {ValueError} if the room is too small for the cut.
    */
   pieces(ids: readonly number[], room: number): readonly (readonly number[])[];
 }

@@ -59,17 +59,27 @@ export interface Part {
   readonly readsGlobals?: boolean | undefined;
   /** @throws {ShapeError | ValueError} if the part does not fit the shape. */
   check(shape: LayerShape): void;
-  /** Shapes of its weights in a layer. */
+  /**
+   * Shapes of its weights in a layer.
+   * @throws {ShapeError | ValueError} for a layer that the part does not fit.
+   */
   parameters(shape: LayerShape, layer: number): Shapes;
-  /** What it keeps in a layer, by id: none, one or several. A shared one names its producer's id. */
+  /**
+   * What it keeps in a layer, by id: none, one or several. A shared one names its producer's id.
+   * @throws {ShapeError | ValueError} for a layer that the part does not fit.
+   */
   states(shape: LayerShape, layer: number): Readonly<Record<string, LayerSpec>>;
-  /** Why it cannot run on a device; empty when it can. */
+  /** Why it cannot run on a device; empty when it can. Never throws. */
   reasonsAgainst(device: Device, shape: LayerShape, layer: number): readonly string[];
   /** What a tap can read and replace inside it, by its own names. Default nothing. */
   readonly taps?: ((shape: LayerShape, layer: number) => readonly string[]) | undefined;
   /** Lengths with the same number have the same angles; absent where angles follow from the position alone. */
   readonly regime?: ((length: number) => number) | undefined;
-  /** Makes the tables of positions that calls up to a length need. */
+  /**
+   * Makes the tables of positions that calls up to a length need.
+   * @throws {DeviceError} if the device has no room.
+   */
   reserve(device: Device, shape: LayerShape, end: number): void;
+  /** @throws what its operations and its states throw. */
   run(call: PartCall): PartResult;
 }

@@ -2,7 +2,7 @@ import { FormatError } from './errors.ts';
 import { type Family, modelParameters, readConfig } from './family.ts';
 import type { HostTensor } from './formats/safetensors.ts';
 import type { Weights } from './part.ts';
-import type { WeightSource } from './weights.ts';
+import type { WeightSource } from './weight-sources.ts';
 
 /** Larger than every tensor, so that whatever is cut out of it is another object. */
 const HUGE = [2 ** 20, 2 ** 20];

@@ -14,7 +14,7 @@ export interface SessionModel {
   readonly specs: Readonly<Record<string, LayerSpec>>;
   /** Which of it belongs to a source that is read once. */
   readonly sourceIds: readonly string[];
-  /** `[B, L]` ids → `[B, L, E]` */
+  /** `[B, L]` ids → `[B, L, E]` @throws what its parts throw. */
   run(
     ids: Tensor<'B L', 'i32'>,
     positions: Positions,
@@ -23,13 +23,17 @@ export interface SessionModel {
   ): Tensor<'B L E'>;
   /** Names of all intermediates that `tap` can read and replace. Default none. */
   readonly taps?: readonly string[];
-  /** `[..., E]` → logits `[..., V]` */
+  /** `[..., E]` → logits `[..., V]` @throws what its operations throw. */
   head<Axes extends string>(x: Tensor, tap?: Tap): Tensor<Axes>;
-  /** Makes tables of positions for a length now, so that no step makes them. */
+  /**
+   * Makes tables of positions for a length now, so that no step makes them.
+   * @throws {DeviceError} if the device has no room.
+   */
   reserve(end: number): void;
   /**
    * The name of the angles by which keys are turned in a text of this length; a session reads a text again when it
    * changes (dynamic NTK, longrope). Absent where the angles follow from the position alone.
+   * Never throws.
    */
   regime?(length: number): string;
 }

@@ -290,7 +290,10 @@ export class Session implements Disposable {
     this.#broken = undefined;
   }
 
-  /** Another session with the same text so far; what is appended to one is not in the other. */
+  /**
+   * Another session with the same text so far; what is appended to one is not in the other.
+   * @throws {DeviceError} if it is disposed, or there is no room for the copies; {ValueError} where a state is no cache.
+   */
   fork(): Session {
     const states = cloneStates(this.#states.map((state) => asCache('fork', state)));
     const { B, limit } = this;

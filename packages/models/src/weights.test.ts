@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import type { HostTensor } from './formats/safetensors.ts';
 import {
   appended,
-  buildWeights,
   filled,
   part,
   permuted,
@@ -13,7 +12,8 @@ import {
   stacked,
   transposed,
   type WeightBuilder,
-} from './weights.ts';
+} from './weight-sources.ts';
+import { buildWeights } from './weights.ts';
 
 const f32 = (shape: readonly number[], ...values: number[]): HostTensor => ({
   dtype: 'F32',

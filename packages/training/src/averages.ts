@@ -19,7 +19,7 @@ export class Average implements Disposable {
     this.tensors = copyParams(params);
   }
 
-  /** Takes the parameters in, as they are now. */
+  /** Takes the parameters in, as they are now. @throws {DeviceError} if the device fails. */
   update(): void {
     scope(() =>
       overwrite(this.tensors, () =>
@@ -31,10 +31,12 @@ export class Average implements Disposable {
     );
   }
 
+  /** Never throws. */
   dispose(): void {
     disposeParams(this.tensors);
   }
 
+  /** Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }

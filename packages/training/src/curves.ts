@@ -11,6 +11,7 @@ interface Point {
 /**
  * A page with the curves of a run, which loads itself anew every five seconds: loss and evaluation, rate, norm of the
  * gradients. One file, no script.
+ * Never throws.
  *
  * @param entries of the log, with `step` and numbers
  */

@@ -12,7 +12,7 @@ export class TrainingError extends Error {
     this.step = step;
   }
 
-  /** Like `instanceof`, but holds when two copies of this package are loaded. */
+  /** Like `instanceof`, but holds when two copies of this package are loaded. Never throws. */
   static isInstance(error: unknown): error is TrainingError {
     return typeof error === 'object' && error !== null && marker in error;
   }

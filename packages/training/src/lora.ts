@@ -59,26 +59,34 @@ export class Lora implements Disposable {
     );
   }
 
-  /** All weights, the chosen ones with their change: what a model is made of inside the loss. Shares the others. */
+  /**
+   * All weights, the chosen ones with their change: what a model is made of inside the loss. Shares the
+   * others.
+   * @throws {DeviceError} if the device has no room.
+   */
   weights(): Record<string, Tensor> {
     return { ...this.#weights, ...this.#changed(this.#scale) };
   }
 
-  /** Puts the changes into the weights themselves, so that a model runs at its old speed. */
+  /**
+   * Puts the changes into the weights themselves, so that a model runs at its old speed.
+   * @throws {DeviceError} if the device fails.
+   */
   merge(): void {
     this.#write(this.#scale);
   }
 
-  /** Takes merged changes out again, up to rounding. */
+  /** Takes merged changes out again, up to rounding. @throws {DeviceError} if the device fails. */
   unmerge(): void {
     this.#write(-this.#scale);
   }
 
-  /** Frees what is trained; the weights are their owner's. */
+  /** Frees what is trained; the weights are their owner's. Never throws. */
   dispose(): void {
     for (const tensor of Object.values(this.params)) tensor.dispose();
   }
 
+  /** Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }

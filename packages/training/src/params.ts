@@ -29,7 +29,10 @@ export function overwrite(params: Params, values: () => Params): void {
   });
 }
 
-/** Copies of their own, which live until they are disposed. */
+/**
+ * Copies of their own, which live until they are disposed.
+ * @throws {DeviceError} if the device has no room.
+ */
 export function copyParams(params: Params): Record<string, Tensor> {
   return mapParams(params, (tensor) => {
     const copy = keep(zerosLike(tensor));

@@ -16,13 +16,16 @@ export interface SavedRun {
 
 /** Where a run keeps itself: a folder (`@headwise/training/folder`), a browser's storage, or nothing. */
 export interface RunStore {
-  /** The newest whole state, or undefined for a new run. */
+  /** The newest whole state, or undefined for a new run. @throws what its place throws. */
   load(): Promise<SavedRun | undefined>;
-  /** Keeps a state; whatever happens meanwhile, the one before stays whole. */
+  /**
+   * Keeps a state; whatever happens meanwhile, the one before stays whole.
+   * @throws what its place throws; what was kept before is then whole.
+   */
   save(run: SavedRun): Promise<void>;
-  /** Forgets entries of the log after a step, then goes on behind them. */
+  /** Forgets entries of the log after a step, then goes on behind them. @throws what its place throws. */
   resumeLog?(step: number): Promise<void>;
-  /** One entry a step. */
+  /** One entry a step. @throws what its place throws. */
   log?(entry: Readonly<Record<string, unknown>>): Promise<void>;
 }
 

@@ -109,6 +109,8 @@ it('goes on where it was saved, bit for bit', async () => {
       saveEvery: 7,
       store,
     });
+    // outside training nothing is dropped
+    expect(clock.step).toBe(0);
     return { weights, losses: reports.map(({ loss }) => loss) };
   };
   const undisturbed = await run(20, memoryStore());

@@ -111,27 +111,33 @@ export async function* train<Batch>(options: TrainOptions<Batch>): AsyncGenerato
   });
   const save = async (): Promise<void> => store?.save(await snapshot(kept, facts, progress));
 
-  while (state.step < steps) {
-    if (signal?.aborted) {
-      await save();
-      return end('aborted');
+  try {
+    while (state.step < steps) {
+      if (signal?.aborted) {
+        await save();
+        return end('aborted');
+      }
+      const step = state.step + 1;
+      const { loss, norm } = await oneStep(options, state, rate(step));
+      average?.update();
+      const isLast = step === steps;
+      const looks = evaluation && (isLast || step % evaluation.every === 0);
+      if (options.clock && looks) options.clock.step = 0;
+      const value = looks ? await evaluation.run(step) : undefined;
+      const isOver =
+        value !== undefined && weigh(progress, step, value) >= (evaluation?.patience ?? Infinity);
+      const saved = store !== undefined && (isLast || isOver || step % saveEvery === 0);
+      if (saved) await save();
+      const report = { step, steps, loss, rate: rate(step), norm, evaluation: value, saved };
+      await store?.log?.(report);
+      yield report;
+      if (isOver) return end('patience');
     }
-    const step = state.step + 1;
-    const { loss, norm } = await oneStep(options, state, rate(step));
-    average?.update();
-    const isLast = step === steps;
-    const looks = evaluation && (isLast || step % evaluation.every === 0);
-    if (options.clock && looks) options.clock.step = 0;
-    const value = looks ? await evaluation.run(step) : undefined;
-    const isOver = value !== undefined && weigh(progress, step, value) >= (evaluation?.patience ?? Infinity);
-    const saved = store !== undefined && (isLast || isOver || step % saveEvery === 0);
-    if (saved) await save();
-    const report = { step, steps, loss, rate: rate(step), norm, evaluation: value, saved };
-    await store?.log?.(report);
-    yield report;
-    if (isOver) return end('patience');
+    return end('steps');
+  } finally {
+    // what is asked of the model from here on is no training
+    if (options.clock) options.clock.step = 0;
   }
-  return end('steps');
 }
 
 /** One step: gradients of all batches, then the optimizer. What it computed with is freed. */

@@ -24,6 +24,7 @@ export class Golden {
     return [...this.#file.tensors.keys()];
   }
 
+  /** Never throws. */
   has(name: string): boolean {
     return this.#file.tensors.has(name);
   }
@@ -35,11 +36,12 @@ export class Golden {
     return Array.from(numbersOf(found), Number);
   }
 
+  /** Never throws. */
   shape(name: string): readonly number[] {
     return this.#file.tensors.get(name)?.shape ?? [];
   }
 
-  /** The tokens of each row of `input.ids` that are no padding. */
+  /** The tokens of each row of `input.ids` that are no padding. @throws {Error} as `numbers`. */
   rows(ids = 'input.ids', mask = 'input.attention_mask'): number[][] {
     const [B = 0, L = 0] = this.shape(ids);
     const all = this.numbers(ids);
@@ -49,13 +51,13 @@ export class Golden {
     );
   }
 
-  /** Numbers within the tolerance of the folder. */
+  /** Numbers within the tolerance of the folder. @throws {Error} as `numbers`. */
   close(name: string, got: ArrayLike<number>, want: ArrayLike<number> = this.numbers(name)): GoldenOutput {
     const { f32 } = this.json.tolerance as { f32: { atol: number; rtol: number } };
     return { name, got, want, tolerance: f32 };
   }
 
-  /** Ids, which must be the same. */
+  /** Ids, which must be the same. @throws {Error} as `numbers`. */
   same(name: string, got: ArrayLike<number>, want: ArrayLike<number> = this.numbers(name)): GoldenOutput {
     return { name, got, want, tolerance: { atol: 0, rtol: 0 } };
   }

@@ -2,7 +2,7 @@ import { defineFamily } from '../family.ts';
 import { bartBlocks, bartNames, bartSizes } from '../formats/bart-fields.ts';
 import { createLayerNorm } from '../parts/norms.ts';
 import { learnedPositions } from '../parts/trained-position.ts';
-import { named, reshaped } from '../weights.ts';
+import { named, reshaped } from '../weight-sources.ts';
 
 /** The first rows of a table of positions, which no token stands at. */
 const offset = 2;

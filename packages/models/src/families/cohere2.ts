@@ -2,12 +2,13 @@ import type { ConfigEncoding } from '@headwise/positional';
 import { parallelOneNorm } from '../arrangements/parallel.ts';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
-import { gatedMlp } from '../formats/config-mlp.ts';
+import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { windowed, windowOf, windowsOf } from '../formats/config-window.ts';
 import { headSizes } from '../formats/head-sizes.ts';
+import { createGatedMlp } from '../parts/feed-forward.ts';
 import { createLayerNorm } from '../parts/norms.ts';
-import { named } from '../weights.ts';
+import { named } from '../weight-sources.ts';
 
 /**
  * Cohere 2 (Command R7B and A): attention and feed-forward side by side behind one LayerNorm without a bias; three
@@ -59,7 +60,7 @@ export const cohere2 = /* @__PURE__ */ defineFamily({
       Hkv,
       windows,
       F: fields.count('intermediate_size'),
-      mlp: gatedMlp(fields),
+      activation: activationOf(fields, 'hidden_act', 'silu'),
       eps: fields.positive('layer_norm_eps', 1e-5),
       logitScale: fields.positive('logit_scale', 0.0625),
       positions: positions as readonly ConfigEncoding[],
@@ -68,14 +69,14 @@ export const cohere2 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({ shape, Hkv, windows, F, mlp, eps, logitScale, positions, context, tied }) {
+  model({ shape, Hkv, windows, F, activation, eps, logitScale, positions, context, tied }) {
     const norm = createLayerNorm({ eps, bias: false });
     const blocks = (layer: number) =>
       block({
         attention: windowed(Hkv, windows[layer]),
         position: positions[layer],
         norm,
-        mlp: mlp({ F }),
+        mlp: createGatedMlp({ F, activation }),
         arrange: parallelOneNorm,
       });
     return { kind: 'decoder', parts: { shape, blocks, norm, logitScale, tied, context } };

@@ -6,7 +6,7 @@ import { contextOf } from '../formats/config-positions.ts';
 import { headSizes } from '../formats/head-sizes.ts';
 import { createSwiglu } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { type FileTensor, filled, named, scaledColumns, type WeightSource } from '../weights.ts';
+import { type FileTensor, filled, named, scaledColumns, type WeightSource } from '../weight-sources.ts';
 
 const patterns = {
   uniform: 'uniform',

@@ -6,7 +6,7 @@ import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { denseLayersOnly, latentSizes, unfolding } from '../formats/latent-attention.ts';
 import { createSwiglu } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { named } from '../weights.ts';
+import { named } from '../weight-sources.ts';
 
 /**
  * DeepSeek-V2 without experts: keys and values of all heads are projections of one latent a token, which is all that is

@@ -6,7 +6,7 @@ import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { denseLayersOnly, latentSizes, unfolding } from '../formats/latent-attention.ts';
 import { createSwiglu } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { named } from '../weights.ts';
+import { named } from '../weight-sources.ts';
 
 /**
  * DeepSeek-V3 without experts: multi-head latent attention as in V2, turned in pairs or in halves as the file says; the

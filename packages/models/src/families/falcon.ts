@@ -11,7 +11,7 @@ import { ofGroups } from '../formats/grouped-projections.ts';
 import { createMlp } from '../parts/feed-forward.ts';
 import { createLayerNorm } from '../parts/norms.ts';
 import { roundedAlibi } from '../parts/rounded-alibi.ts';
-import { type FileTensor, named } from '../weights.ts';
+import { type FileTensor, named } from '../weight-sources.ts';
 
 /** Positions of a table of biases: the rounded ones say little beyond the first hundreds. */
 const MOST_BIASES = 2 ** 16;

@@ -10,7 +10,7 @@ import { headSizes } from '../formats/head-sizes.ts';
 import { roundedAsStored } from '../formats/stored-dtype.ts';
 import { createGatedMlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { named, plus } from '../weights.ts';
+import { named, plus } from '../weight-sources.ts';
 
 /**
  * Gemma 2: every second layer sees a window, scores and logits are capped, a norm before and after each part.

@@ -10,7 +10,7 @@ import { headSizes } from '../formats/head-sizes.ts';
 import { roundedAsStored } from '../formats/stored-dtype.ts';
 import { createGatedMlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { named, plus } from '../weights.ts';
+import { named, plus } from '../weight-sources.ts';
 
 /**
  * Gemma 3, for text: five layers with a window and a small rotary base, then one that sees everything and turns slowly;

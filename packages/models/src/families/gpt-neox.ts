@@ -4,11 +4,12 @@ import { parallel } from '../arrangements/parallel.ts';
 import { preNorm } from '../arrangements/pre-norm.ts';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
-import { plainMlp } from '../formats/config-mlp.ts';
+import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { headSizes } from '../formats/head-sizes.ts';
+import { createMlp } from '../parts/feed-forward.ts';
 import { createLayerNorm } from '../parts/norms.ts';
-import { type FileTensor, named, part, reshaped, type WeightSource } from '../weights.ts';
+import { type FileTensor, named, part, reshaped, type WeightSource } from '../weight-sources.ts';
 
 /**
  * GPT-NeoX and Pythia: multi-head attention with rotary positions on a quarter of each head, beside the feed-forward
@@ -51,7 +52,7 @@ export const gptNeox = /* @__PURE__ */ defineFamily({
         ...(biased && { biases: ['q', 'k', 'v', 'o'] }),
       },
       F: fields.count('intermediate_size'),
-      mlp: plainMlp(fields, 'hidden_act', 'gelu'),
+      activation: activationOf(fields, 'hidden_act', 'gelu'),
       eps: fields.positive('layer_norm_eps', 1e-5),
       arrange: fields.flag('use_parallel_residual', true) ? parallel : preNorm,
       positions: positions as readonly ConfigEncoding[],
@@ -60,10 +61,16 @@ export const gptNeox = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({ shape, F, mlp, eps, arrange, positions, context, tied }) {
+  model({ shape, F, activation, eps, arrange, positions, context, tied }) {
     const norm = createLayerNorm({ eps });
     const attention = configure(multiHead);
-    const blocks = block({ attention, position: positions[0], norm, mlp: mlp({ F }), arrange });
+    const blocks = block({
+      attention,
+      position: positions[0],
+      norm,
+      mlp: createMlp({ F, activation }),
+      arrange,
+    });
     return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
   },
 

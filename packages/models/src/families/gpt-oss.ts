@@ -8,7 +8,7 @@ import { headSizes } from '../formats/head-sizes.ts';
 import { clampedSwiglu } from '../parts/clamped-swiglu.ts';
 import { createExperts } from '../parts/experts.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { named, part, permuted, reshaped } from '../weights.ts';
+import { named, part, permuted, reshaped } from '../weight-sources.ts';
 
 /**
  * gpt-oss: a learned sink in every head, every second layer with a window, experts with biases and a clamped gate.

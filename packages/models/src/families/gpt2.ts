@@ -1,10 +1,11 @@
 import { configure, multiHead } from '@headwise/attention-variants';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
-import { plainMlp } from '../formats/config-mlp.ts';
+import { activationOf } from '../formats/config-activation.ts';
+import { createMlp } from '../parts/feed-forward.ts';
 import { createLayerNorm } from '../parts/norms.ts';
 import { learnedPositions } from '../parts/trained-position.ts';
-import { named, part, prefixed, transposed } from '../weights.ts';
+import { named, part, prefixed, transposed } from '../weight-sources.ts';
 
 /**
  * GPT-2: multi-head attention, learned positions, LayerNorm before each part, a feed-forward with GELU.
@@ -49,7 +50,7 @@ export const gpt2 = /* @__PURE__ */ defineFamily({
         biases: ['q', 'k', 'v', 'o'],
       },
       F: fields.optionalCount('n_inner') ?? 4 * E,
-      mlp: plainMlp(fields, 'activation_function', 'gelu_new'),
+      activation: activationOf(fields, 'activation_function', 'gelu_new'),
       eps: fields.positive('layer_norm_epsilon', 1e-5),
       scaled: fields.flag('scale_attn_weights', true),
       byLayer: fields.flag('scale_attn_by_inverse_layer_idx'),
@@ -58,12 +59,16 @@ export const gpt2 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({ shape, F, mlp, eps, scaled, byLayer, context, tied }) {
+  model({ shape, F, activation, eps, scaled, byLayer, context, tied }) {
     const norm = createLayerNorm({ eps });
     const scaleOf = (layer: number): number =>
       (scaled ? 1 / Math.sqrt(shape.D) : 1) / (byLayer ? layer + 1 : 1);
     const blocks = (layer: number) =>
-      block({ attention: configure(multiHead, { scale: scaleOf(layer) }), norm, mlp: mlp({ F }) });
+      block({
+        attention: configure(multiHead, { scale: scaleOf(layer) }),
+        norm,
+        mlp: createMlp({ F, activation }),
+      });
     const position = learnedPositions({ rows: context });
     return { kind: 'decoder', parts: { shape, blocks, position, norm, tied, context } };
   },

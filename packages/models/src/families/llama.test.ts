@@ -3,7 +3,7 @@ import { seededValues } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import { FormatError } from '../errors.ts';
 import { type ReadConfig, readConfig } from '../family.ts';
-import { createSwiglu } from '../parts/feed-forward.ts';
+import { swish } from '../parts/activations.ts';
 import { checkpoint, json, llamaOf } from '../testing/checkpoint.ts';
 import { checkFamily } from '../testing/family.ts';
 import { llama } from './llama.ts';
@@ -22,7 +22,7 @@ describe('its config', () => {
       shape: { V: 20, E: 16, H: 4, D: 4, layers: 2 },
       F: 24,
       Hkv: 2,
-      mlp: createSwiglu,
+      activation: swish,
       mlpBias: false,
       context: 32,
       eps: 1e-5,
@@ -53,7 +53,7 @@ describe('its config', () => {
         vocab_size: 0,
         hidden_size: '16',
         num_key_value_heads: 3,
-        hidden_act: 'relu',
+        hidden_act: 'snake',
         rms_norm_eps: -1,
         eos_token_id: 'end',
         sliding_window: 8,
@@ -63,7 +63,7 @@ describe('its config', () => {
         - hidden_size must be a whole number ≥ 1, it is "16"
         - num_attention_heads 4 must be a multiple of num_key_value_heads 3
         - vocab_size must be a whole number ≥ 1, it is 0
-        - hidden_act must be one of silu, swish, gelu, gelu_python, gelu_new, gelu_fast, gelu_accurate, gelu_pytorch_tanh, gelu_python_tanh, it is "relu"
+        - hidden_act must be one of gelu, gelu_python, gelu_new, gelu_fast, gelu_pytorch_tanh, gelu_python_tanh, gelu_accurate, quick_gelu, relu, silu, swish, tanh, it is "snake"
         - rms_norm_eps must be a number > 0, it is -1
         - "sliding_window" 8 is not understood: the model would be another
         - eos_token_id must be an id or a list of ids, it is "end"]

@@ -2,11 +2,12 @@ import { configure, groupedQuery } from '@headwise/attention-variants';
 import type { ConfigEncoding } from '@headwise/positional';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
-import { gatedMlp } from '../formats/config-mlp.ts';
+import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { headSizes } from '../formats/head-sizes.ts';
+import { createGatedMlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { named } from '../weights.ts';
+import { named } from '../weight-sources.ts';
 
 /**
  * Llama 1, 2 and 3: grouped-query attention, rotary positions, RMSNorm before each part, SwiGLU.
@@ -46,7 +47,7 @@ export const llama = /* @__PURE__ */ defineFamily({
       },
       Hkv,
       F: fields.count('intermediate_size'),
-      mlp: gatedMlp(fields),
+      activation: activationOf(fields, 'hidden_act', 'silu'),
       mlpBias: fields.flag('mlp_bias'),
       eps: fields.positive('rms_norm_eps', 1e-6),
       positions: positions as readonly ConfigEncoding[],
@@ -55,10 +56,15 @@ export const llama = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({ shape, Hkv, F, mlp, mlpBias, eps, positions, context, tied }) {
+  model({ shape, Hkv, F, activation, mlpBias, eps, positions, context, tied }) {
     const attention = configure(groupedQuery, { Hkv });
     const norm = createRmsNorm({ eps });
-    const blocks = block({ attention, position: positions[0], norm, mlp: mlp({ F, bias: mlpBias }) });
+    const blocks = block({
+      attention,
+      position: positions[0],
+      norm,
+      mlp: createGatedMlp({ F, bias: mlpBias, activation }),
+    });
     return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
   },
 

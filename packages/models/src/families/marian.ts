@@ -1,7 +1,7 @@
 import { sinusoidal } from '@headwise/positional';
 import { defineFamily } from '../family.ts';
 import { bartBlocks, bartNames, bartSizes } from '../formats/bart-fields.ts';
-import { named, reshaped } from '../weights.ts';
+import { named, reshaped } from '../weight-sources.ts';
 
 /**
  * Marian (the OPUS-MT translators): the original Transformer, with sinusoidal positions whose sines stand before their

@@ -6,7 +6,7 @@ import { windowed, windowOf } from '../formats/config-window.ts';
 import { headSizes } from '../formats/head-sizes.ts';
 import { createExperts } from '../parts/experts.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { appended, type FileTensor, named, type WeightSource } from '../weights.ts';
+import { appended, type FileTensor, named, type WeightSource } from '../weight-sources.ts';
 
 /**
  * Mixtral: a Mistral whose feed-forwards are experts, two of eight a token.

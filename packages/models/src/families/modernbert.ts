@@ -15,7 +15,7 @@ import { createMaskedLm } from '../heads/masked-lm.ts';
 import { firstToken, meanOfTokens } from '../heads/pooling.ts';
 import { createGatedMlp } from '../parts/feed-forward.ts';
 import { createLayerNorm } from '../parts/norms.ts';
-import { part } from '../weights.ts';
+import { part } from '../weight-sources.ts';
 
 const [local, global] = ['sliding_attention', 'full_attention'] as const;
 

@@ -3,11 +3,12 @@ import type { ConfigEncoding } from '@headwise/positional';
 import { branchNorm } from '../arrangements/branch-norm.ts';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
-import { gatedMlp } from '../formats/config-mlp.ts';
+import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { headSizes } from '../formats/head-sizes.ts';
+import { createGatedMlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { named } from '../weights.ts';
+import { named } from '../weight-sources.ts';
 
 /**
  * OLMo 2: RMSNorm after each part, before it is added; queries and keys are normalised over all heads of a token.
@@ -44,7 +45,7 @@ export const olmo2 = /* @__PURE__ */ defineFamily({
       },
       Hkv,
       F: fields.count('intermediate_size'),
-      mlp: gatedMlp(fields),
+      activation: activationOf(fields, 'hidden_act', 'silu'),
       eps,
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 2048),
@@ -52,10 +53,16 @@ export const olmo2 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({ shape, Hkv, F, mlp, eps, positions, context, tied }) {
+  model({ shape, Hkv, F, activation, eps, positions, context, tied }) {
     const norm = createRmsNorm({ eps });
     const attention = configure(groupedQuery, { Hkv });
-    const blocks = block({ attention, position: positions[0], norm, mlp: mlp({ F }), arrange: branchNorm });
+    const blocks = block({
+      attention,
+      position: positions[0],
+      norm,
+      mlp: createGatedMlp({ F, activation }),
+      arrange: branchNorm,
+    });
     return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
   },
 

@@ -1,12 +1,13 @@
 import type { ConfigEncoding } from '@headwise/positional';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
-import { gatedMlp } from '../formats/config-mlp.ts';
+import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { FULL, SLIDING, windowed, windowOf } from '../formats/config-window.ts';
 import { headSizes } from '../formats/head-sizes.ts';
+import { createGatedMlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { named, part } from '../weights.ts';
+import { named, part } from '../weight-sources.ts';
 
 /**
  * Phi-3 and Phi-4: one projection for queries, keys and values and one for gate and up; a window in every layer where
@@ -43,7 +44,7 @@ export const phi3 = /* @__PURE__ */ defineFamily({
       Hkv,
       window,
       F: fields.count('intermediate_size'),
-      mlp: gatedMlp(fields),
+      activation: activationOf(fields, 'hidden_act', 'silu'),
       eps: fields.positive('rms_norm_eps', 1e-5),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 4096),
@@ -51,10 +52,10 @@ export const phi3 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({ shape, Hkv, window, F, mlp, eps, positions, context, tied }) {
+  model({ shape, Hkv, window, F, activation, eps, positions, context, tied }) {
     const norm = createRmsNorm({ eps });
     const attention = windowed(Hkv, window);
-    const blocks = block({ attention, position: positions[0], norm, mlp: mlp({ F }) });
+    const blocks = block({ attention, position: positions[0], norm, mlp: createGatedMlp({ F, activation }) });
     return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
   },
 

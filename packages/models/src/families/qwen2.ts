@@ -1,12 +1,13 @@
 import type { ConfigEncoding } from '@headwise/positional';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
-import { gatedMlp } from '../formats/config-mlp.ts';
+import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { windowed, windowOf, windowsOf } from '../formats/config-window.ts';
 import { headSizes } from '../formats/head-sizes.ts';
+import { createGatedMlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { named } from '../weights.ts';
+import { named } from '../weight-sources.ts';
 
 /**
  * Qwen 2 and 2.5: grouped-query attention with biases on queries, keys and values, over a window from some layer on
@@ -45,7 +46,7 @@ export const qwen2 = /* @__PURE__ */ defineFamily({
       Hkv,
       windows,
       F: fields.count('intermediate_size'),
-      mlp: gatedMlp(fields),
+      activation: activationOf(fields, 'hidden_act', 'silu'),
       eps: fields.positive('rms_norm_eps', 1e-6),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 32_768),
@@ -53,14 +54,14 @@ export const qwen2 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({ shape, Hkv, windows, F, mlp, eps, positions, context, tied }) {
+  model({ shape, Hkv, windows, F, activation, eps, positions, context, tied }) {
     const norm = createRmsNorm({ eps });
     const blocks = (layer: number) =>
       block({
         attention: windowed(Hkv, windows[layer]),
         position: positions[layer],
         norm,
-        mlp: mlp({ F }),
+        mlp: createGatedMlp({ F, activation }),
       });
     return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
   },

@@ -1,12 +1,13 @@
 import type { ConfigEncoding } from '@headwise/positional';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
-import { gatedMlp } from '../formats/config-mlp.ts';
+import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { windowed, windowOf, windowsOf } from '../formats/config-window.ts';
 import { headSizes } from '../formats/head-sizes.ts';
+import { createGatedMlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { named } from '../weights.ts';
+import { named } from '../weight-sources.ts';
 
 /**
  * SmolLM3: a Llama in which every fourth layer has no positions (NoPE): it knows order only from the causal mask, and
@@ -51,7 +52,7 @@ export const smollm3 = /* @__PURE__ */ defineFamily({
         (layer) => slides && positions?.[layer]?.kind !== 'rotation',
       ),
       F: fields.count('intermediate_size'),
-      mlp: gatedMlp(fields),
+      activation: activationOf(fields, 'hidden_act', 'silu'),
       mlpBias: fields.flag('mlp_bias'),
       eps: fields.positive('rms_norm_eps', 1e-6),
       positions: positions as readonly ConfigEncoding[],
@@ -60,14 +61,14 @@ export const smollm3 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({ shape, Hkv, windows, F, mlp, mlpBias, eps, positions, context, tied }) {
+  model({ shape, Hkv, windows, F, activation, mlpBias, eps, positions, context, tied }) {
     const norm = createRmsNorm({ eps });
     const blocks = (layer: number) =>
       block({
         attention: windowed(Hkv, windows[layer]),
         position: positions[layer],
         norm,
-        mlp: mlp({ F, bias: mlpBias }),
+        mlp: createGatedMlp({ F, bias: mlpBias, activation }),
       });
     return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
   },

@@ -7,7 +7,7 @@ import { tanhGelu } from '../parts/activations.ts';
 import { createGatedMlp, createMlp, type Mlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
 import { bucketPositions } from '../parts/trained-position.ts';
-import { named } from '../weights.ts';
+import { named } from '../weight-sources.ts';
 
 /**
  * T5 and its successors (v1.1, Flan-T5): scores of which no root of D is taken, biased by learned buckets of distances

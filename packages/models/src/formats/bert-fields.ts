@@ -5,7 +5,7 @@ import type { DecoderShape } from '../decoder.ts';
 import type { Activation } from '../parts/activations.ts';
 import { createMlp } from '../parts/feed-forward.ts';
 import { createLayerNorm } from '../parts/norms.ts';
-import { named, type WeightBuilder } from '../weights.ts';
+import { named, type WeightBuilder } from '../weight-sources.ts';
 import { activationOf } from './config-activation.ts';
 import type { ConfigFields } from './config-fields.ts';
 

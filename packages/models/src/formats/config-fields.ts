@@ -22,21 +22,23 @@ export class ConfigFields {
     this.values = isObject ? (values as Readonly<Record<string, unknown>>) : {};
   }
 
-  /** The value of the file itself, not one that every object inherits. */
+  /** The value of the file itself, not one that every object inherits. Never throws. */
   get(key: string): unknown {
     this.#read.add(key);
     return Object.hasOwn(this.values, key) ? this.values[key] : undefined;
   }
 
+  /** Never throws. */
   has(key: string): boolean {
     return this.get(key) !== undefined && this.get(key) !== null;
   }
 
-  /** Whether nothing was wrong with these fields. */
+  /** Whether nothing was wrong with these fields. Never throws. */
   sound(...keys: readonly string[]): boolean {
     return !keys.some((key) => this.#wrong.has(key));
   }
 
+  /** Never throws. */
   count(key: string, fallback?: number, most = MOST): number {
     const value = this.get(key) ?? fallback;
     if (!Number.isSafeInteger(value) || (value as number) < 1)
@@ -45,34 +47,36 @@ export class ConfigFields {
     return value as number;
   }
 
-  /** A number of layers. */
+  /** A number of layers. Never throws. */
   layers(key: string, fallback?: number): number {
     return this.count(key, fallback, MOST_LAYERS);
   }
 
-  /** A count that may be absent. */
+  /** A count that may be absent. Never throws. */
   optionalCount(key: string, most = MOST): number | undefined {
     return this.has(key) ? this.count(key, undefined, most) : undefined;
   }
 
+  /** Never throws. */
   positive(key: string, fallback?: number): number {
     const value = this.get(key) ?? fallback;
     if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
     return this.#report(key, 'must be a number > 0', fallback ?? 1);
   }
 
-  /** A number > 0 that null switches off; absent is `otherwise`, where there is one. */
+  /** A number > 0 that null switches off; absent is `otherwise`, where there is one. Never throws. */
   positiveOrNone(key: string, otherwise?: number): number | undefined {
     const value = this.get(key) === undefined ? otherwise : this.get(key);
     return value === undefined || value === null ? undefined : this.positive(key, otherwise);
   }
 
+  /** Never throws. */
   flag(key: string, fallback = false): boolean {
     const value = this.get(key) ?? fallback;
     return typeof value === 'boolean' ? value : this.#report(key, 'must be true or false', fallback);
   }
 
-  /** One of several names, each with what it means; absent is `fallback`, where there is one. */
+  /** One of several names, each with what it means; absent is `fallback`, where there is one. Never throws. */
   oneOf<Meaning>(key: string, meanings: Readonly<Record<string, Meaning>>, fallback?: string): Meaning {
     const value = this.get(key) ?? fallback;
     if (typeof value === 'string' && Object.hasOwn(meanings, value)) return meanings[value]!;
@@ -80,7 +84,7 @@ export class ConfigFields {
     return this.#report(key, `must be one of ${known.join(', ')}`, meanings[known[0]!]!);
   }
 
-  /** A list with one entry for each of `length` layers, or undefined where the file has none. */
+  /** A list with one entry for each of `length` layers, or undefined where the file has none. Never throws. */
   each<Value>(key: string, length: number, allowed: readonly Value[]): readonly Value[] | undefined {
     if (!this.has(key)) return undefined;
     const list = this.get(key);
@@ -90,7 +94,7 @@ export class ConfigFields {
     return this.#report(key, rule, Array<Value>(length).fill(allowed[0]!));
   }
 
-  /** These say nothing about what the model computes from ids, or are read elsewhere: they may stand in the file. */
+  /** These say nothing about what the model computes from ids, or are read elsewhere: they may stand in the file. Never throws. */
   ignore(...keys: readonly string[]): void {
     for (const key of keys) this.#read.add(key);
   }
@@ -100,14 +104,14 @@ export class ConfigFields {
     return Object.keys(this.values).filter((key) => !this.#read.has(key));
   }
 
-  /** Only these values are supported; absent is the first of them. */
+  /** Only these values are supported; absent is the first of them. Never throws. */
   only(key: string, ...allowed: readonly unknown[]): void {
     const value = this.get(key);
     if (!this.has(key) || allowed.includes(value)) return;
     this.problems.push(`${key} ${shown(value)} is not supported, only ${allowed.map(shown).join(', ')}`);
   }
 
-  /** An id, several or none, of a vocabulary of `V`. */
+  /** An id, several or none, of a vocabulary of `V`. Never throws. */
   ids(key: string, V: number): readonly number[] {
     const ids = this.has(key) ? [this.get(key)].flat() : [];
     if (!ids.every((id) => Number.isSafeInteger(id) && (id as number) >= 0))

@@ -1,4 +1,4 @@
-import { part, reshaped, type WeightSource } from '../weights.ts';
+import { part, reshaped, type WeightSource } from '../weight-sources.ts';
 
 /**
  * Queries, keys or values out of one matrix `[Hkv · (H / Hkv + 2) · D, E]`, or out of its bias without the last axis: of

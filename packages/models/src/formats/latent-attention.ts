@@ -1,5 +1,5 @@
 import { yarnMagnitude } from '@headwise/positional';
-import { type FileTensor, part, reshaped, type WeightSource } from '../weights.ts';
+import { type FileTensor, part, reshaped, type WeightSource } from '../weight-sources.ts';
 import type { ConfigFields } from './config-fields.ts';
 
 /** Widths of multi-head latent attention, and the scale of its scores. */

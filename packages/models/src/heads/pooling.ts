@@ -7,6 +7,7 @@ export interface Pooling {
    * @param hidden `[B, L, E]`
    * @param positions of the tokens, −1 for padding, which counts nowhere
    * @returns `[B, E]`
+   * @throws what its operations throw.
    */
   pool(hidden: Tensor<'B L E'>, positions: Positions): Tensor<'B E'>;
 }

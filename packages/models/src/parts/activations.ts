@@ -14,9 +14,9 @@ import {
 /** What stands between two projections: number by number. */
 export interface Activation {
   readonly name: string;
-  /** `[..., F]` → `[..., F]` */
+  /** `[..., F]` → `[..., F]` @throws what its operations throw. */
   apply<Axes extends string>(x: Tensor<Axes>): Tensor<Axes>;
-  /** `act(gate) · up` in one go, where there is an operation for it. */
+  /** `act(gate) · up` in one go, where there is an operation for it. @throws what its operations throw. */
   gate?<Axes extends string>(gate: Tensor<Axes>, up: Tensor<Axes>): Tensor<Axes>;
 }
 

@@ -1,23 +1,13 @@
-import {
-  binary,
-  type GeluKind,
-  geglu,
-  gelu,
-  linear,
-  relu,
-  swiglu,
-  type Tensor,
-  unary,
-} from '@headwise/tensor';
+import { type GeluKind, linear, type Tensor } from '@headwise/tensor';
 import type { Part, Shapes, Weights } from '../part.ts';
-import { type Activation, gateBy } from './activations.ts';
+import { type Activation, exactGelu, gateBy, rectifier, swish, tanhGelu } from './activations.ts';
 
 /** The feed-forward half of a block, with the weights it needs. */
 export interface Mlp {
   readonly name: string;
-  /** Shapes of its weights by name, for a model of width E; projections are `[out, in]`. */
+  /** Shapes of its weights by name, for a model of width E; projections are `[out, in]`. Never throws. */
   parameters(E: number): Shapes;
-  /** `[B, L, E]` → `[B, L, E]` */
+  /** `[B, L, E]` → `[B, L, E]` @throws what its operations throw. */
   apply(x: Tensor<'B L E'>, weights: Weights): Tensor<'B L E'>;
 }
 
@@ -45,12 +35,12 @@ export interface MlpOptions {
 
 /** `down · (silu(gate · x) · (up · x))`: Llama's. Shazeer 2020, eq. 6. `F` is the inner width. Never throws. */
 export function createSwiglu(options: MlpOptions): Mlp {
-  return gated('swiglu', options, swiglu);
+  return gated('swiglu', options, swish);
 }
 
 /** `down · (gelu(gate · x) · (up · x))`: Gemma's with `kind: 'tanh'`. Shazeer 2020, eq. 6. Never throws. */
 export function createGeglu({ kind = 'exact', ...options }: MlpOptions & { readonly kind?: GeluKind }): Mlp {
-  return gated('geglu', options, (gate, up) => geglu(gate, up, { kind }));
+  return gated('geglu', options, geluOf[kind]);
 }
 
 /** `down · gelu(up · x + bias) + bias`: GPT-2's and BERT's. Hendrycks & Gimpel 2016. Never throws. */
@@ -58,17 +48,17 @@ export function createGeluMlp({
   kind = 'exact',
   ...options
 }: MlpOptions & { readonly kind?: GeluKind }): Mlp {
-  return plain('gelu', options, (x) => gelu(x, { kind }));
+  return plain('gelu', options, geluOf[kind]);
 }
 
 /** `down · max(up · x + bias, 0) + bias`: the original Transformer's. Vaswani et al. 2017, eq. 2. Never throws. */
 export function createReluMlp(options: MlpOptions): Mlp {
-  return plain('relu', options, relu);
+  return plain('relu', options, rectifier);
 }
 
 /** `down · act(up · x + bias) + bias` with any activation. Never throws. */
 export function createMlp({ activation, ...options }: MlpOptions & { readonly activation: Activation }): Mlp {
-  return plain(activation.name, options, (x) => activation.apply(x));
+  return plain(activation.name, options, activation);
 }
 
 /** `down · (act(gate · x) · (up · x))` with any activation. Shazeer 2020, eq. 5 and 6. Never throws. */
@@ -76,46 +66,30 @@ export function createGatedMlp({
   activation,
   ...options
 }: MlpOptions & { readonly activation: Activation }): Mlp {
-  return gated(`gated-${activation.name}`, options, (gate, up) => gateBy(activation, gate, up));
+  return gated(`gated-${activation.name}`, options, activation);
 }
 
-/** `down · silu(up · x + bias) + bias`, with silu(z) = z · σ(z). Elfwing et al. 2018. Never throws. */
-export function createSiluMlp(options: MlpOptions): Mlp {
-  return plain('silu', options, (x) => binary(x, unary(x, 'sigmoid'), 'multiply'));
-}
+const geluOf: Readonly<Record<GeluKind, Activation>> = { exact: exactGelu, tanh: tanhGelu };
 
-/** `down · tanh(up · x + bias) + bias`. Never throws. */
-export function createTanhMlp(options: MlpOptions): Mlp {
-  return plain('tanh', options, (x) => unary(x, 'tanh'));
-}
-
-function plain(
-  name: string,
-  { F, bias = true }: MlpOptions,
-  act: (x: Tensor<'B L F'>) => Tensor<'B L F'>,
-): Mlp {
+function plain(name: string, { F, bias = true }: MlpOptions, activation: Activation): Mlp {
   return {
     name,
     parameters: (E) => biased({ up: [F, E], down: [E, F] }, bias),
     apply: (x, weights) => {
       const inner = linear<'B L F'>(x, weights.up!, { bias: weights['up.bias'] });
-      return linear(act(inner), weights.down!, { bias: weights['down.bias'] });
+      return linear(activation.apply(inner), weights.down!, { bias: weights['down.bias'] });
     },
   };
 }
 
-function gated(
-  name: string,
-  { F, bias = false }: MlpOptions,
-  act: (gate: Tensor<'B L F'>, up: Tensor<'B L F'>) => Tensor<'B L F'>,
-): Mlp {
+function gated(name: string, { F, bias = false }: MlpOptions, activation: Activation): Mlp {
   return {
     name,
     parameters: (E) => biased({ gate: [F, E], up: [F, E], down: [E, F] }, bias),
     apply: (x, weights) => {
       const project = <Axes extends string>(of: Tensor, by: string): Tensor<Axes> =>
         linear<Axes>(of, weights[by]!, { bias: weights[`${by}.bias`] });
-      return project(act(project(x, 'gate'), project(x, 'up')), 'down');
+      return project(gateBy(activation, project(x, 'gate'), project(x, 'up')), 'down');
     },
   };
 }

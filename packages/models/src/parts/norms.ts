@@ -4,9 +4,9 @@ import type { Shapes, Weights } from '../part.ts';
 /** A normalisation of the last axis, with the weights it needs. */
 export interface Norm {
   readonly name: string;
-  /** Shapes of its weights by name, for a model of width E. */
+  /** Shapes of its weights by name, for a model of width E. Never throws. */
   parameters(E: number): Shapes;
-  /** `[..., E]` → `[..., E]` */
+  /** `[..., E]` → `[..., E]` @throws what its operations throw. */
   apply<Axes extends string>(x: Tensor<Axes>, weights: Weights): Tensor<Axes>;
 }
 

@@ -10,9 +10,12 @@ import type { Shapes, Weights } from '../part.ts';
 export interface TrainedPosition<Encoding extends PositionEncoding = PositionEncoding> {
   readonly kind: 'trained';
   readonly name: string;
-  /** Shapes of its weights by name. */
+  /** Shapes of its weights by name. Never throws. */
   parameters(shape: LayerShape): Shapes;
-  /** The encoding over these weights, by the names of `parameters`; they stay their owner's. */
+  /**
+   * The encoding over these weights, by the names of `parameters`; they stay their owner's.
+   * @throws what the encoding throws for these weights.
+   */
   over(weights: Weights): Encoding;
 }
 

@@ -18,13 +18,14 @@ import { gruOver, gruParameters } from './gru.ts';
 /** How a recurrent decoder learns of its source: an encoder, and what of it each step sees. */
 export interface Reader {
   readonly name: string;
-  /** Width of the context that a step sees, for recurrent units of width N. */
+  /** Width of the context that a step sees, for recurrent units of width N. Never throws. */
   width(N: number): number;
-  /** Shapes of its weights by name, for embeddings of width E. */
+  /** Shapes of its weights by name, for embeddings of width E. Never throws. */
   parameters(E: number, N: number): Shapes;
   /**
    * @param x `[B, Ls, E]`: the source's embeddings
    * @param positions of its tokens, −1 for padding
+   * @throws what its operations throw.
    */
   read(x: Tensor<'B L E'>, positions: Positions, weights: Weights): Reading;
 }
@@ -37,10 +38,15 @@ export interface Reading {
    * What a step sees of the source.
    * @param s `[B, N]`: what the decoder remembers
    * @returns the context `[B, C]`, and where it is an average, the weight of each token `[B, Ls]`
+   * @throws what its operations throw.
    */
   context(s: Tensor): { readonly c: Tensor; readonly weights?: Tensor };
-  /** Sequence b becomes what `order[b]` was; what fails changes nothing. */
+  /**
+   * Sequence b becomes what `order[b]` was; what fails changes nothing.
+   * @throws what its operations throw.
+   */
   take(order: readonly number[]): void;
+  /** Never throws. */
   dispose(): void;
 }
 

@@ -119,11 +119,12 @@ export class RnnEncoderDecoder implements Disposable {
     return new RnnSession(this, this.#weights, read.reading, read.s);
   }
 
-  /** Frees the weights. */
+  /** Frees the weights. Never throws. */
   dispose(): void {
     for (const weight of Object.values(this.#weights)) weight.dispose();
   }
 
+  /** Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -199,12 +200,13 @@ export class RnnSession implements Disposable {
     });
   }
 
-  /** Frees what it remembers. */
+  /** Frees what it remembers. Never throws. */
   dispose(): void {
     this.#s.dispose();
     this.#reading.dispose();
   }
 
+  /** Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -12,7 +12,11 @@ export interface Tokenizer {
    * @throws {ValueError} for a text that the vocabulary cannot write.
    */
   encode(text: string, options?: EncodeTextOptions): number[];
-  /** Two texts as one input, a question and a passage, with the kind of each token. Absent where models read one. */
+  /**
+   * Two texts as one input, a question and a passage, with the kind of each token. Absent where models read
+   * one.
+   * @throws {ValueError} as `encode`.
+   */
   encodePair?(first: string, second: string): TextPair;
   /** The piece of an id as its file has it; `bos`'s is `<s>`, say. Empty where a row has none. Never throws. */
   piece(id: number): string;
@@ -25,6 +29,7 @@ export interface Tokenizer {
   /**
    * Decodes id by id, holding back the bytes of a character until it is whole, over however many ids. A text that goes
    * on after a prompt takes the prompt's ids first: they may end inside a character. Never throws; its `push` does.
+   * Never throws.
    */
   stream(): TextStream;
 }

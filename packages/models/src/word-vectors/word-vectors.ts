@@ -124,9 +124,7 @@ export class WordVectors {
     return this.#near(unit(sum), { without: [...plus, ...minus], ...options });
   }
 
-  /**
-   * The table `[V, E]` as a tensor of a file: an `embed` for a model over these words. Never throws.
-   */
+  /** The table `[V, E]` as a tensor of a file: an `embed` for a model over these words. Never throws. */
   table(): HostTensor {
     return { dtype: 'F32', shape: [this.words.length, this.width], data: this.#table.vectors };
   }
@@ -198,11 +196,12 @@ export class WordEmbedding implements Disposable {
     return tensor<'L E'>(device, all, [rows.length, this.vectors.width]);
   }
 
-  /** Frees the table. */
+  /** Frees the table. Never throws. */
   dispose(): void {
     this.weight.dispose();
   }
 
+  /** Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }

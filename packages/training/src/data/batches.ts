@@ -65,12 +65,15 @@ export function shuffled<Example>(
   };
 }
 
-/** The same batches, each through a function. Never throws by itself. */
+/** The same batches, each through a function. Never throws. */
 export function mapped<From, To>(batches: Batches<From>, make: (batch: From) => To): Batches<To> {
   return { ...batches, batch: (index) => make(batches.batch(index)) };
 }
 
-/** Two sets: a share of the examples for checking, chosen by the seed, and the rest. @throws {ValueError} unless the share is above 0 and below 1. */
+/**
+ * Two sets: a share of the examples for checking, chosen by the seed, and the rest.
+ * @throws {ValueError} unless the share is above 0 and below 1.
+ */
 export function split<Example>(
   examples: readonly Example[],
   { share, seed }: { readonly share: number; readonly seed: number },

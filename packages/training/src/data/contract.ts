@@ -4,6 +4,6 @@ export interface Batches<Batch> {
   readonly name: string;
   /** Batches until every example has been seen once; Infinity where they are made. */
   readonly epoch: number;
-  /** The batch of a number, from 0. */
+  /** The batch of a number, from 0. Never throws. */
   batch(index: number): Batch;
 }

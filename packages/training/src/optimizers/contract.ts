@@ -26,6 +26,7 @@ export interface Rule {
   readonly name: string;
   /** Names of what it keeps: `['m', 'v']`. */
   readonly keeps: readonly string[];
+  /** @throws what its operations throw. */
   apply(call: RuleCall): RuleResult;
 }
 

@@ -173,7 +173,7 @@ export function clipByGlobalNorm(most: number): Rule {
   };
 }
 
-/** `√Σ g²` over all tensors, a single number on the device. */
+/** `√Σ g²` over all tensors, a single number on the device. @throws what its operations throw. */
 export function globalNorm(updates: Params): Tensor {
   const squares = Object.values(updates).map((update) => {
     const flat = update.reshape([update.size]);

@@ -52,11 +52,12 @@ export class OptimizerState implements Disposable {
     this.step = step;
   }
 
-  /** Frees what it keeps; the parameters are their owner's. */
+  /** Frees what it keeps; the parameters are their owner's. Never throws. */
   dispose(): void {
     for (const tensor of Object.values(this.tensors)) tensor.dispose();
   }
 
+  /** Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }
