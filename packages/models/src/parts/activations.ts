@@ -14,6 +14,8 @@ import {
 /** What stands between two projections: number by number. */
 export interface Activation {
   readonly name: string;
+  /** What a feed-forward that it gates is called. Default `gated-` and its name. */
+  readonly gated?: string;
   /** `[..., F]` → `[..., F]` @throws what its operations throw. */
   apply<Axes extends string>(x: Tensor<Axes>): Tensor<Axes>;
   /** `act(gate) · up` in one go, where there is an operation for it. @throws what its operations throw. */
@@ -23,6 +25,7 @@ export interface Activation {
 /** `x · Φ(x)`. Hendrycks & Gimpel 2016. */
 export const exactGelu: Activation = {
   name: 'gelu',
+  gated: 'geglu',
   apply: (x) => gelu(x, { kind: 'exact' }),
   gate: (gate, up) => geglu(gate, up, { kind: 'exact' }),
 };
@@ -30,6 +33,7 @@ export const exactGelu: Activation = {
 /** `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))`. Hendrycks & Gimpel 2016, section 2. */
 export const tanhGelu: Activation = {
   name: 'gelu-tanh',
+  gated: 'geglu',
   apply: (x) => gelu(x, { kind: 'tanh' }),
   gate: (gate, up) => geglu(gate, up, { kind: 'tanh' }),
 };
@@ -46,6 +50,7 @@ export const rectifier: Activation = { name: 'relu', apply: (x) => relu(x) };
 /** `x · σ(x)`. Elfwing et al. 2017. */
 export const swish: Activation = {
   name: 'silu',
+  gated: 'swiglu',
   apply: (x) => silu(x),
   gate: (gate, up) => swiglu(gate, up),
 };

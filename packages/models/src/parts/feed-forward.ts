@@ -35,12 +35,12 @@ export interface MlpOptions {
 
 /** `down · (silu(gate · x) · (up · x))`: Llama's. Shazeer 2020, eq. 6. `F` is the inner width. Never throws. */
 export function createSwiglu(options: MlpOptions): Mlp {
-  return gated('swiglu', options, swish);
+  return gated(options, swish);
 }
 
 /** `down · (gelu(gate · x) · (up · x))`: Gemma's with `kind: 'tanh'`. Shazeer 2020, eq. 6. Never throws. */
 export function createGeglu({ kind = 'exact', ...options }: MlpOptions & { readonly kind?: GeluKind }): Mlp {
-  return gated('geglu', options, geluOf[kind]);
+  return gated(options, geluOf[kind]);
 }
 
 /** `down · gelu(up · x + bias) + bias`: GPT-2's and BERT's. Hendrycks & Gimpel 2016. Never throws. */
@@ -66,7 +66,7 @@ export function createGatedMlp({
   activation,
   ...options
 }: MlpOptions & { readonly activation: Activation }): Mlp {
-  return gated(`gated-${activation.name}`, options, activation);
+  return gated(options, activation);
 }
 
 const geluOf: Readonly<Record<GeluKind, Activation>> = { exact: exactGelu, tanh: tanhGelu };
@@ -82,9 +82,9 @@ function plain(name: string, { F, bias = true }: MlpOptions, activation: Activat
   };
 }
 
-function gated(name: string, { F, bias = false }: MlpOptions, activation: Activation): Mlp {
+function gated({ F, bias = false }: MlpOptions, activation: Activation): Mlp {
   return {
-    name,
+    name: activation.gated ?? `gated-${activation.name}`,
     parameters: (E) => biased({ gate: [F, E], up: [F, E], down: [E, F] }, bias),
     apply: (x, weights) => {
       const project = <Axes extends string>(of: Tensor, by: string): Tensor<Axes> =>
