@@ -5,9 +5,11 @@
  *
  * node bench.mjs [suite …] [--peers text,text] [--only text] [--rounds 6] [--ms 250] [--json file]
  * NODE24=/path/to/node adds rows with relaxed SIMD, and jax-js.
+ * --before /path/to/a/built/checkout lets an earlier Headwise take turns with this one, on wasm and on gpujs:webasm.
  */
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bytesOf, flopOf, isStreaming, nameOf, suites } from './work.mjs';
 
@@ -19,9 +21,11 @@ const { values: flags, positionals } = parseArgs({
     rounds: { type: 'string', default: '6' },
     ms: { type: 'string', default: '250' },
     json: { type: 'string' },
+    before: { type: 'string' },
   },
 });
 const node24 = process.env.NODE24;
+const before = flags.before && pathToFileURL(`${flags.before}/`).href;
 const MAX_ERROR = 1e-3;
 const TIME_LIMIT = 120_000;
 
@@ -53,9 +57,14 @@ function* peersOf(suite) {
       for (const format of suite === 'llama' ? ['f32', 'Q8_0', 'Q4_0'] : [undefined]) {
         const name = `headwise ${simd}${format ? ` ${format}` : ''}, Node ${version}`;
         yield row(name, 'headwise', { simd, format }, node);
+        if (before) yield row(`before: ${name}`, 'headwise', { simd, format, root: before }, node);
       }
     }
     if (suite === 'limits') continue;
+    if (before && threads === 1) {
+      yield row('headwise gpujs:webasm', 'headwise', { device: 'gpujs:webasm' });
+      yield row('before: headwise gpujs:webasm', 'headwise', { device: 'gpujs:webasm', root: before });
+    }
     const forms = { matmul: ['product'], vector: ['product'], llama: ['model'] }[suite] ?? [
       'attention',
       'composed',

@@ -2,16 +2,17 @@
 import { angles, CHECKED, matrices, matrixOf, TIMED, tokenAt, weightCount } from '../llama.mjs';
 import { swapAxes } from '../work.mjs';
 
-const built = (name) => import(new URL(`../../../packages/${name}/dist/index.js`, import.meta.url).href);
+const here = new URL('../../../', import.meta.url).href;
 
 /** Bytes a weight takes. */
 const sizes = { f32: 4, Q8_0: 34 / 32, Q4_0: 18 / 32 };
 
-export async function create({ format = 'f32', ...options }) {
+export async function create({ format = 'f32', root = here, device: name, ...options }) {
+  const built = (packageName) => import(new URL(`packages/${packageName}/dist/index.js`, root).href);
   const t = await built('tensor');
   const { attention, linear, scope, tensor } = t;
   const { createWasm, packWeights } = await built('device-wasm');
-  const device = await createWasm(options);
+  const device = await (name ? t.createDevice(name) : createWasm(options));
   const over = (operation) => {
     let out;
     return {
