@@ -1,5 +1,6 @@
 import { type Compared, comparedIn, type Family, familyOf, headlineContext } from './family.ts';
 import { formatContext, formatEstimate, formatRatio, formatShare } from './format.ts';
+import { qualityFindings } from './quality/findings.ts';
 import type { Results, Row } from './results.ts';
 import { sharingSentence } from './sharing.ts';
 import { differs, type Estimate } from './statistics.ts';
@@ -18,6 +19,7 @@ export function findingsOf(results: Results): string[] {
     ...sharingFindings(results),
     ...timeFindings(results, family, 'prefill'),
     modelFinding(results, family),
+    ...qualityFindings(results),
     failureFinding(results),
   ].filter((finding) => finding !== undefined);
 }

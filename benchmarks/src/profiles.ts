@@ -1,4 +1,5 @@
 import type { LayerShape } from '@headwise/attention-variants';
+import type { QualityRecipe } from './quality/contract.ts';
 import type { SuiteName } from './results.ts';
 
 /** What a run does, as numbers. Everything a command-line flag can change is here. */
@@ -17,6 +18,7 @@ export interface Profile {
   readonly contextsElsewhere: number;
   readonly batch: readonly number[];
   readonly model: ModelProfile;
+  readonly quality: QualityProfile;
   readonly cache: { readonly contexts: readonly number[] };
   /** Tokens for which the memory suite really allocates each named configuration. */
   readonly allocate: number;
@@ -39,6 +41,17 @@ export interface ModelProfile {
   readonly prompt: number;
 }
 
+export interface QualityProfile
+  extends Pick<
+    QualityRecipe,
+    'shape' | 'hidden' | 'T' | 'B' | 'steps' | 'rate' | 'warmup' | 'decay' | 'seeds' | 'checked'
+  > {
+  /** The variants that are trained where none are named; all of the registry when left out. */
+  readonly names?: readonly string[];
+  /** Bytes of the little stories that are put together where no text is given. */
+  readonly storyBytes: number;
+}
+
 const quick: Profile = {
   name: 'quick',
   suites: ['attention', 'model', 'cache', 'memory', 'device'],
@@ -50,6 +63,21 @@ const quick: Profile = {
   contextsElsewhere: 2,
   batch: [1],
   model: { shape: { E: 128, H: 8, D: 16, layers: 2 }, hidden: 344, vocabulary: 256, prompt: 16 },
+  quality: {
+    // windows of 128, which the variants have when nothing is said, are shorter than a row
+    shape: { E: 64, H: 4, D: 16, layers: 2 },
+    hidden: 172,
+    T: 256,
+    B: 4,
+    steps: 300,
+    rate: 4e-3,
+    warmup: 30,
+    decay: 0.1,
+    seeds: [1, 2, 3],
+    checked: 8192,
+    storyBytes: 400_000,
+    names: ['multi-head', 'multi-query', 'grouped-query', 'sliding-window', 'cross-layer'],
+  },
   cache: { contexts: [256, 4096] },
   allocate: 256,
   minRounds: 3,
@@ -72,6 +100,19 @@ export const profiles: Readonly<Record<'quick' | 'full' | 'ci', Profile>> = {
     decode: [256, 1024, 4096, 8192, 16384, 32768],
     contextsElsewhere: Infinity,
     model: { shape: { E: 256, H: 8, D: 32, layers: 4 }, hidden: 688, vocabulary: 4096, prompt: 128 },
+    quality: {
+      shape: { E: 128, H: 8, D: 16, layers: 4 },
+      hidden: 344,
+      T: 256,
+      B: 8,
+      steps: 3000,
+      rate: 3e-3,
+      warmup: 100,
+      decay: 0.1,
+      seeds: [1, 2, 3],
+      checked: 65_536,
+      storyBytes: 4_000_000,
+    },
     cache: { contexts: [256, 4096, 16384] },
     allocate: 1024,
     minRounds: 6,
@@ -88,6 +129,19 @@ export const profiles: Readonly<Record<'quick' | 'full' | 'ci', Profile>> = {
     prefill: [16, 32],
     decode: [64, 256],
     model: { shape: { E: 64, H: 8, D: 8, layers: 2 }, hidden: 172, vocabulary: 128, prompt: 16 },
+    quality: {
+      ...quick.quality,
+      shape: { E: 16, H: 2, D: 8, layers: 2 },
+      hidden: 24,
+      T: 32,
+      B: 2,
+      steps: 8,
+      warmup: 2,
+      seeds: [1, 2],
+      checked: 256,
+      storyBytes: 8000,
+      names: ['multi-head', 'multi-query'],
+    },
     cache: { contexts: [64, 256] },
     allocate: 16,
     maxRounds: 20,

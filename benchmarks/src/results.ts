@@ -1,9 +1,10 @@
+import type { Quality } from './quality/contract.ts';
 import type { Sample, Summary } from './statistics.ts';
 
 /** Name and version of the file format. A change that an older reader would misread raises the version. */
 export const SCHEMA = { name: 'headwise-bench', version: 2 } as const;
 
-export type SuiteName = 'attention' | 'cache' | 'model' | 'memory' | 'device';
+export type SuiteName = 'attention' | 'cache' | 'model' | 'memory' | 'device' | 'quality';
 
 /**
  * What is held equal between variants. The two are never mixed: a ratio is only taken between rows of the same.
@@ -226,4 +227,6 @@ export interface Results {
   readonly rows: readonly Row[];
   readonly states: readonly StateFacts[];
   readonly memory: readonly MemoryRow[];
+  /** Trainings, where the suite ran. */
+  readonly quality?: Quality;
 }

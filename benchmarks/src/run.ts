@@ -32,7 +32,7 @@ import type { GroupPlan, PlanContext, RowFacts, RowPlan } from './suites/suite.t
 
 /** What is going on, for a progress display. */
 export interface RunProgress {
-  readonly stage: 'check' | 'limits' | 'time' | 'memory';
+  readonly stage: 'check' | 'limits' | 'time' | 'memory' | 'train';
   readonly label: string;
   /** Of the stage, 0 … 1. */
   readonly done: number;

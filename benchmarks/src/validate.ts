@@ -91,6 +91,21 @@ export function validateResults(value: unknown, name: string): Results {
     if (row.status === 'ok' && row.samples.length === 0)
       throw new ResultsError(`${name}: rows[${i}] (${row.id}) is ok and has no samples`);
   });
+  if (results.quality !== undefined) {
+    need(results.quality, 'quality', { recipe: 'object', plan: 'array', cells: 'array' });
+    results.quality.cells.forEach((cell, i) => {
+      const where = `quality.cells[${i}]`;
+      need(cell, where, {
+        id: 'string',
+        subject: 'string',
+        comparison: 'string',
+        seed: 'number',
+        status: 'string',
+      });
+      if (cell.status === 'ok')
+        need(cell, where, { nats: 'number', kv: 'object', curve: 'array', parameters: 'number' });
+    });
+  }
   return results;
 }
 

@@ -102,7 +102,9 @@ function showDevices(probes: readonly Probe[]): void {
 }
 
 function showProgress({ stage, label, done, leftMs }: RunProgress): void {
-  const words = { limits: 'Limits', check: 'Checking', time: 'Timing', memory: 'Memory' }[stage];
+  const words = { limits: 'Limits', check: 'Checking', time: 'Timing', memory: 'Memory', train: 'training' }[
+    stage
+  ];
   const left = leftMs === undefined || stage !== 'time' ? '' : `, ${formatDuration(leftMs)} left`;
   find('bar', HTMLProgressElement).value = done;
   find('now', HTMLParagraphElement).textContent = `${words}${left}: ${label}`;

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { variants } from '@headwise/attention-variants/registry';
 import { caches } from '@headwise/kv-cache/registry';
@@ -8,26 +8,27 @@ import { type Comparison, compareResults } from '../compare.ts';
 import { builtInDevices, checkDeviceNames, type DeviceSource } from '../engines.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import { findingsNote, findingsOf } from '../findings.ts';
+import type { Quality } from '../quality/contract.ts';
+import { untimedResults, withQuality } from '../quality/results.ts';
+import { type QualityOptions, qualityRecipe, qualitySubjects, runQuality } from '../quality/run.ts';
 import { replaceMarked, resultsMarkdown } from '../report/markdown.ts';
 import { reportFiles } from '../report/report.ts';
 import type { Results } from '../results.ts';
 import { runBenchmark } from '../run.ts';
 import { chooseSubjects, type OutsideVariant } from '../subjects.ts';
+import { shardFromEnvironment } from '../sweep.ts';
 import { parseResults, ResultsError } from '../validate.ts';
 import { runInBrowser } from './browser.ts';
+import { folderStore } from './cell-store.ts';
 import { prepareFolder, writeFiles } from './folder.ts';
 import { onInterrupt } from './interrupt.ts';
 import { availableBytes, machineFacts } from './machine.ts';
+import { mergeMain } from './merge.ts';
 import { type CliOptions, readOptions } from './options.ts';
 import { loadVariants } from './outside.ts';
-import { createProgress, type ProgressStream } from './progress.ts';
+import { createProgress } from './progress.ts';
+import type { Streams } from './streams.ts';
 import { changesTable, terminalTables } from './terminal.ts';
-
-/** What the program writes to; tests bring their own. */
-export interface Streams {
-  readonly out: { readonly columns?: number; write(text: string): unknown };
-  readonly err: ProgressStream;
-}
 
 /** What a run takes from the machine around it; tests bring what is the same everywhere. */
 export interface Surroundings {
@@ -54,6 +55,8 @@ export async function main(
   surroundings: Surroundings = {},
 ): Promise<number> {
   try {
+    const words = argv.filter((word) => word !== '--');
+    if (words[0] === 'merge') return mergeMain(words.slice(1), streams);
     const options = readOptions(argv);
     return options ? await perform(options, streams, surroundings) : 0;
   } catch (error) {
@@ -73,13 +76,14 @@ async function perform(options: CliOptions, streams: Streams, surroundings: Surr
     checkDeviceNames(options.devices ?? [], (surroundings.deviceSource ?? builtInDevices).names);
     chooseSubjects(variants, { names: options.variants, outside, baseline: options.baseline });
   }
+  const training = earlier || !trains(options) ? undefined : prepareTraining(options, outside, streams);
   const folder = prepareFolder(options.out);
-  const results = earlier ?? (await measure(options, outside, streams, surroundings));
+  const results = earlier ?? (await measure(options, outside, training, streams, surroundings));
   const comparison = other && compareResults(results, other, options.failAt);
   writeFiles(folder, reportFiles(results, comparison));
   const width = streams.out.columns ?? 120;
   const say = (text: string): void => void streams.out.write(`${text}\n`);
-  if (!earlier && !options.devices && !options.browser) say(`${WHY_THESE}\n`);
+  if (!earlier && !options.devices && !options.browser && results.rows.length > 0) say(`${WHY_THESE}\n`);
   say(terminalTables(results, width));
   if (comparison) say(`\n${changesTable(results, comparison, width)}`);
   if (document !== undefined) {
@@ -96,7 +100,7 @@ function closing(results: Results, folder: string): string {
   return [
     ...(results.partial ? ['Interrupted: what was measured until then is saved.', ''] : []),
     ...three.map((finding, i) => `${i + 1}. ${finding}`),
-    ...(three.length > 0 ? [findingsNote(results)] : []),
+    ...(three.length > 0 && results.rows.length > 0 ? [findingsNote(results)] : []),
     '',
     `Report:  ${report}`,
     `Samples: ${join(folder, 'results.json')}`,
@@ -116,12 +120,14 @@ function exitStatus(
     say(`\n${regressions.length} ${ratios} to the baseline ${have} grown by more than ${failAt}×.`);
     return 1;
   }
-  return results.rows.some(({ status }) => status === 'failed') ? 1 : 0;
+  const all: readonly { readonly status: string }[] = [...results.rows, ...(results.quality?.cells ?? [])];
+  return all.some(({ status }) => status === 'failed') ? 1 : 0;
 }
 
 async function measure(
   options: CliOptions,
   outside: readonly OutsideVariant[],
+  training: Training | undefined,
   streams: Streams,
   surroundings: Surroundings,
 ): Promise<Results> {
@@ -150,19 +156,77 @@ async function measure(
         machine: machineFacts(),
       });
     }
-    return await runBenchmark({
-      ...shared,
-      outside,
-      registry: variants,
-      caches: Object.values(caches),
-      devices: options.devices ?? DEVICES,
-      machine: machineFacts(),
-      availableBytes: availableBytes(),
-      ...surroundings,
-    });
+    const local = { ...shared, outside, registry: variants, machine: machineFacts(), ...surroundings };
+    const timed = options.profile.suites.filter((suite) => suite !== 'quality');
+    const results =
+      timed.length === 0
+        ? untimedResults(local)
+        : await runBenchmark({
+            ...local,
+            profile: { ...options.profile, suites: timed },
+            caches: Object.values(caches),
+            devices: options.devices ?? DEVICES,
+            availableBytes: surroundings.availableBytes ?? availableBytes(),
+          });
+    if (!training || interrupt.signal.aborted) return results;
+    return withQuality(results, await train(local, options, training), interrupt.signal.aborted);
   } finally {
     interrupt.release();
     progress.end();
+  }
+}
+
+const trains = ({ profile }: CliOptions): boolean => profile.suites.includes('quality');
+
+/** What a training needs, looked at before the first minute of measuring. */
+type Training = Pick<QualityOptions, 'text' | 'shard' | 'store'>;
+
+function prepareTraining(
+  options: CliOptions,
+  outside: readonly OutsideVariant[],
+  streams: Streams,
+): Training {
+  const text = options.text === undefined ? undefined : readText(options.text);
+  qualityRecipe({ profile: options.profile.quality, text });
+  qualitySubjects({
+    profile: options.profile.quality,
+    registry: variants,
+    names: options.variants,
+    outside,
+    baseline: options.baseline,
+  });
+  const told = options.shard ? undefined : shardFromEnvironment(process.env);
+  if (told) streams.err.write(`part ${told.index} of ${told.count}, as ${told.from} says\n`);
+  return { text, shard: options.shard ?? told, store: (recipe) => folderStore(options.out, recipe) };
+}
+
+function train(
+  shared: Pick<
+    QualityOptions,
+    'registry' | 'names' | 'outside' | 'baseline' | 'signal' | 'onProgress' | 'clock'
+  > & {
+    readonly machine: Results['machine'] | ReturnType<typeof machineFacts>;
+    readonly deviceSource?: DeviceSource;
+  },
+  { profile, devices, comparisons }: CliOptions,
+  training: Training,
+): Promise<Quality> {
+  const { cpu, cores, runtime } = shared.machine;
+  return runQuality({
+    ...shared,
+    ...training,
+    profile: profile.quality,
+    comparisons,
+    device: devices?.[0],
+    machine: `${cpu}, ${cores} cores, ${runtime}`,
+  });
+}
+
+function readText(path: string): { readonly name: string; readonly bytes: Uint8Array } {
+  try {
+    return { name: basename(path), bytes: new Uint8Array(readFileSync(path)) };
+  } catch (error) {
+    throw new UsageError(`--text ${path} cannot be read: ${messageOf(error)}`);
   }
 }
 

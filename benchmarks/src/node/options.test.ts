@@ -70,7 +70,10 @@ describe('readOptions', () => {
     ['--head-width none', '--head-width takes whole numbers from 1 on, got "none"'],
     ['--compare o.json --fail-at 0.5', '--fail-at takes a number from 1 on, got 0.5'],
     ['--compare o.json --fail-at wide', '--fail-at takes a number from 1 on, got "wide"'],
-    ['--suites attention,speed', '--suites takes attention, model, cache, memory, device, got "speed"'],
+    [
+      '--suites attention,speed',
+      '--suites takes attention, model, cache, memory, device, quality, got "speed"',
+    ],
     ['--variants ,', '--variants needs at least one name'],
     ['--fail-at 1.5', '--fail-at needs --compare <results.json>: the run to compare with'],
     ['--from a.json --fail-at 1.5', '--fail-at needs --compare <results.json>: the run to compare with'],

@@ -1,7 +1,9 @@
 import { cac } from 'cac';
 import { UsageError } from '../errors.ts';
-import { type Profile, profiles } from '../profiles.ts';
+import { type Profile, profiles, type QualityProfile } from '../profiles.ts';
+import type { QualityComparison } from '../quality/contract.ts';
 import type { SuiteName } from '../results.ts';
+import { readShard, type Shard } from '../sweep.ts';
 
 /** The command line, read and checked. */
 export interface CliOptions {
@@ -20,6 +22,12 @@ export interface CliOptions {
   readonly from: string | undefined;
   readonly browser: boolean;
   readonly seed: number;
+  /** A text to train on, in place of little stories. */
+  readonly text: string | undefined;
+  /** What is held equal between trainings. */
+  readonly comparisons: readonly QualityComparison[];
+  /** The part of the trainings that this run does. Default what the environment says, else all. */
+  readonly shard: Shard | undefined;
   /** What was asked for, for the record. */
   readonly command: string;
 }
@@ -43,9 +51,17 @@ const MEASURING = [
   'longestCall',
   'browser',
   'seed',
+  'seeds',
+  'steps',
+  'text',
+  'compute',
+  'shard',
 ] as const;
 
-const SUITES: readonly SuiteName[] = ['attention', 'model', 'cache', 'memory', 'device'];
+/** Options that say how models are trained: nothing else does. */
+const TRAINING = ['seeds', 'steps', 'text', 'compute', 'shard'] as const;
+
+const SUITES: readonly SuiteName[] = ['attention', 'model', 'cache', 'memory', 'device', 'quality'];
 
 function program() {
   const cli = cac('bench');
@@ -78,7 +94,13 @@ function program() {
     .option('--from <results.json>', 'Report, compare or tabulate an earlier run instead of running')
     .option('--markdown [file]', 'Regenerate the tables of BENCHMARKS.md')
     .option('--browser', 'Run in headless Chromium on webgpu, webgl2 and webasm')
-    .option('--seed <n>', 'Of inputs and of the order of rows; 1 when left out');
+    .option('--seed <n>', 'Of inputs and of the order of rows; 1 when left out')
+    .option('--seeds <n>', 'Trainings of each variant; 3 when left out (these five: --suites quality)')
+    .option('--steps <n>', 'Steps of a training')
+    .option('--text <file>', 'A text to train on; little stories when left out')
+    .option('--compute', 'Train at equal compute as well as at equal parameters')
+    .option('--shard <i/n>', 'Train this part only; also from Slurm arrays, Indexed Jobs and HEADWISE_SHARDS')
+    .example('bench merge part1 part2 --out all    joins the parts of such a sweep into one report');
   cli.help();
   return cli;
 }
@@ -102,8 +124,9 @@ export function readOptions(argv: readonly string[]): CliOptions | undefined {
   }
   const given = options as Record<string, unknown>;
   checkTogether(given);
+  const seed = count(given, 'seed', 0) ?? 1;
   return {
-    profile: adjust(profileOf(given), given),
+    profile: adjust(profileOf(given), given, seed),
     variants: list(given, 'variants'),
     files: ([given.variant].flat() as unknown[]).filter((file) => file !== undefined).map(String),
     devices: list(given, 'devices'),
@@ -119,7 +142,10 @@ export function readOptions(argv: readonly string[]): CliOptions | undefined {
           : String(given.markdown),
     from: given.from === undefined ? undefined : String(given.from),
     browser: given.browser === true,
-    seed: count(given, 'seed', 0) ?? 1,
+    seed,
+    text: given.text === undefined ? undefined : String(given.text),
+    comparisons: given.compute === true ? ['equal-parameters', 'equal-compute'] : ['equal-parameters'],
+    shard: given.shard === undefined ? undefined : readShard(String(given.shard)),
     command: ['bench', ...argv].join(' '),
   };
 }
@@ -135,6 +161,12 @@ function checkTogether(given: Record<string, unknown>): void {
       `--from reports a run that is over; ${ignored.join(', ')} ${they} what is to be measured. Leave out one or the other`,
     );
   }
+  const trains = list(given, 'suites')?.includes('quality') ?? false;
+  const idle = TRAINING.filter((name) => given[name] !== undefined).map((name) => `--${name}`);
+  if (!trains && idle.length > 0)
+    throw new UsageError(`${idle.join(', ')} is about trainings: add --suites quality`);
+  if (trains && given.browser !== undefined)
+    throw new UsageError('--browser does not train; leave it out, or take quality out of --suites');
 }
 
 function profileOf({ profile = 'quick' }: Record<string, unknown>): Profile {
@@ -143,7 +175,7 @@ function profileOf({ profile = 'quick' }: Record<string, unknown>): Profile {
   return profiles[String(profile) as keyof typeof profiles];
 }
 
-function adjust(base: Profile, given: Record<string, unknown>): Profile {
+function adjust(base: Profile, given: Record<string, unknown>, seed: number): Profile {
   const context = counts(given, 'context');
   const prefill = counts(given, 'prefill') ?? context;
   const decode = counts(given, 'decode') ?? context;
@@ -171,8 +203,20 @@ function adjust(base: Profile, given: Record<string, unknown>): Profile {
       E: heads * width,
       layers: count(given, 'layers') ?? base.shape.layers,
     },
+    quality: adjustTraining(base.quality, given, seed),
     ...(budget !== undefined && { budgetMs: 1000 * budget }),
     ...(longest !== undefined && { longestCallMs: 1000 * longest }),
+  };
+}
+
+function adjustTraining(base: QualityProfile, given: Record<string, unknown>, seed: number): QualityProfile {
+  const steps = count(given, 'steps', 2) ?? base.steps;
+  const seeds = count(given, 'seeds') ?? base.seeds.length;
+  return {
+    ...base,
+    steps,
+    warmup: Math.min(base.warmup, Math.ceil(steps / 10)),
+    seeds: Array.from({ length: seeds }, (_, i) => seed + i),
   };
 }
 

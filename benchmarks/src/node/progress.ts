@@ -15,7 +15,13 @@ export interface ProgressDisplay {
   end(): void;
 }
 
-const stages = { limits: 'limits', check: 'checking', time: 'timing', memory: 'memory' } as const;
+const stages = {
+  limits: 'limits',
+  check: 'checking',
+  time: 'timing',
+  memory: 'memory',
+  train: 'training',
+} as const;
 const QUIET_MS = 5000;
 const BAR = 20;
 
@@ -49,6 +55,7 @@ function lineOf({ stage, label, done, leftMs }: RunProgress): string {
 
 function leftOf(stage: RunProgress['stage'], leftMs: number): string {
   if (stage === 'check') return `then ${formatDuration(leftMs)} of timing`;
+  if (stage === 'train') return `about ${formatDuration(leftMs)} left`;
   return leftMs > 0 ? `${formatDuration(leftMs)} left` : 'time is up, every row still gets its least samples';
 }
 

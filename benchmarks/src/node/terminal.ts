@@ -1,7 +1,8 @@
 import Table from 'cli-table3';
 import type { Change, Comparison } from '../compare.ts';
 import { formatEstimate, formatInterval, formatMs, formatPercent, formatRatio } from '../format.ts';
-import { type ReportTable, reportTables } from '../report/tables.ts';
+import type { ReportTable } from '../report/table.ts';
+import { reportTables } from '../report/tables.ts';
 import type { Results, Row } from '../results.ts';
 import {
   countsLabel,
@@ -26,13 +27,13 @@ export function terminalTables(results: Results, width: number): string {
     const rows = attention.filter(({ device, phase, batch }) => `${device} ${phase} ${batch}` === key);
     return attentionTable(results, rows, width);
   });
-  const { model, work, cache, memory } = reportTables(results);
+  const { model, work, cache, memory, quality } = reportTables(results);
   const alone = attention.length === 0 && model.length === 0 ? [...cache, ...memory] : [];
   return [
     ...tables,
     wrapped(countsLabel(results, attention), width),
     ...model.map((table) => draw(shortModel(table), width)),
-    ...[...work, ...alone].map((table) => draw(broken(table), width)),
+    ...[...work, ...alone, ...quality].map((table) => draw(broken(table), width)),
     problems(results),
   ]
     .filter((text) => text !== '')
@@ -101,8 +102,12 @@ function problems(results: Results): string {
   const missing = results.devices.flatMap(({ name, unavailable }) =>
     unavailable ? [`${name} is not here: ${unavailable}`] : [],
   );
+  const untrained = (results.quality?.cells ?? []).flatMap(({ subject, status, reason }) =>
+    reason === undefined ? [] : `${subjectLabel(results, subject)} trained: ${status}: ${reason}`,
+  );
   return [
     ...missing,
+    ...new Set(untrained),
     ...[...reasons].map(([reason, rows]) => {
       const more = rows.length > 1 ? ` and ${rows.length - 1} more rows` : '';
       return `${rowLabel(results, rows[0]!)}${more}: ${reason}`;

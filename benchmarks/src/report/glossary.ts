@@ -1,6 +1,6 @@
 import type { Results } from '../results.ts';
 import { shortTitle } from '../views.ts';
-import type { ReportTable } from './tables.ts';
+import type { ReportTable } from './table.ts';
 
 /** Words and letters of the report, in the order in which they are met. */
 const words: readonly (readonly [string, string])[] = [

@@ -5,7 +5,8 @@ import { type Chart, escapeXml } from './draw.ts';
 import { glossary } from './glossary.ts';
 import { methodHtml } from './method.ts';
 import { styleSheet } from './style.ts';
-import { type ReportTable, reportTables } from './tables.ts';
+import type { ReportTable } from './table.ts';
+import { reportTables } from './tables.ts';
 
 export interface ReportExtras {
   /** What changed against another run. */
@@ -50,7 +51,7 @@ interface Section {
 }
 
 function sectionsOf(results: Results, charts: readonly Chart[], { changes }: ReportExtras): Section[] {
-  const { main, validity, devices } = sorted(charts);
+  const { main, validity, devices, quality } = sorted(charts);
   const tables = reportTables(results);
   const figures = (list: readonly Chart[]): string => list.map(figureHtml).join('\n');
   const all = (list: readonly ReportTable[]): string => list.map(tableHtml).join('\n');
@@ -62,6 +63,10 @@ function sectionsOf(results: Results, charts: readonly Chart[], { changes }: Rep
     { title: 'Equal shape: same heads, same widths', body: figures(main) },
     { title: 'Equal shape in numbers', body: all(tables.equalShape) },
     { title: 'The same decoder with each variant', body: all(tables.model) },
+    {
+      title: 'Quality: the same decoder trained with each variant',
+      body: `${figures(quality)}${all(tables.quality)}`,
+    },
     { title: 'Memory of real models', body: all(tables.memory) },
     { title: 'Caches', body: all(tables.cache) },
     {
@@ -79,7 +84,7 @@ function findingsHtml(results: Results): string {
   const findings = findingsOf(results);
   if (findings.length === 0) return '';
   const items = findings.map((finding) => `<li>${escapeXml(finding)}</li>`).join('');
-  return `<ol class="findings">${items}</ol><p class="muted">Each sentence is computed from the rows below. ${escapeXml(findingsNote(results))}</p>`;
+  return `<ol class="findings">${items}</ol><p class="muted">Each sentence is computed from the rows below.${results.rows.length > 0 ? ` ${escapeXml(findingsNote(results))}` : ''}</p>`;
 }
 
 /** What is where: the report is many screens long. */
@@ -104,10 +109,13 @@ export function svgFile(chart: Chart): string {
   return chart.svg.replace(/>/, `><style>${styleSheet('svg')}</style>`);
 }
 
-function sorted(charts: readonly Chart[]): { main: Chart[]; validity: Chart[]; devices: Chart[] } {
+function sorted(
+  charts: readonly Chart[],
+): Record<'main' | 'validity' | 'devices' | 'quality', readonly Chart[]> {
   const of = (test: RegExp): Chart[] => charts.filter(({ id }) => test.test(id));
   return {
-    main: of(/^(?!devices|roofline|control|changes)/),
+    main: of(/^(?!devices|roofline|control|changes|quality)/),
+    quality: of(/^quality/),
     devices: of(/^(devices|roofline)/),
     validity: of(/^control/),
   };

@@ -3,4 +3,5 @@ export { drawCharts } from './charts/index.ts';
 export type { Chart, ChartTable } from './draw.ts';
 export { figureHtml, tableHtml } from './html.ts';
 export { type ReportFile, reportFiles } from './report.ts';
-export { type ReportTable, type ReportTables, reportTables } from './tables.ts';
+export type { ReportTable } from './table.ts';
+export { type ReportTables, reportTables } from './tables.ts';

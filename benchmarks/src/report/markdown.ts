@@ -1,6 +1,7 @@
 import { findingsNote, findingsOf } from '../findings.ts';
 import type { Results } from '../results.ts';
-import { type ReportTable, reportTables } from './tables.ts';
+import type { ReportTable } from './table.ts';
+import { reportTables } from './tables.ts';
 
 const START = '<!-- bench:start -->';
 const END = '<!-- bench:end -->';
@@ -8,7 +9,7 @@ const END = '<!-- bench:end -->';
 /** The tables of a run as Markdown, with what they were measured on in the head. */
 export function resultsMarkdown(results: Results): string {
   const { machine, startedAt, profile } = results;
-  const { equalShape, model, memory } = reportTables(results);
+  const { equalShape, model, memory, quality } = reportTables(results);
   const emulated = results.devices.filter((device) => device.emulated).map(({ name }) => name);
   const commit = machine.commit
     ? `, commit ${machine.commit.slice(0, 10)}${machine.uncommitted ? ' with changes' : ''}`
@@ -20,9 +21,9 @@ export function resultsMarkdown(results: Results): string {
     findingsOf(results)
       .map((finding) => `- ${finding}`)
       .join('\n'),
-    findingsNote(results),
-    '## Equal shape',
-    ...equalShape.map(tableMarkdown),
+    ...(results.rows.length > 0 ? [findingsNote(results)] : []),
+    ...(equalShape.length > 0 ? ['## Equal shape', ...equalShape.map(tableMarkdown)] : []),
+    ...(quality.length > 0 ? ['## Trained', ...quality.map(tableMarkdown)] : []),
     ...(model.length > 0 ? ['## The same decoder', ...model.map(tableMarkdown)] : []),
     ...(memory.length > 0 ? ['## KV memory of real models', ...memory.map(tableMarkdown)] : []),
   ].join('\n\n');

@@ -25,13 +25,8 @@ import {
   sizesLabel,
   subjectLabel,
 } from '../views.ts';
-import type { ChartTable } from './draw.ts';
-
-/** A table with its heading, for HTML, Markdown and the terminal alike. */
-export interface ReportTable extends ChartTable {
-  readonly title: string;
-  readonly note?: string;
-}
+import { qualityTables } from './quality-tables.ts';
+import type { ReportTable } from './table.ts';
 
 /** The tables of the report by section. */
 export interface ReportTables {
@@ -43,6 +38,8 @@ export interface ReportTables {
   /** The same work on every device. */
   readonly work: readonly ReportTable[];
   readonly rows: readonly ReportTable[];
+  /** What trained models came to. */
+  readonly quality: readonly ReportTable[];
 }
 
 export function reportTables(results: Results): ReportTables {
@@ -54,6 +51,7 @@ export function reportTables(results: Results): ReportTables {
     cache: cacheTables(results),
     work: workTables(results),
     rows: rowTables(results),
+    quality: qualityTables(results),
   };
 }
 

@@ -5,6 +5,7 @@ import { devicesChart } from './devices.ts';
 import { controlChart } from './forest.ts';
 import { kvBytesChart } from './kv-bytes.ts';
 import { layersChart } from './layers.ts';
+import { learningChart, qualityChart } from './quality.ts';
 import { rooflineChart } from './roofline.ts';
 import { timeChart } from './time.ts';
 import { tradeOffChart } from './trade-off.ts';
@@ -22,5 +23,14 @@ export function drawCharts(results: Results): Chart[] {
     devicesChart(results),
     ...places.map((place) => rooflineChart(results, place)),
     controlChart(results),
+    ...qualityCharts(results),
   ].filter((chart) => chart !== undefined);
+}
+
+function qualityCharts(results: Results): (Chart | undefined)[] {
+  const comparisons = distinct(results.quality?.cells ?? [], ({ comparison }) => comparison);
+  return comparisons.flatMap((comparison) => [
+    qualityChart(results, comparison),
+    learningChart(results, comparison),
+  ]);
 }

@@ -1,0 +1,260 @@
+import { kv } from '@headwise/kv-cache';
+import {
+  block,
+  createDecoder,
+  createRmsNorm,
+  createSwiglu,
+  type Decoder,
+  type DecoderParts,
+  decoderParameters,
+  decoderSpecs,
+  randomWeights,
+} from '@headwise/models';
+import { rotary } from '@headwise/positional';
+import { type Device, sizeOf } from '@headwise/tensor';
+import {
+  adamW,
+  cosineDecay,
+  IGNORED,
+  languageModelLoss,
+  type Params,
+  TrainingError,
+  tokenWindows,
+  train,
+} from '@headwise/training';
+import type { Clock } from '../clock.ts';
+import { assertRan } from '../engines.ts';
+import { messageOf, throwIfRefused, Unsupported } from '../errors.ts';
+import type { Subject } from '../subjects.ts';
+import { givenOptions } from '../suites/suite.ts';
+import type { Cell } from '../sweep.ts';
+import type { QualityCell, QualityComparison, QualityRecipe } from './contract.ts';
+import type { Corpus } from './corpus.ts';
+
+/** Points of the learning curve. */
+const POINTS = 20;
+const DECODE_STEPS = 32;
+
+/** What the cells of a sweep have in common. */
+export interface QualityContext {
+  readonly recipe: QualityRecipe;
+  readonly corpus: Corpus;
+  readonly subjects: readonly Subject[];
+  readonly comparisons: readonly QualityComparison[];
+  readonly device: Device;
+  /** As asked for. */
+  readonly deviceName: string;
+  readonly machine: string;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+/** All trainings: seeds outermost, so that a sweep that is cut short has every variant with fewer seeds. */
+export function qualityCells(context: QualityContext): Cell<QualityCell>[] {
+  return context.recipe.seeds.flatMap((seed) =>
+    context.comparisons.flatMap((comparison) =>
+      context.subjects
+        // the baseline is the same at equal parameters and at equal compute
+        .filter(
+          ({ facts }) =>
+            !(facts.baseline && comparison === 'equal-compute' && context.comparisons.length > 1),
+        )
+        .map((subject) => cellOf(context, subject, comparison, seed)),
+    ),
+  );
+}
+
+function cellOf(
+  context: QualityContext,
+  subject: Subject,
+  comparison: QualityComparison,
+  seed: number,
+): Cell<QualityCell> {
+  const id = `quality/${comparison}/${subject.facts.name}/${seed}`;
+  const head = { id, subject: subject.facts.name, comparison, seed } as const;
+  return {
+    id,
+    run: async (onStep, signal) => {
+      try {
+        const made = planOf(context, subject, comparison);
+        return {
+          ...head,
+          status: 'ok',
+          ...made.facts,
+          ...(await trained(context, made, seed, onStep, signal)),
+        };
+      } catch (error) {
+        const [status, reason] = verdictOf(context.device, error);
+        return { ...head, status, reason };
+      }
+    },
+  };
+}
+
+function verdictOf(device: Device, error: unknown): readonly [QualityCell['status'], string] {
+  if (error instanceof TrainingError) return ['diverged', messageOf(error)];
+  try {
+    throwIfRefused(device, error);
+  } catch (refused) {
+    return ['unsupported', messageOf(refused)];
+  }
+  return [error instanceof Unsupported ? 'unsupported' : 'failed', messageOf(error)];
+}
+
+interface Made {
+  readonly parts: DecoderParts;
+  readonly facts: Required<
+    Pick<QualityCell, 'options' | 'parameters' | 'hidden' | 'steps' | 'flopsPerToken' | 'kv'>
+  >;
+}
+
+/** The decoder of a subject, with the feed-forward width at which it has as many weights as the baseline's. */
+function planOf(
+  { recipe, corpus, subjects }: QualityContext,
+  subject: Subject,
+  comparison: QualityComparison,
+): Made {
+  if (subject.variant.variant.needsSource)
+    throw new Unsupported('reads keys and values from a source; a decoder of one text has none');
+  const baseline = subjects.find(({ facts }) => facts.baseline) ?? subject;
+  const parts = (one: Subject, hidden: number): DecoderParts => partsOf(recipe, corpus.V, one, hidden);
+  const count = (one: Subject, hidden: number): number => countOf(parts(one, hidden));
+  const perUnit = count(subject, recipe.hidden + 1) - count(subject, recipe.hidden);
+  const missing = count(baseline, recipe.hidden) - count(subject, recipe.hidden);
+  const hidden = Math.max(1, recipe.hidden + Math.round(missing / perUnit));
+  const own = parts(subject, hidden);
+  const flops = flopsOf(recipe, subject, own);
+  const share = flopsOf(recipe, baseline, parts(baseline, recipe.hidden)) / flops;
+  const states = kv(Object.values(decoderSpecs(own)));
+  return {
+    parts: own,
+    facts: {
+      options: givenOptions(subject.variant.options),
+      parameters: countOf(own),
+      hidden,
+      steps: comparison === 'equal-compute' ? Math.max(1, Math.round(recipe.steps * share)) : recipe.steps,
+      flopsPerToken: Math.round(flops),
+      kv: { elementsPerToken: states.elementsPerToken, bytesAtT: states.bytes({ tokens: recipe.T }) },
+    },
+  };
+}
+
+function partsOf({ shape, T }: QualityRecipe, V: number, { variant }: Subject, hidden: number): DecoderParts {
+  const norm = createRmsNorm();
+  const blocks = block({ attention: variant, position: rotary(), norm, mlp: createSwiglu({ F: hidden }) });
+  return { shape: { ...shape, V }, blocks, norm, context: T };
+}
+
+function countOf(parts: DecoderParts): number {
+  return Object.values(decoderParameters(parts)).reduce((sum, shape) => sum + sizeOf(shape), 0);
+}
+
+/** Six multiply-adds and adds a weight and token, forward and back (Kaplan et al. 2020, section 2.1), and those of scores. */
+function flopsOf({ shape, T }: QualityRecipe, { variant }: Subject, parts: DecoderParts): number {
+  const scores = Array.from({ length: shape.layers }, (_, layer) =>
+    variant.cost(shape, { B: 1, Lq: T, Lk: T, layer }),
+  ).reduce((sum, { attentionFlops }) => sum + attentionFlops, 0);
+  return 6 * countOf(parts) + (3 * scores) / T;
+}
+
+async function trained(
+  { recipe, corpus, device, deviceName, machine, clock }: QualityContext,
+  { parts, facts }: Made,
+  seed: number,
+  onStep: (done: number, label: string) => Promise<void>,
+  signal: AbortSignal,
+): Promise<Pick<QualityCell, 'curve' | 'nats' | 'timing'>> {
+  const began = clock.now();
+  const weights = randomWeights(device, decoderParameters(parts), { seed });
+  const decoder = createDecoder({ ...parts, device, weights });
+  try {
+    await refuseWhatSeesAhead(decoder, weights as Params, recipe);
+    const { T, B, rate: peak, warmup, decay } = recipe;
+    const { steps } = facts;
+    const curve: (readonly [number, number])[] = [];
+    let [sum, since] = [0, 0];
+    const run = train({
+      params: weights as Params,
+      loss: languageModelLoss(decoder),
+      data: tokenWindows({ tokens: corpus.train, T, B, seed }),
+      optimizer: adamW({ decay, clip: 1 }),
+      rate: cosineDecay({ peak, warmup: Math.min(warmup, steps - 1), steps, floor: peak / 10 }),
+      steps,
+      signal,
+    });
+    for await (const { step, loss } of run) {
+      [sum, since] = [sum + loss, since + 1];
+      if (step === steps || step % Math.ceil(steps / POINTS) === 0) {
+        curve.push([step, sum / since]);
+        [sum, since] = [0, 0];
+      }
+      await onStep(step / steps, `step ${step} of ${steps}, loss ${loss.toFixed(3)}`);
+    }
+    if (signal.aborted) return {};
+    const nats = await checkLoss(decoder, weights as Params, corpus, recipe);
+    const decodeMs = await decodeTimes(decoder, corpus, recipe, clock);
+    const engine = assertRan({ name: deviceName, device });
+    const seconds = (clock.now() - began) / 1000;
+    return { curve, nats, timing: { device: deviceName, engine, machine, seconds, decodeMs } };
+  } finally {
+    decoder.dispose();
+  }
+}
+
+/** @throws {Unsupported} if later tokens change the loss of earlier ones: a model that reads the answer learns nothing else. */
+async function refuseWhatSeesAhead(decoder: Decoder, weights: Params, { T }: QualityRecipe): Promise<void> {
+  const lossOf = languageModelLoss(decoder);
+  /** Of the first `cut` tokens, with `later` in all places from there on. */
+  const lossWith = async (cut: number, later: number): Promise<number> => {
+    const ids = Array.from({ length: T }, (_, i) => (i < cut ? i % decoder.shape.V : later));
+    const targets = ids.map((_, i) => (i < cut ? 0 : IGNORED));
+    using loss = lossOf(weights, { ids: [ids], targets: [targets] });
+    return (await loss.data())[0]!;
+  };
+  for (const cut of [1, T >> 1]) {
+    const [one, other] = [await lossWith(cut, 0), await lossWith(cut, 1)];
+    if (Math.abs(one - other) > 1e-4 * Math.abs(one))
+      throw new Unsupported('lets tokens see later ones: the loss of a next token would read the answer');
+  }
+}
+
+/** Mean loss over rows of T tokens from the end of the text, one behind the other. */
+async function checkLoss(
+  decoder: Decoder,
+  weights: Params,
+  { check }: Corpus,
+  { T, B, checked }: QualityRecipe,
+): Promise<number> {
+  const loss = languageModelLoss(decoder);
+  const rows = Math.floor(checked / T);
+  let total = 0;
+  for (let first = 0; first < rows; first += B) {
+    const starts = Array.from({ length: Math.min(B, rows - first) }, (_, b) => (first + b) * T);
+    const at = (shift: number): number[][] =>
+      starts.map((start) => [...check.subarray(start + shift, start + shift + T)]);
+    using value = loss(weights, { ids: at(0), targets: at(1) });
+    total += (await value.data())[0]! * starts.length;
+  }
+  return total / rows;
+}
+
+async function decodeTimes(
+  decoder: Decoder,
+  { check }: Corpus,
+  { T }: QualityRecipe,
+  clock: Pick<Clock, 'now'>,
+): Promise<number[]> {
+  const steps = Math.min(DECODE_STEPS, T - 1);
+  using session = decoder.start({ capacity: T });
+  const step = async (ids: readonly number[]): Promise<void> => {
+    using logits = session.step(ids);
+    await logits.data();
+  };
+  await step([...check.subarray(0, T - steps)]);
+  const times: number[] = [];
+  for (let i = T - steps; i < T; i++) {
+    const began = clock.now();
+    await step([check[i]!]);
+    times.push(clock.now() - began);
+  }
+  return times;
+}

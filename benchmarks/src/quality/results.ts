@@ -1,0 +1,53 @@
+import { machineClock } from '../clock.ts';
+import { type Results, SCHEMA } from '../results.ts';
+import type { RunOptions } from '../run.ts';
+import { chooseSubjects } from '../subjects.ts';
+import { distinct } from '../views.ts';
+import type { Quality } from './contract.ts';
+
+type Untimed = Pick<
+  RunOptions,
+  'profile' | 'registry' | 'names' | 'outside' | 'baseline' | 'machine' | 'clock' | 'seed' | 'command'
+>;
+
+/** Results of a run that times nothing: what it ran on, and of what. */
+export function untimedResults(options: Untimed): Results {
+  const { profile, seed = 1, command = '', machine, registry } = options;
+  const names = options.names ?? profile.quality.names;
+  return {
+    schema: SCHEMA,
+    startedAt: new Date().toISOString(),
+    seconds: 0,
+    partial: false,
+    profile: profile.name,
+    seed,
+    command,
+    machine: { ...machine, clockStepMs: (options.clock ?? machineClock()).stepMs },
+    devices: [],
+    variants: chooseSubjects(registry, { ...options, names }).map(({ facts }) => facts),
+    rows: [],
+    states: [],
+    memory: [],
+  };
+}
+
+/** Results with the trainings in them. */
+export function withQuality(results: Results, quality: Quality, partial: boolean): Results {
+  const ran = distinct(
+    quality.cells.flatMap(({ timing }) => timing ?? []),
+    ({ device, engine }) => `${device} ${engine}`,
+  ).map((pair) => pair.split(' ') as [string, string]);
+  const known = new Set(results.devices.map(({ name }) => name));
+  return {
+    ...results,
+    quality,
+    partial: results.partial || partial,
+    seconds: (Date.now() - Date.parse(results.startedAt)) / 1000,
+    devices: [
+      ...results.devices,
+      ...ran
+        .filter(([name]) => !known.has(name))
+        .map(([name, engine]) => ({ name, engine, emulated: false, details: {} })),
+    ],
+  };
+}

@@ -1,0 +1,117 @@
+import type { AttentionVariant } from '@headwise/attention-variants';
+import { type Clock, machineClock, yieldToEvents } from '../clock.ts';
+import { builtInDevices, checkDeviceNames, type DeviceSource } from '../engines.ts';
+import { UsageError } from '../errors.ts';
+import type { QualityProfile } from '../profiles.ts';
+import type { RunProgress } from '../run.ts';
+import { chooseSubjects, type Subject, type SubjectOptions } from '../subjects.ts';
+import { type CellStore, type Shard, sweep } from '../sweep.ts';
+import { qualityCells } from './cells.ts';
+import type { Quality, QualityCell, QualityComparison, QualityRecipe } from './contract.ts';
+import { type Corpus, corpusOf } from './corpus.ts';
+import { littleStories } from './stories.ts';
+
+export interface QualityOptions extends SubjectOptions {
+  readonly profile: QualityProfile;
+  readonly registry: Readonly<Record<string, AttentionVariant>>;
+  /** Default both would take twice the time: equal parameters alone. */
+  readonly comparisons?: readonly QualityComparison[] | undefined;
+  /** A text of one's own, instead of little stories. */
+  readonly text?: { readonly name: string; readonly bytes: Uint8Array } | undefined;
+  /** Default `wasm`, the fastest to train on. */
+  readonly device?: string | undefined;
+  readonly deviceSource?: DeviceSource | undefined;
+  /** Keeps cells that are done; the recipe is told first, so that cells of another are refused. */
+  readonly store: (recipe: QualityRecipe) => CellStore<QualityCell>;
+  readonly shard?: Shard | undefined;
+  readonly machine: string;
+  readonly clock?: Clock | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: RunProgress) => void) | undefined;
+}
+
+/** The variants that a run trains. @throws {UsageError} for a name that is not known. */
+export function qualitySubjects({
+  profile,
+  registry,
+  ...options
+}: Pick<QualityOptions, 'profile' | 'registry'> & SubjectOptions): Subject[] {
+  return chooseSubjects(registry, { ...options, names: options.names ?? profile.names });
+}
+
+/** The text of a run, and how its models are trained. @throws {UsageError} for a text that is too short. */
+export function qualityRecipe({ profile, text }: Pick<QualityOptions, 'profile' | 'text'>): {
+  readonly recipe: QualityRecipe;
+  readonly corpus: Corpus;
+} {
+  const { names: _, storyBytes, ...sizes } = profile;
+  const { name, bytes } = text ?? {
+    name: `${storyBytes} bytes of little stories`,
+    bytes: new TextEncoder().encode(littleStories(storyBytes)),
+  };
+  const corpus = corpusOf(name, bytes, profile.T);
+  const { V, digest, check } = corpus;
+  const checked = Math.min(sizes.checked, check.length - 1);
+  return { corpus, recipe: { ...sizes, checked, text: { name, bytes: bytes.length, digest, V } } };
+}
+
+/**
+ * Trains the same small decoder with each variant, several times, and says what it came to.
+ *
+ * @throws {UsageError} for variants or a device that are not known, a device that does not work here, or a text that is too
+ * short; what `store` throws.
+ */
+export async function runQuality(options: QualityOptions): Promise<Quality> {
+  const { device: name = 'wasm', deviceSource = builtInDevices, onProgress } = options;
+  const signal = options.signal ?? new AbortController().signal;
+  const { recipe, corpus } = qualityRecipe(options);
+  const subjects = qualitySubjects(options);
+  const store = options.store(recipe);
+  checkDeviceNames([name], deviceSource.names);
+  const device = await deviceSource.create(name).catch((error: Error) => {
+    throw new UsageError(`${name} does not work here: ${error.message}. Another one: --devices gpujs:webasm`);
+  });
+  try {
+    const clock = options.clock ?? machineClock();
+    const comparisons = options.comparisons ?? ['equal-parameters'];
+    const { machine } = options;
+    const cells = qualityCells({
+      recipe,
+      corpus,
+      subjects,
+      comparisons,
+      device,
+      deviceName: name,
+      machine,
+      clock,
+    });
+    const began = clock.now();
+    const done = await sweep({
+      cells,
+      store,
+      shard: options.shard,
+      signal,
+      onProgress: async (share, label) => {
+        const passed = clock.now() - began;
+        onProgress?.({
+          stage: 'train',
+          label,
+          done: share,
+          // the first steps, which compile, say little of the rest
+          ...(share > 0.01 && { leftMs: (passed / share) * (1 - share) }),
+        });
+        await yieldToEvents();
+      },
+    });
+    return {
+      recipe,
+      plan: cells.map(({ id }) => id),
+      cells: cells.flatMap(({ id }) => {
+        const cell = done.get(id);
+        return cell ? [cell] : [];
+      }),
+    };
+  } finally {
+    device.dispose();
+  }
+}

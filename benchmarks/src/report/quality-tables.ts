@@ -1,0 +1,59 @@
+import { digits, formatBytes, formatCount, formatDuration, formatMs } from '../format.ts';
+import { decodeOf, type Mean, type QualityLine, qualityLines } from '../quality/summary.ts';
+import type { Results } from '../results.ts';
+import { distinct, subjectLabel } from '../views.ts';
+import type { ReportTable } from './table.ts';
+
+/** One table for each thing that is held equal: perplexity beside bytes and time. */
+export function qualityTables(results: Results): ReportTable[] {
+  const { quality } = results;
+  if (!quality) return [];
+  const baseline = results.variants.find((variant) => variant.baseline)?.name;
+  const lines = qualityLines(quality, baseline);
+  const { recipe } = quality;
+  const { shape, T, B, steps, text, seeds } = recipe;
+  return distinct(lines, ({ comparison }) => comparison).map((comparison) => ({
+    title: comparison === 'equal-compute' ? 'At equal parameters and equal compute' : 'At equal parameters',
+    note:
+      `E=${shape.E} H=${shape.H} D=${shape.D} layers=${shape.layers}; ${formatCount(steps)} steps of ${B} × ${T} bytes of ` +
+      `${text.name} (${text.V} different), ${seeds.length === 1 ? 'one seed' : `${seeds.length} seeds`}. Perplexity a byte on the end of the text, never trained on; ` +
+      'the ratio pairs runs of one seed, which see the same rows in the same order; intervals over seeds by Student’s t, 95 % each. Decode times: one sequence at the end of a row.',
+    head: [
+      'variant',
+      'perplexity',
+      '÷ baseline',
+      'KV bytes at the end of a row',
+      'decode',
+      'weights',
+      'steps',
+      'trained in',
+    ],
+    rows: lines.filter((line) => line.comparison === comparison).map((line) => rowOf(results, line)),
+  }));
+}
+
+function rowOf(results: Results, line: QualityLine): string[] {
+  const name = subjectLabel(results, line.subject);
+  const [first] = line.done;
+  const reasons = line.reasons.join('; ');
+  if (!first) return [name, reasons, '', '', '', '', '', ''];
+  const decode = decodeOf(line);
+  const seconds = line.done.reduce((sum, { timing }) => sum + (timing?.seconds ?? 0), 0);
+  return [
+    name,
+    `${meanWords(line.perplexity!)}${reasons ? `; ${reasons}` : ''}`,
+    line.ratio ? `${meanWords(line.ratio)}${line.told ? '' : ', not told apart'}` : 'baseline',
+    formatBytes(first.kv!.bytesAtT),
+    decode === undefined ? '' : formatMs(decode),
+    formatCount(first.parameters!),
+    formatCount(first.steps!),
+    formatDuration(1000 * seconds),
+  ];
+}
+
+/** `7.31 [7.2, 7.4]`; one seed has no interval. */
+function meanWords({ mean, low, high, n }: Mean): string {
+  return n < 2
+    ? `${digits(mean, 4)} (one seed)`
+    : `${digits(mean, 4)} [${digits(low, 4)}, ${digits(high, 4)}]`;
+}
