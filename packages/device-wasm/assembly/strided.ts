@@ -1,5 +1,6 @@
 import { at, int, ptr } from './job';
 import { Strided } from './kernel-list';
+import { splat } from './vector';
 
 /** Most axes of a result. */
 const AXES: i32 = 6;
@@ -99,4 +100,43 @@ export function scatterAddTask(task: i32): void {
     const from = at(ptr(0), n * E), to = at(ptr(2), id * E);
     for (let e = start; e < end; e++) store<f32>(at(to, e), load<f32>(at(to, e)) + load<f32>(at(from, e)));
   }
+}
+
+/** Rows that are summed in f32 before they join the sum in f64. */
+const PIECE: i32 = 64;
+
+/**
+ * The sum of each column over all rows; a task takes some columns.
+ *
+ * ```text
+ * arguments  0 x [rows, E], 1 y [E], 2 rows, 3 E, 4 columns a task, a multiple of 8
+ * ```
+ */
+export function columnSumsTask(task: i32): void {
+  const E = int(3), end = min(E, (task + 1) * int(4)), rows = int(2), stride = <usize>E << 2;
+  let e = task * int(4);
+  for (; e + 8 <= end; e += 8) eightColumns(at(ptr(0), e), at(ptr(1), e), rows, stride);
+  for (; e < end; e++) {
+    let sum: f64 = 0, from = at(ptr(0), e);
+    for (let row = 0; row < rows; row++, from += stride) sum += <f64>load<f32>(from);
+    store<f32>(at(ptr(1), e), <f32>sum);
+  }
+}
+
+function eightColumns(x: usize, y: usize, rows: i32, stride: usize): void {
+  let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0, from = x;
+  for (let left = rows; left > 0; left -= PIECE) {
+    let a = splat(0), b = a;
+    for (let n = min(PIECE, left); n > 0; n--) {
+      a = f32x4.add(a, v128.load(from));
+      b = f32x4.add(b, v128.load(from, 16));
+      from += stride;
+    }
+    s0 = f64x2.add(s0, f64x2.promote_low_f32x4(a));
+    s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.shuffle<f32>(a, a, 2, 3, 2, 3)));
+    s2 = f64x2.add(s2, f64x2.promote_low_f32x4(b));
+    s3 = f64x2.add(s3, f64x2.promote_low_f32x4(v128.shuffle<f32>(b, b, 2, 3, 2, 3)));
+  }
+  v128.store(y, v128.shuffle<f32>(f32x4.demote_f64x2_zero(s0), f32x4.demote_f64x2_zero(s1), 0, 1, 4, 5));
+  v128.store(y, v128.shuffle<f32>(f32x4.demote_f64x2_zero(s2), f32x4.demote_f64x2_zero(s3), 0, 1, 4, 5), 16);
 }
