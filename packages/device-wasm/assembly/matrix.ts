@@ -175,7 +175,7 @@ function packRows(from: usize, first: i32, ldx: usize, target: usize, rows: i32,
 }
 
 /** ROWS whole rows, four steps at a time. */
-function packWhole(x: usize, ldx: usize, target: usize, steps: i32): void {
+export function packWhole(x: usize, ldx: usize, target: usize, steps: i32): void {
   const x1 = x + ldx, x2 = x1 + ldx, x3 = x2 + ldx, x4 = x3 + ldx, x5 = x4 + ldx;
   const whole = <usize>(steps & ~3) << 2;
   let k: usize = 0;

@@ -109,13 +109,13 @@ const PIECE: i32 = 64;
  * The sum of each column over all rows; a task takes some columns.
  *
  * ```text
- * arguments  0 x [rows, E], 1 y [E], 2 rows, 3 E, 4 columns a task, a multiple of 8
+ * arguments  0 x [rows, E], 1 y [E], 2 rows, 3 E, 4 columns a task, a multiple of 16
  * ```
  */
 export function columnSumsTask(task: i32): void {
   const E = int(3), end = min(E, (task + 1) * int(4)), rows = int(2), stride = <usize>E << 2;
   let e = task * int(4);
-  for (; e + 8 <= end; e += 8) eightColumns(at(ptr(0), e), at(ptr(1), e), rows, stride);
+  for (; e + 16 <= end; e += 16) columns(at(ptr(0), e), at(ptr(1), e), rows, stride);
   for (; e < end; e++) {
     let sum: f64 = 0, from = at(ptr(0), e);
     for (let row = 0; row < rows; row++, from += stride) sum += <f64>load<f32>(from);
@@ -123,20 +123,39 @@ export function columnSumsTask(task: i32): void {
   }
 }
 
-function eightColumns(x: usize, y: usize, rows: i32, stride: usize): void {
-  let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0, from = x;
+/** Sixteen columns: a line of the cache. */
+function columns(x: usize, y: usize, rows: i32, stride: usize): void {
+  let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0, from = x;
   for (let left = rows; left > 0; left -= PIECE) {
-    let a = splat(0), b = a;
+    let a = splat(0), b = a, c = a, d = a;
     for (let n = min(PIECE, left); n > 0; n--) {
       a = f32x4.add(a, v128.load(from));
       b = f32x4.add(b, v128.load(from, 16));
+      c = f32x4.add(c, v128.load(from, 32));
+      d = f32x4.add(d, v128.load(from, 48));
       from += stride;
     }
     s0 = f64x2.add(s0, f64x2.promote_low_f32x4(a));
-    s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.shuffle<f32>(a, a, 2, 3, 2, 3)));
+    s1 = f64x2.add(s1, f64x2.promote_low_f32x4(high(a)));
     s2 = f64x2.add(s2, f64x2.promote_low_f32x4(b));
-    s3 = f64x2.add(s3, f64x2.promote_low_f32x4(v128.shuffle<f32>(b, b, 2, 3, 2, 3)));
+    s3 = f64x2.add(s3, f64x2.promote_low_f32x4(high(b)));
+    s4 = f64x2.add(s4, f64x2.promote_low_f32x4(c));
+    s5 = f64x2.add(s5, f64x2.promote_low_f32x4(high(c)));
+    s6 = f64x2.add(s6, f64x2.promote_low_f32x4(d));
+    s7 = f64x2.add(s7, f64x2.promote_low_f32x4(high(d)));
   }
-  v128.store(y, v128.shuffle<f32>(f32x4.demote_f64x2_zero(s0), f32x4.demote_f64x2_zero(s1), 0, 1, 4, 5));
-  v128.store(y, v128.shuffle<f32>(f32x4.demote_f64x2_zero(s2), f32x4.demote_f64x2_zero(s3), 0, 1, 4, 5), 16);
+  v128.store(y, joined(s0, s1));
+  v128.store(y, joined(s2, s3), 16);
+  v128.store(y, joined(s4, s5), 32);
+  v128.store(y, joined(s6, s7), 48);
+}
+
+// @ts-ignore: decorator
+@inline function high(v: v128): v128 {
+  return v128.shuffle<f32>(v, v, 2, 3, 2, 3);
+}
+
+// @ts-ignore: decorator
+@inline function joined(low: v128, high: v128): v128 {
+  return v128.shuffle<f32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
 }
