@@ -4,7 +4,7 @@
  * compared with float64 before it is timed. Read the best time as what an engine can do, and best/best as the ratio.
  *
  * node bench.mjs [suite …] [--peers text,text] [--only text] [--rounds 6] [--ms 250] [--json file]
- * NODE24=/path/to/node adds rows with relaxed SIMD, and jax-js.
+ * NODE24=/path/to/node adds rows with relaxed SIMD, and jax-js. PYTHON=/path/to/python with torch adds PyTorch to `training`.
  * --before /path/to/a/built/checkout lets an earlier Headwise take turns with this one, on wasm and on gpujs:webasm.
  */
 import { fork } from 'node:child_process';
@@ -61,6 +61,12 @@ function* peersOf(suite) {
       }
     }
     if (suite === 'limits') continue;
+    if (suite === 'training') {
+      if (threads === 1 && node24) yield row('jax-js wasm, Node 24', 'jax', {}, node24);
+      if (threads === 1) yield row('tfjs wasm', 'tfjs', {});
+      yield row('PyTorch eager', 'torch', {});
+      continue;
+    }
     if (before && threads === 1) {
       yield row('headwise gpujs:webasm', 'headwise', { device: 'gpujs:webasm' });
       yield row('before: headwise gpujs:webasm', 'headwise', { device: 'gpujs:webasm', root: before });
@@ -94,15 +100,16 @@ async function runSuite(suite) {
 }
 
 async function runWork(work, peers) {
-  const live = [];
+  let live = [];
   for (const peer of peers) {
     if (!peer.child) continue;
-    const { error, bytes, skip } = await ask(peer, { ask: 'prepare', work });
-    if (skip || !(error < MAX_ERROR)) {
-      console.error(`  ${peer.name}, ${peer.threads}: ${skip ?? `wrong by ${error}`}`);
+    const { error, bytes, loss, skip } = await ask(peer, { ask: 'prepare', work });
+    if (skip || !(loss > 0 || error < MAX_ERROR)) {
+      console.error(`  ${peer.name}, ${peer.threads}: ${skip ?? `wrong by ${error ?? loss}`}`);
       if (!peer.child.connected) await start(peer);
-    } else live.push({ peer, error, bytes, samples: [] });
+    } else live.push({ peer, error, bytes, loss, samples: [] });
   }
+  if (work.kind === 'training') live = agreeing(live);
   for (let round = 0; round < Number(flags.rounds); round++) {
     for (const row of live) {
       const { samples = [] } = await ask(row.peer, { ask: 'turn', ms: Number(flags.ms) });
@@ -110,6 +117,16 @@ async function runWork(work, peers) {
     }
   }
   return report(work, live);
+}
+
+/** Peers whose losses are equal after the same steps: none of them is the reference, so the middle one is. */
+function agreeing(live) {
+  const losses = live.map(({ loss }) => loss).sort((a, b) => a - b);
+  const middle = losses[losses.length >> 1];
+  for (const row of live) row.error = Math.abs(row.loss / middle - 1);
+  for (const { peer, loss, error } of live)
+    if (error >= MAX_ERROR) console.error(`  ${peer.name}, ${peer.threads}: loss ${loss}, others ${middle}`);
+  return live.filter(({ error }) => error < MAX_ERROR);
 }
 
 function report(work, live) {

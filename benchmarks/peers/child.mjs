@@ -1,4 +1,5 @@
 /** One peer in a process of its own, so that no two runtimes share threads or caches. Speaks with bench.mjs. */
+import { CHECKED } from './gpt.mjs';
 import { dataOf, errorOf } from './work.mjs';
 
 const { adapter, options } = JSON.parse(process.argv[2]);
@@ -15,6 +16,13 @@ const answers = {
     const start = performance.now();
     await made.run();
     const first = performance.now() - start;
+    // a step of training is judged by what the steps before it did to the loss
+    let loss;
+    for (let step = 1; made.loss && step <= CHECKED; step++) loss = await made.loss();
+    if (made.loss) {
+      current = made;
+      return { loss };
+    }
     const error = made.error ? made.error() : await errorOf(await made.result(), work, data);
     // engines compile hot code in the background: give them time before the first turn
     const warm = performance.now() + Math.min(600, first * 10);

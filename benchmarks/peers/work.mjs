@@ -1,4 +1,5 @@
 /** The work every peer is given: data, the float64 reference it is checked against, and what it costs. */
+import { trainingFlop, trainingShapes } from './gpt.mjs';
 import { llamaError, llamaShapes, weightCount } from './llama.mjs';
 
 /** A small generator of reproducible numbers in [0, 1) (mulberry32). */
@@ -21,7 +22,7 @@ export function randomArray(length, seed) {
 /**
  * Works by suite. `matmul`: c [M, N] = a [M, K] · b [K, N], b constant. `attention`: causal, q [H, Lq, D],
  * k and v [Hkv, Lk, D], the queries at the end; `window` keys with the query's own, or all. `llama`: one token through
- * a whole model. `peak` and `stream`: so many multiply-adds, so many bytes, and nothing else.
+ * a whole model. `training`: forward, backward and Adam of a GPT. `peak` and `stream`: so many multiply-adds, so many bytes, and nothing else.
  */
 export const suites = {
   matmul: [512, 1024].map((n) => ({ kind: 'matmul', M: n, N: n, K: n })),
@@ -42,6 +43,7 @@ export const suites = {
     [4096, 16384].map((L) => ({ kind: 'attention', Lq: 1, Lk: L, H: 8, Hkv, D: 64 })),
   ),
   llama: llamaShapes,
+  training: trainingShapes,
   limits: [
     { kind: 'peak', flop: 2 ** 28 },
     ...[16, 64, 448].map((mebibytes) => ({ kind: 'stream', bytes: mebibytes * 2 ** 20 })),
@@ -51,6 +53,7 @@ export const suites = {
 export function nameOf(work) {
   if (work.kind === 'matmul') return `matmul ${work.M} × ${work.K} × ${work.N}`;
   if (work.kind === 'llama') return `Llama ${work.name}, one token`;
+  if (work.kind === 'training') return `training step, ${work.name}`;
   if (work.kind === 'peak') return '128-bit multiply-adds';
   if (work.kind === 'stream') return `reading ${work.bytes / 2 ** 20} MiB`;
   const { Lq, Lk, H, Hkv, D, window } = work;
@@ -68,6 +71,7 @@ export function dataOf(work) {
 /** Floating-point operations, counting only what the mask leaves; the same number for every peer. */
 export function flopOf(work) {
   if (work.kind === 'matmul') return 2 * work.M * work.N * work.K;
+  if (work.kind === 'training') return trainingFlop(work);
   if (work.kind !== 'attention') return work.flop ?? 0;
   const { H, Lq, Lk, D, window = Infinity } = work;
   let pairs = 0;

@@ -1,4 +1,5 @@
 /** Headwise's own device, from its built files. Token-major tensors `[B, L, H, D]`. */
+import { ADAM, batch, initial } from '../gpt.mjs';
 import { angles, CHECKED, matrices, matrixOf, TIMED, tokenAt, weightCount } from '../llama.mjs';
 import { swapAxes } from '../work.mjs';
 
@@ -65,6 +66,49 @@ export async function create({ format = 'f32', root = here, device: name, ...opt
         },
         result: () => ({ logits, weight }),
       };
+    },
+    async training(shape) {
+      const { step, memory, dispose } = await trainerOf(built, t, device, shape);
+      return { run: step, loss: step, memory, dispose };
+    },
+  };
+}
+
+/** Steps of training: forward, backward, Adam; each returns its loss. */
+async function trainerOf(built, t, device, shape) {
+  const { configure, multiHead } = await built('attention-variants');
+  const { block, createDecoder, createGeluMlp, createLayerNorm, learnedPositions } = await built('models');
+  const { adam, languageModelLoss, OptimizerState } = await built('training');
+  const { V, E, H, layers, F, T, B } = shape;
+  const params = Object.fromEntries(
+    initial(shape).map(({ name, axes, values }) => [name, t.tensor(device, values, axes)]),
+  );
+  const decoder = createDecoder({
+    device,
+    weights: params,
+    shape: { V, E, H, D: E / H, layers, biases: [...'qkvo'] },
+    blocks: block({ attention: configure(multiHead), norm: createLayerNorm(), mlp: createGeluMlp({ F }) }),
+    position: learnedPositions({ rows: T }),
+    norm: createLayerNorm(),
+  });
+  const { rate, ...options } = ADAM;
+  const state = new OptimizerState(adam(options), params);
+  const rows = (values) => Array.from({ length: B }, (_, b) => [...values.subarray(b * T, (b + 1) * T)]);
+  const { ids, targets } = batch(shape);
+  const data = { ids: rows(ids), targets: rows(targets) };
+  const both = t.valueAndGrad(languageModelLoss(decoder));
+  return {
+    async step() {
+      const { value, grads } = both(params, data);
+      state.apply(grads, rate);
+      const loss = (await value.data())[0];
+      for (const made of [value, ...Object.values(grads)]) made.dispose();
+      return loss;
+    },
+    memory: device.memory,
+    dispose() {
+      state.dispose();
+      for (const param of Object.values(params)) param.dispose();
     },
   };
 }

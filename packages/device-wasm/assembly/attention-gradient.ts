@@ -1,8 +1,9 @@
-import { HIDDEN, isAnchor, keyRow, LOG2E, PARTLY, queryPosition, readKeys, segment, segmentStart, valueRow, visibility } from './attention';
+import { HIDDEN, isAnchor, keyRow, lastSeen, LOG2E, PARTLY, queryPosition, readKeys, segment, segmentStart, valueRow, visibility } from './attention';
 import { at, giveSign, int, num, ptr } from './job';
 import { Tile } from './kernel-list';
+import { packWhole } from './matrix';
 import { multiplyTile, ROWS, tileStrided } from './micro';
-import { exp2Constant, exp2With, splat, tanh } from './vector';
+import { addWide, exp2Constant, exp2With, splat, tanh, wideSum } from './vector';
 
 /** Queries of a block: as many as keys of a tile, since scores are computed transposed and turned. */
 const BLOCK: i32 = Tile.keys;
@@ -26,7 +27,10 @@ export function attentionDeltaTask(task: i32): void {
     const row = ((b * Lq + i) * H + h) * Dv, cell = task * Lq + i;
     const dy = at(ptr(50), row), y = at(ptr(51), row);
     let sum: f64 = ptr(52) ? -<f64>load<f32>(at(ptr(52), cell)) : 0;
-    for (let d = 0; d < Dv; d++) sum += <f64>load<f32>(at(dy, d)) * <f64>load<f32>(at(y, d));
+    let products = f64x2.splat(0), d = 0;
+    for (; d + 4 <= Dv; d += 4) products = addWide(products, f32x4.mul(v128.load(at(dy, d)), v128.load(at(y, d))));
+    sum += wideSum(products);
+    for (; d < Dv; d++) sum += <f64>load<f32>(at(dy, d)) * <f64>load<f32>(at(y, d));
     store<f32>(at(ptr(43), cell), <f32>sum);
     if (ptr(49)) sink -= sum * Math.exp(<f64>load<f32>(at(ptr(25), h)) - <f64>load<f32>(at(ptr(4), cell)));
   }
@@ -85,22 +89,25 @@ export function attentionGradientTask(task: i32, scratch: usize): void {
         if (seen === HIDDEN) continue;
         const panel = ((b * int(7) + h) * blocks + block) * BLOCK;
         for (let j = 0; j < PADDED; j += ROWS)
-          for (let i = 0; i < BLOCK; i += 8) {
+          for (let i = firstQuery(first + j, block * BLOCK); i < BLOCK; i += 8) {
             multiplyTile(ROWS, at(keys, j * D), at(ptr(37), (panel + i) * D), at(weights, j * BLOCK + i), D, BLOCK * 4, false);
             multiplyTile(ROWS, at(values, j * Dv), at(ptr(41), (panel + i) * Dv), at(slopes, j * BLOCK + i), Dv, BLOCK * 4, false);
           }
         bend(b, h, first, block * BLOCK, count, weights, slopes, positions, until, queries, seen === PARTLY);
         for (let j = 0; j < PADDED; j += ROWS) {
+          const i = firstQuery(first + j, block * BLOCK), steps = BLOCK - i;
           for (let d = 0; d < Wp; d += 8)
-            tileStrided(at(weights, j * BLOCK), at(ptr(38), panel * Wp + d * BLOCK), at(dv, j * Wp + d), BLOCK, <usize>Wp << 2, true);
+            tileStrided(at(weights, j * BLOCK + i), at(ptr(38), panel * Wp + d * BLOCK + (i << 3)), at(dv, j * Wp + d), steps, <usize>Wp << 2, true);
           for (let d = 0; d < Dp; d += 8)
-            tileStrided(at(slopes, j * BLOCK), at(ptr(42), panel * Dp + d * BLOCK), at(dk, j * Dp + d), BLOCK, <usize>Dp << 2, true);
+            tileStrided(at(slopes, j * BLOCK + i), at(ptr(42), panel * Dp + d * BLOCK + (i << 3)), at(dk, j * Dp + d), steps, <usize>Dp << 2, true);
         }
         turn(slopes, turned);
         const dq = at(ptr(44), ((b * int(7) + h) * int(53) + block * BLOCK) * Dp);
-        for (let i = 0; i < PADDED; i += ROWS)
+        for (let i = 0; i < PADDED; i += ROWS) {
+          const steps = keysSeen(first, block * BLOCK + i + ROWS - 1);
           for (let d = 0; d < Dp; d += 8)
-            tileStrided(at(turned, i * BLOCK), at(columns, d * BLOCK), at(dq, i * Dp + d), BLOCK, <usize>Dp << 2, true);
+            tileStrided(at(turned, i * BLOCK), at(columns, d * BLOCK), at(dq, i * Dp + d), steps, <usize>Dp << 2, true);
+        }
       }
     for (let l = 0; l < count; l++) {
       const row = (b * int(9) + first + l) * Hkv + g;
@@ -113,14 +120,37 @@ export function attentionGradientTask(task: i32, scratch: usize): void {
       memory.copy(at(ptr(45), ((b * int(6) + i) * int(7) + h) * D), at(ptr(44), ((b * int(7) + h) * int(53) + i) * Dp), <usize>D << 2);
 }
 
+/** The first query of a block, by eights, that causality lets see a key: all from the first on where places are listed. */
+// @ts-ignore: decorator
+@inline function firstQuery(key: i32, start: i32): i32 {
+  if (!int(14) || ptr(26) || ptr(28) || key <= int(14) - 2) return 0;
+  return min(BLOCK, max(0, key - int(16) - start) & ~7);
+}
+
+/** How many keys of a tile causality lets a query see. */
+// @ts-ignore: decorator
+@inline function keysSeen(first: i32, query: i32): i32 {
+  if (!int(14) || ptr(26) || ptr(28)) return BLOCK;
+  return min(BLOCK, max(0, lastSeen(int(16) + query) + 1 - first));
+}
+
 // @ts-ignore: decorator
 @inline function finite(x: f32): f32 {
   return x - x === 0 ? x : 0;
 }
 
+// @ts-ignore: decorator
+@inline function finiteLanes(v: v128): v128 {
+  return v128.and(v, f32x4.eq(f32x4.sub(v, v), splat(0)));
+}
+
 /** Rows as the left side of the micro-kernel reads them, `[groups][width][ROWS]`. */
 function packRows(from: usize, stride: usize, target: usize, width: i32, count: i32): void {
-  for (let j = 0; j < PADDED; j++) {
+  const whole = count - (count % ROWS);
+  for (let j = 0; j < whole; j += ROWS) packWhole(from + <usize>j * stride, stride, at(target, j * width), width);
+  for (let n = 0; n < (whole * width) & ~3; n += 4) v128.store(at(target, n), finiteLanes(v128.load(at(target, n))));
+  for (let n = (whole * width) & ~3; n < whole * width; n++) store<f32>(at(target, n), finite(load<f32>(at(target, n))));
+  for (let j = whole; j < PADDED; j++) {
     const row = from + <usize>j * stride;
     let to = at(target, (j / ROWS) * ROWS * width + (j % ROWS));
     for (let d = 0; d < width; d++) {
@@ -135,7 +165,10 @@ function packColumns(from: usize, stride: usize, target: usize, width: i32, coun
   for (let d = 0; d < width; d += 8)
     for (let j = 0; j < BLOCK; j++) {
       const row = at(from + <usize>j * stride, d);
-      for (let c = 0; c < 8; c++) store<f32>(at(target, c), j < count && d + c < width ? finite(load<f32>(at(row, c))) : 0);
+      if (j < count && d + 8 <= width) {
+        v128.store(target, finiteLanes(v128.load(row)));
+        v128.store(target, finiteLanes(v128.load(row, 16)), 16);
+      } else for (let c = 0; c < 8; c++) store<f32>(at(target, c), j < count && d + c < width ? finite(load<f32>(at(row, c))) : 0);
       target += 32;
     }
 }
@@ -168,34 +201,45 @@ function bend(b: i32, h: i32, first: i32, start: i32, count: i32, weights: usize
   const lowest = exp2Constant(0), magic = exp2Constant(1), c5 = exp2Constant(2), c4 = exp2Constant(3);
   const c3 = exp2Constant(4), c2 = exp2Constant(5), c1 = exp2Constant(6), c0 = exp2Constant(7);
   const lse = at(queries, BLOCK), delta = at(lse, BLOCK);
-  let sum = splat(0);
+  // what is declared is read once: nothing that is stored below changes it
+  const capped = cap > 0, sloped = ptr(21) !== 0, biased = ptr(22) !== 0, summed = ptr(48) !== 0;
+  let sum = splat(0), low = i32.MIN_VALUE, high = i32.MAX_VALUE;
   for (let j = 0; j < count; j++) {
     const position = load<i32>(at(positions, j)), k = i32x4.splat(position);
-    for (let l = 0; l < BLOCK; l += 4) {
+    if (masked) {
+      low = firstSeeing(position);
+      high = lastSeeing(position, load<i32>(at(until, j)));
+    }
+    const from = firstQuery(first + (j / ROWS) * ROWS, start), lows = i32x4.splat(low), highs = i32x4.splat(high);
+    if (from > 0) {
+      memory.fill(at(weights, j * BLOCK), 0, <usize>from << 2);
+      memory.fill(at(slopes, j * BLOCK), 0, <usize>from << 2);
+    }
+    for (let l = from; l < BLOCK; l += 4) {
       const place = at(weights, j * BLOCK + l), back = at(slopes, j * BLOCK + l);
       let s = v128.load(place), factor = one;
-      if (cap > 0) {
+      if (capped) {
         s = tanh(f32x4.mul(s, inverse));
         factor = f32x4.sub(one, f32x4.mul(s, s));
       }
       s = f32x4.mul(s, base);
       const q = v128.load(at(queries, l));
       const apart = f32x4.convert_i32x4_s(i32x4.abs(i32x4.sub(q, k)));
-      if (ptr(21)) s = f32x4.sub(s, f32x4.mul(splat(slope), apart));
+      if (sloped) s = f32x4.sub(s, f32x4.mul(splat(slope), apart));
       let hide = splat(0);
-      if (ptr(22)) {
+      if (biased) {
         const more = biasAt(b, h, first + j, start + l);
         s = f32x4.add(s, f32x4.mul(more, splat(LOG2E)));
         hide = f32x4.eq(more, splat(-Infinity));
       }
-      if (masked) hide = v128.or(hide, hidden(q, k, position, load<i32>(at(until, j))));
+      if (masked) hide = v128.or(hide, v128.or(i32x4.lt_s(q, lows), i32x4.gt_s(q, highs)));
       const x = f32x4.sub(s, v128.load(at(lse, l)));
       // x − x keeps a NaN, which the exponential need not
       const w = f32x4.add(exp2With(x, lowest, magic, c5, c4, c3, c2, c1, c0), f32x4.sub(x, x));
       let ds = f32x4.mul(w, f32x4.sub(v128.load(back), v128.load(at(delta, l))));
       ds = v128.andnot(ds, hide);
-      if (ptr(48)) sum = f32x4.sub(sum, f32x4.mul(ds, apart));
-      if (cap > 0) ds = f32x4.mul(ds, factor);
+      if (summed) sum = f32x4.sub(sum, f32x4.mul(ds, apart));
+      if (capped) ds = f32x4.mul(ds, factor);
       v128.store(place, v128.andnot(w, hide));
       v128.store(back, f32x4.mul(ds, scale));
     }
@@ -220,20 +264,22 @@ function biasAt(b: i32, h: i32, j: i32, i: i32): v128 {
   return f32x4.replace_lane(v, 3, load<f32>(at(row, min(i + 3, last) * Lk)));
 }
 
-/** Whether four queries do not see one key. */
-function hidden(q: v128, k: v128, position: i32, until: i32): v128 {
-  if (position < 0) return i32x4.splat(-1);
-  let mask = i32x4.splat(0);
-  if (int(14)) mask = i32x4.gt_s(k, i32x4.max_s(q, i32x4.splat(int(14) - 2)));
-  const distance = i32x4.sub(q, k);
-  if (position >= int(19))
-    mask = v128.or(mask, v128.or(i32x4.gt_s(distance, i32x4.splat(int(17))), i32x4.lt_s(distance, i32x4.splat(-int(18)))));
-  if (segment() > 0 && !isAnchor(position)) {
-    const own = i32x4.splat(segmentStart(position)), size = i32x4.splat(segment());
-    mask = v128.or(mask, v128.or(i32x4.lt_s(q, own), i32x4.ge_s(q, i32x4.add(own, size))));
-  }
-  if (ptr(30)) mask = v128.or(mask, i32x4.gt_s(q, i32x4.splat(until)));
-  return mask;
+/** The queries that see a key stand at one stretch of positions: the first of it, beyond all where there is no key. */
+function firstSeeing(k: i32): i32 {
+  if (k < 0) return i32.MAX_VALUE;
+  let first = i32.MIN_VALUE;
+  if (int(14) && k > int(14) - 2) first = k;
+  if (k >= int(19)) first = max(first, k - int(18));
+  if (segment() > 0 && !isAnchor(k)) first = max(first, segmentStart(k));
+  return first;
+}
+
+/** The last of them. */
+function lastSeeing(k: i32, until: i32): i32 {
+  let last = i32.MAX_VALUE;
+  if (k >= int(19)) last = k + int(17);
+  if (segment() > 0 && !isAnchor(k)) last = min(last, segmentStart(k) + segment() - 1);
+  return ptr(30) ? min(last, until) : last;
 }
 
 /** A block of 64 by 64, its rows as columns. */

@@ -1,6 +1,6 @@
 import { at, int, num, ptr } from './job';
 import { Map } from './kernel-list';
-import { erfc, exp, madd, splat, tanh } from './vector';
+import { constant, erfc, exp, madd, one, splat, tanh } from './vector';
 
 /**
  * y[i] = f(a[i], b[i mod the length of b]).
@@ -22,47 +22,74 @@ export function mapTask(task: i32): void {
   }
 }
 
-function mapRun(a: usize, b: usize, y: usize, length: i32, one: bool): void {
-  const kind = int(6), parameter = splat(num(5));
-  const binary = b !== 0;
-  const same = one ? v128.load32_splat(b) : splat(0);
-  let left = length;
+/** What is computed most has a loop of its own: elsewhere each four numbers choose their formula. */
+function mapRun(a: usize, b: usize, y: usize, length: i32, single: bool): void {
+  const kind = int(6);
+  switch (kind) {
+    case Map.add: return loop(Map.add, a, b, y, length, single);
+    case Map.multiply: return loop(Map.multiply, a, b, y, length, single);
+    case Map.silu: return loop(Map.silu, a, b, y, length, single);
+    case Map.gelu: return loop(Map.gelu, a, b, y, length, single);
+    case Map.geluTanh: return loop(Map.geluTanh, a, b, y, length, single);
+    case Map.siluGradient: return loop(Map.siluGradient, a, b, y, length, single);
+    case Map.geluGradient: return loop(Map.geluGradient, a, b, y, length, single);
+    case Map.geluTanhGradient: return loop(Map.geluTanhGradient, a, b, y, length, single);
+    default: return loop(kind, a, b, y, length, single);
+  }
+}
+
+// @ts-ignore: decorator
+@inline function loop(kind: i32, a0: usize, b0: usize, y0: usize, length: i32, single: bool): void {
+  let a = a0, b = b0, y = y0, left = length;
+  const parameter = splat(num(5));
+  let second = single ? v128.load32_splat(b) : splat(0);
+  const step: usize = b !== 0 && !single ? 16 : 0;
   for (; left >= 4; left -= 4) {
-    const second = one ? same : binary ? v128.load(b) : same;
+    if (step) second = v128.load(b);
     v128.store(y, apply(kind, v128.load(a), second, parameter));
     a += 16;
     y += 16;
-    if (binary && !one) b += 16;
+    b += step;
   }
   if (left === 0) return;
-  const second = one ? same : binary ? loadPart(b, left) : same;
-  storePart(y, apply(kind, loadPart(a, left), second, parameter), left);
+  if (step) second = loadPart(b, left);
+  storePart(y, anyOf(int(6), loadPart(a, left), second, parameter), left);
 }
 
-function apply(kind: i32, a: v128, b: v128, parameter: v128): v128 {
+function anyOf(kind: i32, a: v128, b: v128, parameter: v128): v128 {
+  return apply(kind, a, b, parameter);
+}
+
+/** A constant `kind` leaves nothing of the others. */
+// @ts-ignore: decorator
+@inline function apply(kind: i32, a: v128, b: v128, parameter: v128): v128 {
+  if (kind === Map.add) return f32x4.add(a, f32x4.mul(parameter, b));
+  if (kind === Map.multiply) return f32x4.mul(a, b);
+  if (kind === Map.silu) return silu(a, parameter);
+  if (kind === Map.gelu) return gelu(a);
+  if (kind === Map.geluTanh) return geluTanh(a);
+  if (kind === Map.siluGradient) return f32x4.mul(b, siluSlope(a, parameter));
+  if (kind === Map.geluGradient) return f32x4.mul(b, geluSlope(a));
+  if (kind === Map.geluTanhGradient) return f32x4.mul(b, geluTanhSlope(a));
+  return seldom(kind, a, b);
+}
+
+function seldom(kind: i32, a: v128, b: v128): v128 {
   switch (kind) {
-    case Map.add: return f32x4.add(a, f32x4.mul(parameter, b));
-    case Map.multiply: return f32x4.mul(a, b);
-    case Map.silu: return silu(a, parameter);
-    case Map.gelu: return gelu(a);
-    case Map.geluTanh: return geluTanh(a);
     case Map.relu: return f32x4.max(a, splat(0));
-    case Map.gatedSilu: return f32x4.mul(silu(a, splat(1)), b);
+    case Map.gatedSilu: return f32x4.mul(silu(a, one()), b);
     case Map.gatedGelu: return f32x4.mul(gelu(a), b);
     case Map.gatedGeluTanh: return f32x4.mul(geluTanh(a), b);
     case Map.exp: return exp(a);
     case Map.log: return logarithm(a);
     case Map.tanh: return tanh(a);
-    case Map.sigmoid: return f32x4.div(splat(1), f32x4.add(splat(1), exp(f32x4.neg(a))));
+    case Map.sigmoid: return f32x4.div(one(), f32x4.add(one(), exp(f32x4.neg(a))));
     case Map.sqrt: return f32x4.sqrt(a);
-    case Map.reciprocal: return f32x4.div(splat(1), a);
+    case Map.reciprocal: return f32x4.div(one(), a);
     case Map.abs: return f32x4.abs(a);
     case Map.floor: return f32x4.floor(a);
-    case Map.siluGradient: return f32x4.mul(b, siluSlope(a, parameter));
-    case Map.geluGradient: return f32x4.mul(b, geluSlope(a));
-    case Map.geluTanhGradient: return f32x4.mul(b, geluTanhSlope(a));
     case Map.reluGradient: return v128.and(b, f32x4.gt(a, splat(0)));
-    default: return v128.bitselect(f32x4.add(a, splat(1)), exp(a), f32x4.gt(a, splat(0)));
+    default: return v128.bitselect(f32x4.add(a, one()), exp(a), f32x4.gt(a, splat(0)));
   }
 }
 
@@ -75,29 +102,29 @@ function logarithm(x: v128): v128 {
 
 // @ts-ignore: decorator
 @inline function silu(x: v128, alpha: v128): v128 {
-  return f32x4.div(x, f32x4.add(splat(1), exp(f32x4.neg(f32x4.mul(alpha, x)))));
+  return f32x4.div(x, f32x4.add(one(), exp(f32x4.neg(f32x4.mul(alpha, x)))));
 }
 
 // @ts-ignore: decorator
 @inline function gelu(x: v128): v128 {
-  const tail = f32x4.mul(splat(0.5), erfc(f32x4.mul(f32x4.abs(x), splat(0.70710678118654752))));
-  const share = v128.bitselect(tail, f32x4.sub(splat(1), tail), f32x4.lt(x, splat(0)));
+  const tail = f32x4.mul(constant(28), erfc(f32x4.mul(f32x4.abs(x), constant(30))));
+  const share = v128.bitselect(tail, f32x4.sub(one(), tail), f32x4.lt(x, splat(0)));
   return f32x4.mul(x, share);
 }
 
 // @ts-ignore: decorator
 @inline function geluTanh(x: v128): v128 {
-  const cubic = f32x4.mul(f32x4.mul(f32x4.mul(x, x), x), splat(0.044715));
-  const t = tanh(f32x4.mul(splat(0.79788456080286536), f32x4.add(x, cubic)));
-  return f32x4.mul(f32x4.mul(splat(0.5), x), f32x4.add(splat(1), t));
+  const cubic = f32x4.mul(f32x4.mul(f32x4.mul(x, x), x), constant(39));
+  const t = tanh(f32x4.mul(constant(38), f32x4.add(x, cubic)));
+  return f32x4.mul(f32x4.mul(constant(28), x), f32x4.add(one(), t));
 }
 
 /** Of a, with the derivative of its activation; b is what comes back. */
 // @ts-ignore: decorator
 @inline function siluSlope(x: v128, alpha: v128): v128 {
   const inner = f32x4.mul(alpha, x);
-  const s = f32x4.div(splat(1), f32x4.add(splat(1), exp(f32x4.neg(inner))));
-  return f32x4.add(s, f32x4.mul(inner, f32x4.mul(s, f32x4.sub(splat(1), s))));
+  const s = f32x4.div(one(), f32x4.add(one(), exp(f32x4.neg(inner))));
+  return f32x4.add(s, f32x4.mul(inner, f32x4.mul(s, f32x4.sub(one(), s))));
 }
 
 /**
@@ -106,25 +133,25 @@ function logarithm(x: v128): v128 {
  */
 // @ts-ignore: decorator
 @inline function geluSlope(x: v128): v128 {
-  const t = f32x4.div(splat(1), madd(f32x4.abs(x), splat(0.231641888), splat(1)));
-  const density = exp(f32x4.mul(splat(-0.5), f32x4.mul(x, x)));
-  let p = madd(splat(1.061405429), t, splat(-1.453152027));
-  p = madd(p, t, splat(1.421413741));
-  p = madd(p, t, splat(-0.284496736));
-  p = madd(p, t, splat(0.254829592));
-  const tail = f32x4.mul(f32x4.mul(splat(0.5), density), f32x4.mul(p, t));
-  const share = v128.bitselect(tail, f32x4.sub(splat(1), tail), f32x4.lt(x, splat(0)));
-  return f32x4.add(share, f32x4.mul(x, f32x4.mul(density, splat(0.39894228040143268))));
+  const t = f32x4.div(one(), madd(f32x4.abs(x), constant(31), one()));
+  const density = exp(f32x4.mul(constant(41), f32x4.mul(x, x)));
+  let p = madd(constant(32), t, constant(33));
+  p = madd(p, t, constant(34));
+  p = madd(p, t, constant(35));
+  p = madd(p, t, constant(36));
+  const tail = f32x4.mul(f32x4.mul(constant(28), density), f32x4.mul(p, t));
+  const share = v128.bitselect(tail, f32x4.sub(one(), tail), f32x4.lt(x, splat(0)));
+  return f32x4.add(share, f32x4.mul(x, f32x4.mul(density, constant(37))));
 }
 
 // @ts-ignore: decorator
 @inline function geluTanhSlope(x: v128): v128 {
   const square = f32x4.mul(x, x);
-  const cubic = f32x4.mul(f32x4.mul(square, x), splat(0.044715));
-  const t = tanh(f32x4.mul(splat(0.79788456080286536), f32x4.add(x, cubic)));
-  const inner = f32x4.mul(splat(0.79788456080286536), f32x4.add(splat(1), f32x4.mul(splat(0.134145), square)));
-  const bend = f32x4.mul(f32x4.sub(splat(1), f32x4.mul(t, t)), f32x4.mul(x, inner));
-  return f32x4.mul(splat(0.5), f32x4.add(f32x4.add(splat(1), t), bend));
+  const cubic = f32x4.mul(f32x4.mul(square, x), constant(39));
+  const t = tanh(f32x4.mul(constant(38), f32x4.add(x, cubic)));
+  const inner = f32x4.mul(constant(38), f32x4.add(one(), f32x4.mul(constant(40), square)));
+  const bend = f32x4.mul(f32x4.sub(one(), f32x4.mul(t, t)), f32x4.mul(x, inner));
+  return f32x4.mul(constant(28), f32x4.add(f32x4.add(one(), t), bend));
 }
 
 /** 1 to 3 numbers in the low lanes, zeros above. */

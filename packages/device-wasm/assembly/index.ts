@@ -1,4 +1,5 @@
 import { attentionDeltaTask, attentionGradientTask } from './attention-gradient';
+import { adamTask } from './adam';
 import { attentionPackTask } from './attention-pack';
 import { combineTask, decodeTask } from './decode';
 import { gatherTask, rowsTask } from './copy';
@@ -14,7 +15,7 @@ import { prefillTask } from './prefill';
 import { argmaxTask, topKTask } from './rank';
 import { scoresTask } from './scores';
 import { loadRowsTask, storeRowsTask } from './stored';
-import { reduceTask, scatterAddTask, stridedTask } from './strided';
+import { columnSumsTask, reduceTask, scatterAddTask, stridedTask } from './strided';
 
 /**
  * Takes tasks of the open job until none is left. Every thread runs this: first through the section of its own, so that
@@ -107,6 +108,8 @@ function run(kernel: i32, task: i32, scratch: usize): void {
     case Kernel.normGradient: return normGradientTask(task);
     case Kernel.crossEntropy: return crossEntropyTask(task);
     case Kernel.crossEntropyGradient: return crossEntropyGradientTask(task);
+    case Kernel.columnSums: return columnSumsTask(task);
+    case Kernel.adam: return adamTask(task);
     case Kernel.attentionDelta: return attentionDeltaTask(task);
     case Kernel.attentionGradient: return attentionGradientTask(task, scratch);
   }

@@ -26,6 +26,8 @@ export enum Kernel {
   normGradient = 32,
   crossEntropy = 33,
   crossEntropyGradient = 34,
+  columnSums = 35,
+  adam = 36,
 }
 
 /** How the weights of a panel, or the rows of a cache, are stored. */

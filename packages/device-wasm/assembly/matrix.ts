@@ -13,7 +13,7 @@ import { twoShortPanels } from './vector-panels';
  *            3 panels, 4 bytes from batch to batch, 5 bias or 0
  *            6 y, 7 floats from row to row, 8 floats from batch to batch
  *            9 M, 10 O, 11 K, 12 rows a task, 13 panels a task (or of each stream, see `vectorTask`), 14 row tasks, 15 panel tasks
- *            16 format, 17 depth
+ *            16 format, 17 depth, 18 x is turned: argument 1 is the floats from step to step, its rows lie side by side
  * scratch    of one row: 8 numbers | for the block formats, x as `prepareFor` writes it | what more rows take
  *            of more: x packed some rows at a time [48][depth], dequantized panels [WIDE][depth][8], one tile [ROWS][8]
  * ```
@@ -31,7 +31,7 @@ export function matrixTask(task: i32, scratch: usize): void {
   const O = int(10), K = int(11);
   const firstRow = rowTask * int(12), rows = min(int(12), int(9) - firstRow);
   const firstPanel = panelTask * int(13), panels = min(int(13), ((O + 7) >> 3) - firstPanel);
-  const x = at(ptr(0), g * int(2) + firstRow * int(1));
+  const x = at(ptr(0), g * int(2) + (int(18) ? firstRow : firstRow * int(1)));
   const y = at(ptr(6), g * int(8) + firstRow * int(7) + (firstPanel << 3));
   const format = int(16);
   const w = ptr(3) + <usize>g * ptr(4) + <usize>firstPanel * panelBytes(format, K);
@@ -124,9 +124,10 @@ function rowsTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, rows
   let k0 = 0;
   do {
     const steps = min(depth, K - k0), add = bias !== 0 || k0 > 0;
-    for (let row = 0; row < whole; row += ROWS) packRows(at(x, k0) + <usize>row * ldx, ldx, at(scratch, row * steps), min(ROWS, whole - row), steps);
-    if (two) packRows(at(x, k0) + <usize>whole * ldx, ldx, at(scratch, whole * steps), 2, steps);
-    if (one) packRows(at(x, k0) + <usize>(rows - 1) * ldx, ldx, at(scratch, (rows - 1) * steps), 1, steps);
+    const from = x + <usize>k0 * (int(18) ? ldx : 4);
+    for (let row = 0; row < whole; row += ROWS) packRows(from, row, ldx, at(scratch, row * steps), min(ROWS, whole - row), steps);
+    if (two) packRows(from, whole, ldx, at(scratch, whole * steps), 2, steps);
+    if (one) packRows(from, rows - 1, ldx, at(scratch, (rows - 1) * steps), 1, steps);
     for (let panel = 0; panel < panels; panel += together) {
       const count = min(together, panels - panel), left = width - (panel << 3), target = at(y, panel << 3);
       let b = w + <usize>panel * size + panelBytes(format, k0), apart = size;
@@ -161,8 +162,10 @@ function rowsTimesPanel(rows: i32, a: usize, b: usize, y: usize, left: i32, corn
   for (let r: usize = 0; r < <usize>rows; r++) addRow(corner + (r << 5), y + r * ldy, left, add);
 }
 
-/** `[rows, steps]` → `[steps][rows]` */
-function packRows(x: usize, ldx: usize, target: usize, rows: i32, steps: i32): void {
+/** `[rows, steps]`, or turned `[steps, rows]`, from row `first` on → `[steps][rows]` */
+function packRows(from: usize, first: i32, ldx: usize, target: usize, rows: i32, steps: i32): void {
+  if (int(18)) return packTurned(at(from, first), ldx, target, rows, steps);
+  const x = from + <usize>first * ldx;
   if (rows === ROWS) return packWhole(x, ldx, target, steps);
   for (let k = 0; k < steps; k++)
     for (let row = 0; row < rows; row++) {
@@ -171,9 +174,30 @@ function packRows(x: usize, ldx: usize, target: usize, rows: i32, steps: i32): v
     }
 }
 
-function packWhole(x: usize, ldx: usize, target: usize, steps: i32): void {
+/** ROWS whole rows, four steps at a time. */
+export function packWhole(x: usize, ldx: usize, target: usize, steps: i32): void {
   const x1 = x + ldx, x2 = x1 + ldx, x3 = x2 + ldx, x4 = x3 + ldx, x5 = x4 + ldx;
-  for (let k: usize = 0; k < <usize>steps << 2; k += 4) {
+  const whole = <usize>(steps & ~3) << 2;
+  let k: usize = 0;
+  for (; k < whole; k += 16) {
+    const a = v128.load(x + k), b = v128.load(x1 + k), c = v128.load(x2 + k), d = v128.load(x3 + k);
+    const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+    const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+    v128.store(target, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5));
+    v128.store(target + ROWS * 4, v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7));
+    v128.store(target + ROWS * 8, v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5));
+    v128.store(target + ROWS * 12, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7));
+    if (ROWS === 6) {
+      const e = v128.load(x4 + k), f = v128.load(x5 + k);
+      const ef0 = v128.shuffle<f32>(e, f, 0, 4, 1, 5), ef1 = v128.shuffle<f32>(e, f, 2, 6, 3, 7);
+      v128.store_lane<u64>(target + 16, ef0, 0);
+      v128.store_lane<u64>(target + 40, ef0, 1);
+      v128.store_lane<u64>(target + 64, ef1, 0);
+      v128.store_lane<u64>(target + 88, ef1, 1);
+    }
+    target += ROWS * 16;
+  }
+  for (; k < <usize>steps << 2; k += 4) {
     store<f32>(target, load<f32>(x + k));
     store<f32>(target, load<f32>(x1 + k), 4);
     store<f32>(target, load<f32>(x2 + k), 8);
@@ -183,6 +207,18 @@ function packWhole(x: usize, ldx: usize, target: usize, steps: i32): void {
       store<f32>(target, load<f32>(x5 + k), 20);
     }
     target += ROWS * 4;
+  }
+}
+
+/** Rows that lie side by side, step after step. */
+function packTurned(x: usize, ldx: usize, target: usize, rows: i32, steps: i32): void {
+  for (let k = 0; k < steps; k++) {
+    if (rows === ROWS) {
+      v128.store(target, v128.load(x));
+      if (ROWS === 6) store<u64>(target, load<u64>(x, 16), 16);
+    } else for (let row = 0; row < rows; row++) store<f32>(at(target, row), load<f32>(at(x, row)));
+    target += <usize>rows << 2;
+    x += ldx;
   }
 }
 

@@ -174,22 +174,50 @@ export function weighSeen(row: usize, count: i32, m: f32): f32 {
   return isNumber(sumOf(trace)) ? sumOf(sum) : NaN;
 }
 
+/**
+ * The constants of what follows, which are loaded where they are used: see `EXP2`. Exponential 0 … 10, tanh 11 … 15, erfc
+ * 16 … 25, small numbers 26 … 29, GELU 30 … 41.
+ */
+const CONSTANTS: usize = memory.data<f32>(
+  [
+    -87.3, 88.3, 1.44269504088896341, 0.693359375, -2.12194440e-4,
+    1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+    -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1,
+    0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418, 0.37409196, 1.00002368, -1.26551223,
+    1, 2, 0.5, 0.625,
+    0.70710678118654752, 0.231641888, 1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592,
+    0.39894228040143268, 0.79788456080286536, 0.044715, 0.134145, -0.5,
+  ],
+  16,
+);
+
+// @ts-ignore: decorator
+@inline export function constant(n: i32): v128 {
+  return v128.load32_splat(CONSTANTS + (<usize>n << 2));
+}
+
+// @ts-ignore: decorator
+@inline export function one(): v128 {
+  return constant(26);
+}
+
 /** e^x over the whole range: 0 below −87.3, infinity above 88.3, NaN stays. Cephes expf: relative error 1e-7. */
 // @ts-ignore: decorator
 @inline export function exp(x0: v128): v128 {
-  const x = f32x4.min(f32x4.max(x0, splat(-87.3)), splat(88.3));
-  const n = f32x4.nearest(f32x4.mul(x, splat(1.44269504088896341)));
-  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, splat(0.693359375))), f32x4.mul(n, splat(-2.12194440e-4)));
-  let p = madd(splat(1.9875691500e-4), r, splat(1.3981999507e-3));
-  p = madd(p, r, splat(8.3334519073e-3));
-  p = madd(p, r, splat(4.1665795894e-2));
-  p = madd(p, r, splat(1.6666665459e-1));
-  p = madd(p, r, splat(5.0000001201e-1));
-  p = f32x4.add(madd(f32x4.mul(r, r), p, r), splat(1));
-  const scale = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
-  let y = f32x4.mul(p, scale);
-  y = v128.bitselect(splat(0), y, f32x4.lt(x0, splat(-87.3)));
-  y = v128.bitselect(splat(Infinity), y, f32x4.gt(x0, splat(88.3)));
+  const lowest = constant(0), highest = constant(1), magic = exp2Constant(1);
+  const x = f32x4.pmin(f32x4.pmax(x0, lowest), highest);
+  const t = f32x4.add(f32x4.mul(x, constant(2)), magic), n = f32x4.sub(t, magic);
+  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, constant(3))), f32x4.mul(n, constant(4)));
+  let p = madd(constant(5), r, constant(6));
+  p = madd(p, r, constant(7));
+  p = madd(p, r, constant(8));
+  p = madd(p, r, constant(9));
+  p = madd(p, r, constant(10));
+  p = f32x4.add(madd(f32x4.mul(r, r), p, r), one());
+  // n is in the low bits of t: 2^n as a factor of its own, for p · 2^127 need not be finite
+  let y = f32x4.mul(p, i32x4.add(i32x4.shl(t, 23), one()));
+  y = v128.andnot(y, f32x4.lt(x0, lowest));
+  y = v128.bitselect(splat(Infinity), y, f32x4.gt(x0, highest));
   return v128.bitselect(x0, y, f32x4.ne(x0, x0));
 }
 
@@ -197,27 +225,27 @@ export function weighSeen(row: usize, count: i32, m: f32): f32 {
 // @ts-ignore: decorator
 @inline export function tanh(x: v128): v128 {
   const z = f32x4.mul(x, x);
-  let p = madd(splat(-5.70498872745e-3), z, splat(2.06390887954e-2));
-  p = madd(p, z, splat(-5.37397155531e-2));
-  p = madd(p, z, splat(1.33314422036e-1));
-  p = madd(p, z, splat(-3.33332819422e-1));
+  let p = madd(constant(11), z, constant(12));
+  p = madd(p, z, constant(13));
+  p = madd(p, z, constant(14));
+  p = madd(p, z, constant(15));
   const small = madd(f32x4.mul(p, z), x, x);
-  const large = f32x4.sub(splat(1), f32x4.div(splat(2), f32x4.add(exp(f32x4.add(x, x)), splat(1))));
-  return v128.bitselect(small, large, f32x4.lt(f32x4.abs(x), splat(0.625)));
+  const large = f32x4.sub(one(), f32x4.div(constant(27), f32x4.add(exp(f32x4.add(x, x)), one())));
+  return v128.bitselect(small, large, f32x4.lt(f32x4.abs(x), constant(29)));
 }
 
 /** Complementary error function of z ≥ 0, relative error 1.2e-7 everywhere (Numerical Recipes, section 6.2). */
 // @ts-ignore: decorator
 @inline export function erfc(z: v128): v128 {
-  const t = f32x4.div(splat(1), madd(z, splat(0.5), splat(1)));
-  let p = madd(splat(0.17087277), t, splat(-0.82215223));
-  p = madd(p, t, splat(1.48851587));
-  p = madd(p, t, splat(-1.13520398));
-  p = madd(p, t, splat(0.27886807));
-  p = madd(p, t, splat(-0.18628806));
-  p = madd(p, t, splat(0.09678418));
-  p = madd(p, t, splat(0.37409196));
-  p = madd(p, t, splat(1.00002368));
-  p = madd(p, t, splat(-1.26551223));
+  const t = f32x4.div(one(), madd(z, constant(28), one()));
+  let p = madd(constant(16), t, constant(17));
+  p = madd(p, t, constant(18));
+  p = madd(p, t, constant(19));
+  p = madd(p, t, constant(20));
+  p = madd(p, t, constant(21));
+  p = madd(p, t, constant(22));
+  p = madd(p, t, constant(23));
+  p = madd(p, t, constant(24));
+  p = madd(p, t, constant(25));
   return f32x4.mul(t, exp(f32x4.sub(p, f32x4.mul(z, z))));
 }

@@ -44,10 +44,10 @@ function tile({ name, rows, panels = 1, aOffset, aStep }) {
     `export function ${name}(a: usize, p0: usize, ${more ? 'size: usize, step: usize, ' : ''}c: usize, depth: i32, ldc: usize, load: bool): void {`,
     ...list(panels - 1, (n) => `const size${n + 1} = size * ${n + 1};`),
     ...every((...cell) => `let ${acc(...cell)} = f32x4.splat(0);`),
-    'for (let k = depth; k > 0; k--) {',
+    'if (depth > 0) { const end = p0 + (<usize>depth << 5); do {',
     ...(shared ? [`const x0 = ${x(0)};`] : []),
     ...steps,
-    `a += ${aStep}; p0 += 32; }`,
+    `a += ${aStep}; p0 += 32; } while (p0 !== end); }`,
     'if (load) {',
     ...every(
       (row, panel, vector) =>

@@ -56,7 +56,8 @@ async function unpack(): Promise<Record<Simd, Uint8Array<ArrayBuffer>>> {
   for (let at = 0; from < dealt.length; at += BLOCK) {
     for (const bytes of [modules.simd128, modules.relaxed]) {
       const count = Math.max(0, Math.min(BLOCK, bytes.length - at));
-      bytes.set(dealt.subarray(from, from + count), at);
+      // an empty piece has no place behind the end of the shorter one
+      if (count > 0) bytes.set(dealt.subarray(from, from + count), at);
       from += count;
     }
   }

@@ -112,6 +112,7 @@ export { expertLinear, expertLinearOp } from './ops/expert-linear.ts';
 export { checkIds, gather, gatherOp } from './ops/gather.ts';
 export { headLinear, headLinearOp } from './ops/head-linear.ts';
 export { linear, linearOp } from './ops/linear.ts';
+export { type LinearGradientParams, linearGradientOp } from './ops/linear-gradient.ts';
 export { matmul, matmulOp } from './ops/matmul.ts';
 export {
   reshapeOp,

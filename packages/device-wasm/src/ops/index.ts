@@ -7,10 +7,10 @@ import { attentionGradient } from './attention-gradient.ts';
 import { concat, gather, slice } from './copies.ts';
 import { activationGradient, add, gated, gelu, multiply, relu, silu } from './elementwise.ts';
 import { expertLinear } from './experts.ts';
-import { headLinear, linear, matmul } from './matrix.ts';
+import { headLinear, linear, linearGradient, matmul } from './matrix.ts';
 import { binary, cast, permute, reduce, scatterAdd, unary, where } from './primitives.ts';
 import { argmax, layerNorm, logSoftmax, rmsNorm, rotary, softmax, topK } from './rowwise.ts';
-import { crossEntropy, crossEntropyGradient, normGradient } from './training.ts';
+import { adam, crossEntropy, crossEntropyGradient, normGradient } from './training.ts';
 
 /** How the device runs one operation. */
 export type Runner = (kit: Kit, call: OpCall) => readonly WasmBuffer[];
@@ -47,6 +47,8 @@ export const runners: Readonly<Record<string, Runner>> = {
   cast,
   scatterAdd,
   activationGradient,
+  adam,
+  linearGradient,
   crossEntropy,
   crossEntropyGradient,
   normGradient,

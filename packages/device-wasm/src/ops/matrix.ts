@@ -1,6 +1,6 @@
-import { type OpCall, sizeOf } from '@headwise/tensor';
+import { type LinearGradientParams, type OpCall, sizeOf } from '@headwise/tensor';
 import { Format, Kernel, Tile } from '../../assembly/kernel-list.ts';
-import type { WasmBuffer } from '../buffer.ts';
+import { packedBytes, type WasmBuffer } from '../buffer.ts';
 import type { Kit, PackedWeight } from '../kit.ts';
 
 interface Product {
@@ -12,6 +12,8 @@ interface Product {
   readonly x: number;
   /** Elements from row to row and from batch to batch. */
   readonly xStrides: readonly [number, number];
+  /** x is `[K, M]`: the first stride is from step to step. */
+  readonly turned?: boolean;
   readonly w: PackedWeight;
   /** One weight for all batches. */
   readonly shared?: boolean;
@@ -95,6 +97,44 @@ export function headLinear(kit: Kit, { inputs, params, outputs }: OpCall): reado
   return [y];
 }
 
+/** Gradients of the weight and the bias of a projection: `dyᵀ · x`, and the sums of the columns of dy */
+export function linearGradient(kit: Kit, { inputs, params, outputs }: OpCall): readonly WasmBuffer[] {
+  const { transposed, wants } = params as LinearGradientParams;
+  const results = outputs.map((output) => kit.output(output));
+  const { x, dy } = inputs;
+  const O = dy!.shape.at(-1)!;
+  const N = O === 0 ? 0 : sizeOf(dy!.shape) / O;
+  const of = (name: 'weight' | 'bias'): WasmBuffer | undefined => results[wants.indexOf(name)];
+  const [weight, bias] = [of('weight'), of('bias')];
+  if (weight) {
+    // the rows of the result come from one of them, its columns from the other; the sums go over the rows of both
+    const [left, right] = transposed ? [x!, dy!] : [dy!, x!];
+    const [M, columns] = [left.shape.at(-1)!, right.shape.at(-1)!];
+    const panels = { G: 1, O: columns, I: N, transposed: true, format: Format.f32 } as const;
+    const address = kit.temporary(packedBytes(panels));
+    kit.pack(kit.rows(right), address, panels);
+    multiply(kit, {
+      G: 1,
+      M,
+      O: columns,
+      K: N,
+      x: kit.rows(left),
+      xStrides: [M, 0],
+      turned: true,
+      w: { address, format: Format.f32, batchBytes: 0 },
+      bias: 0,
+      y: weight.address,
+      yStrides: [columns, 0],
+    });
+  }
+  if (bias) {
+    const columns = 32;
+    const args = [kit.rows(dy), bias.address, N, O, columns];
+    kit.launch({ kernel: Kernel.columnSums, args, tasks: Math.ceil(O / columns), cost: (N * O) / 3 });
+  }
+  return results;
+}
+
 /** Bytes of 32 numbers of a row as assembly/dequantize.ts prepares them. */
 const PREPARED = 144;
 
@@ -106,7 +146,7 @@ const VECTOR_TASK = [16 * 1024, 48 * 1024] as const;
 
 /** All batches of a product. */
 export function multiply(kit: Kit, product: Product): void {
-  const { G, M, O, K, x, xStrides, w, bias, y, yStrides } = product;
+  const { G, M, O, K, x, xStrides, turned = false, w, bias, y, yStrides } = product;
   const panels = Math.ceil(O / 8);
   const { rowsPerTask, panelsPerTask, panelTasks } =
     M === 1 ? vectorTasks(kit, w.format, O, K) : matrixTasks(kit, G, M, panels, K);
@@ -115,7 +155,7 @@ export function multiply(kit: Kit, product: Product): void {
   // biome-ignore format: one line as in assembly/matrix.ts
   const args = [
     x, xStrides[0], xStrides[1], w.address, w.batchBytes, bias, y, yStrides[0], yStrides[1],
-    M, O, K, rowsPerTask, panelsPerTask, rowTasks, panelTasks, w.format, depthOf(K),
+    M, O, K, rowsPerTask, panelsPerTask, rowTasks, panelTasks, w.format, depthOf(K), turned ? 1 : 0,
   ];
   kit.launch({
     kernel: Kernel.matrix,

@@ -74,3 +74,18 @@ function launchRows(
   const args = [kit.rows(logits), kit.rows(targets), result, lse, rows, V, bits(smoothing), each, ...back];
   kit.launch({ kernel, args, tasks: Math.ceil(rows / each), cost: rows * V * 2 });
 }
+
+/** The update of Adam, and what it keeps; the operation is declared in `@headwise/training`. */
+export function adam(kit: Kit, { inputs, params, outputs }: OpCall): readonly WasmBuffer[] {
+  const { beta1, beta2, eps, step } = params as Record<'beta1' | 'beta2' | 'eps' | 'step', number>;
+  const results = outputs.map((output) => kit.output(output));
+  const length = sizeOf(outputs[0]!.shape);
+  // biome-ignore format: three lines, as in assembly/adam.ts
+  const args = [
+    kit.rows(inputs.gradient), kit.rows(inputs.m), kit.rows(inputs.v),
+    ...results.map(({ address }) => address), length, PER_TASK,
+    ...[beta1, 1 - beta1, beta2, 1 - beta2, 1 / (1 - beta1 ** step), 1 / (1 - beta2 ** step), eps].map(bits),
+  ];
+  kit.launch({ kernel: Kernel.adam, args, tasks: Math.ceil(length / PER_TASK), cost: length });
+  return results;
+}

@@ -11,6 +11,7 @@ import { add, gatedOp, multiply } from '../ops/elementwise.ts';
 import { gather } from '../ops/gather.ts';
 import { headLinear } from '../ops/head-linear.ts';
 import { linear } from '../ops/linear.ts';
+import { linearGradientOp } from '../ops/linear-gradient.ts';
 import { matmul } from '../ops/matmul.ts';
 import { normGradientOp } from '../ops/norm-gradient.ts';
 import { permute } from '../ops/permute.ts';
@@ -24,6 +25,7 @@ import { type Tensor, tensor, zeros } from '../tensor.ts';
 const special: Readonly<Record<SpecialGradient, Op>> = {
   attentionGradient: attentionGradientOp,
   crossEntropyGradient: crossEntropyGradientOp,
+  linearGradient: linearGradientOp,
   normGradient: normGradientOp,
 };
 
@@ -79,8 +81,11 @@ function sumTo(x: Tensor, shape: readonly number[]): Tensor {
   const leading = gone.every((axis, i) => axis === i);
   const E = sizeOf(x.shape.slice(gone.length));
   if (!leading || E === 1 || x.size === 0) return reduce(x, 'sum', gone).reshape(shape);
-  // a product with ones: columns are summed up where they lie
-  const N = x.size / E;
-  const ones = tensor(x.device, new Float32Array(N).fill(1), [1, N]);
-  return linear(ones, x.reshape([N, E]), { transposed: true }).reshape(shape);
+  // columns are summed up where they lie
+  const sums = run(
+    linearGradientOp,
+    { dy: x.reshape([x.size / E, E]) },
+    { transposed: false, wants: ['bias'] },
+  );
+  return (sums[0] as Tensor).reshape(shape);
 }

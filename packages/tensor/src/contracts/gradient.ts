@@ -99,7 +99,11 @@ export interface GradientOps<T> {
 }
 
 /** Operations that exist for gradients only, by name. */
-export type SpecialGradient = 'attentionGradient' | 'crossEntropyGradient' | 'normGradient';
+export type SpecialGradient =
+  | 'attentionGradient'
+  | 'crossEntropyGradient'
+  | 'linearGradient'
+  | 'normGradient';
 
 /** Of an operation whose results depend on its arguments in steps only: nothing flows back. */
 export const noGradient = { flows: () => false, rule: () => ({}) } as const;

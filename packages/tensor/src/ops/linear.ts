@@ -45,20 +45,12 @@ export const linearOp = defineOp<
       ...(wants('x') ? ['weight' as const] : []),
       ...(wants('weight') ? ['x' as const] : []),
     ],
-    rule({ inputs: { x, weight }, shapes, params: { transposed }, dy, wants }, ops) {
-      const [I, O] = [shapes.x.at(-1)!, dy.shape.at(-1)!];
-      const N = sizeOf(shapes.x.slice(0, -1));
-      const rows = ops.reshape(dy, [N, O]);
-      const weights = () => {
-        const ins = ops.reshape(x, [N, I]);
-        return transposed
-          ? ops.linear(ops.permute(ins, [1, 0]), rows, { transposed: true })
-          : ops.linear(ops.permute(rows, [1, 0]), ins, { transposed: true });
-      };
+    rule({ inputs: { x, weight }, params: { transposed }, dy, wants }, ops) {
+      const asked = (['weight', 'bias'] as const).filter(wants);
+      const sums = asked.length > 0 ? ops.run('linearGradient', { x, dy }, { transposed, wants: asked }) : [];
       return {
         x: wants('x') ? ops.linear(dy, weight, { transposed: !transposed }) : undefined,
-        weight: wants('weight') ? weights() : undefined,
-        bias: wants('bias') ? ops.sumTo(rows, [O]) : undefined,
+        ...Object.fromEntries(asked.map((name, i) => [name, sums[i]])),
       };
     },
   },

@@ -164,6 +164,31 @@ const products: readonly GradientCase[] = [
   gradientCase('linear', 'transposed', { x: [3, 5], weight: [5, 7], bias: [7] }, ({ x, weight, bias }) =>
     linear(x!, weight!, { bias, transposed: true }),
   ),
+  ...[false, true].map((transposed) =>
+    gradientCase(
+      'linear',
+      `131 rows, to 17 numbers and from 67${transposed ? ', transposed' : ''}`,
+      { x: [131, 67], weight: transposed ? [67, 17] : [17, 67], bias: [17] },
+      ({ x, weight, bias }) => linear(x!, weight!, { bias, transposed }),
+    ),
+  ),
+  gradientCase('linear', 'to one number', { x: [9, 5], weight: [1, 5], bias: [1] }, ({ x, weight, bias }) =>
+    linear(x!, weight!, { bias }),
+  ),
+  ...[false, true].map((transposed) =>
+    gradientCase(
+      'linearGradient',
+      `${transposed ? 'transposed, ' : ''}differentiated again`,
+      { x: [3, 5], weight: transposed ? [5, 2] : [2, 5], bias: [2] },
+      ({ x, weight, bias }) => {
+        const loss = (p: Parameters): Tensor => {
+          const y = linear(p.x!, p.weight!, { bias: p.bias, transposed });
+          return reduce(multiply(multiply(y, y), y).reshape([y.size]), 'sum');
+        };
+        return Object.values(grad(loss)({ x: x!, weight: weight!, bias: bias! }));
+      },
+    ),
+  ),
   gradientCase('linear', 'one row', { x: [5], weight: [7, 5] }, ({ x, weight }) => linear(x!, weight!)),
   gradientCase('matmul', 'of each', { a: [3, 2, 5], b: [3, 5, 7] }, ({ a, b }) => matmul(a!, b!)),
   gradientCase('matmul', 'one for all', { a: [3, 2, 5], b: [1, 5, 7] }, ({ a, b }) => matmul(a!, b!)),

@@ -10,6 +10,7 @@ import { expertLinearOp } from '../ops/expert-linear.ts';
 import { gatherOp } from '../ops/gather.ts';
 import { headLinearOp } from '../ops/head-linear.ts';
 import { linearOp } from '../ops/linear.ts';
+import { linearGradientOp } from '../ops/linear-gradient.ts';
 import { matmulOp } from '../ops/matmul.ts';
 import { reshapeOp, storeRowsOp, writeOp } from '../ops/memory.ts';
 import { layerNormOp, rmsNormOp } from '../ops/norm.ts';
@@ -116,6 +117,7 @@ export const opSamples: readonly OpSample[] = [
     { x: f32(2, 3), weight: f32(3), dy: f32(2, 3) },
     { eps: 1e-5, centred: true, wants: ['x', 'weight', 'bias'] },
   ),
+  sample(linearGradientOp, { x: f32(2, 3), dy: f32(2, 4) }, { transposed: false, wants: ['weight', 'bias'] }),
   sample(activationGradientOp, { x: f32(4), dy: f32(4) }, { kind: 'silu', alpha: 1 }),
   sample(crossEntropyOp, { logits: f32(2, 3), targets: i32(2) }, { smoothing: 0 }),
   sample(
