@@ -6,14 +6,7 @@ export { reversal } from './data/reversal.ts';
 export { type DropoutClock, type DropoutOptions, dropout, dropped } from './dropout.ts';
 export { TrainingError } from './errors.ts';
 export { Lora, type LoraOptions } from './lora.ts';
-export {
-  contrastiveLoss,
-  IGNORED,
-  languageModelLoss,
-  type Rows,
-  rowsOf,
-  type TokenBatch,
-} from './losses.ts';
+export { contrastiveLoss, languageModelLoss } from './losses.ts';
 export { type AdamParams, adamOp } from './ops/adam.ts';
 export type { Optimizer, Rule, RuleCall, RuleResult } from './optimizers/contract.ts';
 export {
@@ -31,6 +24,7 @@ export {
 export { OptimizerState } from './optimizers/state.ts';
 export { copyParams, type Params, sizeOfParams } from './params.ts';
 export { hash, hashAt, permutation, uniform } from './random.ts';
+export { IGNORED, type Rows, rowsOf, type TokenBatch } from './rows.ts';
 export {
   constant,
   cosineDecay,
@@ -49,3 +43,4 @@ export {
   type TrainSummary,
   train,
 } from './train.ts';
+export { type TranslationBatch, translationLoss } from './translation-loss.ts';
