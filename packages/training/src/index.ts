@@ -5,6 +5,13 @@ export type { Batches } from './data/contract.ts';
 export { reversal } from './data/reversal.ts';
 export { type DropoutClock, type DropoutOptions, dropout, dropped } from './dropout.ts';
 export { TrainingError } from './errors.ts';
+export {
+  classificationLoss,
+  regressionLoss,
+  type TextBatch,
+  type TokenLabelBatch,
+  tokenLabelLoss,
+} from './head-losses.ts';
 export { Lora, type LoraOptions } from './lora.ts';
 export { contrastiveLoss, languageModelLoss } from './losses.ts';
 export { type AdamParams, adamOp } from './ops/adam.ts';
@@ -44,3 +51,4 @@ export {
   train,
 } from './train.ts';
 export { type TranslationBatch, translationLoss } from './translation-loss.ts';
+export { withHead } from './with-head.ts';
