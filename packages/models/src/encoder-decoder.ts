@@ -63,18 +63,11 @@ export function encoderDecoderParameters({ encoder, decoder, shared = true }: En
 export function createEncoderDecoder(options: EncoderDecoderOptions): EncoderDecoder {
   const { device, weights, shared = true } = options;
   checkModelWeights('encoderDecoder', encoderDecoderParameters(options), weights);
-  const decoderWeights = within(weights, 'decoder.');
   const encoder = createEncoder({ ...options.encoder, device, weights: within(weights, 'encoder.') });
-  const table = weights['encoder.embed']!;
-  // a tensor of its own over the same memory, so that each half may free what it has
-  const own = shared ? { embed: keep(table.reshape(table.shape)) } : {};
-  try {
-    const decoder = createDecoder({ ...options.decoder, device, weights: { ...own, ...decoderWeights } });
-    return new EncoderDecoder(encoder, decoder);
-  } catch (error) {
-    own.embed?.dispose();
-    throw error;
-  }
+  // the very tensor, so that a gradient comes to it from both halves
+  const own = shared ? { embed: weights['encoder.embed']! } : {};
+  const decoderWeights = { ...own, ...within(weights, 'decoder.') };
+  return new EncoderDecoder(encoder, createDecoder({ ...options.decoder, device, weights: decoderWeights }));
 }
 
 /** An encoder that reads a source and a decoder that writes a text about it. */
@@ -110,7 +103,7 @@ export class EncoderDecoder implements Disposable {
     }
   }
 
-  /** Frees the weights of both. Never throws. */
+  /** Frees the weights of both; a shared table goes with the first half that is freed. Never throws. */
   dispose(): void {
     this.encoder.dispose();
     this.decoder.dispose();

@@ -14,7 +14,7 @@ import {
 import { ConfigFields } from './formats/config-fields.ts';
 import type { HostTensor, StoredTensor } from './formats/host-tensor.ts';
 import { shown } from './formats/json.ts';
-import type { Shapes } from './part.ts';
+import type { Shapes, Weights } from './part.ts';
 import { giveBack } from './sources/fresh.ts';
 import type { WeightBuilder } from './weight-sources.ts';
 import {
@@ -40,6 +40,8 @@ export interface LoadProgress {
 export interface LoadOptions {
   /** By `model_type`: those of `@headwise/models/registry`, some of them, or your own. */
   readonly families: Readonly<Record<string, Family>>;
+  /** Every weight as float32, whatever bits the file has: what is trained must be. Default false. */
+  readonly float32?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called after each tensor. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
@@ -52,6 +54,8 @@ export type LoadedModel = Model & {
   readonly config: unknown;
   /** Which ids mean something; those that end a text from `generation_config.json`, where it says so. */
   readonly ids: SpecialIds;
+  /** What it is made of, by the names of its parts: to be trained, or looked at. The model owns them. */
+  readonly weights: Weights;
 };
 
 /**
@@ -69,7 +73,7 @@ export type LoadedModel = Model & {
 export async function loadModel(
   device: Device,
   checkpoint: Checkpoint,
-  { families, signal, onProgress }: LoadOptions,
+  { families, float32, signal, onProgress }: LoadOptions,
 ): Promise<LoadedModel> {
   return inFile(checkpoint.name, async () => {
     const family = familyOf(checkpoint.config, families);
@@ -81,11 +85,12 @@ export async function loadModel(
     const weights = await loadWeights(device, modelParameters(model), checkpoint, family.weights(config), {
       copies: family.copies?.(config),
       unused: family.unused,
+      float32,
       signal,
       onProgress,
     });
     try {
-      return { ...assembleModel(device, model, weights), family, config, ids: { ...ids, stop } };
+      return { ...assembleModel(device, model, weights), family, config, ids: { ...ids, stop }, weights };
     } catch (error) {
       for (const weight of Object.values(weights)) weight.dispose();
       throw error;
@@ -131,7 +136,7 @@ async function loadWeights(
   wanted: Shapes,
   checkpoint: Checkpoint,
   build: WeightBuilder,
-  { signal, onProgress, ...extra }: WeightExtras & Omit<LoadOptions, 'families'>,
+  { float32, signal, onProgress, ...extra }: WeightExtras & Omit<LoadOptions, 'families'>,
 ): Promise<Record<string, Tensor>> {
   signal?.throwIfAborted();
   const reader = new Reader(checkpoint, signal, onProgress);
@@ -152,7 +157,7 @@ async function loadWeights(
       await reader.need(source.files);
       const next = names[n + 1];
       if (next !== undefined) reader.begin(plan.sources[next]!.files);
-      uploaded[name] = makeWeight(device, source, wanted[name]!);
+      uploaded[name] = makeWeight(device, float32 ? { ...source, stored: undefined } : source, wanted[name]!);
       reader.done(source.files);
     }
     return uploaded;

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeWhole } from '@headwise/kv-cache/file';
 import { FormatError, type HostTensor, readSafetensors, writeSafetensors } from '@headwise/models';
@@ -44,6 +44,7 @@ export async function runFolder(path: string): Promise<RunFolder> {
     broken,
     load,
     async save(run) {
+      await flushed(logFile);
       await writeWhole(join(path, nameOf(run.step)), write(run));
       for (const old of (await statesIn(path)).slice(0, -KEPT)) await rm(join(path, old), { force: true });
       await writeWhole(join(path, 'curves.html'), new TextEncoder().encode(curves(entries)));
@@ -63,6 +64,16 @@ export async function runFolder(path: string): Promise<RunFolder> {
       await appendFile(logFile, `${JSON.stringify(entry)}\n`);
     },
   };
+}
+
+/** Puts what was appended to a file on the disk: a state must not outlive the log of its steps. */
+async function flushed(path: string): Promise<void> {
+  const file = await open(path, 'a');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Names of the states, the oldest first. */

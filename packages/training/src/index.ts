@@ -5,15 +5,15 @@ export type { Batches } from './data/contract.ts';
 export { reversal } from './data/reversal.ts';
 export { type DropoutClock, type DropoutOptions, dropout, dropped } from './dropout.ts';
 export { TrainingError } from './errors.ts';
-export { Lora, type LoraOptions } from './lora.ts';
 export {
-  contrastiveLoss,
-  IGNORED,
-  languageModelLoss,
-  type Rows,
-  rowsOf,
-  type TokenBatch,
-} from './losses.ts';
+  classificationLoss,
+  regressionLoss,
+  type TextBatch,
+  type TokenLabelBatch,
+  tokenLabelLoss,
+} from './head-losses.ts';
+export { Lora, type LoraOptions } from './lora.ts';
+export { contrastiveLoss, languageModelLoss } from './losses.ts';
 export { type AdamParams, adamOp } from './ops/adam.ts';
 export type { Optimizer, Rule, RuleCall, RuleResult } from './optimizers/contract.ts';
 export {
@@ -31,6 +31,7 @@ export {
 export { OptimizerState } from './optimizers/state.ts';
 export { copyParams, type Params, sizeOfParams } from './params.ts';
 export { hash, hashAt, permutation, uniform } from './random.ts';
+export { IGNORED, type Rows, rowsOf, type TokenBatch } from './rows.ts';
 export {
   constant,
   cosineDecay,
@@ -49,3 +50,5 @@ export {
   type TrainSummary,
   train,
 } from './train.ts';
+export { type TranslationBatch, translationLoss } from './translation-loss.ts';
+export { withHead } from './with-head.ts';

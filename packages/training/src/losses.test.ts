@@ -1,6 +1,7 @@
 import { createReference, tensor } from '@headwise/tensor';
 import { expect, it } from 'vitest';
-import { contrastiveLoss, rowsOf } from './losses.ts';
+import { contrastiveLoss } from './losses.ts';
+import { rowsOf } from './rows.ts';
 
 it('contrastive: by hand for two pairs, and symmetric', async () => {
   const device = createReference();

@@ -1,51 +1,19 @@
 import type { Decoder } from '@headwise/models';
 import {
   binary,
-  createPositions,
   crossEntropy,
-  type Device,
   linear,
   multiply,
-  type Positions,
   reduce,
+  scope,
   type Tensor,
   tensor,
   unary,
   ValueError,
 } from '@headwise/tensor';
 import type { Params } from './params.ts';
+import { checkTargets, filled, IGNORED, rowsOf, type TokenBatch } from './rows.ts';
 import { withThroughStates } from './through.ts';
-
-/** Ids outside every vocabulary: where nothing is to be predicted. */
-export const IGNORED = -1;
-
-/** Rows of tokens, of lengths of their own, and what is to come after each token; `IGNORED` where it does not count. */
-export interface TokenBatch {
-  readonly ids: readonly (readonly number[])[];
-  readonly targets: readonly (readonly number[])[];
-}
-
-/** `[B, L]` ids of rows, filled up on the right, and where they stand. */
-export interface Rows {
-  readonly ids: Tensor<'B L', 'i32'>;
-  readonly positions: Positions;
-}
-
-/**
- * Rows as tensors: padding is id 0 at position −1.
- * @throws {ValueError} if there is no row, or an empty one.
- */
-export function rowsOf(device: Device, rows: readonly (readonly number[])[]): Rows {
-  if (rows.length === 0 || rows.some(({ length }) => length === 0))
-    throw new ValueError('training', 'batch', 'must be rows of at least one token', `${rows.length} rows`);
-  return {
-    ids: filled(device, rows, 0),
-    positions: createPositions(
-      device,
-      rows.map((row) => row.map((_, i) => i)),
-    ),
-  };
-}
 
 /**
  * The loss of a decoder on rows of tokens: the mean cross-entropy of the next token, with all rows in one pass and
@@ -59,21 +27,16 @@ export function languageModelLoss(
   decoder: Decoder,
   { smoothing = 0 }: { readonly smoothing?: number } = {},
 ): (params: Params, batch: TokenBatch) => Tensor {
-  return (_, { ids: rows, targets }) => {
-    const { device } = decoder;
-    if (targets.length !== rows.length || targets.some(({ length }, b) => length !== rows[b]!.length))
-      throw new ValueError(
-        'languageModelLoss',
-        'targets',
-        'must have one target for each id',
-        targets.map(({ length }) => length),
+  return (_, { ids: rows, targets }) =>
+    scope(() => {
+      const { device } = decoder;
+      checkTargets('languageModelLoss', rows, targets);
+      const { ids, positions } = rowsOf(device, rows);
+      const hidden = withThroughStates(device, decoder.specs, rows.length, (states) =>
+        decoder.run(ids, positions, { states }),
       );
-    const { ids, positions } = rowsOf(device, rows);
-    const hidden = withThroughStates(device, decoder.specs, rows.length, (states) =>
-      decoder.run(ids, positions, { states }),
-    );
-    return crossEntropy(decoder.head(hidden), filled(device, targets, IGNORED), { smoothing });
-  };
+      return crossEntropy(decoder.head(hidden), filled(device, targets, IGNORED), { smoothing });
+    });
 }
 
 /**
@@ -114,11 +77,4 @@ export function contrastiveLoss(
 function unitRows(x: Tensor): Tensor {
   const norm = unary(reduce(multiply(x, x), 'sum'), 'sqrt').reshape([x.shape[0]!, 1]);
   return binary(x, norm, 'divide');
-}
-
-function filled(device: Device, rows: readonly (readonly number[])[], padding: number): Tensor<'B L', 'i32'> {
-  const L = Math.max(...rows.map(({ length }) => length));
-  const values = new Int32Array(rows.length * L).fill(padding);
-  for (const [b, row] of rows.entries()) values.set(row, b * L);
-  return tensor<'B L'>(device, values, [rows.length, L]);
 }

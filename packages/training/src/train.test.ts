@@ -25,9 +25,10 @@ import { describe, expect, it } from 'vitest';
 import type { Batches } from './data/contract.ts';
 import { reversal } from './data/reversal.ts';
 import { dropout } from './dropout.ts';
-import { languageModelLoss, type TokenBatch } from './losses.ts';
+import { languageModelLoss } from './losses.ts';
 import { adam, adamW, sgd } from './optimizers/rules.ts';
 import type { Params } from './params.ts';
+import type { TokenBatch } from './rows.ts';
 import { constant, cosineDecay } from './schedules.ts';
 import { memoryStore, type RunStore } from './store.ts';
 import { type StepReport, type TrainOptions, type TrainSummary, train } from './train.ts';
@@ -169,6 +170,32 @@ it('ends when told to, saved, and goes on later', async () => {
   expect(await run.next()).toEqual({ done: true, value: { step: 4, reason: 'aborted', best: undefined } });
   expect((await store.load())!.step).toBe(4);
   expect((await all(options)).reports.map(({ step }) => step)).toEqual([5, 6, 7, 8, 9, 10]);
+});
+
+it('has logged a step before it is saved, so that a run that is killed in between lacks none', async () => {
+  const device = createReference();
+  const { params, loss } = parabola(device);
+  const memory = memoryStore();
+  const lacking: number[] = [];
+  const store: RunStore = {
+    ...memory,
+    save: async (run) => {
+      if (memory.entries.at(-1)?.step !== run.step) lacking.push(run.step);
+      await memory.save(run);
+    },
+  };
+  await all({
+    params,
+    loss,
+    data: goals,
+    optimizer: sgd(),
+    rate: constant(0.1),
+    steps: 7,
+    store,
+    saveEvery: 2,
+  });
+  expect(lacking).toEqual([]);
+  expect((await memory.load())!.step).toBe(7);
 });
 
 describe('refuses', () => {

@@ -127,9 +127,10 @@ export async function* train<Batch>(options: TrainOptions<Batch>): AsyncGenerato
       const isOver =
         value !== undefined && weigh(progress, step, value) >= (evaluation?.patience ?? Infinity);
       const saved = store !== undefined && (isLast || isOver || step % saveEvery === 0);
-      if (saved) await save();
       const report = { step, steps, loss, rate: rate(step), norm, evaluation: value, saved };
+      // before the state: a run that goes on forgets what the log has beyond its state, and could not make up what it lacks
       await store?.log?.(report);
+      if (saved) await save();
       yield report;
       if (isOver) return end('patience');
     }

@@ -1,6 +1,6 @@
 import { ValueError } from '@headwise/tensor';
-import type { TokenBatch } from '../losses.ts';
 import { hash, permutation } from '../random.ts';
+import type { TokenBatch } from '../rows.ts';
 import type { Batches } from './contract.ts';
 
 /** What `tokenWindows` takes. */

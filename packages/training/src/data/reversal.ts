@@ -1,6 +1,6 @@
 import { ValueError } from '@headwise/tensor';
-import { IGNORED, type TokenBatch } from '../losses.ts';
 import { hash, hashAt } from '../random.ts';
+import { IGNORED, type TokenBatch } from '../rows.ts';
 import type { Batches } from './contract.ts';
 
 /**

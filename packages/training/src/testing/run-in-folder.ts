@@ -1,5 +1,5 @@
-/** A process of its own that trains in a folder: to be killed. Arguments: the folder, and the number of steps. */
-import { createReference, multiply, reduce, type Tensor } from '@headwise/tensor';
+/** A process of its own that trains in a folder: to be killed. Arguments: the folder, the number of steps, the device. */
+import { createDevice, multiply, reduce, type Tensor } from '@headwise/tensor';
 import { seeded } from '@headwise/tensor/testing';
 import { runFolder } from '../folder.ts';
 import { adamW } from '../optimizers/rules.ts';
@@ -7,9 +7,9 @@ import type { Params } from '../params.ts';
 import { linearDecay } from '../schedules.ts';
 import { train } from '../train.ts';
 
-const [path, count] = process.argv.slice(2);
+const [path, count, name = 'reference'] = process.argv.slice(2);
 const steps = Number(count);
-const device = createReference();
+const device = await createDevice(name);
 const params = { w: seeded(device, [64, 64], 1), b: seeded(device, [64], 2) };
 const squares = (x: Tensor): Tensor => reduce(multiply(x, x).reshape([x.size]), 'sum');
 const loss = ({ w, b }: Params, seed: number): Tensor =>

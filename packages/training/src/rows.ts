@@ -1,0 +1,66 @@
+import {
+  createPositions,
+  type Device,
+  type Positions,
+  type Tensor,
+  tensor,
+  ValueError,
+} from '@headwise/tensor';
+
+/** Ids outside every vocabulary: where nothing is to be predicted. */
+export const IGNORED = -1;
+
+/** Rows of tokens, of lengths of their own, and what is to come after each token; `IGNORED` where it does not count. */
+export interface TokenBatch {
+  readonly ids: readonly (readonly number[])[];
+  readonly targets: readonly (readonly number[])[];
+}
+
+/** `[B, L]` ids of rows, filled up on the right, and where they stand. */
+export interface Rows {
+  readonly ids: Tensor<'B L', 'i32'>;
+  readonly positions: Positions;
+}
+
+/**
+ * Rows as tensors: padding is id 0 at position −1.
+ * @throws {ValueError} if there is no row, or an empty one.
+ */
+export function rowsOf(device: Device, rows: readonly (readonly number[])[]): Rows {
+  if (rows.length === 0 || rows.some(({ length }) => length === 0))
+    throw new ValueError('training', 'batch', 'must be rows of at least one token', `${rows.length} rows`);
+  return {
+    ids: filled(device, rows, 0),
+    positions: createPositions(
+      device,
+      rows.map((row) => row.map((_, i) => i)),
+    ),
+  };
+}
+
+/** @throws {ValueError} unless there is one target for each id. */
+export function checkTargets(
+  op: string,
+  rows: readonly (readonly number[])[],
+  targets: readonly (readonly number[])[],
+): void {
+  if (targets.length !== rows.length || targets.some(({ length }, b) => length !== rows[b]!.length))
+    throw new ValueError(
+      op,
+      'targets',
+      'must have one target for each id',
+      targets.map(({ length }) => length),
+    );
+}
+
+/** Rows as `[B, L]`, filled up on the right. Never throws. */
+export function filled(
+  device: Device,
+  rows: readonly (readonly number[])[],
+  padding: number,
+): Tensor<'B L', 'i32'> {
+  const L = Math.max(...rows.map(({ length }) => length));
+  const values = new Int32Array(rows.length * L).fill(padding);
+  for (const [b, row] of rows.entries()) values.set(row, b * L);
+  return tensor<'B L'>(device, values, [rows.length, L]);
+}
