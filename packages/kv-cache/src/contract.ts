@@ -37,7 +37,7 @@ export interface Cache extends LayerState {
    * longer, or of each from its own length on.
    *
    * Right after an append, `crop` to the lengths of before takes it back, which is how a step that failed in a later
-   * layer is undone; a recurrent state cannot, and a ring cannot for what later appends have overwritten.
+   * layer is undone; further back a recurrent state cannot go, nor a ring for what later appends have overwritten.
    * @throws {ValueError} if a length is more than the sequence has, or needs tokens that are forgotten.
    */
   crop(length: number | readonly number[]): void;

@@ -166,9 +166,17 @@ export class RowStore {
     }
   }
 
-  /** The rows `[B, L, ...row]` of an append into this store, sequence by sequence. */
-  put(rows: Rows, moves: readonly (readonly Move[])[]): void {
-    if (this.#storesBySlot(rows, moves)) {
+  /**
+   * The rows `[B, L, ...row]` of an append into this store, sequence by sequence.
+   *
+   * @param decodes whether it is one token a sequence: default, whether L is 1
+   */
+  put(
+    rows: Rows,
+    moves: readonly (readonly Move[])[],
+    decodes = Object.values(rows)[0]!.shape[1] === 1,
+  ): void {
+    if (this.#storesBySlot(rows, moves, decodes)) {
       const slots = this.#slotsOf(moves, Object.values(rows)[0]!.shape[1]!);
       for (const [name, tensor] of Object.entries(this.tensors)) storeRows(tensor, rows[name]!, slots);
       return;
@@ -274,12 +282,11 @@ export class RowStore {
   /**
    * Whether an append goes by one `storeRows` a name, on devices that have it: that of one token a sequence, so that
    * every step of a generation is the same call with its slots as numbers; and others where that is fewer calls than a
-   * `write` for each run of slots. Rows in fewer bits are written.
+   * `write` for each run of slots.
    */
-  #storesBySlot(rows: Rows, moves: readonly (readonly Move[])[]): boolean {
+  #storesBySlot(rows: Rows, moves: readonly (readonly Move[])[], decodes: boolean): boolean {
     const runs = moves.reduce((sum, list) => sum + list.length, 0);
-    const decodes = Object.values(rows)[0]!.shape[1] === 1;
-    if ((runs <= WRITES && !decodes) || this.#format !== undefined) return false;
+    if (runs <= WRITES && !decodes) return false;
     if (!decodes) return this.#canStore(rows);
     this.#decodesBySlot ??= this.#canStore(rows);
     return this.#decodesBySlot;

@@ -265,8 +265,11 @@ it('takes, crops, clones and saves sequences of different lengths, in every laye
   takeStates(states, [1, 0]);
   expect(states.map(({ B, lengths }) => `${B}: ${lengths}`)).toEqual(Array(6).fill('2: 2,5'));
   step(states, 1, 2);
+  step(states, 1, 3);
+  cropStates(states, [3, 6]);
+  expect(states.map(({ lengths }) => lengths.join())).toEqual(Array(6).fill('3,6'));
   expect(() => cropStates(states, [2, 5])).toThrow(
-    'recurrent.crop: length of sequence 0 must be 0 or 3: a recurrent state cannot take tokens out again (clone it before tokens you may take back), got 2',
+    'recurrent.crop: length of sequence 0 must be 0 or 3: a recurrent state takes back its last advance, and no other tokens (clone it before those you may take back), got 2',
   );
   expect(states.map(({ lengths }) => lengths.join())).toEqual(Array(6).fill('3,6'));
   cropStates(states.slice(0, 5), [2, 5]);

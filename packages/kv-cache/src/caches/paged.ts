@@ -146,10 +146,11 @@ class PagedSequences extends RowsCache implements PagedCache {
 
   protected put(rows: Rows, placed: Placement): void {
     const { tables } = this.pool;
-    this.#ids.forEach((id, b) => {
+    const sequences = this.#ids.map((id, b) => {
       const spans = tables.append(id, placed.counts[b]!);
-      this.pool.write(rows, b, spans, placed.pieces[b]!);
+      return { spans, pieces: placed.pieces[b]! };
     });
+    this.pool.write(rows, sequences);
     if (this.#workspace.isOwner(this)) this.#claim().store.put(rows, movesInOrder(placed));
   }
 

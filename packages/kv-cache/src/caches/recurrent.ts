@@ -23,9 +23,10 @@ import { checkFits, floats, type Snapshot, sectionsOf } from '../format/snapshot
  * z [B, H, D]
  * ```
  *
- * The layer computes the next state and hands it over with `advance`, which frees the old one; a token at position
- * −1 is to leave its sequence's sums as they were. What was folded in cannot be taken out again, by a step that
- * failed after it either: `crop` takes each sequence to its present length or to 0.
+ * The layer computes the next state and hands it over with `advance`; a token at position −1 is to leave its sequence's
+ * sums as they were. What was folded in cannot be taken out again, so the state of before the last advance is kept until
+ * the next: `crop` takes each sequence to its present length, to that of before (which is how a step that fails in a
+ * later layer is undone), or to 0. A cache of other sequences (`take`), or loaded from a file, has no before.
  *
  * Katharopoulos et al. 2020, "Transformers are RNNs", section 3.3.
  */
@@ -47,11 +48,19 @@ export function createRecurrent(
   return new RecurrentCache({ ...options, capacity: options.capacity ?? 1 });
 }
 
+/** A state as it was before an advance. */
+interface Before {
+  readonly constants: Record<string, Tensor>;
+  readonly lengths: readonly number[];
+}
+
 class RecurrentCache extends BaseCache {
   readonly kind = 'recurrent';
   protected readonly adding = 'advance';
   readonly #options: CacheOptions;
   #constants: Record<string, Tensor>;
+  /** What the last advance has changed. */
+  #before: Before | undefined;
   /** Longest sequence before the last advance. */
   #offset = 0;
 
@@ -87,60 +96,72 @@ class RecurrentCache extends BaseCache {
   advance(constants: Rows, tokens: Tokens): void {
     this.checkAlive('advance');
     this.gate?.(tokens);
-    const { after } = this.place(tokens);
+    const { after, counts } = this.place(tokens);
     for (const [name, old] of Object.entries(this.#constants)) this.#checkOne(name, constants[name], old);
-    const offset = this.length;
-    this.#replace(
-      Object.fromEntries(Object.keys(this.#constants).map((name) => [name, keep(constants[name]!)])),
+    const next = Object.fromEntries(
+      Object.keys(this.#constants).map((name) => [name, keep(constants[name]!)]),
     );
-    this.settle(after);
-    this.#offset = offset;
+    const { lengths, length } = this;
+    // no token comes, so the advance before this one may still be taken back
+    const before = counts.every((count) => count === 0)
+      ? this.#before
+      : { constants: this.#constants, lengths };
+    this.#hold(next, before);
+    super.settle(after);
+    this.#offset = length;
+  }
+
+  override clone(): Cache {
+    const twin = super.clone() as RecurrentCache;
+    if (!this.#before) return twin;
+    try {
+      const { lengths, constants } = this.#before;
+      twin.#before = { lengths, constants: twin.#rowsFrom(lengths.map((_, b) => [constants, b])) };
+      return twin;
+    } catch (error) {
+      twin.dispose();
+      throw error;
+    }
   }
 
   protected override settle(lengths: readonly number[]): void {
     super.settle(lengths);
+    this.#hold(this.#constants, undefined);
     this.#offset = this.length;
   }
 
   protected override checkCut(lengths: readonly number[]): void {
     this.lengths.forEach((length, b) => {
-      if (lengths[b] === length || lengths[b] === 0) return;
+      const allowed = [...new Set([0, ...(this.#before ? [this.#before.lengths[b]!] : []), length])];
+      if (allowed.includes(lengths[b]!)) return;
+      const choice = allowed.length > 1 ? `${allowed.slice(0, -1).join(', ')} or ${length}` : '0';
       throw new ValueError(
         'recurrent.crop',
         this.B > 1 ? `length of sequence ${b}` : 'length',
-        `must be 0 or ${length}: a recurrent state cannot take tokens out again (clone it before tokens you may take back)`,
+        `must be ${choice}: a recurrent state takes back its last advance, and no other tokens (clone it before those you may take back)`,
         lengths[b],
       );
     });
   }
 
   protected trim(lengths: readonly number[]): void {
-    if (lengths.every((length) => length === 0)) {
-      this.#replace(this.#zeros(this.B));
+    const before = this.#before;
+    if (before && lengths.every((length, b) => length === before.lengths[b])) {
+      this.#hold(before.constants, undefined);
       return;
     }
-    for (const tensor of Object.values(this.#constants)) {
-      const width = tensor.size / this.B;
-      lengths.forEach((length, b) => {
-        if (length === 0) tensor.write(b * width, new Float32Array(width));
-      });
-    }
+    if (lengths.every((length, b) => length === this.lengths[b])) return;
+    const next = this.#rowsFrom(
+      lengths.map((length, b) => {
+        if (length === this.lengths[b]) return [this.#constants, b];
+        return length === 0 ? undefined : [before!.constants, b];
+      }),
+    );
+    this.#hold(next, undefined);
   }
 
   protected rearrange(order: readonly number[]): void {
-    const next = this.#zeros(order.length);
-    try {
-      for (const [name, old] of Object.entries(this.#constants)) {
-        const width = old.size / this.B;
-        order.forEach((from, b) => {
-          next[name]!.write(b * width, old, from * width, width);
-        });
-      }
-    } catch (error) {
-      for (const tensor of Object.values(next)) tensor.dispose();
-      throw error;
-    }
-    this.#replace(next);
+    this.#hold(this.#rowsFrom(order.map((from) => [this.#constants, from])), undefined);
   }
 
   protected copy(): RecurrentCache {
@@ -154,9 +175,12 @@ class RecurrentCache extends BaseCache {
     return twin;
   }
 
+  /** `device` counts what an advance can be taken back to as well. */
   protected measure(): CacheBytes {
-    const bytes = 4 * Object.values(this.#constants).reduce((sum, { size }) => sum + size, 0);
-    return { used: bytes, full: bytes, device: bytes };
+    const bytesOf = (constants: Rows): number =>
+      4 * Object.values(constants).reduce((sum, { size }) => sum + size, 0);
+    const bytes = bytesOf(this.#constants);
+    return { used: bytes, full: bytes, device: bytes + bytesOf(this.#earlier()) };
   }
 
   protected async content(): Promise<Pick<Snapshot, 'state' | 'sections'>> {
@@ -177,7 +201,31 @@ class RecurrentCache extends BaseCache {
   }
 
   protected free(): void {
-    for (const tensor of Object.values(this.#constants)) tensor.dispose();
+    this.#hold({}, undefined);
+  }
+
+  /** Tensors of the state of before that are no longer the present one's. */
+  #earlier(): Rows {
+    const present = new Set(Object.values(this.#constants));
+    const earlier = Object.entries(this.#before?.constants ?? {});
+    return Object.fromEntries(earlier.filter(([, tensor]) => !present.has(tensor)));
+  }
+
+  /** New tensors whose sequence b is one of other tensors; zeros where none is named. */
+  #rowsFrom(rows: readonly (readonly [from: Rows, b: number] | undefined)[]): Record<string, Tensor> {
+    const next = this.#zeros(rows.length);
+    try {
+      for (const [name, tensor] of Object.entries(next)) {
+        const width = tensor.size / rows.length;
+        rows.forEach((row, b) => {
+          if (row) tensor.write(b * width, row[0][name]!, row[1] * width, width);
+        });
+      }
+    } catch (error) {
+      for (const tensor of Object.values(next)) tensor.dispose();
+      throw error;
+    }
+    return next;
   }
 
   #zeros(B: number): Record<string, Tensor> {
@@ -210,10 +258,12 @@ class RecurrentCache extends BaseCache {
     }
   }
 
-  #replace(next: Record<string, Tensor>): void {
-    const old = this.#constants;
-    this.#constants = next;
-    const kept = new Set(Object.values(next));
-    for (const tensor of Object.values(old)) if (!kept.has(tensor)) tensor.dispose();
+  /** Has these tensors from now on, and frees those it had beside them. */
+  #hold(constants: Record<string, Tensor>, before: Before | undefined): void {
+    const old = [this.#constants, this.#before?.constants ?? {}].flatMap((held) => Object.values(held));
+    this.#constants = constants;
+    this.#before = before;
+    const kept = new Set([constants, before?.constants ?? {}].flatMap((held) => Object.values(held)));
+    for (const tensor of old) if (!kept.has(tensor)) tensor.dispose();
   }
 }

@@ -48,16 +48,31 @@ export class PagedPool {
   }
 
   /**
-   * Writes the tokens of sequence b of `rows [B, L, ...row]` to where they belong.
+   * Writes the tokens of an append, `rows [B, L, ...row]`, to where they belong: of each sequence its blocks, and its
+   * columns.
    * @throws {DeviceError} if the rows do not reach so far, or are on another device.
    */
-  write(rows: Rows, b: number, spans: readonly Span[], pieces: readonly Piece[]): void {
-    let position = pieces[0]?.position ?? 0;
-    const slots = spans.map(({ block, offset, count }) => {
-      position += count;
-      return { position: position - count, slot: block * this.blockSize + offset, count };
+  write(
+    rows: Rows,
+    sequences: readonly { readonly spans: readonly Span[]; readonly pieces: readonly Piece[] }[],
+  ): void {
+    const L = Object.values(rows)[0]!.shape[1]!;
+    const moves = sequences.flatMap(({ spans, pieces }, b) => {
+      let position = pieces[0]?.position ?? 0;
+      const slots = spans.map(({ block, offset, count }) => {
+        position += count;
+        return { position: position - count, slot: block * this.blockSize + offset, count };
+      });
+      return movesTo(pieces, slots).map((move) => ({ ...move, from: b * L + move.from }));
     });
-    for (const move of movesTo(pieces, slots)) this.store.copy(rows, { ...move, fromB: b, toB: 0 });
+    scope(() => {
+      // the blocks are one sequence to the store, and so are the tokens of all
+      const inOne = Object.entries(rows).map(([name, row]) => {
+        const [B, , ...rest] = row.shape as [number, number, ...number[]];
+        return [name, row.reshape([1, B * L, ...rest])] as const;
+      });
+      this.store.put(Object.fromEntries(inOne), [moves], L === 1);
+    });
   }
 
   /**
