@@ -41,27 +41,27 @@ it('names the file at fault', async () => {
   const cut = copy();
   truncateSync(join(cut, 'model.safetensors'), 5000);
   expect(await complaint(cut)).toMatchInlineSnapshot(`
-    "headwise: …/model.safetensors: safetensors: the data have 1016 bytes, and 38 tensors end beyond; it is truncated or its header lies
-      - "model.embed_tokens.weight" ends at byte 196608
-      - "model.layers.0.input_layernorm.weight" ends at byte 196800
-      - "model.layers.0.mlp.down_proj.weight" ends at byte 221376
-      - "model.layers.0.mlp.gate_proj.weight" ends at byte 245952
-      - "model.layers.0.mlp.up_proj.weight" ends at byte 270528
-      - "model.layers.0.post_attention_layernorm.weight" ends at byte 270720
-      - "model.layers.0.self_attn.k_proj.weight" ends at byte 276864
-      - "model.layers.0.self_attn.o_proj.weight" ends at byte 295296
-      - "model.layers.0.self_attn.q_proj.weight" ends at byte 313728
-      - "model.layers.0.self_attn.v_proj.weight" ends at byte 319872
-      - "model.layers.1.input_layernorm.weight" ends at byte 320064
-      - "model.layers.1.mlp.down_proj.weight" ends at byte 344640
-      - "model.layers.1.mlp.gate_proj.weight" ends at byte 369216
-      - "model.layers.1.mlp.up_proj.weight" ends at byte 393792
-      - "model.layers.1.post_attention_layernorm.weight" ends at byte 393984
-      - "model.layers.1.self_attn.k_proj.weight" ends at byte 400128
-      - "model.layers.1.self_attn.o_proj.weight" ends at byte 418560
-      - "model.layers.1.self_attn.q_proj.weight" ends at byte 436992
-      - "model.layers.1.self_attn.v_proj.weight" ends at byte 443136
-      - "model.layers.2.input_layernorm.weight" ends at byte 443328
+    "headwise: …: weights: the tensors are not those of the model
+      - model.safetensors: "model.embed_tokens.weight" ends at byte 196608 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.0.input_layernorm.weight" ends at byte 196800 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.0.mlp.down_proj.weight" ends at byte 221376 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.0.mlp.gate_proj.weight" ends at byte 245952 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.0.mlp.up_proj.weight" ends at byte 270528 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.0.post_attention_layernorm.weight" ends at byte 270720 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.0.self_attn.k_proj.weight" ends at byte 276864 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.0.self_attn.o_proj.weight" ends at byte 295296 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.0.self_attn.q_proj.weight" ends at byte 313728 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.0.self_attn.v_proj.weight" ends at byte 319872 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.1.input_layernorm.weight" ends at byte 320064 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.1.mlp.down_proj.weight" ends at byte 344640 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.1.mlp.gate_proj.weight" ends at byte 369216 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.1.mlp.up_proj.weight" ends at byte 393792 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.1.post_attention_layernorm.weight" ends at byte 393984 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.1.self_attn.k_proj.weight" ends at byte 400128 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.1.self_attn.o_proj.weight" ends at byte 418560 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.1.self_attn.q_proj.weight" ends at byte 436992 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.1.self_attn.v_proj.weight" ends at byte 443136 of the data, the file has 1016: it is truncated
+      - model.safetensors: "model.layers.2.input_layernorm.weight" ends at byte 443328 of the data, the file has 1016: it is truncated
       - and 18 more
     "
   `);
@@ -97,6 +97,7 @@ it('lists the tensors that are missing and unknown', async () => {
     "headwise: …: weights: the tensors are not those of the model
       - "model.layers.3.mlp.up_proj.weight" is missing, for "layers.3.mlp.up" [128, 96]
       - "model.layers.9.mlp.up_proj.weight" is unknown: the model has no such weight
+      - the config says num_hidden_layers 4
     "
   `);
 });

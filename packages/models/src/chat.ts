@@ -1,4 +1,5 @@
 import { type Deadline, guarded } from './deadline.ts';
+import { FormatError } from './errors.ts';
 import type { Tokenizer } from './tokenizers/contract.ts';
 
 /** The class `Template` of `@huggingface/jinja`, as far as it is used here. */
@@ -33,7 +34,7 @@ const MOST_MS = 2000;
  * A conversation as the model was trained to read one. Encode it with `{ special: false }`: the template writes what
  * stands around. What a message says is not escaped, as everywhere: a stranger's text may hold the pieces that end a turn.
  *
- * @throws {FormatError} if the template cannot be read, refuses the messages, or does not end.
+ * @throws {FormatError} if the template cannot be read, refuses the messages, writes nothing, or does not end.
  */
 export function renderChat({
   Template,
@@ -51,5 +52,10 @@ export function renderChat({
     bos_token: piece(tokenizer.bos),
     eos_token: piece(tokenizer.eos),
   };
-  return run(() => new Template(source).render(values), MOST_MS);
+  const written = run(() => new Template(source).render(values), MOST_MS);
+  if (typeof written === 'string' && written.trim() !== '') return written;
+  throw new FormatError(
+    FORMAT,
+    `it writes nothing for ${messages.length} messages: it is another model's, or cut`,
+  );
 }

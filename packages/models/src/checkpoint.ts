@@ -73,6 +73,8 @@ export interface Checkpoint {
   readonly generationConfig?: unknown;
   /** Under the names of Hugging Face's files. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Of each tensor that ends beyond its file, where it does: `loadModel` lists them with all else that does not fit. */
+  readonly problems?: readonly string[] | undefined;
   /**
    * Reads one tensor; nothing is kept.
    * @throws {FormatError} if there is none of that name, or its bytes are not what their type demands.

@@ -22,10 +22,13 @@ export function guarded(format: string, deadline: Deadline = (work) => work()): 
           format,
           `it was stopped after ${milliseconds} ms, far longer than an honest file takes: an expression or a loop in it does not end`,
         );
-      throw new FormatError(
-        format,
-        `it cannot be used: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      // what an engine says of the library's code helps nobody
+      const isEngines =
+        error instanceof Error && ['TypeError', 'RangeError', 'ReferenceError'].includes(error.name);
+      const why = isEngines
+        ? 'what reads it fails on it; it may be cut'
+        : String((error as Error)?.message ?? error);
+      throw new FormatError(format, `it cannot be used: ${why}`);
     }
   };
 }

@@ -217,9 +217,10 @@ export class Decoder implements SessionModel, Disposable {
     return this.#stack.regime(length);
   }
 
-  /** Frees the weights. Sessions have their own memory and are freed by themselves. Never throws. */
+  /** Frees the weights, and the tables of positions. Sessions have their own memory and are freed by themselves. Never throws. */
   dispose(): void {
     for (const weight of Object.values(this.#weights)) weight.dispose();
+    this.#stack.release();
   }
 
   /** Never throws. */

@@ -219,9 +219,10 @@ export class Encoder implements Disposable {
     });
   }
 
-  /** Frees the weights. Never throws. */
+  /** Frees the weights, and the tables of positions. Never throws. */
   dispose(): void {
     for (const weight of Object.values(this.#weights)) weight.dispose();
+    this.#stack.release();
   }
 
   /** Never throws. */

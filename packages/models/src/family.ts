@@ -174,6 +174,9 @@ export function readConfig<Config>(family: Family<Config>, json: unknown): ReadC
   fields.count('num_hidden_layers', 1, MOST_LAYERS);
   const config = family.config(fields);
   fields.ignore(...silent);
+  // who reads no types of layers has one
+  if (fields.unread.includes('layer_types') && fields.sound('num_hidden_layers'))
+    fields.each('layer_types', fields.count('num_hidden_layers', 1, MOST_LAYERS), ['full_attention']);
   // the fields of another family would all be unknown
   if (!isOther)
     for (const key of fields.unread)
@@ -181,14 +184,21 @@ export function readConfig<Config>(family: Family<Config>, json: unknown): ReadC
         `${shown(key)} ${shown(fields.get(key))} is not understood: the model would be another`,
       );
   const ids = idsOf(fields);
+  const said = fields.has('is_encoder_decoder') ? fields.flag('is_encoder_decoder') : undefined;
   const problems = [...new Set(fields.problems)];
   if (problems.length > 0)
     throw new FormatError(format, `this is no ${family.title} that can be run`, problems);
   try {
     const model = family.model(config);
     modelParameters(model);
+    if (said !== undefined && said !== (model.kind === 'encoder-decoder'))
+      throw new FormatError(
+        format,
+        `is_encoder_decoder ${said} contradicts model_type ${shown(family.name)}`,
+      );
     return { config, model, ids };
   } catch (error) {
+    if (FormatError.isInstance(error)) throw error;
     throw new FormatError(format, `this is no ${family.title} that can be run`, [(error as Error).message]);
   }
 }

@@ -101,6 +101,7 @@ export {
   type Pooling,
 } from './heads/pooling.ts';
 export {
+  checkTensors,
   familyOf,
   type LoadedModel,
   type LoadOptions,

@@ -167,10 +167,11 @@ describe('refuses, with nothing left on the device', () => {
     const before = reads.length;
     expect(await refusal(opened)).toMatchInlineSnapshot(`
       "tiny: weights: the tensors are not those of the model
-        - "model.layers.0.input_layernorm.weight" must hold floating-point numbers, it is I32
         - "model.layers.1.self_attn.k_proj.weight" is missing, for "layers.1.attention.k" [8, 16]
+        - "model.layers.0.input_layernorm.weight" must hold floating-point numbers, it is I32
         - "model.norm.weight" must be [16], it is [4, 4]
-        - "extra" is unknown: the model has no such weight"
+        - "extra" is unknown: the model has no such weight
+        - the config says hidden_size 16, num_hidden_layers 2"
     `);
     expect(reads.length).toBe(before);
   });

@@ -8,6 +8,7 @@ import {
   layersOf,
   type Model,
   modelParameters,
+  type ReadConfig,
   readConfig,
   type SpecialIds,
 } from './family.ts';
@@ -24,6 +25,7 @@ import {
   sameContent,
   unknownTensor,
   type WeightExtras,
+  type WeightPlan,
 } from './weights.ts';
 
 /** How far loading is. */
@@ -144,14 +146,13 @@ async function loadWeights(
   const names = Object.keys(wanted);
   const uploaded: Record<string, Tensor> = {};
   try {
-    const problems = [...plan.problems];
     // what cannot be a model is refused without reading it
-    if (problems.length === 0) {
-      reader.expect(names.map((name) => plan.sources[name]!.files));
-      for (const [copy, of] of plan.copies)
-        if (!(await reader.same(copy, of))) problems.push(unknownTensor(copy));
-    }
-    if (problems.length > 0) throw refusal(problems);
+    checkPlan(plan, checkpoint);
+    reader.expect(names.map((name) => plan.sources[name]!.files));
+    const different: string[] = [];
+    for (const [copy, of] of plan.copies)
+      if (!(await reader.same(copy, of))) different.push(unknownTensor(copy));
+    if (different.length > 0) throw refusal([different], checkpoint.config);
     for (const [n, name] of names.entries()) {
       const source = plan.sources[name]!;
       await reader.need(source.files);
@@ -167,6 +168,32 @@ async function loadWeights(
   } finally {
     await reader.end();
   }
+}
+
+function checkPlan(plan: WeightPlan, checkpoint: Checkpoint): void {
+  const problems = [checkpoint.problems ?? [], ...plan.problems];
+  if (problems.some(({ length }) => length > 0)) throw refusal(problems, checkpoint.config);
+}
+
+/**
+ * Whether the tensors of a checkpoint are those of a model, as far as can be said without reading one.
+ *
+ * @throws {FormatError} listing every tensor that is cut, missing, unknown, or of a wrong shape or type.
+ */
+export function checkTensors<Config>(
+  checkpoint: Checkpoint,
+  family: Family<Config>,
+  { config, model }: ReadConfig<Config>,
+): void {
+  checkLayers(layersOf(model), checkpoint.tensors.size);
+  const extra = { copies: family.copies?.(config), unused: family.unused };
+  const unread = (name: string): never => {
+    throw new FormatError('weights', `"${name}" is not read here`);
+  };
+  checkPlan(
+    planWeights(modelParameters(model), checkpoint.tensors, family.weights(config), extra, unread),
+    checkpoint,
+  );
 }
 
 type Content = HostTensor | StoredTensor;

@@ -15,6 +15,7 @@ const ids = [3, 1, 4, 1, 5];
 const shards = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'] as const;
 const tensors = tensorsOf();
 const names = [...tensors.keys()];
+const total = [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
 const text = (value: unknown): Uint8Array =>
   typeof value === 'string'
     ? new TextEncoder().encode(value)
@@ -59,7 +60,7 @@ function sharded(
   change(map, files);
   return {
     'config.json': json,
-    'model.safetensors.index.json': { metadata: { total_size: 1 }, weight_map: map },
+    'model.safetensors.index.json': { metadata: { total_size: total }, weight_map: map },
     ...Object.fromEntries(Object.entries(files).map(([name, of]) => [name, writeSafetensors(of)])),
   };
 }

@@ -1,7 +1,7 @@
 import type { ByteSource, Checkpoint, FileSet, TokenizerSource } from './checkpoint.ts';
 import { FormatError, inFile } from './errors.ts';
 import { ggufCheckpoint } from './formats/gguf-checkpoint.ts';
-import { readJson } from './formats/json.ts';
+import { readJson, shown } from './formats/json.ts';
 import { llama2cCheckpoint } from './formats/llama2c.ts';
 import { readJsonVocabulary, readLlama2cVocabulary } from './formats/llama2c-tokenizer.ts';
 import { INDEX, oneSafetensors, shardedSafetensors } from './formats/safetensors-checkpoint.ts';
@@ -10,6 +10,7 @@ import { joinedSource } from './sources/byte-sources.ts';
 const FORMAT = 'model';
 const CONFIG = 'config.json';
 const WEIGHTS = 'model.safetensors';
+const TOKENIZER_CONFIG = 'tokenizer_config.json';
 /** `…-00001-of-00003.gguf`, as `gguf-split` names its parts. */
 const part = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
 
@@ -117,7 +118,12 @@ async function openFolder(files: FileSet, weights: string, signal?: AbortSignal)
       : await inFile(`${files.name}/${INDEX}`, () => shardedSafetensors(files, index!, signal));
     try {
       const json = async (name: string): Promise<unknown> => jsonOf(files, name, signal);
-      const tokenizerConfig = await json('tokenizer_config.json');
+      const tokenizerConfig = await json(TOKENIZER_CONFIG);
+      if (tokenizerConfig !== undefined && !isRecord(tokenizerConfig))
+        throw new FormatError(
+          pathOf(files, TOKENIZER_CONFIG),
+          `it must be an object, it is ${shown(tokenizerConfig)}`,
+        );
       return {
         ...opened,
         name: files.name,
@@ -192,10 +198,16 @@ async function templateOf(
   const content = await contentOf(files, 'chat_template.jinja', signal);
   if (content) return new TextDecoder().decode(content);
   const said = isRecord(tokenizerConfig) ? tokenizerConfig.chat_template : undefined;
-  if (typeof said === 'string') return said;
-  const all: readonly unknown[] = Array.isArray(said) ? said : [];
-  const usual = all.find((each) => isRecord(each) && each.name === 'default');
-  return isRecord(usual) && typeof usual.template === 'string' ? usual.template : undefined;
+  if (typeof said === 'string' || said === undefined || said === null) return said ?? undefined;
+  const all: readonly unknown[] = Array.isArray(said) ? said : [undefined];
+  const isTemplate = (each: unknown): each is { name: string; template: string } =>
+    isRecord(each) && typeof each.name === 'string' && typeof each.template === 'string';
+  if (!all.every(isTemplate))
+    throw new FormatError(
+      pathOf(files, TOKENIZER_CONFIG),
+      `chat_template must be a text, or a list of texts with names, it is ${shown(said)}`,
+    );
+  return all.find(({ name }) => name === 'default')?.template;
 }
 
 async function jsonOf(files: FileSet, name: string, signal?: AbortSignal): Promise<unknown> {

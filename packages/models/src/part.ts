@@ -80,6 +80,8 @@ export interface Part {
    * @throws {DeviceError} if the device has no room.
    */
   reserve(device: Device, shape: LayerShape, end: number): void;
+  /** Frees those tables; a later call makes them again. Absent where it makes none. Never throws. */
+  readonly release?: (() => void) | undefined;
   /** @throws what its operations and its states throw. */
   run(call: PartCall): PartResult;
 }

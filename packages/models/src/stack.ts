@@ -111,6 +111,11 @@ export class Stack {
       for (const part of block.parts) part.reserve(device, this.shape, end);
   }
 
+  /** Frees those tables. */
+  release(): void {
+    for (const { block } of this.#layers) for (const part of block.parts) part.release?.();
+  }
+
   /**
    * `[B, L, E]` through all blocks.
    *

@@ -142,10 +142,10 @@ describe('the report names what does not fit', () => {
     ).toMatchInlineSnapshot(`
       "weights: the tensors are not those of the model
         - "gone" is missing, for "a" [3, 2]
+        - "lost" is missing, for "e" [2, 3, 2]
         - "w" must be [2, 2], it is [2, 3]
         - "v" must be [4], it is [3]
         - "u" [2, 3] and "v" [3] do not go together, for "d" [3, 3]
-        - "lost" is missing, for "e" [2, 3, 2]
         - "f" [2] is made of no tensor
         - "g" is made of "wide", and the model has no such weight"
     `);

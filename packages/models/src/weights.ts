@@ -8,12 +8,15 @@ import {
   ValueError,
 } from '@headwise/tensor';
 import { atMost, FormatError } from './errors.ts';
+import { ConfigFields } from './formats/config-fields.ts';
 import { isBlockType } from './formats/gguf-blocks.ts';
 import { type HostTensor, numbersOf, type StoredTensor, type StoredType } from './formats/host-tensor.ts';
+import { shown } from './formats/json.ts';
 import type { Shapes } from './part.ts';
 import type { WeightBuilder, WeightSource } from './weight-sources.ts';
 
 const FORMAT = 'weights';
+const MOST_LISTED = 20;
 const FLOATS = ['F32', 'F16', 'BF16', 'F64'];
 
 /** Buffers that older checkpoints carry though they follow from the config. */
@@ -35,7 +38,8 @@ export interface WeightPlan {
   readonly sources: Readonly<Record<string, WeightSource>>;
   /** Tensors that must be the same as others, by the names of those. */
   readonly copies: ReadonlyMap<string, string>;
-  readonly problems: readonly string[];
+  /** By kind. */
+  readonly problems: readonly (readonly string[])[];
 }
 
 /**
@@ -67,14 +71,12 @@ export function planWeights(
     return { files: [name], shape: found?.shape, numbers, stored };
   }, wanted);
   const { copies, unknown } = others(tensors, used, extra);
+  const unwanted = Object.keys(sources)
+    .filter((name) => !Object.hasOwn(wanted, name))
+    .map((name) => `"${name}" is made of ${quoted(sources[name]!.files)}, and the model has no such weight`);
   const problems = [
     ...missingOrWrong(wanted, sources, tensors),
-    ...unknown.map((file) => unknownTensor(file)),
-    ...Object.keys(sources)
-      .filter((name) => !Object.hasOwn(wanted, name))
-      .map(
-        (name) => `"${name}" is made of ${quoted(sources[name]!.files)}, and the model has no such weight`,
-      ),
+    [...unknown.map((file) => unknownTensor(file)), ...unwanted],
   ];
   return { sources, copies, problems };
 }
@@ -89,9 +91,43 @@ export function unknownTensor(name: string): string {
   return `"${name}" is unknown: the model has no such weight`;
 }
 
-/** All that does not fit, in one error. Never throws. */
-export function refusal(problems: readonly string[]): FormatError {
-  return new FormatError(FORMAT, 'the tensors are not those of the model', atMost(problems));
+/**
+ * All that does not fit, in one error: some of each kind where there is much, and what the config says of it.
+ * Never throws.
+ */
+export function refusal(problems: readonly (readonly string[])[], config?: unknown): FormatError {
+  const told = config === undefined ? [] : saidOf(problems.flat(), config);
+  const kinds = problems.filter(({ length }) => length > 0);
+  const most = Math.ceil(MOST_LISTED / kinds.length);
+  return new FormatError(FORMAT, 'the tensors are not those of the model', [
+    ...kinds.flatMap((kind) => atMost(kind, most)),
+    ...told,
+  ]);
+}
+
+/** Fields of a config that the shapes which do not fit, the layers or the head follow from. */
+function saidOf(problems: readonly string[], config: unknown): readonly string[] {
+  const sizes = new Set<number>();
+  for (const problem of problems) {
+    const [, wanted = '', got = ''] = / must be \[(.*?)\], it is \[(.*?)\]$/.exec(problem) ?? [];
+    const others = got.split(', ');
+    for (const [axis, size] of wanted.split(', ').entries())
+      if (size !== '' && size !== others[axis]) sizes.add(Number(size));
+  }
+  const layers = problems.some((problem) => /\.\d+\..*(missing|unknown)/.test(problem));
+  const biases = problems.some((problem) => /\.bias" is (missing|unknown)/.test(problem));
+  const head = problems.some((problem) =>
+    /(lm_head|embed_out|decoder)\.weight" is (missing|unknown)/.test(problem),
+  );
+  const fields = Object.entries(new ConfigFields(config).values).filter(
+    ([key, value]) =>
+      (typeof value === 'number' && sizes.has(value) && !key.endsWith('_id')) ||
+      (layers && /^(num_.*layers|n_layers?|.*coder_layers)$/.test(key)) ||
+      (biases && /(^|_)bias$/.test(key)) ||
+      (head && key === 'tie_word_embeddings'),
+  );
+  if (fields.length === 0) return [];
+  return [`the config says ${fields.map(([key, value]) => `${key} ${shown(value)}`).join(', ')}`];
 }
 
 /**
@@ -117,8 +153,8 @@ export function buildWeights(
   const contentOf = (name: string): HostTensor | StoredTensor => tensors.get(name)!;
   const { sources, copies, problems } = planWeights(wanted, tensors, build, extra, contentOf);
   const different = [...copies].filter(([copy, of]) => !sameContent(contentOf(copy), contentOf(of)));
-  const all = [...problems, ...different.map(([copy]) => unknownTensor(copy))];
-  if (all.length > 0) throw refusal(all);
+  const all = [...problems, different.map(([copy]) => unknownTensor(copy))];
+  if (all.some(({ length }) => length > 0)) throw refusal(all);
   const uploaded: Record<string, Tensor> = {};
   try {
     for (const [name, shape] of Object.entries(wanted))
@@ -180,12 +216,16 @@ function missingOrWrong(
   wanted: Shapes,
   sources: Readonly<Record<string, WeightSource>>,
   tensors: ReadonlyMap<string, Known>,
-): string[] {
-  return Object.entries(wanted).flatMap(([name, shape]) => {
+): [missing: string[], wrong: string[]] {
+  const missing: string[] = [];
+  const wrong = Object.entries(wanted).flatMap(([name, shape]) => {
     if (!Object.hasOwn(sources, name)) return [`"${name}" [${shape.join(', ')}] is made of no tensor`];
     const source = sources[name]!;
     const absent = source.files.filter((file) => !tensors.has(file));
-    if (absent.length > 0) return [`${quoted(absent)} is missing, for "${name}" [${shape.join(', ')}]`];
+    if (absent.length > 0) {
+      missing.push(`${quoted(absent)} is missing, for "${name}" [${shape.join(', ')}]`);
+      return [];
+    }
     if (source.shape === undefined) {
       const each = source.files.map((file) => `"${file}" [${tensors.get(file)!.shape.join(', ')}]`);
       return [`${each.join(' and ')} do not go together, for "${name}" [${shape.join(', ')}]`];
@@ -197,6 +237,7 @@ function missingOrWrong(
       .filter(([, dtype]) => !FLOATS.includes(dtype) && !isBlockType(dtype))
       .map(([file, dtype]) => `"${file}" must hold floating-point numbers, it is ${dtype}`);
   });
+  return [missing, wrong];
 }
 
 /** Tensors that no weight is made of: copies of others, as far as can be seen from outside, and unknown ones. */

@@ -6,6 +6,7 @@ import {
   blockAt,
   blockParameters,
   type Checkpoint,
+  checkTensors,
   type DecoderParts,
   decoderSpecs,
   type EncoderParts,
@@ -46,7 +47,9 @@ export async function runInspect(path: string | undefined, options: Options, io:
   const checkpoint = await openCheckpoint(pathFiles(place), { signal: io.signal });
   try {
     const family = familyOf(checkpoint.config, families);
-    const { model, ids } = readConfig(family, checkpoint.config);
+    const read = readConfig(family, checkpoint.config);
+    checkTensors(checkpoint, family, read);
+    const { model, ids } = read;
     const found = {
       model: place,
       format: checkpoint.format,

@@ -61,7 +61,7 @@ export const cohere2 = /* @__PURE__ */ defineFamily({
       windows,
       F: fields.count('intermediate_size'),
       activation: activationOf(fields, 'hidden_act', 'silu'),
-      eps: fields.positive('layer_norm_eps', 1e-5),
+      eps: fields.epsilon('layer_norm_eps', 1e-5),
       logitScale: fields.positive('logit_scale', 0.0625),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 8192),

@@ -62,7 +62,7 @@ export const crossLayerAttention = /* @__PURE__ */ defineFamily({
       kvNorm: fields.flag('kv_norm'),
       Hkv,
       F: fields.count('intermediate_size'),
-      eps: fields.positive('rms_norm_eps', 1e-6),
+      eps: fields.epsilon('rms_norm_eps', 1e-6),
       base: fields.positive('rope_theta', 10_000),
       context: contextOf(fields, undefined),
       tied: fields.flag('tie_word_embeddings'),

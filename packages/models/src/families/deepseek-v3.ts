@@ -47,7 +47,7 @@ export const deepseekV3 = /* @__PURE__ */ defineFamily({
       },
       sizes,
       F: fields.count('intermediate_size'),
-      eps: fields.positive('rms_norm_eps', 1e-6),
+      eps: fields.epsilon('rms_norm_eps', 1e-6),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 4096),
       tied: fields.flag('tie_word_embeddings'),

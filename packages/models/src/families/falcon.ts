@@ -78,7 +78,7 @@ export const falcon = /* @__PURE__ */ defineFamily({
       bias,
       F: fields.count('ffn_hidden_size', 4 * E),
       activation: activationOf(fields, 'activation', 'gelu'),
-      eps: fields.positive('layer_norm_epsilon', 1e-5),
+      eps: fields.epsilon('layer_norm_epsilon', 1e-5),
       alibi,
       positions,
       context,

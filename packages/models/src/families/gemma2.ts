@@ -51,7 +51,7 @@ export const gemma2 = /* @__PURE__ */ defineFamily({
       scoreCap: fields.positiveOrNone('attn_logit_softcapping', 50),
       F: fields.count('intermediate_size'),
       activation: activationOf(fields, 'hidden_activation', 'gelu_pytorch_tanh'),
-      eps: fields.positive('rms_norm_eps', 1e-6),
+      eps: fields.epsilon('rms_norm_eps', 1e-6),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 8192),
       embedScale: roundedAsStored(fields, Math.sqrt(E)),

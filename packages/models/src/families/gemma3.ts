@@ -40,7 +40,7 @@ export const gemma3 = /* @__PURE__ */ defineFamily({
     const layers = fields.count('num_hidden_layers');
     const period = fields.count('sliding_window_pattern', 6);
     const positions = positionsOf(fields, 'rope_local_base_freq');
-    const eps = fields.positive('rms_norm_eps', 1e-6);
+    const eps = fields.epsilon('rms_norm_eps', 1e-6);
     const biases = fields.flag('attention_bias') ? ['q', 'k', 'v', 'o'] : [];
     return {
       shape: {

@@ -53,7 +53,7 @@ export const gptNeox = /* @__PURE__ */ defineFamily({
       },
       F: fields.count('intermediate_size'),
       activation: activationOf(fields, 'hidden_act', 'gelu'),
-      eps: fields.positive('layer_norm_eps', 1e-5),
+      eps: fields.epsilon('layer_norm_eps', 1e-5),
       arrange: fields.flag('use_parallel_residual', true) ? parallel : preNorm,
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 2048),

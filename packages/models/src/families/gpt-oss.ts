@@ -54,7 +54,7 @@ export const gptOss = /* @__PURE__ */ defineFamily({
       windows: windowsOf(fields, layers, windowOf(fields, 128), (layer) => layer % 2 === 0),
       experts: { X, k, F: fields.count('intermediate_size') },
       gate: { alpha: fields.positive('swiglu_alpha', 1.702), limit: fields.positive('swiglu_limit', 7) },
-      eps: fields.positive('rms_norm_eps', 1e-5),
+      eps: fields.epsilon('rms_norm_eps', 1e-5),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 131_072),
       tied: fields.flag('tie_word_embeddings'),

@@ -51,7 +51,7 @@ export const gpt2 = /* @__PURE__ */ defineFamily({
       },
       F: fields.optionalCount('n_inner') ?? 4 * E,
       activation: activationOf(fields, 'activation_function', 'gelu_new'),
-      eps: fields.positive('layer_norm_epsilon', 1e-5),
+      eps: fields.epsilon('layer_norm_epsilon', 1e-5),
       scaled: fields.flag('scale_attn_weights', true),
       byLayer: fields.flag('scale_attn_by_inverse_layer_idx'),
       context: fields.count('n_positions', 1024),

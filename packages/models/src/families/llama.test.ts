@@ -64,7 +64,7 @@ describe('its config', () => {
         - num_attention_heads 4 must be a multiple of num_key_value_heads 3
         - vocab_size must be a whole number ≥ 1, it is 0
         - hidden_act must be one of gelu, gelu_python, gelu_new, gelu_fast, gelu_pytorch_tanh, gelu_python_tanh, gelu_accurate, quick_gelu, relu, silu, swish, tanh, it is "snake"
-        - rms_norm_eps must be a number > 0, it is -1
+        - rms_norm_eps must be a number > 0 and < 1, it is -1
         - "sliding_window" 8 is not understood: the model would be another
         - eos_token_id must be an id or a list of ids, it is "end"]
     `);
@@ -144,7 +144,7 @@ describe('its config', () => {
       { max_position_embeddings: 0 },
       'max_position_embeddings must be a whole number ≥ 1, it is 0',
     ],
-    ['an epsilon of zero', { rms_norm_eps: 0 }, 'rms_norm_eps must be a number > 0, it is 0'],
+    ['an epsilon of zero', { rms_norm_eps: 0 }, 'rms_norm_eps must be a number > 0 and < 1, it is 0'],
     [
       'a table tied by a word',
       { tie_word_embeddings: 'yes' },
@@ -206,14 +206,14 @@ describe('its tensors', () => {
     });
     expect(() => llamaOf(device, json, tensors)).toThrowErrorMatchingInlineSnapshot(`
       [FormatError: weights: the tensors are not those of the model
-        - "model.layers.0.input_layernorm.weight" must hold floating-point numbers, it is I32
         - "model.layers.1.self_attn.k_proj.weight" is missing, for "layers.1.attention.k" [8, 16]
+        - "model.layers.0.input_layernorm.weight" must hold floating-point numbers, it is I32
         - "model.norm.weight" must be [16], it is [4, 4]
         - "model.layers.2.mlp.up_proj.weight" is unknown: the model has no such weight]
     `);
     expect(device.memory.buffers).toBe(0);
     const renamed = new Map([...checkpoint()].map(([name, values]) => [`other.${name}`, values]));
-    expect(() => llamaOf(device, json, renamed)).toThrow('and 20 more');
+    expect(() => llamaOf(device, json, renamed)).toThrow('and 10 more');
   });
 
   it('may hold buffers of old checkpoints, and a head that is the embedding table', async () => {

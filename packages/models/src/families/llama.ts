@@ -49,7 +49,7 @@ export const llama = /* @__PURE__ */ defineFamily({
       F: fields.count('intermediate_size'),
       activation: activationOf(fields, 'hidden_act', 'silu'),
       mlpBias: fields.flag('mlp_bias'),
-      eps: fields.positive('rms_norm_eps', 1e-6),
+      eps: fields.epsilon('rms_norm_eps', 1e-6),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 2048),
       tied: fields.flag('tie_word_embeddings'),

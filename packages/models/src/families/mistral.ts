@@ -39,7 +39,7 @@ export const mistral = /* @__PURE__ */ defineFamily({
       window,
       F: fields.count('intermediate_size'),
       activation: activationOf(fields, 'hidden_act', 'silu'),
-      eps: fields.positive('rms_norm_eps', 1e-6),
+      eps: fields.epsilon('rms_norm_eps', 1e-6),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 131_072),
       tied: fields.flag('tie_word_embeddings'),

@@ -38,7 +38,7 @@ export const mixtral = /* @__PURE__ */ defineFamily({
       Hkv,
       window: windowOf(fields),
       experts: { X, k, F: fields.count('intermediate_size') },
-      eps: fields.positive('rms_norm_eps', 1e-5),
+      eps: fields.epsilon('rms_norm_eps', 1e-5),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 131_072),
       tied: fields.flag('tie_word_embeddings'),

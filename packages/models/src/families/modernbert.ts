@@ -54,7 +54,7 @@ export const modernbert = /* @__PURE__ */ defineFamily({
       fields.each('layer_types', layers, [local, global]) ??
       Array.from({ length: layers }, (_, layer) => (layer % every === 0 ? global : local));
     const positions = positionsOf(fields, 'local_rope_theta', 'global_rope_theta');
-    const norm = createLayerNorm({ eps: fields.positive('norm_eps', 1e-5), bias: fields.flag('norm_bias') });
+    const norm = createLayerNorm({ eps: fields.epsilon('norm_eps', 1e-5), bias: fields.flag('norm_bias') });
     const activation = activationOf(fields, 'classifier_activation', 'gelu');
     const denseBias = fields.flag('classifier_bias');
     const pooling = fields.oneOf('classifier_pooling', { cls: firstToken, mean: meanOfTokens }, 'cls');

@@ -30,7 +30,7 @@ export const olmo2 = /* @__PURE__ */ defineFamily({
     const { H, E, Hkv, D } = headSizes(fields);
     const layers = fields.count('num_hidden_layers');
     const positions = positionsOf(fields);
-    const eps = fields.positive('rms_norm_eps', 1e-5);
+    const eps = fields.epsilon('rms_norm_eps', 1e-5);
     // of OLMo 1
     fields.only('clip_qkv', null);
     return {

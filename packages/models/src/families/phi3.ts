@@ -45,7 +45,7 @@ export const phi3 = /* @__PURE__ */ defineFamily({
       window,
       F: fields.count('intermediate_size'),
       activation: activationOf(fields, 'hidden_act', 'silu'),
-      eps: fields.positive('rms_norm_eps', 1e-5),
+      eps: fields.epsilon('rms_norm_eps', 1e-5),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 4096),
       tied: fields.flag('tie_word_embeddings'),

@@ -47,7 +47,7 @@ export const qwen2 = /* @__PURE__ */ defineFamily({
       windows,
       F: fields.count('intermediate_size'),
       activation: activationOf(fields, 'hidden_act', 'silu'),
-      eps: fields.positive('rms_norm_eps', 1e-6),
+      eps: fields.epsilon('rms_norm_eps', 1e-6),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 32_768),
       tied: fields.flag('tie_word_embeddings'),

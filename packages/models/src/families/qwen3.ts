@@ -39,7 +39,7 @@ export const qwen3 = /* @__PURE__ */ defineFamily({
       (layer) => slides && window !== undefined && layer >= first,
     );
     const positions = positionsOf(fields);
-    const eps = fields.positive('rms_norm_eps', 1e-6);
+    const eps = fields.epsilon('rms_norm_eps', 1e-6);
     return {
       shape: {
         V: fields.count('vocab_size'),

@@ -54,7 +54,7 @@ export const smollm3 = /* @__PURE__ */ defineFamily({
       F: fields.count('intermediate_size'),
       activation: activationOf(fields, 'hidden_act', 'silu'),
       mlpBias: fields.flag('mlp_bias'),
-      eps: fields.positive('rms_norm_eps', 1e-6),
+      eps: fields.epsilon('rms_norm_eps', 1e-6),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 32_768),
       tied: fields.flag('tie_word_embeddings', true),

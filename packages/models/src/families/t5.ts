@@ -38,7 +38,7 @@ export const t5 = /* @__PURE__ */ defineFamily({
     const tied = fields.flag('tie_word_embeddings', true);
     const scaled = fields.flag('scale_decoder_outputs', tied);
     // how it was trained; what follows from feed_forward_proj; a length that no part of the model knows
-    fields.ignore('dropout_rate', 'is_gated_act', 'dense_act_fn', 'n_positions', 'output_past');
+    fields.ignore('dropout_rate', 'dense_act_fn', 'n_positions', 'output_past');
     fields.ignore('num_labels', '_num_labels');
     return {
       shape: {
@@ -50,7 +50,7 @@ export const t5 = /* @__PURE__ */ defineFamily({
       layers,
       decoderLayers: fields.layers('num_decoder_layers', layers),
       mlp: mlpOf(fields),
-      eps: fields.positive('layer_norm_epsilon', 1e-6),
+      eps: fields.epsilon('layer_norm_epsilon', 1e-6),
       buckets: fields.count('relative_attention_num_buckets', 32),
       maxDistance: fields.count('relative_attention_max_distance', 128),
       scaled,
@@ -138,5 +138,7 @@ function mlpOf(fields: ConfigFields): Mlp {
     ([name, activation]) =>
       [`gated-${name}`, createGatedMlp({ F, activation: name === 'gelu' ? tanhGelu : activation })] as const,
   );
+  const isGated = String(fields.get('feed_forward_proj') ?? 'relu').startsWith('gated-');
+  fields.only('is_gated_act', isGated);
   return fields.oneOf('feed_forward_proj', Object.fromEntries([...plain, ...gated]), 'relu');
 }

@@ -49,7 +49,7 @@ export const transformer = /* @__PURE__ */ defineFamily({
       F: fields.count('intermediate_size'),
       encoderLayers: fields.layers('encoder_layers'),
       decoderLayers: fields.layers('decoder_layers'),
-      eps: fields.positive('layer_norm_eps', 1e-6),
+      eps: fields.epsilon('layer_norm_eps', 1e-6),
       context: fields.optionalCount('max_position_embeddings'),
     };
   },

@@ -48,7 +48,7 @@ export function bertSizes(fields: ConfigFields): BertSizes {
     },
     F: fields.count('intermediate_size'),
     activation: activationOf(fields, 'hidden_act', 'gelu'),
-    eps: fields.positive('layer_norm_eps', 1e-12),
+    eps: fields.epsilon('layer_norm_eps', 1e-12),
     rows: fields.count('max_position_embeddings'),
     types: fields.count('type_vocab_size', 2),
     tied: fields.flag('tie_word_embeddings', true),

@@ -64,6 +64,13 @@ export class ConfigFields {
     return this.#report(key, 'must be a number > 0', fallback ?? 1);
   }
 
+  /** What keeps a norm from dividing by nothing: from 1 on a model would say nothing else. Never throws. */
+  epsilon(key: string, fallback?: number): number {
+    const value = this.get(key) ?? fallback;
+    if (typeof value === 'number' && value > 0 && value < 1) return value;
+    return this.#report(key, 'must be a number > 0 and < 1', fallback ?? 1e-5);
+  }
+
   /** A number > 0 that null switches off; absent is `otherwise`, where there is one. Never throws. */
   positiveOrNone(key: string, otherwise?: number): number | undefined {
     const value = this.get(key) === undefined ? otherwise : this.get(key);
@@ -99,9 +106,9 @@ export class ConfigFields {
     for (const key of keys) this.#read.add(key);
   }
 
-  /** Names of the file that nobody asked for. */
+  /** Names of the file that nobody asked for, with what is more than null. */
   get unread(): readonly string[] {
-    return Object.keys(this.values).filter((key) => !this.#read.has(key));
+    return Object.keys(this.values).filter((key) => !this.#read.has(key) && this.values[key] !== null);
   }
 
   /** Only these values are supported; absent is the first of them. Never throws. */

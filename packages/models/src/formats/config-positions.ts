@@ -18,7 +18,6 @@ const names = [
   'original_max_position_embeddings',
   'max_position_embeddings',
   'head_dim',
-  'layer_types',
 ];
 
 /**
@@ -38,6 +37,13 @@ export function positionsOf(
     fields.problems.push(`heads of ${width} numbers are not supported, only of up to ${MOST_WIDTH}`);
     return undefined;
   }
+  const { rope_theta: above, rope_parameters: inside } = fields.values;
+  const said =
+    typeof inside === 'object' && inside !== null
+      ? (inside as { rope_theta?: unknown }).rope_theta
+      : undefined;
+  if (typeof above === 'number' && typeof said === 'number' && above !== said)
+    fields.problems.push(`rope_theta is ${above}, and ${said} in rope_parameters: they must be the same`);
   try {
     // of a model for text: what a part for pictures or sound says is none of its business
     const { text_config, ...own } = fields.values;

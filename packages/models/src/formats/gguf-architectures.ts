@@ -1,6 +1,18 @@
 import type { GgufMetadata, GgufValue } from '../checkpoint.ts';
+import { FormatError } from '../errors.ts';
 import type { GgufTensor } from './gguf.ts';
 import { halvesOfPairs, headByHead, type RowOrder } from './row-order.ts';
+
+/** What llama.cpp refuses to do without. */
+const needed = [
+  'context_length',
+  'embedding_length',
+  'block_count',
+  'feed_forward_length',
+  'attention.head_count',
+  'attention.layer_norm_rms_epsilon',
+  'attention.layer_norm_epsilon',
+];
 
 /** How a tensor of a GGUF file becomes the one that Hugging Face's file has under its name. */
 export interface Change {
@@ -34,6 +46,17 @@ export class GgufFields {
   number(key: string): number | undefined {
     const value = this.get(key);
     return typeof value === 'number' ? value : undefined;
+  }
+
+  /**
+   * A size that is not said has no default in this format, though it may have one in a `config.json`.
+   * @throws {FormatError} naming those that were asked for and are not there.
+   */
+  checkNeeded(): void {
+    const missing = needed
+      .map((key) => `${this.name}.${key}`)
+      .filter((key) => this.#read.has(key) && !this.#metadata.has(key));
+    if (missing.length > 0) throw new FormatError('GGUF', `${missing.join(', ')} must be said, and is not`);
   }
 
   /** Fields that nobody asked for, by their whole names: the family reports them. */

@@ -4,6 +4,7 @@ import { fresh, giveBack } from '../sources/fresh.ts';
 import { type GgufTensor, readGguf } from './gguf.ts';
 import { type Change, type GgufArchitecture, GgufFields, ggufArchitectures } from './gguf-architectures.ts';
 import { fileTensor, type HostTensor, numbersOf, type StoredTensor } from './host-tensor.ts';
+import { shown } from './json.ts';
 import { reordered } from './row-order.ts';
 
 const FORMAT = 'GGUF';
@@ -42,16 +43,24 @@ export async function ggufCheckpoint(
       own.set(name, { ...tensor, source });
     }
   const { fields, architecture } = architectureOf(metadata, own);
+  const cut = parts.flatMap((part) => part.cut);
   const places = placesOf(own, architecture, fields);
+  // their numbers are part of the config
+  const cutTurns = cut.find((each) => inConfig.test(/"(.*?)"/.exec(each)?.[1] ?? ''));
+  if (cutTurns !== undefined) throw new FormatError(FORMAT, cutTurns);
   const config = { ...configOf(metadata, architecture, fields), ...(await turns(own, fields, signal)) };
+  fields.checkNeeded();
   const template = metadata.get('tokenizer.chat_template');
+  if (template !== undefined && typeof template !== 'string')
+    throw new FormatError(FORMAT, `tokenizer.chat_template must be a text, it is ${shown(template)}`);
   return {
     name: first.name,
     format: 'gguf',
     config,
     tensors: places,
+    problems: cut,
     tokenizer: metadata.has('tokenizer.ggml.model') ? { kind: 'gguf', metadata } : undefined,
-    chatTemplate: typeof template === 'string' ? template : undefined,
+    chatTemplate: template,
     async read(name, options) {
       const place = places.get(name);
       if (!place) throw new FormatError(FORMAT, `${first.name} has no tensor "${name}"`);

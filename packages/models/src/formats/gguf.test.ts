@@ -143,7 +143,11 @@ const broken: readonly [what: string, file: Uint8Array | Parts, says: RegExp][] 
   ['the bytes of another order', { ...whole, version: 0x03000000 }, /it is big-endian/],
   ['nothing in it', new Uint8Array(0), /truncated: 0 bytes$/],
   ['a header that is cut', cut(100), /truncated in |cannot be: \d+ bytes are left/],
-  ['tensors that are cut', cut(writeGguf(whole).length - 4096), /the file has \d+ bytes and is truncated/],
+  [
+    'tensors that are cut',
+    cut(writeGguf(whole).length - 4096),
+    /ends at byte \d+, the file has \d+: it is truncated/,
+  ],
   [
     'the last tensor cut',
     cut(writeGguf(whole).length - 32),
@@ -182,7 +186,7 @@ const broken: readonly [what: string, file: Uint8Array | Parts, says: RegExp][] 
   [
     'no layers',
     withKey('llama.block_count', undefined),
-    /num_hidden_layers must be a whole number ≥ 1, it is undefined$/,
+    /GGUF: llama\.block_count must be said, and is not$/,
   ],
   [
     '2^32 − 1 layers',

@@ -1,6 +1,7 @@
 import type { ByteSource, GgufMetadata, GgufValue } from '../checkpoint.ts';
-import { atMost, FormatError } from '../errors.ts';
+import { FormatError } from '../errors.ts';
 import { blockTypes, isBlockType } from './gguf-blocks.ts';
+import { checkDownloaded } from './json.ts';
 
 const FORMAT = 'GGUF';
 /** `GGUF`, little-endian. */
@@ -30,6 +31,8 @@ export interface Gguf {
   readonly tensors: ReadonlyMap<string, GgufTensor>;
   /** Where the data begin, and those of them that were read with the header. */
   readonly data: { readonly start: number; readonly bytes: Uint8Array };
+  /** Of each tensor that ends beyond the file, where it does. */
+  readonly cut: readonly string[];
 }
 
 type Unplaced = Omit<GgufTensor, 'start'> & { readonly offset: number };
@@ -84,7 +87,8 @@ const readable = [...Object.keys(plainBytes), ...Object.keys(blockTypes)].join('
 /**
  * Reads what a GGUF file of version 2 or 3 says before its data, strictly: every count is held against the bytes that
  * are there before anything is allocated for it, no name stands twice, and the data of each tensor follow those of the
- * one before, aligned, to the end of the file.
+ * one before, aligned, to the end of the file. Those that end beyond it are noted, since what else is wrong is known only
+ * with the model.
  *
  * @throws {FormatError} naming the key or tensor and both values.
  * @throws the reason of the signal once it is aborted.
@@ -118,11 +122,12 @@ export async function readGguf(source: ByteSource, signal?: AbortSignal): Promis
   }
   const start = Math.ceil(cursor.at / alignment) * alignment;
   const data = { start, bytes: cursor.behind(start) };
-  return { version, metadata, tensors: placed(tensors, start, cursor.size, alignment), data };
+  return { version, metadata, ...placed(tensors, start, cursor.size, alignment), data };
 }
 
 function readVersion(cursor: Cursor): number {
   if (cursor.size < 8) throw new FormatError(FORMAT, `truncated: ${cursor.size} bytes`);
+  cursor.checkDownloaded();
   const magic = cursor.u32('the magic number');
   if (magic !== MAGIC)
     throw new FormatError(FORMAT, `it does not begin with GGUF, but with 0x${magic.toString(16)}`);
@@ -179,7 +184,7 @@ function placed(
   first: number,
   size: number,
   alignment: number,
-): ReadonlyMap<string, GgufTensor> {
+): Pick<Gguf, 'tensors' | 'cut'> {
   const aligned = (at: number): number => Math.ceil(at / alignment) * alignment;
   const beyondEnd: string[] = [];
   let expected = 0;
@@ -198,15 +203,14 @@ function placed(
     expected = aligned(offset + bytes);
     before = `"${name}"`;
   }
-  if (beyondEnd.length === 1) throw new FormatError(FORMAT, beyondEnd[0]!);
-  if (beyondEnd.length > 1)
-    throw new FormatError(FORMAT, `the file has ${size} bytes and is truncated`, atMost(beyondEnd));
   const left = size - first - expected;
   if (tensors.size > 0 && left > 0)
     throw new FormatError(FORMAT, `${left} bytes after the last tensor belong to none`);
-  return new Map(
-    [...tensors].map(([name, { offset, ...rest }]) => [name, { ...rest, start: first + offset }]),
-  );
+  const placed = [...tensors].map(([name, { offset, ...rest }]): [string, GgufTensor] => [
+    name,
+    { ...rest, start: first + offset },
+  ]);
+  return { tensors: new Map(placed), cut: beyondEnd };
 }
 
 /** Thrown where the header goes on beyond the bytes that have been read. */
@@ -289,6 +293,11 @@ class Cursor {
     all.set(more, have);
     this.#bytes = all;
     this.#view = new DataView(all.buffer);
+  }
+
+  /** @throws {FormatError} if the file itself is not there. */
+  checkDownloaded(): void {
+    checkDownloaded(this.#bytes, FORMAT);
   }
 
   u32(what: string): number {

@@ -1,5 +1,10 @@
 import { FormatError } from '../errors.ts';
 
+/** Far above what any file needs; what reads it may call itself for each. */
+const MOST_NESTING = 200;
+/** Begins the few lines that Git LFS puts in the place of a large file. */
+const POINTER = 'version https://git-lfs';
+
 /**
  * The value of a JSON file, strictly: UTF-8 without a byte order mark, and no name twice in one object (`JSON.parse`
  * keeps the last silently, which would make one of two tensors or settings of a name disappear).
@@ -34,7 +39,12 @@ export function parseJson(
   } catch (error) {
     throw new FormatError(format, `${part ? `${part} is ` : ''}not JSON: ${(error as Error).message}`);
   }
-  const { names, twice } = namesOf(text);
+  const { names, twice, depth } = namesOf(text);
+  if (depth > MOST_NESTING)
+    throw new FormatError(
+      format,
+      `${it} is nested ${depth} deep or more, at most ${MOST_NESTING} is allowed`,
+    );
   if (twice !== undefined)
     throw new FormatError(format, `"${twice}" stands twice in ${part ?? 'one object'}`);
   return { value, text, names };
@@ -42,6 +52,7 @@ export function parseJson(
 
 function textOf(content: unknown, format: string, it: string): string {
   if (typeof content === 'string') return content;
+  if (kindOf(content) === 'Uint8Array') checkDownloaded(content as Uint8Array, format);
   try {
     // the mark is kept, to be seen
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytesOf(content, format));
@@ -49,6 +60,21 @@ function textOf(content: unknown, format: string, it: string): string {
     if (FormatError.isInstance(error)) throw error;
     throw new FormatError(format, `${it} is not UTF-8`);
   }
+}
+
+/**
+ * A folder that was cloned without Git LFS has a few lines in the place of each large file.
+ * @param bytes the first of a file
+ * @throws {FormatError} if they are such lines, with the cure.
+ */
+export function checkDownloaded(bytes: Uint8Array, format: string): void {
+  // what comes in ranges may be no more than the beginning of these words
+  const start = new TextDecoder().decode(bytes.subarray(0, POINTER.length));
+  if (start.length >= 8 && POINTER.startsWith(start))
+    throw new FormatError(
+      format,
+      'it is a pointer of Git LFS: the file itself was not downloaded (git lfs pull)',
+    );
 }
 
 /** @throws {FormatError} unless it is bytes. */
@@ -74,27 +100,35 @@ export function shown(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }
 
-/** Names of the outermost object of valid JSON text, and the first that stands twice in any. */
-function namesOf(json: string): { readonly names: readonly string[]; readonly twice: string | undefined } {
+/** Names of the outermost object of valid JSON text, the first that stands twice in any, and how deep it is nested. */
+function namesOf(json: string): {
+  readonly names: readonly string[];
+  readonly twice: string | undefined;
+  readonly depth: number;
+} {
   const names: string[] = [];
+  let depth = 0;
   const colon = /\s*:/y;
   const open: (Set<string> | undefined)[] = [];
   for (let at = 0; at < json.length; at++) {
     const char = json[at]!;
     if (char === '{') open.push(new Set());
     else if (char === '[') open.push(undefined);
-    else if (char === '}' || char === ']') open.pop();
-    else if (char === '"') {
+    else if (char === '}' || char === ']') {
+      depth = Math.max(depth, open.length);
+      if (depth > MOST_NESTING) break;
+      open.pop();
+    } else if (char === '"') {
       const start = at;
       for (at++; json[at] !== '"'; at++) if (json[at] === '\\') at++;
       const keys = open.at(-1);
       colon.lastIndex = at + 1;
       if (!keys || !colon.test(json)) continue;
       const key = JSON.parse(json.slice(start, at + 1)) as string;
-      if (keys.has(key)) return { names, twice: key };
+      if (keys.has(key)) return { names, twice: key, depth };
       keys.add(key);
       if (open.length === 1) names.push(key);
     }
   }
-  return { names, twice: undefined };
+  return { names, twice: undefined, depth };
 }

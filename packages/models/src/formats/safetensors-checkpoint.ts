@@ -1,5 +1,5 @@
 import type { ByteSource, Checkpoint, FileSet, TensorInfo } from '../checkpoint.ts';
-import { atMost, FormatError } from '../errors.ts';
+import { atMost, FormatError, inFile } from '../errors.ts';
 import { fileTensor } from './host-tensor.ts';
 import { readJson, shown } from './json.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
@@ -15,14 +15,15 @@ interface Place extends TensorInfo {
 }
 
 /** The tensors of a checkpoint, of one file or several. */
-export type SafetensorsTensors = Pick<Checkpoint, 'tensors' | 'read' | 'close'>;
+export type SafetensorsTensors = Pick<Checkpoint, 'tensors' | 'problems' | 'read' | 'close'>;
 
 /**
  * The tensors of one safetensors file.
  * @throws {FormatError} as `readSafetensors`.
  */
 export async function oneSafetensors(source: ByteSource, signal?: AbortSignal): Promise<SafetensorsTensors> {
-  return tensorsOf(new Map(await placesIn(source, signal)), [source]);
+  const { places, cut } = await placesIn(source, signal);
+  return tensorsOf(new Map(places), cut, [source]);
 }
 
 /**
@@ -36,11 +37,12 @@ export async function shardedSafetensors(
   index: Uint8Array,
   signal?: AbortSignal,
 ): Promise<SafetensorsTensors> {
-  const shardOf = readIndex(index);
+  const { shardOf, total } = readIndex(index);
   const names = [...new Set(shardOf.values())].sort();
   const sources: ByteSource[] = [];
   try {
     const problems: string[] = [];
+    const cut: string[] = [];
     const places = new Map<string, Place>();
     for (const name of names) {
       const source = await files.open(name, signal);
@@ -49,7 +51,9 @@ export async function shardedSafetensors(
         continue;
       }
       sources.push(source);
-      for (const [tensor, place] of await placesIn(source, signal)) {
+      const found = await inFile(source.name, () => placesIn(source, signal));
+      cut.push(...found.cut);
+      for (const [tensor, place] of found.places) {
         const said = shardOf.get(tensor);
         if (places.has(tensor)) problems.push(`"${tensor}" stands in two files, one is "${name}"`);
         else if (said === undefined) problems.push(`"${tensor}" of "${name}" is not in the index`);
@@ -62,41 +66,71 @@ export async function shardedSafetensors(
       if (!places.has(tensor) && !missing.has(shard)) problems.push(`"${tensor}" is not in "${shard}"`);
     if (problems.length > 0)
       throw new FormatError(FORMAT, 'the files are not those of the index', atMost(problems));
-    return tensorsOf(places, sources);
+    const size = [...places.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    if (total !== undefined && total !== size)
+      cut.push(
+        `metadata.total_size of the index is ${total}, the tensors have ${size} bytes together: some are missing, or it lies; take it out if all are there`,
+      );
+    return tensorsOf(places, cut, sources);
   } catch (error) {
     for (const source of sources) source.close?.();
     throw error;
   }
 }
 
-/** The file of each tensor. */
-function readIndex(content: Uint8Array): ReadonlyMap<string, string> {
+/** The file of each tensor, and the bytes of all, where it says them. */
+function readIndex(content: Uint8Array): {
+  readonly shardOf: ReadonlyMap<string, string>;
+  readonly total: number | undefined;
+} {
   const json = readJson(content, FORMAT);
   const map = isRecord(json) && Object.hasOwn(json, 'weight_map') ? json.weight_map : undefined;
   if (!isRecord(map)) throw new FormatError(FORMAT, `weight_map must be an object, it is ${shown(map)}`);
-  return new Map(
+  if (Object.keys(map).length === 0) throw new FormatError(FORMAT, 'weight_map names no tensor');
+  const shardOf = new Map(
     Object.entries(map).map(([tensor, file]) => {
       // a file of this folder: an index must not lead anywhere else
-      if (typeof file === 'string' && /^[^/\\]+\.safetensors$/.test(file)) return [tensor, file];
+      if (typeof file === 'string' && /^[^/\\\p{Cc}]+\.safetensors$/u.test(file)) return [tensor, file];
       throw new FormatError(
         FORMAT,
         `"${tensor}" must be in a file *.safetensors beside the index, it says ${shown(file)}`,
       );
     }),
   );
+  return { shardOf, total: totalOf((json as Record<string, unknown>).metadata) };
 }
 
-async function placesIn(source: ByteSource, signal?: AbortSignal): Promise<[string, Place][]> {
-  const { entries, start } = await readSafetensorsHeader(source, signal);
-  return entries.map(({ name, dtype, shape, begin, end }) => [
+function totalOf(metadata: unknown): number | undefined {
+  if (metadata === undefined || metadata === null) return undefined;
+  if (!isRecord(metadata))
+    throw new FormatError(FORMAT, `metadata must be an object, it is ${shown(metadata)}`);
+  const total = Object.hasOwn(metadata, 'total_size') ? metadata.total_size : undefined;
+  if (total === undefined || (typeof total === 'number' && Number.isInteger(total) && total >= 0))
+    return total;
+  throw new FormatError(FORMAT, `metadata.total_size must be a whole number ≥ 0, it is ${shown(total)}`);
+}
+
+async function placesIn(
+  source: ByteSource,
+  signal?: AbortSignal,
+): Promise<{ readonly places: readonly [string, Place][]; readonly cut: readonly string[] }> {
+  const { entries, start, cut } = await readSafetensorsHeader(source, signal);
+  const places = entries.map(({ name, dtype, shape, begin, end }): [string, Place] => [
     name,
     { dtype, shape, bytes: end - begin, source, start: start + begin },
   ]);
+  const file = source.name.replace(/^.*[/\\]/, '');
+  return { places, cut: cut.map((each) => `${file}: ${each}`) };
 }
 
-function tensorsOf(places: ReadonlyMap<string, Place>, sources: readonly ByteSource[]): SafetensorsTensors {
+function tensorsOf(
+  places: ReadonlyMap<string, Place>,
+  problems: readonly string[],
+  sources: readonly ByteSource[],
+): SafetensorsTensors {
   return {
     tensors: places,
+    problems,
     async read(name, options) {
       const place = places.get(name);
       if (!place) throw new FormatError('safetensors', `there is no tensor "${name}"`);

@@ -2,7 +2,7 @@ import type { ByteSource } from '../checkpoint.ts';
 import { atMost, FormatError } from '../errors.ts';
 import { toBrain, toHalf } from './half.ts';
 import { elements, type HostDType, type HostTensor, hostTensor, widths } from './host-tensor.ts';
-import { bytesOf, kindOf, parseJson, shown } from './json.ts';
+import { bytesOf, checkDownloaded, kindOf, parseJson, shown } from './json.ts';
 
 export { type HostDType, type HostTensor, numbersOf } from './host-tensor.ts';
 
@@ -31,6 +31,8 @@ export interface SafetensorsHeader {
   readonly entries: readonly Entry[];
   /** Where the data begin in the file. */
   readonly start: number;
+  /** Of each tensor that ends beyond the file, where it does. */
+  readonly cut: readonly string[];
 }
 
 /** The arrays that values of a type stand in. */
@@ -69,7 +71,13 @@ const MOST_HEADER_BYTES = 100_000_000;
 export function readSafetensors(bytes: Uint8Array): Safetensors {
   const size = bytesOf(bytes, FORMAT).byteLength;
   const start = dataStart(bytes, size);
-  const { metadata, entries } = parseHeader(bytes.subarray(LENGTH_BYTES, start), size - start);
+  const { metadata, entries, cut } = parseHeader(bytes.subarray(LENGTH_BYTES, start), size - start);
+  if (cut.length > 0)
+    throw new FormatError(
+      FORMAT,
+      `the data have ${size - start} bytes; it is truncated or its header lies`,
+      atMost(cut),
+    );
   return {
     metadata,
     tensors: new Map(
@@ -82,7 +90,8 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
 }
 
 /**
- * What a safetensors file says before its data, as strictly as `readSafetensors`; nothing else is read.
+ * What a safetensors file says before its data, as strictly as `readSafetensors`; nothing else is read. Tensors that end
+ * beyond the file are noted, since what else is wrong is known only with the model.
  *
  * @throws {FormatError} naming the tensor and both values.
  * @throws the reason of the signal once it is aborted.
@@ -150,6 +159,7 @@ function checkTensor(name: string, { dtype, shape, data }: HostTensor): void {
 
 /** Where the data begin, from the first bytes of a file. */
 function dataStart(bytes: Uint8Array, size: number): number {
+  checkDownloaded(bytes, FORMAT);
   if (size < LENGTH_BYTES)
     throw new FormatError(FORMAT, `truncated: ${size} bytes, the header length alone takes 8`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
@@ -177,8 +187,8 @@ function parseHeader(json: Uint8Array, available: number): Omit<SafetensorsHeade
   const entries = names
     .filter((name) => name !== METADATA)
     .map((name) => checkEntry(name, Object.getOwnPropertyDescriptor(header, name)!.value));
-  checkCoverage(entries, available);
-  return { metadata: metadata as Readonly<Record<string, string>>, entries };
+  const cut = checkCoverage(entries, available);
+  return { metadata: metadata as Readonly<Record<string, string>>, entries, cut };
 }
 
 function checkEntry(name: string, entry: unknown): Entry {
@@ -200,22 +210,10 @@ function checkEntry(name: string, entry: unknown): Entry {
   return { name, dtype: dtype as HostDType, shape, begin, end };
 }
 
-/** Every byte of the data belongs to exactly one tensor. */
-function checkCoverage(entries: readonly Entry[], available: number): void {
-  const cut = entries.filter(({ end }) => end > available);
-  if (cut.length > 1)
-    throw new FormatError(
-      FORMAT,
-      `the data have ${available} bytes, and ${cut.length} tensors end beyond; it is truncated or its header lies`,
-      atMost(cut.map(({ name, end }) => `"${name}" ends at byte ${end}`)),
-    );
+/** Every byte of the data belongs to exactly one tensor. @returns what ends beyond them */
+function checkCoverage(entries: readonly Entry[], available: number): readonly string[] {
   let before: Entry | undefined;
   for (const entry of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (entry.end > available)
-      throw new FormatError(
-        FORMAT,
-        `"${entry.name}" ends at byte ${entry.end} of the data, the file has ${available}; it is truncated or its header lies`,
-      );
     const covered = before?.end ?? 0;
     if (entry.begin < covered)
       throw new FormatError(
@@ -230,10 +228,16 @@ function checkCoverage(entries: readonly Entry[], available: number): void {
     before = entry;
   }
   const covered = before?.end ?? 0;
-  if (covered !== available)
+  if (covered < available)
     throw new FormatError(
       FORMAT,
       `${available - covered} bytes after the last tensor belong to none; the file is oversized or its header lies`,
+    );
+  return entries
+    .filter(({ end }) => end > available)
+    .map(
+      ({ name, end }) =>
+        `"${name}" ends at byte ${end} of the data, the file has ${available}: it is truncated`,
     );
 }
 

@@ -85,6 +85,9 @@ function partOf(
     reserve(device, shape, end) {
       if (position?.kind === 'rotation') position.reserve?.(device, end, attention.turns(shape));
     },
+    release() {
+      if (position?.kind === 'rotation' && 'dispose' in position) (position.dispose as () => void)();
+    },
     run({ states, ...call }) {
       const id = stateId(call.layer, role);
       const encoding = encodingOf(position, call.weights);

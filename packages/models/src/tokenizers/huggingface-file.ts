@@ -38,7 +38,7 @@ export function readHuggingFaceFile(value: unknown): HuggingFaceFile {
   const file = objectOf(value);
   const model = objectOf(file?.model);
   if (!file || !model) throw new FormatError(FORMAT, 'it must be an object with a "model"');
-  const type = typeof model.type === 'string' ? model.type : typeOf(model);
+  const type = model.type === undefined || model.type === null ? typeOf(model) : model.type;
   const ids = vocabularyOf(type, model, problems);
   const pieces = byId(ids, problems);
   const added = addedOf(file.added_tokens, ids, pieces, problems);
@@ -67,9 +67,10 @@ function typeOf(model: Json): string {
   return Array.isArray(model.vocab) ? 'Unigram' : 'WordPiece';
 }
 
-function vocabularyOf(type: string, model: Json, problems: string[]): Map<string, number> {
+function vocabularyOf(type: unknown, model: Json, problems: string[]): Map<string, number> {
   const known = ['BPE', 'WordPiece', 'Unigram'];
-  if (!known.includes(type)) problems.push(`model.type ${shown(type)} is not supported: ${known.join(', ')}`);
+  if (!known.includes(type as string))
+    problems.push(`model.type ${shown(type)} is not supported: ${known.join(', ')}`);
   const { vocab } = model;
   if (type === 'Unigram') return unigramVocabulary(vocab, problems);
   const given = Object.entries(objectOf(vocab) ?? {});
@@ -138,7 +139,7 @@ function addedOf(
   });
 }
 
-function checkModel(type: string, model: Json, ids: ReadonlyMap<string, number>, problems: string[]): void {
+function checkModel(type: unknown, model: Json, ids: ReadonlyMap<string, number>, problems: string[]): void {
   const { unk_token: unknown, unk_id: unknownId, dropout } = model;
   if (typeof dropout === 'number' && dropout > 0)
     problems.push(`model.dropout ${dropout} would make other ids every time: it must be null or 0`);

@@ -38,7 +38,9 @@ export function readFrame(processor: unknown, ids: ReadonlyMap<string, number>):
     }
     case 'Sequence': {
       // the one that adds something; ByteLevel only moves offsets
-      const list = Array.isArray(json.processors) ? json.processors : [];
+      const list = json.processors;
+      if (!Array.isArray(list))
+        throw new FormatError(FORMAT, `post_processor.processors must be a list, it is ${shown(list)}`);
       const adding = list.filter((each) => objectOf(each)?.type !== 'ByteLevel');
       if (adding.length > 1)
         throw new FormatError(

@@ -1,6 +1,7 @@
 import { ValueError } from '@headwise/tensor';
 import { type Deadline, guarded } from '../deadline.ts';
 import { FormatError } from '../errors.ts';
+import { shown } from '../formats/json.ts';
 import type { EncodeTextOptions, TextPair, TextStream, Tokenizer } from './contract.ts';
 import { readPieceBytes } from './huggingface-decoder.ts';
 import { readHuggingFaceFile } from './huggingface-file.ts';
@@ -45,7 +46,8 @@ const CHARACTER_MS = 0.05;
  * A tokenizer from Hugging Face's `tokenizer.json`: BPE, WordPiece or Unigram. The library makes the ids of a text; what
  * stands around it, the text of ids and all checks are ours.
  *
- * @throws {FormatError} if the file contradicts itself, has ids beyond the rows, or a step that is not known.
+ * @throws {FormatError} if the file contradicts itself, has ids beyond the rows, or a step that is not known, or
+ * if the configuration names a piece that is not there.
  */
 export function createHuggingFaceTokenizer(options: HuggingFaceOptions): Tokenizer {
   const { Tokenizer: Library, config, rows = Infinity } = options;
@@ -65,8 +67,13 @@ export function createHuggingFaceTokenizer(options: HuggingFaceOptions): Tokeniz
   const stream = textStream({ library, run, size, pieces, special, decoder: json.decoder });
   const idOf = (key: string): number | undefined => {
     const named = objectOf(config)?.[key];
+    if (named === undefined || named === null) return undefined;
     const piece = typeof named === 'string' ? named : objectOf(named)?.content;
-    return typeof piece === 'string' ? ids.get(piece) : undefined;
+    if (typeof piece === 'string' && ids.has(piece)) return ids.get(piece);
+    throw new FormatError(
+      'tokenizer_config.json',
+      `${key} ${shown(piece ?? named)} is no piece of the vocabulary`,
+    );
   };
   const framed = (first: readonly number[], second?: readonly number[]): TextPair => {
     const pair = frame(first, second);
