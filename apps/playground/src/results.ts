@@ -12,7 +12,7 @@ export async function showResults(results: Results, place: HTMLElement): Promise
     '<h2>Charts</h2>',
     ...drawCharts(results).map(figureHtml),
     '<h2>Tables</h2>',
-    ...[...equalShape, ...model, ...cache, ...memory, ...environment].map(tableHtml),
+    ...[...equalShape, ...model, ...cache, ...memory, ...environment].map((table) => tableHtml(table)),
   ];
   const body = document.createElement('div');
   body.innerHTML = html.join('\n'); // escaped by the report
