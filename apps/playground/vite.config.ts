@@ -1,8 +1,8 @@
-import { fileURLToPath } from 'node:url';
 import { defaultClientConditions, defineConfig } from 'vite';
 import { kernelsPlugin } from './kernels-plugin.ts';
 import { modelPlugin } from './model-plugin.ts';
 import { offlinePlugin } from './offline-plugin.ts';
+import { sandboxPlugin } from './sandbox-plugin.ts';
 
 // without these a page gets no shared memory, and gpu.js one thread
 const isolation = {
@@ -10,11 +10,9 @@ const isolation = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
-const page = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-
 export default defineConfig({
   base: './',
-  plugins: [kernelsPlugin(), modelPlugin(), offlinePlugin()],
+  plugins: [kernelsPlugin(), modelPlugin(), offlinePlugin(), sandboxPlugin()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   resolve: { conditions: ['@headwise/source', ...defaultClientConditions] },
   server: { headers: isolation },
@@ -22,8 +20,7 @@ export default defineConfig({
   worker: { format: 'es' },
   build: {
     target: 'es2022',
-    // the chart library is one chunk, fetched when there is something to draw
-    chunkSizeWarningLimit: 900,
-    rolldownOptions: { input: { main: page('index.html'), benchmark: page('benchmark.html') } },
+    // the chart library and the program of the sandbox are one chunk each, fetched when there is something to draw or to judge
+    chunkSizeWarningLimit: 1100,
   },
 });

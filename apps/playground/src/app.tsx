@@ -110,11 +110,6 @@ function Menu({ router }: { readonly router: Router }) {
             </a>
           </li>
         ))}
-        {!router.views.some(({ id }) => id === 'benchmark') && (
-          <li>
-            <a href="benchmark.html">Benchmark</a>
-          </li>
-        )}
       </ul>
     </nav>
   );

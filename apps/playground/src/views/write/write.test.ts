@@ -7,8 +7,9 @@ import { wasm } from '@headwise/device-wasm';
 import { createReference, knownDevices } from '@headwise/tensor';
 import { camelOf } from 'headwise/templates';
 import { afterAll, describe, expect, it } from 'vitest';
+import { costsOf, picturesOf } from './drawn.ts';
 import { examples } from './examples.ts';
-import { costsOf, judge, picturesOf, type Told } from './judge.ts';
+import { judge, type Told } from './judge.ts';
 import { pack, unpack } from './share.ts';
 import { filesOf, readConstants, readTyped, type Typed, variantOf } from './written.ts';
 
