@@ -59,6 +59,17 @@ describe('findingsOf', () => {
     expect(findingsOf(red).at(-1)).toBe('Not timed because wrong or broken: GRP (16 rows; each says why).');
   });
 
+  it('names what a device refuses, with its reason', () => {
+    const refused = withRows(sampleResults(), (row) => {
+      if (row.subject !== 'grouped' || row.phase !== 'decode') return row;
+      const { summary: _, ...rest } = row;
+      return { ...rest, status: 'unsupported', reason: 'no kernel for modifiers', samples: [] };
+    });
+    expect(findingsOf(refused).at(-1)).toBe(
+      'Not measured because refused: GRP on gpujs:webasm and gpujs:webgl2 (emulated GPU) (no kernel for modifiers).',
+    );
+  });
+
   it('follows the data: a variant that is slower is called slower', () => {
     const slow = withRows(sampleResults(), (row) =>
       row.subject === 'one-head'

@@ -20,6 +20,7 @@ export function findingsOf(results: Results): string[] {
     ...timeFindings(results, family, 'prefill'),
     modelFinding(results, family),
     ...qualityFindings(results),
+    refusalFinding(results),
     failureFinding(results),
   ].filter((finding) => finding !== undefined);
 }
@@ -156,6 +157,18 @@ function failureFinding(results: Results): string | undefined {
     subjectLabel(results, subject),
   );
   return `Not timed because wrong or broken: ${subjects.join(', ')} (${failed.length} rows; each says why).`;
+}
+
+/** Who is not in the sentences above because a device or the shape refuses it, and why: nobody vanishes without a word. */
+function refusalFinding(results: Results): string | undefined {
+  const refused = results.rows.filter(({ status }) => status === 'unsupported');
+  const told = distinct(refused, ({ subject, reason }) => `${subject} ${reason}`).map((key) => {
+    const own = refused.filter(({ subject, reason }) => `${subject} ${reason}` === key);
+    const { subject, reason } = own[0]!;
+    const devices = distinct(own, deviceLabel).join(' and ');
+    return `${subjectLabel(results, subject)} on ${devices} (${reason ?? 'no reason given'})`;
+  });
+  return told.length === 0 ? undefined : `Not measured because refused: ${listed(told, 12)}.`;
 }
 
 function baselineName(results: Results): string | undefined {

@@ -1,3 +1,7 @@
 import { preset } from '../../tooling/tsup.preset.ts';
 
-export default preset(['src/index.ts', 'src/cli.ts'], { format: ['esm'], platform: 'node', banner: {} });
+export default preset(['src/index.ts', 'src/cli.ts', 'src/templates.ts'], {
+  format: ['esm'],
+  platform: 'node',
+  banner: {},
+});

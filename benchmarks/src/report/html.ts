@@ -54,7 +54,7 @@ function sectionsOf(results: Results, charts: readonly Chart[], { changes }: Rep
   const { main, validity, devices, quality } = sorted(charts);
   const tables = reportTables(results);
   const figures = (list: readonly Chart[]): string => list.map(figureHtml).join('\n');
-  const all = (list: readonly ReportTable[]): string => list.map(tableHtml).join('\n');
+  const all = (list: readonly ReportTable[]): string => list.map((table) => tableHtml(table)).join('\n');
   const notes = (changes?.notes ?? []).map((note) => `<p class="note">${escapeXml(note)}</p>`).join('');
   return [
     { title: 'Findings', body: findingsHtml(results) },
@@ -136,25 +136,37 @@ function emulationNote({ devices }: Results): string {
 export function figureHtml(chart: Chart): string {
   return `<figure>
 <h3>${escapeXml(chart.title)}</h3>
-<div class="scroll">${chart.svg}</div>
+${scroller(chart.title, chart.svg)}
 <figcaption>${escapeXml(chart.caption)}</figcaption>
-<details><summary>The same numbers as a table</summary>${tableHtml({ title: '', ...chart.table })}</details>
+<details><summary>The same numbers as a table</summary>${tableHtml({ title: '', ...chart.table }, `${chart.title}, in numbers`)}</details>
 </figure>`;
 }
 
-/** One table with its heading. */
-export function tableHtml({ title, note, head, rows }: ReportTable): string {
+/** What may be wider than the page: reached by Tab and scrolled by arrow keys, so it has a name. */
+function scroller(name: string, inside: string): string {
+  return `<div class="scroll" tabindex="0" role="group" aria-label="${escapeXml(name)}">${inside}</div>`;
+}
+
+/**
+ * One table with its heading.
+ *
+ * @param name for those who do not see where it stands; default its title
+ */
+export function tableHtml({ title, note, head, rows }: ReportTable, name: string = title): string {
   const cell = (text: string, column: number): string =>
     column === 0
       ? `<th scope="row">${escapeXml(text)}</th>`
       : `<td${text.length < 24 ? ' class="short"' : ''}>${escapeXml(text)}</td>`;
   return `${title ? `<h3>${escapeXml(title)}</h3>` : ''}${note ? `<p class="muted">${escapeXml(note)}</p>` : ''}
-<div class="scroll"><table><thead><tr>${head.map((name) => `<th scope="col">${escapeXml(name)}</th>`).join('')}</tr></thead>
-<tbody>${rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('\n')}</tbody></table></div>`;
+${scroller(
+  name,
+  `<table><thead><tr>${head.map((column) => `<th scope="col">${escapeXml(column)}</th>`).join('')}</tr></thead>
+<tbody>${rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('\n')}</tbody></table>`,
+)}`;
 }
 
 function folded(table: ReportTable): string {
-  return `<details><summary>${escapeXml(table.title)}, ${table.rows.length} rows</summary>${tableHtml({ ...table, title: '' })}</details>`;
+  return `<details><summary>${escapeXml(table.title)}, ${table.rows.length} rows</summary>${tableHtml({ ...table, title: '' }, table.title)}</details>`;
 }
 
 const themeScript = `

@@ -119,6 +119,14 @@ describe('report.html', () => {
     expect(html.length).toBeLessThan(1.5 * 2 ** 20);
   });
 
+  it('names everything that scrolls, lets keys reach it, and has no empty header', () => {
+    const scrollers = [...html.matchAll(/<div class="scroll"([^>]*)>/g)].map(([, attributes]) => attributes);
+    expect(scrollers.length).toBeGreaterThan(20);
+    for (const attributes of scrollers)
+      expect(attributes).toMatch(/^ tabindex="0" role="group" aria-label="[^"]+"$/);
+    expect(html).not.toMatch(/<th[^>]*><\/th>/);
+  });
+
   it('says what ran, on what, and how', () => {
     for (const text of [
       'Made-up CPU',

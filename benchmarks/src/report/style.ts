@@ -40,3 +40,12 @@ export function styleSheet(of: 'page' | 'svg' = 'page'): string {
     '@media print{button,nav{display:none}details{display:none}figure{break-inside:avoid}}'
   );
 }
+
+/**
+ * What charts need inside a page that has styles and a switch of its own: dark colours under `:root[data-theme=dark]`.
+ *
+ * @param scope a selector of what holds the charts
+ */
+export function chartStyles(scope: string): string {
+  return `@media screen{${darkRules(`:root[data-theme=dark] ${scope} svg `)}}`;
+}

@@ -84,7 +84,7 @@ function machineTable({ machine, profile, seed, command, startedAt }: Results): 
     ],
     ['run', `${profile} profile, seed ${seed}, started ${startedAt}${command ? `, ${command}` : ''}`],
   ];
-  return { title: 'Machine', head: ['', ''], rows };
+  return { title: 'Machine', head: ['fact', 'value'], rows };
 }
 
 function deviceTable({ devices, rows }: Results): ReportTable {

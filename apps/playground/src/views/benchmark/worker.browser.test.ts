@@ -1,5 +1,5 @@
 import { variants } from '@headwise/attention-variants/registry';
-import { profiles, type Results } from 'benchmarks';
+import { builtInDevices, profiles, type Results } from 'benchmarks';
 import { afterAll, expect, it } from 'vitest';
 import type { Answer, Request } from './protocol.ts';
 
@@ -38,19 +38,8 @@ const profile = {
   maxRounds: 6,
 };
 
-it('says which devices work here, software ones as such', async () => {
-  const { probes } = await ask({ kind: 'probe' }, 'probed');
-  const working = probes.filter(({ works }) => works).map(({ name }) => name);
-  expect(working).toEqual(expect.arrayContaining(['gpujs:webasm', 'gpujs:cpu', 'wasm']));
-  for (const { name, works, note, emulated } of probes) {
-    expect(note).not.toBe('');
-    if (works && /swiftshader|llvmpipe/i.test(note)) expect([name, emulated]).toEqual([name, true]);
-  }
-});
-
 it('runs the core of the suite in the page, on every device that works', async () => {
-  const { probes } = await ask({ kind: 'probe' }, 'probed');
-  const devices = probes.filter(({ works }) => works).map(({ name }) => name);
+  const devices = builtInDevices.names.filter((name) => !/reference|headlessgl/.test(name)).reverse();
   const stages = new Set<string>();
   const { results } = await ask(
     { kind: 'run', profile, devices, variants: [first, second], visibility: 'visible' },
@@ -62,7 +51,11 @@ it('runs the core of the suite in the page, on every device that works', async (
   );
   expect([...stages]).toEqual(expect.arrayContaining(['limits', 'check', 'time']));
   expect(failures(results)).toEqual([]);
-  for (const device of devices) {
+  const missing = results.devices
+    .filter(({ unavailable }) => unavailable !== undefined)
+    .map(({ name }) => name);
+  expect(missing.filter((name) => ['gpujs:webasm', 'gpujs:cpu', 'wasm'].includes(name))).toEqual([]);
+  for (const device of devices.filter((name) => !missing.includes(name))) {
     const rows = results.rows.filter((row) => row.device === device && row.suite === 'attention');
     expect(rows.map(({ status, engine }) => [status, engine])).toEqual(
       rows.map(() => ['ok', device === 'wasm' ? 'relaxed-simd' : device.slice('gpujs:'.length)]),
