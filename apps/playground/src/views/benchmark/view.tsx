@@ -250,7 +250,13 @@ function OpenButton(props: {
   );
 }
 
-const stages = { limits: 'Limits', check: 'Checking', time: 'Timing', memory: 'Memory', train: 'Training' } as const;
+const stages = {
+  limits: 'Limits',
+  check: 'Checking',
+  time: 'Timing',
+  memory: 'Memory',
+  train: 'Training',
+} as const;
 
 function Going({ progress: at }: { readonly progress: RunProgress | undefined }) {
   const left = at?.leftMs === undefined || at.stage !== 'time' ? '' : `, ${formatDuration(at.leftMs)} left`;
