@@ -19,6 +19,7 @@ export interface Profile {
   readonly batch: readonly number[];
   readonly model: ModelProfile;
   readonly quality: QualityProfile;
+  readonly claims: QualityProfile;
   readonly cache: { readonly contexts: readonly number[] };
   /** Tokens for which the memory suite really allocates each named configuration. */
   readonly allocate: number;
@@ -52,7 +53,23 @@ export interface QualityProfile
   readonly storyBytes: number;
 }
 
+/** Six layers, which every pattern of sharing fits, and rows short enough that four times their length is quick to read. */
+const claims: QualityProfile = {
+  shape: { E: 64, H: 4, D: 16, layers: 6 },
+  hidden: 128,
+  T: 128,
+  B: 8,
+  steps: 400,
+  rate: 3e-3,
+  warmup: 40,
+  decay: 0.1,
+  seeds: [1, 2, 3],
+  checked: 8192,
+  storyBytes: 1_000_000,
+};
+
 const quick: Profile = {
+  claims,
   name: 'quick',
   suites: ['attention', 'model', 'cache', 'memory', 'device'],
   limits: true,
@@ -94,6 +111,13 @@ export const profiles: Readonly<Record<'quick' | 'full' | 'ci', Profile>> = {
   full: {
     ...quick,
     name: 'full',
+    claims: {
+      ...claims,
+      shape: { E: 128, H: 8, D: 16, layers: 6 },
+      hidden: 344,
+      steps: 3000,
+      storyBytes: 4_000_000,
+    },
     budgetMs: 15 * 60_000,
     shape: { E: 512, H: 8, D: 64, layers: 4 },
     prefill: [64, 128, 256, 512, 1024, 2048],
@@ -124,6 +148,18 @@ export const profiles: Readonly<Record<'quick' | 'full' | 'ci', Profile>> = {
   ci: {
     ...quick,
     name: 'ci',
+    claims: {
+      ...claims,
+      shape: { E: 16, H: 2, D: 8, layers: 6 },
+      hidden: 24,
+      T: 16,
+      B: 2,
+      steps: 20,
+      warmup: 2,
+      seeds: [1, 2],
+      checked: 128,
+      storyBytes: 8000,
+    },
     budgetMs: 15_000,
     shape: { E: 64, H: 8, D: 8, layers: 2 },
     prefill: [16, 32],

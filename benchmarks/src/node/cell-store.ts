@@ -9,10 +9,11 @@ import type { CellStore } from '../sweep.ts';
  * Cells in a folder, a file each, beside the recipe that they follow: what a run that was killed has done is there when
  * it is started again with the same folder.
  *
+ * @param name of the folder in the report's
  * @throws {UsageError} if the folder holds cells of another recipe or version, or cannot be written.
  */
-export function folderStore<Result>(folder: string, recipe: unknown): CellStore<Result> {
-  const cells = join(folder, 'cells');
+export function folderStore<Result>(folder: string, name: string, recipe: unknown): CellStore<Result> {
+  const cells = join(folder, name);
   const kept = { schema: SCHEMA, recipe: JSON.parse(JSON.stringify(recipe)) };
   const recipeFile = join(cells, 'recipe.json');
   const write = (path: string, value: unknown): void => {
@@ -42,7 +43,7 @@ export function folderStore<Result>(folder: string, recipe: unknown): CellStore<
     throw new UsageError(
       `${cells} holds cells of another run (${differenceOf(before, kept)}): choose another folder with --out, or remove it`,
     );
-  const fileOf = (id: string): string => join(cells, `${id.replaceAll('/', '_')}.json`);
+  const fileOf = (id: string): string => join(cells, `${id.replace(/[^a-z0-9-]+/gi, '_')}.json`);
   return {
     read: (id) => read(fileOf(id)) as Result | undefined,
     write: (id, result) => write(fileOf(id), result),

@@ -8,8 +8,8 @@ import { type Comparison, compareResults } from '../compare.ts';
 import { builtInDevices, checkDeviceNames, type DeviceSource } from '../engines.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import { findingsNote, findingsOf } from '../findings.ts';
-import type { Quality } from '../quality/contract.ts';
-import { untimedResults, withQuality } from '../quality/results.ts';
+import { runClaims } from '../quality/claims/run.ts';
+import { untimedResults, withTrainings } from '../quality/results.ts';
 import { type QualityOptions, qualityRecipe, qualitySubjects, runQuality } from '../quality/run.ts';
 import { replaceMarked, resultsMarkdown } from '../report/markdown.ts';
 import { reportFiles } from '../report/report.ts';
@@ -157,7 +157,7 @@ async function measure(
       });
     }
     const local = { ...shared, outside, registry: variants, machine: machineFacts(), ...surroundings };
-    const timed = options.profile.suites.filter((suite) => suite !== 'quality');
+    const timed = options.profile.suites.filter((suite) => suite !== 'quality' && suite !== 'claims');
     const results =
       timed.length === 0
         ? untimedResults(local)
@@ -169,17 +169,18 @@ async function measure(
             availableBytes: surroundings.availableBytes ?? availableBytes(),
           });
     if (!training || interrupt.signal.aborted) return results;
-    return withQuality(results, await train(local, options, training), interrupt.signal.aborted);
+    return await trained(results, local, options, training, interrupt.signal);
   } finally {
     interrupt.release();
     progress.end();
   }
 }
 
-const trains = ({ profile }: CliOptions): boolean => profile.suites.includes('quality');
+const trains = ({ profile: { suites } }: CliOptions): boolean =>
+  suites.includes('quality') || suites.includes('claims');
 
 /** What a training needs, looked at before the first minute of measuring. */
-type Training = Pick<QualityOptions, 'text' | 'shard' | 'store'>;
+type Training = Pick<QualityOptions, 'text' | 'shard'>;
 
 function prepareTraining(
   options: CliOptions,
@@ -197,29 +198,43 @@ function prepareTraining(
   });
   const told = options.shard ? undefined : shardFromEnvironment(process.env);
   if (told) streams.err.write(`part ${told.index} of ${told.count}, as ${told.from} says\n`);
-  return { text, shard: options.shard ?? told, store: (recipe) => folderStore(options.out, recipe) };
+  return { text, shard: options.shard ?? told };
 }
 
-function train(
-  shared: Pick<
+/** The results with what was trained in them. */
+async function trained(
+  results: Results,
+  local: Pick<
     QualityOptions,
-    'registry' | 'names' | 'outside' | 'baseline' | 'signal' | 'onProgress' | 'clock'
+    'registry' | 'names' | 'outside' | 'baseline' | 'onProgress' | 'clock' | 'deviceSource'
   > & {
-    readonly machine: Results['machine'] | ReturnType<typeof machineFacts>;
-    readonly deviceSource?: DeviceSource;
+    readonly machine: ReturnType<typeof machineFacts>;
   },
-  { profile, devices, comparisons }: CliOptions,
+  { profile, devices, comparisons, out }: CliOptions,
   training: Training,
-): Promise<Quality> {
-  const { cpu, cores, runtime } = shared.machine;
-  return runQuality({
-    ...shared,
-    ...training,
-    profile: profile.quality,
-    comparisons,
-    device: devices?.[0],
-    machine: `${cpu}, ${cores} cores, ${runtime}`,
-  });
+  signal: AbortSignal,
+): Promise<Results> {
+  const { cpu, cores, runtime } = local.machine;
+  const machine = `${cpu}, ${cores} cores, ${runtime}`;
+  const shared = { ...local, ...training, signal, device: devices?.[0], machine };
+  const { suites } = profile;
+  const quality = suites.includes('quality')
+    ? await runQuality({
+        ...shared,
+        profile: profile.quality,
+        comparisons,
+        store: (recipe) => folderStore(out, 'cells', recipe),
+      })
+    : undefined;
+  const claims =
+    suites.includes('claims') && !signal.aborted
+      ? await runClaims({
+          ...shared,
+          profile: profile.claims,
+          store: (recipe) => folderStore(out, 'claims', recipe),
+        })
+      : undefined;
+  return withTrainings(results, { quality, claims }, signal.aborted);
 }
 
 function readText(path: string): { readonly name: string; readonly bytes: Uint8Array } {

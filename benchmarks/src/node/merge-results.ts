@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '../errors.ts';
-import type { Quality, QualityCell } from '../quality/contract.ts';
+import type { ClaimCell, Claims } from '../quality/claims/contract.ts';
+import type { Quality, QualityCell, QualityRecipe } from '../quality/contract.ts';
 import type { Results } from '../results.ts';
 import { distinct } from '../views.ts';
 
@@ -26,37 +27,32 @@ export interface Merged {
 export function mergeResults(parts: readonly Part[]): Merged {
   const [first] = parts;
   if (!first) throw new UsageError('merge needs at least one folder');
-  const { recipe, plan } = qualityOf(first);
-  for (const part of parts) {
-    const other = qualityOf(part);
-    if (!isDeepStrictEqual(other.recipe, recipe) || !isDeepStrictEqual(other.plan, plan))
+  for (const { name, results } of parts) {
+    if (!results.quality && !results.claims)
+      throw new UsageError(`${name} has no trainings; merge joins parts of --suites quality and claims`);
+    const [here, there] = [results.machine.versions, first.results.machine.versions];
+    if (!isDeepStrictEqual(here, there))
       throw new UsageError(
-        `${part.name} is of another sweep than ${first.name}: ${differenceOf(other, { recipe, plan })}`,
-      );
-    if (!isDeepStrictEqual(part.results.machine.versions, first.results.machine.versions))
-      throw new UsageError(
-        `${part.name} was made by another version than ${first.name}: ${JSON.stringify(part.results.machine.versions)}, ${JSON.stringify(first.results.machine.versions)}`,
+        `${name} was made by another version than ${first.name}: ${JSON.stringify(here)}, ${JSON.stringify(there)}`,
       );
   }
-  const { cells, twice } = gather(parts);
-  const missing = plan.filter((id) => !cells.has(id));
+  const quality = joined<QualityCell>(parts, ({ quality }) => quality);
+  const claims = joined<ClaimCell>(parts, ({ claims }) => claims);
+  const missing = [...(quality?.missing ?? []), ...(claims?.missing ?? [])];
+  const cells = [...(quality?.sweep.cells ?? []), ...(claims?.sweep.cells ?? [])];
   const machines = distinct(
-    [...cells.values()].flatMap(({ timing }) => timing?.machine ?? []),
+    cells.flatMap(({ timing }) => timing?.machine ?? []),
     (machine) => machine,
   );
-  const merged = plan.map(
-    (id): QualityCell =>
-      cells.get(id) ?? { ...headOf(id), status: 'not-reached', reason: 'in none of the parts' },
+  const unreached = (quality?.missing ?? []).map(
+    (id): QualityCell => ({ ...headOf(id), status: 'not-reached', reason: 'in none of the parts' }),
   );
+  const all = new Map([...(quality?.sweep.cells ?? []), ...unreached].map((cell) => [cell.id, cell]));
   return {
     missing,
     notes: [
-      ...(twice > 0
-        ? [`overlap: ${twice} of ${plan.length} cells are in more than one part, and agree`]
-        : []),
-      ...(missing.length > 0
-        ? [`gaps: ${missing.length} of ${plan.length} cells are in no part: ${missing.join(', ')}`]
-        : []),
+      ...(quality?.notes ?? []),
+      ...(claims?.notes ?? []),
       ...(machines.length > 1
         ? [`${machines.length} machines, whose times are not to be compared: ${machines.join('; ')}`]
         : []),
@@ -66,46 +62,81 @@ export function mergeResults(parts: readonly Part[]): Merged {
       command: `merge ${parts.map(({ name }) => name).join(' ')}`,
       seconds: parts.reduce((sum, { results }) => sum + results.seconds, 0),
       partial: missing.length > 0,
-      quality: { recipe, plan, cells: merged },
+      ...(quality && {
+        quality: {
+          ...quality.sweep,
+          cells: quality.sweep.plan.map((id) => all.get(id)!),
+        } satisfies Quality,
+      }),
+      ...(claims && { claims: claims.sweep satisfies Claims }),
     },
   };
 }
 
-function gather(parts: readonly Part[]): {
-  readonly cells: Map<string, QualityCell>;
-  readonly twice: number;
-} {
-  const cells = new Map<string, QualityCell>();
-  const from = new Map<string, string>();
-  const overlapping = new Set<string>();
-  for (const part of parts)
-    for (const cell of qualityOf(part).cells) {
-      if (cell.status === 'not-reached') continue;
+interface Sweep<Cell> {
+  readonly recipe: QualityRecipe;
+  readonly plan: readonly string[];
+  readonly cells: readonly Cell[];
+}
+
+interface Joined<Cell> {
+  readonly sweep: Sweep<Cell>;
+  readonly notes: readonly string[];
+  readonly missing: readonly string[];
+}
+
+/** @returns `undefined` where no part has such a sweep. */
+function joined<Cell extends { readonly id: string }>(
+  parts: readonly Part[],
+  of: (results: Results) => Sweep<Cell> | undefined,
+): Joined<Cell> | undefined {
+  const sweeps = parts.flatMap(({ name, results }) => {
+    const sweep = of(results);
+    return sweep ? [{ name, sweep }] : [];
+  });
+  const [first] = sweeps;
+  if (!first) return undefined;
+  const { recipe, plan } = first.sweep;
+  const cells = new Map<string, { readonly cell: Cell; readonly name: string }>();
+  const twice = new Set<string>();
+  for (const { name, sweep } of sweeps) {
+    if (!isDeepStrictEqual(sweep.recipe, recipe) || !isDeepStrictEqual(sweep.plan, plan))
+      throw new UsageError(
+        `${name} is of another sweep than ${first.name}: ${differenceOf(sweep, first.sweep)}`,
+      );
+    for (const cell of sweep.cells) {
+      if ('status' in cell && cell.status === 'not-reached') continue;
       const known = cells.get(cell.id);
-      if (!known) {
-        cells.set(cell.id, cell);
-        from.set(cell.id, part.name);
-        continue;
-      }
-      const { timing: _, ...now } = cell;
-      const { timing: __, ...before } = known;
-      if (!isDeepStrictEqual(now, before))
+      if (!known) cells.set(cell.id, { cell, name });
+      else if (isDeepStrictEqual(withoutTimes(cell), withoutTimes(known.cell))) twice.add(cell.id);
+      else
         throw new UsageError(
-          `${cell.id} came to ${outcome(known)} in ${from.get(cell.id)} and to ${outcome(cell)} in ${part.name}; the same recipe gives the same numbers. Leave out the part that is wrong`,
+          `${cell.id} came to ${outcome(known.cell)} in ${known.name} and to ${outcome(cell)} in ${name}; the same recipe gives the same numbers. Leave out the part that is wrong`,
         );
-      overlapping.add(cell.id);
     }
-  return { cells, twice: overlapping.size };
+  }
+  const missing = plan.filter((id) => !cells.has(id));
+  return {
+    missing,
+    sweep: { recipe, plan, cells: plan.flatMap((id) => cells.get(id)?.cell ?? []) },
+    notes: [
+      ...(twice.size > 0
+        ? [`overlap: ${twice.size} of ${plan.length} cells are in more than one part, and agree`]
+        : []),
+      ...(missing.length > 0
+        ? [`gaps: ${missing.length} of ${plan.length} cells are in no part: ${missing.join(', ')}`]
+        : []),
+    ],
+  };
 }
 
-function outcome({ status, nats }: QualityCell): string {
-  return nats === undefined ? status : `${nats} nats`;
+function withoutTimes(cell: object): object {
+  return { ...cell, timing: undefined };
 }
 
-function qualityOf({ name, results }: Part): Quality {
-  if (!results.quality)
-    throw new UsageError(`${name} has no trainings; merge joins parts of --suites quality`);
-  return results.quality;
+function outcome(cell: object): string {
+  if ('nats' in cell) return `${cell.nats} nats`;
+  return 'status' in cell ? String(cell.status) : 'other numbers';
 }
 
 function headOf(id: string): Pick<QualityCell, 'id' | 'subject' | 'comparison' | 'seed'> {
@@ -113,8 +144,8 @@ function headOf(id: string): Pick<QualityCell, 'id' | 'subject' | 'comparison' |
   return { id, subject: subject!, comparison: comparison as QualityCell['comparison'], seed: Number(seed) };
 }
 
-function differenceOf(a: Pick<Quality, 'recipe' | 'plan'>, b: Pick<Quality, 'recipe' | 'plan'>): string {
-  for (const key of Object.keys(b.recipe) as (keyof Quality['recipe'])[])
+function differenceOf(a: Sweep<unknown>, b: Sweep<unknown>): string {
+  for (const key of Object.keys(b.recipe) as (keyof QualityRecipe)[])
     if (!isDeepStrictEqual(a.recipe[key], b.recipe[key]))
       return `${key} ${JSON.stringify(a.recipe[key])}, not ${JSON.stringify(b.recipe[key])}`;
   return `${a.plan.length} cells, not ${b.plan.length}, or others`;

@@ -117,7 +117,7 @@ describe('trainings', () => {
 
   it.each([
     ['--suites quality --text nowhere.txt', /^bench: --text nowhere\.txt cannot be read: ENOENT/],
-    ['--steps 5', /^bench: --steps is about trainings: add --suites quality\n$/],
+    ['--steps 5', /^bench: --steps is about trainings: add --suites quality or claims\n$/],
     ['--suites quality --shard 5/4', /^bench: --shard takes a part of the cells, 1\/4 … 4\/4, got "5\/4"\n$/],
     ['--suites quality --browser', /^bench: --browser does not train/],
     ['merge', /^bench: bench merge needs the folders of the parts/],

@@ -72,7 +72,7 @@ describe('readOptions', () => {
     ['--compare o.json --fail-at wide', '--fail-at takes a number from 1 on, got "wide"'],
     [
       '--suites attention,speed',
-      '--suites takes attention, model, cache, memory, device, quality, got "speed"',
+      '--suites takes attention, model, cache, memory, device, quality, claims, got "speed"',
     ],
     ['--variants ,', '--variants needs at least one name'],
     ['--fail-at 1.5', '--fail-at needs --compare <results.json>: the run to compare with'],

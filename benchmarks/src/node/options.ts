@@ -61,7 +61,7 @@ const MEASURING = [
 /** Options that say how models are trained: nothing else does. */
 const TRAINING = ['seeds', 'steps', 'text', 'compute', 'shard'] as const;
 
-const SUITES: readonly SuiteName[] = ['attention', 'model', 'cache', 'memory', 'device', 'quality'];
+const SUITES: readonly SuiteName[] = ['attention', 'model', 'cache', 'memory', 'device', 'quality', 'claims'];
 
 function program() {
   const cli = cac('bench');
@@ -161,12 +161,14 @@ function checkTogether(given: Record<string, unknown>): void {
       `--from reports a run that is over; ${ignored.join(', ')} ${they} what is to be measured. Leave out one or the other`,
     );
   }
-  const trains = list(given, 'suites')?.includes('quality') ?? false;
+  const trains = list(given, 'suites')?.some((suite) => suite === 'quality' || suite === 'claims') ?? false;
   const idle = TRAINING.filter((name) => given[name] !== undefined).map((name) => `--${name}`);
   if (!trains && idle.length > 0)
-    throw new UsageError(`${idle.join(', ')} is about trainings: add --suites quality`);
+    throw new UsageError(`${idle.join(', ')} is about trainings: add --suites quality or claims`);
   if (trains && given.browser !== undefined)
-    throw new UsageError('--browser does not train; leave it out, or take quality out of --suites');
+    throw new UsageError(
+      '--browser does not train; leave it out, or take quality and claims out of --suites',
+    );
 }
 
 function profileOf({ profile = 'quick' }: Record<string, unknown>): Profile {
@@ -204,6 +206,7 @@ function adjust(base: Profile, given: Record<string, unknown>, seed: number): Pr
       layers: count(given, 'layers') ?? base.shape.layers,
     },
     quality: adjustTraining(base.quality, given, seed),
+    claims: adjustTraining(base.claims, given, seed),
     ...(budget !== undefined && { budgetMs: 1000 * budget }),
     ...(longest !== undefined && { longestCallMs: 1000 * longest }),
   };

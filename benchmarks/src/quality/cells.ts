@@ -1,27 +1,7 @@
 import { kv } from '@headwise/kv-cache';
-import {
-  block,
-  createDecoder,
-  createRmsNorm,
-  createSwiglu,
-  type Decoder,
-  type DecoderParts,
-  decoderParameters,
-  decoderSpecs,
-  randomWeights,
-} from '@headwise/models';
-import { rotary } from '@headwise/positional';
-import { type Device, sizeOf } from '@headwise/tensor';
-import {
-  adamW,
-  cosineDecay,
-  IGNORED,
-  languageModelLoss,
-  type Params,
-  TrainingError,
-  tokenWindows,
-  train,
-} from '@headwise/training';
+import { type Decoder, type DecoderParts, decoderSpecs } from '@headwise/models';
+import type { Device } from '@headwise/tensor';
+import { IGNORED, languageModelLoss, TrainingError } from '@headwise/training';
 import type { Clock } from '../clock.ts';
 import { assertRan } from '../engines.ts';
 import { messageOf, throwIfRefused, Unsupported } from '../errors.ts';
@@ -30,9 +10,16 @@ import { givenOptions } from '../suites/suite.ts';
 import type { Cell } from '../sweep.ts';
 import type { QualityCell, QualityComparison, QualityRecipe } from './contract.ts';
 import type { Corpus } from './corpus.ts';
+import {
+  beginTraining,
+  checkLoss,
+  countOf,
+  decoderParts,
+  hiddenFor,
+  learn,
+  type Trainee,
+} from './training.ts';
 
-/** Points of the learning curve. */
-const POINTS = 20;
 const DECODE_STEPS = 32;
 
 /** What the cells of a sweep have in common. */
@@ -90,7 +77,7 @@ function cellOf(
   };
 }
 
-function verdictOf(device: Device, error: unknown): readonly [QualityCell['status'], string] {
+export function verdictOf(device: Device, error: unknown): readonly [QualityCell['status'], string] {
   if (error instanceof TrainingError) return ['diverged', messageOf(error)];
   try {
     throwIfRefused(device, error);
@@ -116,11 +103,11 @@ function planOf(
   if (subject.variant.variant.needsSource)
     throw new Unsupported('reads keys and values from a source; a decoder of one text has none');
   const baseline = subjects.find(({ facts }) => facts.baseline) ?? subject;
-  const parts = (one: Subject, hidden: number): DecoderParts => partsOf(recipe, corpus.V, one, hidden);
-  const count = (one: Subject, hidden: number): number => countOf(parts(one, hidden));
-  const perUnit = count(subject, recipe.hidden + 1) - count(subject, recipe.hidden);
-  const missing = count(baseline, recipe.hidden) - count(subject, recipe.hidden);
-  const hidden = Math.max(1, recipe.hidden + Math.round(missing / perUnit));
+  const parts = (one: Subject, hidden: number): DecoderParts =>
+    decoderParts(recipe.shape, corpus.V, hidden, recipe.T, { attention: one.variant });
+  const hidden = hiddenFor(countOf(parts(baseline, recipe.hidden)), recipe.hidden, (width) =>
+    parts(subject, width),
+  );
   const own = parts(subject, hidden);
   const flops = flopsOf(recipe, subject, own);
   const share = flopsOf(recipe, baseline, parts(baseline, recipe.hidden)) / flops;
@@ -136,16 +123,6 @@ function planOf(
       kv: { elementsPerToken: states.elementsPerToken, bytesAtT: states.bytes({ tokens: recipe.T }) },
     },
   };
-}
-
-function partsOf({ shape, T }: QualityRecipe, V: number, { variant }: Subject, hidden: number): DecoderParts {
-  const norm = createRmsNorm();
-  const blocks = block({ attention: variant, position: rotary(), norm, mlp: createSwiglu({ F: hidden }) });
-  return { shape: { ...shape, V }, blocks, norm, context: T };
-}
-
-function countOf(parts: DecoderParts): number {
-  return Object.values(decoderParameters(parts)).reduce((sum, shape) => sum + sizeOf(shape), 0);
 }
 
 /** Six multiply-adds and adds a weight and token, forward and back (Kaplan et al. 2020, section 2.1), and those of scores. */
@@ -164,44 +141,27 @@ async function trained(
   signal: AbortSignal,
 ): Promise<Pick<QualityCell, 'curve' | 'nats' | 'timing'>> {
   const began = clock.now();
-  const weights = randomWeights(device, decoderParameters(parts), { seed });
-  const decoder = createDecoder({ ...parts, device, weights });
+  const trainee = beginTraining(device, parts, seed);
   try {
-    await refuseWhatSeesAhead(decoder, weights as Params, recipe);
-    const { T, B, rate: peak, warmup, decay } = recipe;
-    const { steps } = facts;
-    const curve: (readonly [number, number])[] = [];
-    let [sum, since] = [0, 0];
-    const run = train({
-      params: weights as Params,
-      loss: languageModelLoss(decoder),
-      data: tokenWindows({ tokens: corpus.train, T, B, seed }),
-      optimizer: adamW({ decay, clip: 1 }),
-      rate: cosineDecay({ peak, warmup: Math.min(warmup, steps - 1), steps, floor: peak / 10 }),
-      steps,
-      signal,
-    });
-    for await (const { step, loss } of run) {
-      [sum, since] = [sum + loss, since + 1];
-      if (step === steps || step % Math.ceil(steps / POINTS) === 0) {
-        curve.push([step, sum / since]);
-        [sum, since] = [0, 0];
-      }
-      await onStep(step / steps, `step ${step} of ${steps}, loss ${loss.toFixed(3)}`);
-    }
+    await refuseWhatSeesAhead(trainee, recipe);
+    const curve = await learn(trainee, corpus, recipe, { steps: facts.steps, seed }, onStep, signal);
     if (signal.aborted) return {};
-    const nats = await checkLoss(decoder, weights as Params, corpus, recipe);
-    const decodeMs = await decodeTimes(decoder, corpus, recipe, clock);
+    const { T: L, B, checked: tokens } = recipe;
+    const nats = await checkLoss(trainee, corpus, { L, B, tokens });
+    const decodeMs = await decodeTimes(trainee.decoder, corpus, recipe, clock);
     const engine = assertRan({ name: deviceName, device });
     const seconds = (clock.now() - began) / 1000;
     return { curve, nats, timing: { device: deviceName, engine, machine, seconds, decodeMs } };
   } finally {
-    decoder.dispose();
+    trainee.decoder.dispose();
   }
 }
 
 /** @throws {Unsupported} if later tokens change the loss of earlier ones: a model that reads the answer learns nothing else. */
-async function refuseWhatSeesAhead(decoder: Decoder, weights: Params, { T }: QualityRecipe): Promise<void> {
+export async function refuseWhatSeesAhead(
+  { decoder, weights }: Trainee,
+  { T }: Pick<QualityRecipe, 'T'>,
+): Promise<void> {
   const lossOf = languageModelLoss(decoder);
   /** Of the first `cut` tokens, with `later` in all places from there on. */
   const lossWith = async (cut: number, later: number): Promise<number> => {
@@ -215,26 +175,6 @@ async function refuseWhatSeesAhead(decoder: Decoder, weights: Params, { T }: Qua
     if (Math.abs(one - other) > 1e-4 * Math.abs(one))
       throw new Unsupported('lets tokens see later ones: the loss of a next token would read the answer');
   }
-}
-
-/** Mean loss over rows of T tokens from the end of the text, one behind the other. */
-async function checkLoss(
-  decoder: Decoder,
-  weights: Params,
-  { check }: Corpus,
-  { T, B, checked }: QualityRecipe,
-): Promise<number> {
-  const loss = languageModelLoss(decoder);
-  const rows = Math.floor(checked / T);
-  let total = 0;
-  for (let first = 0; first < rows; first += B) {
-    const starts = Array.from({ length: Math.min(B, rows - first) }, (_, b) => (first + b) * T);
-    const at = (shift: number): number[][] =>
-      starts.map((start) => [...check.subarray(start + shift, start + shift + T)]);
-    using value = loss(weights, { ids: at(0), targets: at(1) });
-    total += (await value.data())[0]! * starts.length;
-  }
-  return total / rows;
 }
 
 async function decodeTimes(

@@ -3,6 +3,7 @@ import { type Results, SCHEMA } from '../results.ts';
 import type { RunOptions } from '../run.ts';
 import { chooseSubjects } from '../subjects.ts';
 import { distinct } from '../views.ts';
+import type { Claims } from './claims/contract.ts';
 import type { Quality } from './contract.ts';
 
 type Untimed = Pick<
@@ -32,15 +33,20 @@ export function untimedResults(options: Untimed): Results {
 }
 
 /** Results with the trainings in them. */
-export function withQuality(results: Results, quality: Quality, partial: boolean): Results {
+export function withTrainings(
+  results: Results,
+  { quality, claims }: { readonly quality?: Quality | undefined; readonly claims?: Claims | undefined },
+  partial: boolean,
+): Results {
   const ran = distinct(
-    quality.cells.flatMap(({ timing }) => timing ?? []),
+    (quality?.cells ?? []).flatMap(({ timing }) => timing ?? []),
     ({ device, engine }) => `${device} ${engine}`,
   ).map((pair) => pair.split(' ') as [string, string]);
   const known = new Set(results.devices.map(({ name }) => name));
   return {
     ...results,
-    quality,
+    ...(quality && { quality }),
+    ...(claims && { claims }),
     partial: results.partial || partial,
     seconds: (Date.now() - Date.parse(results.startedAt)) / 1000,
     devices: [

@@ -1,33 +1,38 @@
 import type { AttentionVariant } from '@headwise/attention-variants';
+import type { Device } from '@headwise/tensor';
 import { type Clock, machineClock, yieldToEvents } from '../clock.ts';
 import { builtInDevices, checkDeviceNames, type DeviceSource } from '../engines.ts';
 import { UsageError } from '../errors.ts';
 import type { QualityProfile } from '../profiles.ts';
 import type { RunProgress } from '../run.ts';
 import { chooseSubjects, type Subject, type SubjectOptions } from '../subjects.ts';
-import { type CellStore, type Shard, sweep } from '../sweep.ts';
+import { type Cell, type CellStore, type Shard, sweep } from '../sweep.ts';
 import { qualityCells } from './cells.ts';
 import type { Quality, QualityCell, QualityComparison, QualityRecipe } from './contract.ts';
 import { type Corpus, corpusOf } from './corpus.ts';
 import { littleStories } from './stories.ts';
 
-export interface QualityOptions extends SubjectOptions {
+/** What any sweep of trainings needs around it. */
+export interface SweepRun<Result> {
+  /** Default `wasm`, the fastest to train on. */
+  readonly device?: string | undefined;
+  readonly deviceSource?: DeviceSource | undefined;
+  /** Keeps cells that are done; the recipe is told first, so that cells of another are refused. */
+  readonly store: (recipe: QualityRecipe) => CellStore<Result>;
+  readonly shard?: Shard | undefined;
+  readonly machine: string;
+  readonly clock?: Clock | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: RunProgress) => void) | undefined;
+}
+
+export interface QualityOptions extends SubjectOptions, SweepRun<QualityCell> {
   readonly profile: QualityProfile;
   readonly registry: Readonly<Record<string, AttentionVariant>>;
   /** Default both would take twice the time: equal parameters alone. */
   readonly comparisons?: readonly QualityComparison[] | undefined;
   /** A text of one's own, instead of little stories. */
   readonly text?: { readonly name: string; readonly bytes: Uint8Array } | undefined;
-  /** Default `wasm`, the fastest to train on. */
-  readonly device?: string | undefined;
-  readonly deviceSource?: DeviceSource | undefined;
-  /** Keeps cells that are done; the recipe is told first, so that cells of another are refused. */
-  readonly store: (recipe: QualityRecipe) => CellStore<QualityCell>;
-  readonly shard?: Shard | undefined;
-  readonly machine: string;
-  readonly clock?: Clock | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: RunProgress) => void) | undefined;
 }
 
 /** The variants that a run trains. @throws {UsageError} for a name that is not known. */
@@ -62,34 +67,42 @@ export function qualityRecipe({ profile, text }: Pick<QualityOptions, 'profile' 
  * short; what `store` throws.
  */
 export async function runQuality(options: QualityOptions): Promise<Quality> {
-  const { device: name = 'wasm', deviceSource = builtInDevices, onProgress } = options;
-  const signal = options.signal ?? new AbortController().signal;
   const { recipe, corpus } = qualityRecipe(options);
   const subjects = qualitySubjects(options);
+  const clock = options.clock ?? machineClock();
+  const { device: deviceName = DEVICE, comparisons = ['equal-parameters'], machine } = options;
+  const { plan, cells } = await sweepOn(options, recipe, clock, (device) =>
+    qualityCells({ recipe, corpus, subjects, comparisons, device, deviceName, machine, clock }),
+  );
+  return { recipe, plan, cells };
+}
+
+const DEVICE = 'wasm';
+
+/**
+ * Does the cells of a sweep on a device that it opens and closes.
+ * @throws {UsageError} for a device that is not known or does not work here; what `store` and a cell throw.
+ */
+export async function sweepOn<Result extends { readonly id: string }>(
+  options: SweepRun<Result>,
+  recipe: QualityRecipe,
+  clock: Clock,
+  cellsOn: (device: Device) => Cell<Result>[],
+): Promise<{ readonly plan: readonly string[]; readonly cells: readonly Result[] }> {
+  const { device: name = DEVICE, deviceSource = builtInDevices, shard, onProgress } = options;
+  const signal = options.signal ?? new AbortController().signal;
   const store = options.store(recipe);
   checkDeviceNames([name], deviceSource.names);
   const device = await deviceSource.create(name).catch((error: Error) => {
     throw new UsageError(`${name} does not work here: ${error.message}. Another one: --devices gpujs:webasm`);
   });
   try {
-    const clock = options.clock ?? machineClock();
-    const comparisons = options.comparisons ?? ['equal-parameters'];
-    const { machine } = options;
-    const cells = qualityCells({
-      recipe,
-      corpus,
-      subjects,
-      comparisons,
-      device,
-      deviceName: name,
-      machine,
-      clock,
-    });
+    const cells = cellsOn(device);
     const began = clock.now();
     const done = await sweep({
       cells,
       store,
-      shard: options.shard,
+      shard,
       signal,
       onProgress: async (share, label) => {
         const passed = clock.now() - began;
@@ -104,12 +117,8 @@ export async function runQuality(options: QualityOptions): Promise<Quality> {
       },
     });
     return {
-      recipe,
       plan: cells.map(({ id }) => id),
-      cells: cells.flatMap(({ id }) => {
-        const cell = done.get(id);
-        return cell ? [cell] : [];
-      }),
+      cells: cells.flatMap(({ id }) => done.get(id) ?? []),
     };
   } finally {
     device.dispose();

@@ -1,4 +1,5 @@
 import { digits, formatBytes, formatCount, formatDuration, formatMs } from '../format.ts';
+import { judged } from '../quality/claims/evidence.ts';
 import { decodeOf, type Mean, type QualityLine, qualityLines } from '../quality/summary.ts';
 import type { Results } from '../results.ts';
 import { distinct, subjectLabel } from '../views.ts';
@@ -6,6 +7,33 @@ import type { ReportTable } from './table.ts';
 
 /** One table for each thing that is held equal: perplexity beside bytes and time. */
 export function qualityTables(results: Results): ReportTable[] {
+  return [...trainedTables(results), ...claimTables(results)];
+}
+
+/** What the papers say, what came out here, and what had been expected. */
+function claimTables({ claims }: Results): ReportTable[] {
+  if (!claims) return [];
+  const { shape, T, B, steps, seeds, text } = claims.recipe;
+  return [
+    {
+      title: 'What the papers say, tried small',
+      note:
+        `E=${shape.E} H=${shape.H} D=${shape.D} layers=${shape.layers}, equal weights; ${formatCount(steps)} steps of ${B} × ${T} bytes of ${text.name}, ` +
+        `${seeds.length === 1 ? 'one seed' : `${seeds.length} seeds`}. Changes of perplexity with intervals of 95 % over seeds; “open”: the seeds do not tell. ` +
+        'A model this small may miss what a large one shows, and the other way round.',
+      head: ['claim', 'the paper', 'expected here', 'came out', 'as the paper?'],
+      rows: judged(claims).map(({ title, paper, theirs, expects, verdict }) => [
+        title,
+        `${paper}: ${theirs}`,
+        expects,
+        verdict.ours,
+        { 'as the paper': 'yes', 'not as the paper': 'no', open: 'open' }[verdict.outcome],
+      ]),
+    },
+  ];
+}
+
+function trainedTables(results: Results): ReportTable[] {
   const { quality } = results;
   if (!quality) return [];
   const baseline = results.variants.find((variant) => variant.baseline)?.name;
