@@ -55,7 +55,7 @@ it.skipIf(!chrome)(
     try {
       const page = await browser.newPage();
       page.setDefaultTimeout(0);
-      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/benchmark.html`);
       await page.locator('#message:not([hidden])').waitFor();
       expect(await page.locator('#message').textContent()).toMatch(
         /could not be loaded: a file of its worker/,
