@@ -25,9 +25,11 @@ export function LineChart(props: {
   readonly y: { readonly title: string; readonly scale?: AxisScale; readonly format?: (y: number) => string };
   /** A line across, at this x. */
   readonly mark?: number | undefined;
+  /** Shades everything from this x on: what lies past a bound. */
+  readonly shadeFrom?: number | undefined;
   readonly svg?: { current: SVGSVGElement | null } | undefined;
 }) {
-  const { label, series, x, y, mark } = props;
+  const { label, series, x, y, mark, shadeFrom } = props;
   const all = series.flatMap(({ points }) => points);
   const across = axisOf(
     all.map(([at]) => at),
@@ -72,6 +74,17 @@ export function LineChart(props: {
         >
           {y.title}
         </text>
+        {shadeFrom !== undefined && across.at(shadeFrom) < WIDTH - RIGHT && (
+          <g class="shade">
+            <rect
+              x={across.at(shadeFrom)}
+              y={TOP}
+              width={WIDTH - RIGHT - across.at(shadeFrom)}
+              height={HEIGHT - BOTTOM - TOP}
+            />
+            <line x1={across.at(shadeFrom)} x2={across.at(shadeFrom)} y1={TOP} y2={HEIGHT - BOTTOM} />
+          </g>
+        )}
         {mark !== undefined && (
           <line class="mark" x1={across.at(mark)} x2={across.at(mark)} y1={TOP} y2={HEIGHT - BOTTOM} />
         )}

@@ -16,6 +16,7 @@ import {
 } from '@headwise/models';
 import type { RotaryEncoding } from '@headwise/positional';
 import { type Device, type Tensor, tensor, ValueError } from '@headwise/tensor';
+import { choicesOf } from '../choices.ts';
 
 /** A trained decoder on a device, taken apart: what other variants are put into. */
 export interface Base {
@@ -35,19 +36,36 @@ export interface Variation {
   readonly weights: string;
 }
 
+/** A shape that every variant fits. */
+const SMALL = { E: 16, H: 4, D: 8, layers: 4 };
+
 /** What a variant can be asked for; the shown text is short, so what counts in hundreds of tokens begins smaller. */
 const SHOWN_TOKENS = 8;
 
-/** Variants that can decode a text, for menus and forms. */
-export function variantEntries(): readonly {
+/** Variants that can decode a text, for menus and forms; the trained one begins with the options it was trained with. */
+export function variantEntries(trained?: ConfiguredVariant): readonly {
   readonly name: string;
   readonly title: string;
   readonly summary: string;
   readonly defaults: Readonly<Record<string, unknown>>;
+  readonly choices: Readonly<Record<string, readonly string[]>>;
 }[] {
   return Object.values(variants)
     .filter((variant) => !('needsSource' in variant && variant.needsSource))
-    .map(({ name, title, summary, defaults }) => ({ name, title, summary, defaults: shortened(defaults) }));
+    .map((variant) => {
+      const { name, title, summary, defaults } = variant as AttentionVariant;
+      return {
+        name,
+        title,
+        summary,
+        defaults: shownDefaults(name, defaults, trained),
+        choices: choicesOf(defaults, (given) => variantOf(name, given).check(SMALL)),
+      };
+    });
+}
+
+function shownDefaults(name: string, defaults: object, trained?: ConfiguredVariant): Record<string, unknown> {
+  return { ...shortened(defaults), ...(name === trained?.name && trained.options) };
 }
 
 function shortened(defaults: object): Record<string, unknown> {
@@ -60,11 +78,15 @@ function shortened(defaults: object): Record<string, unknown> {
 }
 
 /** A variant of the registry with options over the shown defaults. @throws {ValueError} for what it refuses. */
-export function variantOf(name: string, options: Readonly<Record<string, unknown>>): ConfiguredVariant {
+export function variantOf(
+  name: string,
+  options: Readonly<Record<string, unknown>>,
+  trained?: ConfiguredVariant,
+): ConfiguredVariant {
   const variant = (variants as Readonly<Record<string, AttentionVariant>>)[name];
   if (!variant)
     throw new ValueError('cache', 'variant', `must be one of ${Object.keys(variants).join(', ')}`, name);
-  return configure(variant, { ...shortened(variant.defaults), ...options });
+  return configure(variant, { ...shownDefaults(name, variant.defaults, trained), ...options });
 }
 
 /**

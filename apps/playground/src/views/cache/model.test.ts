@@ -65,7 +65,7 @@ it.each(variantEntries().map(({ name }) => name))(
     const run = await play({ variant, options: {} });
     expect(run.problem).toBeUndefined();
     expect(run.tokens).toHaveLength(20);
-    const attention = variantOf(variant, {});
+    const attention = variantOf(variant, {}, trained);
     const specs = Array.from({ length: 4 }, (_, layer) => attention.kv(parts.shape, layer));
     for (const { states, length } of run.frames) {
       const used = states.reduce((sum, { bytes }) => sum + bytes.used, 0);

@@ -9,7 +9,8 @@ import {
 import { caches } from '@headwise/kv-cache/registry';
 import type { Tokenizer } from '@headwise/models';
 import { chain, createSampler, draw, temperature, topK } from '@headwise/sampling';
-import { ValueError } from '@headwise/tensor';
+import { createReference, type LayerSpec, type StateKind, ValueError } from '@headwise/tensor';
+import { choicesOf } from '../choices.ts';
 import { type Base, type Variation, variantOf, vary } from './decoder.ts';
 import type { CacheSetup, Frame, Run } from './picture.ts';
 import { statePicture } from './snapshot.ts';
@@ -21,6 +22,8 @@ export interface RunOptions {
   readonly textOf: (id: number) => string;
   readonly signal?: AbortSignal | undefined;
   readonly onFrame?: ((frame: Frame) => void) | undefined;
+  /** Lets others speak between two steps. */
+  readonly pause?: (() => Promise<void>) | undefined;
 }
 
 /** What a menu needs of each kind of cache. */
@@ -30,6 +33,7 @@ export interface CacheEntry {
   readonly summary: string;
   readonly holds: readonly string[];
   readonly defaults: Readonly<Record<string, number | string | boolean>>;
+  readonly choices: Readonly<Record<string, readonly string[]>>;
 }
 
 const kinds: Readonly<Record<string, CacheKind>> = caches as never;
@@ -41,13 +45,20 @@ const SHOWN_TOKENS = 4;
 export function cacheEntries(): readonly CacheEntry[] {
   return Object.values(kinds)
     .filter(({ holds }) => !holds.includes('shared'))
-    .map(({ name, title, summary, holds, defaults = {} }) => ({
+    .map(({ name, title, summary, holds, defaults = {}, create }) => ({
       name,
       title,
       summary,
       holds,
       defaults: shortened(defaults),
+      choices: choicesOf(defaults, (given) => create({ ...smallest(holds[0]!), ...given } as CacheOptions)),
     }));
+}
+
+/** The least that a cache can be made of. */
+function smallest(kind: StateKind): CacheOptions {
+  const spec: LayerSpec = { kind, rows: { k: [1, 2], v: [1, 2] }, cap: Infinity, constant: {} };
+  return { device: createReference(), B: 1, capacity: 1, spec };
 }
 
 function shortened(defaults: NonNullable<CacheKind['defaults']>): Record<string, number | string | boolean> {
@@ -61,7 +72,7 @@ function shortened(defaults: NonNullable<CacheKind['defaults']>): Record<string,
 
 /** What a variant's layers keep, to choose a cache for it. @throws {ShapeError | ValueError} as the variant. */
 export function keptBy(base: Base, setup: Pick<CacheSetup, 'variant' | 'options'>): readonly string[] {
-  const attention = variantOf(setup.variant, setup.options);
+  const attention = variantOf(setup.variant, setup.options, base.trained);
   const { shape } = base.parts;
   attention.check(shape);
   const layers = Array.from({ length: shape.layers }, (_, layer) => attention.kv(shape, layer).kind);
@@ -77,7 +88,7 @@ export function keptBy(base: Base, setup: Pick<CacheSetup, 'variant' | 'options'
 export async function runCache(base: Base, setup: CacheSetup, options: RunOptions): Promise<Run> {
   const device = Object.values(base.weights)[0]!.device;
   const { signal, onFrame, tokenizer, textOf } = options;
-  const variation = await vary(device, base, variantOf(setup.variant, setup.options));
+  const variation = await vary(device, base, variantOf(setup.variant, setup.options, base.trained));
   try {
     const prompt = tokenizer.encode(setup.prompt).slice(0, setup.tokens);
     const ids: number[] = [];
@@ -88,6 +99,7 @@ export async function runCache(base: Base, setup: CacheSetup, options: RunOption
       let problem: string | undefined;
       let next: readonly number[] = prompt.slice(0, firstPiece(variation));
       for (let step = 0; ids.length < setup.tokens; step++) {
+        await options.pause?.();
         signal?.throwIfAborted();
         const before = ids.length;
         const result = await recorder.step(next);

@@ -7,6 +7,7 @@ import {
 } from '@headwise/positional';
 import { encodings } from '@headwise/positional/registry';
 import { createReference, seededBits, type Tensor, tensor, ValueError } from '@headwise/tensor';
+import { choicesOf } from '../choices.ts';
 import type { Curve, Dial, Heat, PositionPicture, Shift, SpectrumPicture } from './picture.ts';
 import { type Content, scoreOf } from './score.ts';
 import { rowsOf, spread } from './tables.ts';
@@ -45,6 +46,7 @@ export interface EncodingEntry {
   readonly kind: string;
   readonly summary: string;
   readonly defaults: Readonly<Record<string, unknown>>;
+  readonly choices: Readonly<Record<string, readonly string[]>>;
 }
 
 interface Factory {
@@ -60,9 +62,25 @@ export function encodingEntries(): readonly EncodingEntry[] {
   return Object.values(registry).map(({ about, defaults }) => {
     const { name, title, kind, summary } = about;
     const chosen = Object.entries(defaults).filter(([key]) => !trainedOptions.includes(key));
-    return { name, title, kind, summary, defaults: Object.fromEntries(chosen) };
+    const choices = choicesOf(defaults, (options) => encodingOf({ ...standard, name, options }));
+    return { name, title, kind, summary, defaults: Object.fromEntries(chosen), choices };
   });
 }
+
+/** Any setup, to ask what an option can be. */
+const standard: PositionSetup = {
+  name: 'rotary',
+  options: {},
+  D: 8,
+  H: 2,
+  trained: 8,
+  length: 16,
+  content: 'alike',
+  pair: 0,
+  m: 1,
+  n: 0,
+  by: 1,
+};
 
 /** Options that hold what training finds; they cannot be typed. */
 const trainedOptions = ['table', 'keys', 'values'];

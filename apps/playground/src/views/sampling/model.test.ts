@@ -1,7 +1,7 @@
 import { createRandom, createSampler } from '@headwise/sampling';
 import { chainFromNames, choices, filters } from '@headwise/sampling/registry';
 import { expect, it } from 'vitest';
-import { histogramPicture, type SamplingSetup, samplingPicture, samplingRules, textOf } from './model.ts';
+import { histogramPicture, type SamplingSetup, samplingPicture, samplingRules } from './model.ts';
 import { goodnessOfFit, upperGamma } from './statistics.ts';
 
 const V = 60;
@@ -143,13 +143,4 @@ it('a schema follows what was generated, and lets the end come when it is comple
   expect(() => samplingPicture({ ...setup, ids: [...setup.ids, id('a')], schema })).toThrow(
     'breaks the json-schema',
   );
-});
-
-it('shows blanks and what stands for no text', () => {
-  expect(textOf([' a', '\n', null, Uint8Array.of(0xff)], 0)).toBe('␣a');
-  expect([1, 2, 3].map((id) => textOf([' a', '\n', null, Uint8Array.of(0xff)], id))).toEqual([
-    '↵',
-    '⟨2⟩',
-    '⟨3⟩',
-  ]);
 });

@@ -10,6 +10,8 @@ import {
   type Sampler,
 } from '@headwise/sampling';
 import { choices, filters } from '@headwise/sampling/registry';
+import { choicesOf } from '../choices.ts';
+import { visible } from '../pieces.ts';
 import { type Constraint, constraintOf, constraintPicture, reasonAgainst } from './constraint.ts';
 import type {
   ChoicePicture,
@@ -55,6 +57,7 @@ export interface RuleChoice {
   readonly formula: string;
   readonly source: string;
   readonly defaults: Readonly<Record<string, unknown>>;
+  readonly choices: Readonly<Record<string, readonly string[]>>;
 }
 
 interface Entry {
@@ -71,11 +74,12 @@ export function samplingRules(): {
   readonly choices: readonly RuleChoice[];
 } {
   const listed = (map: object): RuleChoice[] =>
-    Object.values(map as Record<string, Entry>).map(({ name, formula, source, defaults }) => ({
+    Object.values(map as Record<string, Entry>).map(({ name, formula, source, defaults, create }) => ({
       name,
       formula,
       source: `${source.authors} ${source.year}, “${source.title}”`,
       defaults: { ...defaults },
+      choices: choicesOf({ ...defaults }, create),
     }));
   return { filters: listed(filters), choices: listed(choices) };
 }
@@ -264,11 +268,6 @@ function barOf(
   }));
 }
 
-/** A token as a person can see it. */
-export function textOf(pieces: Pieces, id: number): string {
-  const piece = pieces[id];
-  if (piece === null || piece === undefined) return `⟨${id}⟩`;
-  const text = typeof piece === 'string' ? piece : new TextDecoder().decode(piece);
-  if (text === '' || text.includes('\ufffd')) return `⟨${id}⟩`;
-  return text.replaceAll(' ', '␣').replaceAll('\n', '↵').replaceAll('\t', '⇥');
+function textOf(pieces: Pieces, id: number): string {
+  return visible(pieces[id], id);
 }
