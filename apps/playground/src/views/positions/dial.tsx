@@ -22,10 +22,7 @@ export function Dial({ dial, m, n }: { readonly dial: DialPicture; readonly m: n
           const angle = (i * Math.PI) / 6;
           const outer = hand(angle, RADIUS);
           const inner = hand(angle, RADIUS - 6);
-          return (
-            // biome-ignore lint/suspicious/noArrayIndexKey: twelve marks that never move
-            <line key={i} class="dial-tick" x1={inner.x2} y1={inner.y2} x2={outer.x2} y2={outer.y2} />
-          );
+          return <line key={i} class="dial-tick" x1={inner.x2} y1={inner.y2} x2={outer.x2} y2={outer.y2} />;
         })}
         <path
           class="dial-arc"

@@ -71,13 +71,13 @@ export function StretchHeat(props: {
   };
   return (
     <div ref={place}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: an application is interactive */}
       <div
         class="heatmap-keys"
         role="application"
         aria-roledescription="heatmap"
         aria-label={label}
         aria-describedby={help}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: an application is interactive
         tabIndex={0}
         onKeyDown={move}
         onFocus={() => {

@@ -124,11 +124,7 @@ function Positions({ state, engine, announce }: Props) {
           <p class="muted small">Standing in for what a model says: {result.standIns.join('; ')}.</p>
         )}
       </section>
-      {result ? (
-        <Pictures picture={result} state={state} />
-      ) : (
-        !problem && <p class="muted">Computing…</p>
-      )}
+      {result ? <Pictures picture={result} state={state} /> : !problem && <p class="muted">Computing…</p>}
     </div>
   );
 }
@@ -351,11 +347,7 @@ function curveTable({ distances, lines }: PositionPicture['curve']): TableData {
   };
 }
 
-function spectrumTable({
-  frequencies,
-  plain,
-  unseen,
-}: NonNullable<PositionPicture['spectrum']>): TableData {
+function spectrumTable({ frequencies, plain, unseen }: NonNullable<PositionPicture['spectrum']>): TableData {
   return {
     columns: ['pair', 'radians a position', 'plain RoPE', 'positions for one turn', 'new angles'],
     rows: frequencies.map((f, i) => [
