@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { variantEntries } from './cache/decoder.ts';
 import { cacheEntries } from './cache/model.ts';
+import { variantEntries } from './cache/variants.ts';
 import { choicesOf } from './choices.ts';
 import { encodingEntries } from './positions/model.ts';
 import { samplingRules } from './sampling/model.ts';

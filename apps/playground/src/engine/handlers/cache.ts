@@ -1,12 +1,11 @@
-import type { Device } from '@headwise/tensor';
-import { baseOf } from '../../views/cache/base.ts';
-import { type Base, variantEntries } from '../../views/cache/decoder.ts';
 import { type CacheEntry, cacheEntries, keptBy, runCache } from '../../views/cache/model.ts';
 import type { CacheSetup, Run, SizePicture } from '../../views/cache/picture.ts';
 import { sizeModels, sizePicture } from '../../views/cache/sizes.ts';
-import { visible } from '../../views/pieces.ts';
+import { shownOptions, type VariantEntry, variantEntries } from '../../views/cache/variants.ts';
+import { piecesOf, visible } from '../../views/pieces.ts';
 import type { HandlerContext } from '../handler.ts';
 import { shippedModel } from '../shipped-model.ts';
+import { modelsOn } from './attention.ts';
 
 /** Of how many tokens there is a picture. */
 export interface RunProgress {
@@ -16,7 +15,7 @@ export interface RunProgress {
 
 /** What there is to choose from. */
 export interface CacheEntries {
-  readonly variants: ReturnType<typeof variantEntries>;
+  readonly variants: readonly VariantEntry[];
   readonly caches: readonly CacheEntry[];
   readonly models: readonly string[];
 }
@@ -30,37 +29,32 @@ declare module '../engine.ts' {
   }
 }
 
-const bases = new WeakMap<Device, Promise<Base>>();
-
-async function base({ device, signal, onProgress }: HandlerContext): Promise<Base> {
-  const on = await device();
-  const { checkpoint } = await shippedModel({ signal, onProgress });
-  // what comes once is kept: not to be given up with the question that brought it
-  const made = bases.get(on) ?? baseOf(on, checkpoint);
-  bases.set(on, made);
-  made.catch(() => bases.delete(on));
-  return made;
-}
-
-export async function entries(_: undefined, context: HandlerContext): Promise<CacheEntries> {
-  const { trained } = await base(context);
-  return { variants: variantEntries(trained), caches: cacheEntries(), models: sizeModels() };
+export function entries(): CacheEntries {
+  return { variants: variantEntries(), caches: cacheEntries(), models: sizeModels() };
 }
 
 export async function kept(
-  setup: Pick<CacheSetup, 'variant' | 'options'>,
+  { variant, options }: Pick<CacheSetup, 'variant' | 'options'>,
   context: HandlerContext,
 ): Promise<readonly string[]> {
-  return keptBy(await base(context), setup);
+  const models = await modelsOn(context);
+  return keptBy(models.get(variant, { ...shownOptions(variant), ...options }));
 }
 
 export async function run(setup: CacheSetup, context: HandlerContext): Promise<Run> {
   const { signal, onProgress } = context;
-  const { checkpoint, tokenizer } = await shippedModel({ signal, onProgress: () => {} });
-  const pieces = checkpoint.tokenizer?.kind === 'llama2c' ? checkpoint.tokenizer.vocabulary.pieces : [];
-  return runCache(await base({ ...context, onProgress: () => {} }), setup, {
+  const quiet = { ...context, onProgress: () => {} };
+  const { checkpoint, tokenizer } = await shippedModel(quiet);
+  const models = await modelsOn(quiet);
+  const { decoder, attention, provenance } = models.get(setup.variant, {
+    ...shownOptions(setup.variant),
+    ...setup.options,
+  });
+  const pieces = piecesOf(checkpoint, tokenizer);
+  const model = { decoder, attention, position: models.position, weights: provenance.note };
+  return runCache(model, setup, {
     tokenizer,
-    textOf: (id) => visible(pieces[id] ?? tokenizer.piece(id), id).replace(/^↵(<.*>)↵$/, '$1'),
+    textOf: (id) => visible(pieces[id] ?? tokenizer.piece(id).trim(), id),
     signal,
     onFrame: ({ length }) => onProgress({ done: length, of: setup.tokens }),
     pause: () => new Promise((resolve) => setTimeout(resolve)),

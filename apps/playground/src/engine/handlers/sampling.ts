@@ -1,7 +1,7 @@
-import { type Decoder, loadModel, type Tokenizer } from '@headwise/models';
+import { type Decoder, familyOf, readConfig, type Tokenizer } from '@headwise/models';
 import { families } from '@headwise/models/registry';
 import type { Pieces } from '@headwise/sampling';
-import { type Device, ValueError } from '@headwise/tensor';
+import { ValueError } from '@headwise/tensor';
 import { piecesOf, visible } from '../../views/pieces.ts';
 import {
   histogramPicture,
@@ -12,6 +12,7 @@ import {
 import type { HistogramPicture, SamplingPicture } from '../../views/sampling/picture.ts';
 import type { HandlerContext } from '../handler.ts';
 import { shippedModel } from '../shipped-model.ts';
+import { modelsOn } from './attention.ts';
 
 /** A step of the visitor's text. */
 export interface SamplingQuestion extends Pick<SamplingSetup, 'stages' | 'choice' | 'seed' | 'schema'> {
@@ -41,9 +42,9 @@ interface Loaded {
   readonly tokenizer: Tokenizer;
   readonly pieces: Pieces;
   readonly endIds: readonly number[];
+  /** Most tokens the model was trained for. */
+  readonly context: number;
 }
-
-const models = new WeakMap<Device, Promise<Loaded>>();
 
 export const rules = samplingRules;
 
@@ -71,11 +72,11 @@ async function setupOf(
   context: HandlerContext,
 ): Promise<{ setup: SamplingSetup; loaded: Loaded }> {
   const loaded = await load(context);
-  const { tokenizer, pieces, endIds, decoder } = loaded;
+  const { tokenizer, pieces, endIds, context: room } = loaded;
   const own = tokenizer.encode(prompt);
   const ids = [...own, ...generated];
-  if (ids.length >= decoder.context) {
-    const rule = `must leave room in the ${decoder.context} tokens that the model was trained with`;
+  if (ids.length >= room) {
+    const rule = `must leave room in the ${room} tokens that the model was trained with`;
     throw new ValueError('sampling', 'prompt', rule, `${ids.length} tokens`);
   }
   const logits = await logitsOf(loaded, ids);
@@ -86,27 +87,28 @@ async function setupOf(
   };
 }
 
-async function load({ device, signal, onProgress }: HandlerContext): Promise<Loaded> {
-  const on = await device();
-  const { checkpoint, tokenizer } = await shippedModel({ signal, onProgress });
-  const made =
-    models.get(on) ??
-    loadModel(on, checkpoint, { families }).then(({ kind, model, ids }): Loaded => {
-      if (kind !== 'decoder') throw new ValueError('sampling', 'model', 'must be a decoder', kind);
-      return { decoder: model, tokenizer, pieces: piecesOf(checkpoint, tokenizer), endIds: ids.stop };
-    });
-  models.set(on, made);
-  made.catch(() => models.delete(on));
-  return made;
+async function load(context: HandlerContext): Promise<Loaded> {
+  const { checkpoint, tokenizer } = await shippedModel(context);
+  const models = await modelsOn(context);
+  const { variant, options } = models.own;
+  const { decoder } = models.get(variant, options);
+  const { ids } = readConfig(familyOf(checkpoint.config, families), checkpoint.config);
+  return {
+    decoder,
+    tokenizer,
+    pieces: piecesOf(checkpoint, tokenizer),
+    endIds: ids.stop,
+    context: models.context,
+  };
 }
 
 /** Texts whose logits are kept: every change of a filter asks for the same again. */
 const KEPT = 8;
-const known = new WeakMap<Loaded, Map<string, Float32Array>>();
+const known = new WeakMap<Decoder, Map<string, Float32Array>>();
 
 async function logitsOf(loaded: Loaded, ids: readonly number[]): Promise<Float32Array> {
-  const texts = known.get(loaded) ?? new Map<string, Float32Array>();
-  known.set(loaded, texts);
+  const texts = known.get(loaded.decoder) ?? new Map<string, Float32Array>();
+  known.set(loaded.decoder, texts);
   const key = ids.join();
   const found = texts.get(key);
   if (found) return found;

@@ -1,4 +1,4 @@
-import { configure, groupedQuery } from '@headwise/attention-variants';
+import { type AttentionVariant, configure } from '@headwise/attention-variants';
 import { variants } from '@headwise/attention-variants/registry';
 import { kv } from '@headwise/kv-cache';
 import { caches } from '@headwise/kv-cache/registry';
@@ -15,26 +15,25 @@ import { rotary } from '@headwise/positional';
 import { createReference } from '@headwise/tensor';
 import { realModels } from 'benchmarks';
 import { expect, it } from 'vitest';
-import { type Base, variantEntries, variantOf, vary } from './decoder.ts';
-import { cacheEntries, keptBy, runCache } from './model.ts';
+import { cacheEntries, keptBy, type RunModel, runCache } from './model.ts';
 import type { CacheSetup, Run } from './picture.ts';
 import { sizeModels, sizePicture } from './sizes.ts';
+import { shownOptions, variantEntries } from './variants.ts';
 
 const device = createReference();
-const trained = configure(groupedQuery, { Hkv: 2 });
 const position = rotary();
-const norm = createRmsNorm();
-const parts: DecoderParts = {
-  shape: { V: 24, E: 16, H: 4, D: 4, layers: 4 },
-  blocks: block({ attention: trained, position, norm, mlp: createSwiglu({ F: 24 }) }),
-  norm,
-};
-const base: Base = {
-  parts,
-  weights: randomWeights(device, decoderParameters(parts)),
-  trained,
-  position,
-};
+const shape = { V: 24, E: 16, H: 4, D: 4, layers: 4 };
+
+function modelOf(variant: string, given: Readonly<Record<string, unknown>>): RunModel {
+  const all: Readonly<Record<string, AttentionVariant>> = variants;
+  const attention = configure(all[variant]!, { ...shownOptions(variant), ...given });
+  const norm = createRmsNorm();
+  const blocks = block({ attention, position, norm, mlp: createSwiglu({ F: 24 }) });
+  const parts: DecoderParts = { shape, blocks, norm };
+  const weights = randomWeights(device, decoderParameters(parts));
+  return { decoder: createDecoder({ ...parts, device, weights }), attention, position, weights: 'random' };
+}
+
 const setup: CacheSetup = {
   variant: 'grouped-query',
   options: { Hkv: 2 },
@@ -48,8 +47,10 @@ const options = {
   tokenizer: { encode: (text: string) => [...text].map((_, i) => 1 + i) },
   textOf: (id: number) => (id % 6 === 5 ? '.' : String.fromCharCode(96 + id)),
 };
-const play = (changes: Partial<CacheSetup> = {}): Promise<Run> =>
-  runCache(base, { ...setup, ...changes }, options);
+const play = async (changes: Partial<CacheSetup> = {}): Promise<Run> => {
+  const all = { ...setup, ...changes };
+  return runCache(modelOf(all.variant, all.options), all, options);
+};
 
 it('offers every variant that can decode, and every cache of the registry', () => {
   const decoding = Object.values(variants).filter((each) => !('needsSource' in each && each.needsSource));
@@ -65,8 +66,8 @@ it.each(variantEntries().map(({ name }) => name))(
     const run = await play({ variant, options: {} });
     expect(run.problem).toBeUndefined();
     expect(run.tokens).toHaveLength(20);
-    const attention = variantOf(variant, {}, trained);
-    const specs = Array.from({ length: 4 }, (_, layer) => attention.kv(parts.shape, layer));
+    const { attention } = modelOf(variant, {});
+    const specs = Array.from({ length: 4 }, (_, layer) => attention.kv(shape, layer));
     for (const { states, length } of run.frames) {
       const used = states.reduce((sum, { bytes }) => sum + bytes.used, 0);
       expect(used).toBe(kv(specs).bytes({ tokens: length }));
@@ -173,56 +174,20 @@ it('the same run twice is the same run', async () => {
 
 it('gives up when it is told to, and says what is refused', async () => {
   const controller = new AbortController();
-  const aborted = runCache(base, setup, {
+  const aborted = runCache(modelOf(setup.variant, setup.options), setup, {
     ...options,
     signal: controller.signal,
     onFrame: () => controller.abort(),
   });
   await expect(aborted).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
-  await expect(play({ options: { Hkv: 3 } })).rejects.toThrow('grouped-query');
-  await expect(play({ variant: 'mha' })).rejects.toThrow('must be one of multi-head');
   await expect(play({ cache: 'ringg' })).rejects.toThrow('must be one of contiguous');
   await expect(play({ cache: 'quantized', cacheOptions: { bits: 3 } })).rejects.toThrow(
     'bits must be 8 or 4',
   );
 });
 
-it('repeated heads compute the same as the trained ones, and every other choice says what its weights are', async () => {
-  const words = new Map<string, string>();
-  const outputs = new Map<string, Float32Array>();
-  const kinds = [
-    ['grouped-query', { Hkv: 2 }],
-    ['multi-head', {}],
-    ['multi-query', {}],
-    ['sliding-window', { Hkv: 2 }],
-    ['multi-head-latent', {}],
-  ] as const;
-  for (const [name, given] of kinds) {
-    const { decoder, weights } = await vary(device, base, variantOf(name, given));
-    using session = decoder.start({ capacity: 8 });
-    outputs.set(name, Float32Array.from(await session.step([3, 1, 2]).data()));
-    words.set(name, weights);
-    decoder.dispose();
-  }
-  expect([...words.values()]).toEqual([
-    'trained weights',
-    'trained weights of grouped-query, key/value heads repeated: the same numbers',
-    'trained weights, key/value heads averaged, not trained again',
-    'weights trained as grouped-query, run with another score',
-    'random attention weights: the text is noise, the cache is real',
-  ]);
-  const own = createDecoder({ ...parts, device, weights: randomWeights(device, decoderParameters(parts)) });
-  using session = own.start({ capacity: 8 });
-  const want = await session.step([3, 1, 2]).data();
-  for (const name of ['grouped-query', 'multi-head'])
-    outputs.get(name)!.forEach((value, i) => {
-      expect(value).toBeCloseTo(want[i]!, 5);
-    });
-  expect(outputs.get('multi-query')![0]).not.toBeCloseTo(want[0]!, 3);
-});
-
 it('says what a variant keeps, to choose a cache', () => {
-  const of = (variant: string) => keptBy(base, { variant, options: {} });
+  const of = (variant: string) => keptBy(modelOf(variant, {}));
   expect(of('sliding-window')).toEqual(['window']);
   expect(of('cross-layer')).toEqual(['full', 'shared']);
   expect(of('multi-head-latent')).toEqual(['latent']);

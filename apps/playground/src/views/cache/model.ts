@@ -1,3 +1,4 @@
+import type { ConfiguredVariant } from '@headwise/attention-variants';
 import {
   type Cache,
   type CacheKind,
@@ -7,13 +8,28 @@ import {
   type StorageType,
 } from '@headwise/kv-cache';
 import { caches } from '@headwise/kv-cache/registry';
-import type { Tokenizer } from '@headwise/models';
+import type { Decoder, Tokenizer } from '@headwise/models';
 import { chain, createSampler, draw, temperature, topK } from '@headwise/sampling';
-import { createReference, type LayerSpec, type StateKind, ValueError } from '@headwise/tensor';
+import {
+  createReference,
+  type LayerSpec,
+  type PositionEncoding,
+  type StateKind,
+  ValueError,
+} from '@headwise/tensor';
 import { choicesOf } from '../choices.ts';
-import { type Base, type Variation, variantOf, vary } from './decoder.ts';
 import type { CacheSetup, Frame, Run } from './picture.ts';
 import { statePicture } from './snapshot.ts';
+
+/** A decoder, and what it is made of. */
+export interface RunModel {
+  readonly decoder: Decoder;
+  readonly attention: ConfiguredVariant;
+  /** What turns its queries and keys, for a cache that turns them itself. */
+  readonly position: PositionEncoding | undefined;
+  /** Where its weights come from, in words. */
+  readonly weights: string;
+}
 
 /** What a run needs beside the model. */
 export interface RunOptions {
@@ -70,13 +86,9 @@ function shortened(defaults: NonNullable<CacheKind['defaults']>): Record<string,
   );
 }
 
-/** What a variant's layers keep, to choose a cache for it. @throws {ShapeError | ValueError} as the variant. */
-export function keptBy(base: Base, setup: Pick<CacheSetup, 'variant' | 'options'>): readonly string[] {
-  const attention = variantOf(setup.variant, setup.options, base.trained);
-  const { shape } = base.parts;
-  attention.check(shape);
-  const layers = Array.from({ length: shape.layers }, (_, layer) => attention.kv(shape, layer).kind);
-  return [...new Set(layers)];
+/** What the layers of a model keep, to choose a cache for it. Never throws. */
+export function keptBy({ decoder }: Pick<RunModel, 'decoder'>): readonly string[] {
+  return [...new Set(Object.values(decoder.specs).map(({ kind }) => kind))];
 }
 
 /**
@@ -85,52 +97,41 @@ export function keptBy(base: Base, setup: Pick<CacheSetup, 'variant' | 'options'
  * @throws {ShapeError | ValueError} for options that the variant or the cache refuses.
  * @throws {DOMException} `AbortError`, when the signal says so.
  */
-export async function runCache(base: Base, setup: CacheSetup, options: RunOptions): Promise<Run> {
-  const device = Object.values(base.weights)[0]!.device;
+export async function runCache(model: RunModel, setup: CacheSetup, options: RunOptions): Promise<Run> {
   const { signal, onFrame, tokenizer, textOf } = options;
-  const variation = await vary(device, base, variantOf(setup.variant, setup.options, base.trained));
+  const prompt = tokenizer.encode(setup.prompt).slice(0, setup.tokens);
+  const ids: number[] = [];
+  const recorder = start(model, setup, ids, textOf);
   try {
-    const prompt = tokenizer.encode(setup.prompt).slice(0, setup.tokens);
-    const ids: number[] = [];
-    const recorder = start(variation, base, setup, ids, textOf);
-    try {
-      const sampler = createSampler(chain(temperature(0.8), topK(40), draw()), { seed: setup.seed });
-      const frames: Frame[] = [];
-      let problem: string | undefined;
-      let next: readonly number[] = prompt.slice(0, firstPiece(variation));
-      for (let step = 0; ids.length < setup.tokens; step++) {
-        await options.pause?.();
-        signal?.throwIfAborted();
-        const before = ids.length;
-        const result = await recorder.step(next);
-        if ('problem' in result) {
-          problem = result.problem;
-          break;
-        }
-        const generated = before >= prompt.length;
-        const frame = { step, id: ids.at(-1)!, text: textOf(ids.at(-1)!), generated, ...result.kept };
-        frames.push(frame);
-        onFrame?.(frame);
-        const fed = ids.length;
-        next = fed < prompt.length ? [prompt[fed]!] : [sampler.sample(result.logits, { ids: [...ids] })];
+    const sampler = createSampler(chain(temperature(0.8), topK(40), draw()), { seed: setup.seed });
+    const frames: Frame[] = [];
+    let problem: string | undefined;
+    let next: readonly number[] = prompt.slice(0, firstPiece(model));
+    for (let step = 0; ids.length < setup.tokens; step++) {
+      await options.pause?.();
+      signal?.throwIfAborted();
+      const before = ids.length;
+      const result = await recorder.step(next);
+      if ('problem' in result) {
+        problem = result.problem;
+        break;
       }
-      return {
-        weights: variation.weights,
-        tokens: ids.map(textOf),
-        promptLength: Math.min(prompt.length, ids.length),
-        frames,
-        problem,
-      };
-    } finally {
-      recorder.dispose();
+      const id = ids.at(-1)!;
+      const frame = { step, id, text: textOf(id), generated: before >= prompt.length, ...result.kept };
+      frames.push(frame);
+      onFrame?.(frame);
+      const fed = ids.length;
+      next = fed < prompt.length ? [prompt[fed]!] : [sampler.sample(result.logits, { ids: [...ids] })];
     }
+    const promptLength = Math.min(prompt.length, ids.length);
+    return { weights: model.weights, tokens: ids.map(textOf), promptLength, frames, problem };
   } finally {
-    variation.decoder.dispose();
+    recorder.dispose();
   }
 }
 
 /** A prefix that sees itself has to come at once; everything else comes token by token, to be watched. */
-function firstPiece({ attention, decoder }: Variation): number {
+function firstPiece({ attention, decoder }: RunModel): number {
   const prefixes = Array.from(
     { length: decoder.shape.layers },
     (_, layer) => attention.score(layer)?.prefix ?? 1,
@@ -149,8 +150,7 @@ interface Recorder {
 }
 
 function start(
-  { decoder, attention }: Variation,
-  base: Base,
+  { decoder, attention, position }: RunModel,
   setup: CacheSetup,
   ids: number[],
   textOf: (id: number) => string,
@@ -158,7 +158,7 @@ function start(
   const { shape } = decoder;
   const coming: number[] = [];
   const make = maker(setup, {
-    rotation: base.position,
+    rotation: position?.kind === 'rotation' ? position : undefined,
     isAnchor: anchors(attention.score(0)?.segments?.length, (position) =>
       textOf(ids[position] ?? coming[position - ids.length]!),
     ),

@@ -23,7 +23,7 @@ const defaults = {
   tokens: 32,
   seed: 1,
   step: -1,
-  order: 'slots',
+  order: 'tokens',
   model: 'Llama-3-8B',
   context: 131072,
 };
@@ -209,7 +209,7 @@ function Player(props: {
       <fieldset class="transport">
         <legend class="visually-hidden">Step</legend>
         <button type="button" aria-label="First step" disabled={at === 0} onClick={() => go(0)}>
-          ⏮
+          |◀
         </button>
         <button type="button" aria-label="Step back" disabled={at === 0} onClick={() => go(at - 1)}>
           ◀
@@ -263,8 +263,8 @@ function Player(props: {
         label="A cell is"
         value={order}
         options={[
-          { value: 'slots', label: 'a slot of the cache, numbered by its token' },
           { value: 'tokens', label: 'a token of the text, numbered by its slot' },
+          { value: 'slots', label: 'a slot of the cache, numbered by its token' },
         ]}
         onChange={(value) => {
           state.order.value = value;
@@ -322,7 +322,7 @@ function Key({ frame, order }: { readonly frame: Frame; readonly order: Order })
   const slots = frame.states.flatMap((each) => each.slots);
   if (slots.length === 0) return null;
   const entries: readonly (readonly [boolean, string, string])[] = [
-    [true, '', 'held, darker where its numbers are larger'],
+    [true, '', 'held; the colour says how large its numbers are'],
     [slots.some(({ fresh }) => fresh), 'key-fresh', 'written by this step'],
     [slots.some(({ read }) => read === true), 'key-read', 'read by this step'],
     [slots.some(({ packed }) => packed), 'key-packed', 'packed to fewer bits'],
@@ -484,13 +484,14 @@ function Sizes({ state, engine, models }: Props & { readonly models: readonly st
               svg={chart}
               label={`Bytes of keys and values of ${result.model} and of each variant in its shape, by context`}
               series={[own, ...variants].slice(0, 8).map((line) => ({
-                name: `${line.published ? 'as published' : short(line.name)} ${times(line.less)}`,
+                name: `${times(line.less)} ${line.published ? 'as published' : short(line.name)}`,
                 points: line.points.map(([tokens, bytes]) => [tokens, Math.max(1, bytes)] as const),
                 ...(line.published && { color: 'var(--text)', dash: '' }),
               }))}
               x={{ title: 'tokens', scale: 'log2', format: tokensText }}
               y={{ title: 'bytes', scale: 'log2', format: bytesText }}
               mark={state.context.value}
+              room={190}
             />
           </Figure>
         </>

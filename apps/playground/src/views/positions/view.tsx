@@ -139,7 +139,7 @@ function Pictures({ picture, state }: { readonly picture: PositionPicture; reado
       <p class="sentence" data-sentence>
         {sentenceOf(picture, { trained, length: state.length.value, by: state.by.value })}
       </p>
-      <div class="columns">
+      <div class="pairs">
         {heat && (
           <section class="panel">
             <Figure

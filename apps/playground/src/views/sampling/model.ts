@@ -213,11 +213,13 @@ function listedIds({ start, stages, choice }: Explanation): number[] {
       .slice(0, count)
       .map((i) => ids[i]!);
   const last = stages.at(-1) ?? start;
-  const left = best(last.ids, last.logits, ROWS / 2);
-  const first = best(start.ids, start.logits, ROWS - left.length);
-  const all = [...new Set([...first, ...left, choice.id])];
+  const all = new Set([choice.id, ...best(last.ids, last.logits, ROWS / 2)]);
+  for (const id of best(start.ids, start.logits, ROWS)) if (all.size < ROWS) all.add(id);
   const logits = new Map([...start.ids].map((id, i) => [id, start.logits[i]!]));
-  return all.sort((a, b) => logits.get(b)! - logits.get(a)! || a - b);
+  const leftNow = new Set(last.ids);
+  const order = (a: number, b: number): number =>
+    Number(leftNow.has(b)) - Number(leftNow.has(a)) || logits.get(b)! - logits.get(a)! || a - b;
+  return [...all].sort(order);
 }
 
 function probabilityOf(ids: Uint32Array, probabilities: Float64Array): (id: number) => number | undefined {

@@ -6,6 +6,10 @@ const WIDTH = 800;
 /** Tokens down, stages across: the probability after each, as a number and as a bar; what is gone says who took it. */
 export function StageTable({ picture }: { readonly picture: SamplingPicture }) {
   const { rows, stages, choice, constraint } = picture;
+  const most = Math.max(
+    1e-9,
+    ...rows.flatMap(({ probability, after }) => [probability, ...after.map((p) => p ?? 0)]),
+  );
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be focusable
     <section class="scroller" aria-label="Tokens through the stages" tabIndex={0}>
@@ -36,9 +40,9 @@ export function StageTable({ picture }: { readonly picture: SamplingPicture }) {
                 {row.id === choice.id && <span class="visually-hidden"> (drawn)</span>}
               </th>
               <td>{row.logit.toFixed(3)}</td>
-              <Bar part={row.probability} />
+              <Bar part={row.probability} most={most} />
               {stages.map(({ name }, n) => (
-                <Bar key={`${n} ${name}`} part={row.after[n]} />
+                <Bar key={`${n} ${name}`} part={row.after[n]} most={most} />
               ))}
               <td>{keptText(row, picture)}</td>
               {constraint && <td class="why">{row.reason ?? ''}</td>}
@@ -50,9 +54,10 @@ export function StageTable({ picture }: { readonly picture: SamplingPicture }) {
   );
 }
 
-function Bar({ part }: { readonly part: number | undefined }) {
+/** As long as its share of the largest in the table. */
+function Bar({ part, most }: { readonly part: number | undefined; readonly most: number }) {
   return (
-    <td class={part === undefined ? 'bar none' : 'bar'} style={{ '--part': part ?? 0 }}>
+    <td class={part === undefined ? 'bar none' : 'bar'} style={{ '--part': (part ?? 0) / most }}>
       <span>{part === undefined ? '–' : percent(part)}</span>
     </td>
   );

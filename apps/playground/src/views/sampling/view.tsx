@@ -245,7 +245,7 @@ function Results(props: {
           <StageTable picture={result} />
         </Figure>
       </section>
-      <div class="columns">
+      <div class="pairs">
         <section class="panel">
           {choice.bar.length > 0 ? (
             <Figure
