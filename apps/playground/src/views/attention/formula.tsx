@@ -131,40 +131,50 @@ function Dot({ trace, head, row, column }: Pick<Props, 'trace' | 'head' | 'row' 
     a: queries[row * q.width + d]!,
     b: keys[column * k.width + d]!,
   })).sort((x, y) => Math.abs(y.a * y.b) - Math.abs(x.a * x.b));
-  const rest = products.slice(3).reduce((sum, { a, b }) => sum + a * b, 0);
+  const rest = products.slice(2).reduce((sum, { a, b }) => sum + a * b, 0);
+  const written = products.slice(0, 2);
   return (
-    <Line>
-      <mfrac>
-        <mrow>
-          <mi>q</mi>
-          <mo>·</mo>
-          <mi>k</mi>
-        </mrow>
-        <msqrt>
-          <mi>D</mi>
-        </msqrt>
-      </mfrac>
-      <mo>=</mo>
-      <Num value={parts.scale} />
-      <mo>×</mo>
-      <mo>(</mo>
-      {products.slice(0, 3).map(({ a, b }, n) => (
-        <>
-          {n > 0 && <mo>+</mo>}
-          <Num value={a} />
-          <mo>×</mo>
-          <Num value={b} />
-        </>
-      ))}
-      <mo>+</mo>
-      <munder>
-        <Num value={rest} />
-        <mtext>{q.width - 3} more</mtext>
-      </munder>
-      <mo>)</mo>
-      <mo>=</mo>
-      <mn data-result="raw">{shown(value)}</mn>
-    </Line>
+    <>
+      <Line>
+        <mi>q</mi>
+        <mo>·</mo>
+        <mi>k</mi>
+        <mo>=</mo>
+        {written.map(({ a, b }, n) => (
+          <>
+            {n > 0 && <mo>+</mo>}
+            <Num value={a} />
+            <mo>×</mo>
+            <Num value={b} />
+          </>
+        ))}
+        <mo>+</mo>
+        <munder>
+          <Num value={rest} />
+          <mtext>{q.width - written.length} more</mtext>
+        </munder>
+        <mo>=</mo>
+        <Num value={value / parts.scale} />
+      </Line>
+      <Line>
+        <mfrac>
+          <mrow>
+            <mi>q</mi>
+            <mo>·</mo>
+            <mi>k</mi>
+          </mrow>
+          <msqrt>
+            <mi>D</mi>
+          </msqrt>
+        </mfrac>
+        <mo>=</mo>
+        <Num value={parts.scale} />
+        <mo>×</mo>
+        <Num value={value / parts.scale} />
+        <mo>=</mo>
+        <mn data-result="raw">{shown(value)}</mn>
+      </Line>
+    </>
   );
 }
 
@@ -180,7 +190,7 @@ function Output({ trace, head, row, column }: Props) {
   }))
     .filter(({ w }) => !Number.isNaN(w))
     .sort((x, y) => Math.abs(y.w * y.value) - Math.abs(x.w * x.value));
-  const rest = terms.slice(3).reduce((sum, { w, value }) => sum + w * value, 0);
+  const rest = terms.slice(2).reduce((sum, { w, value }) => sum + w * value, 0);
   return (
     <Line>
       <munder>
@@ -196,7 +206,7 @@ function Output({ trace, head, row, column }: Props) {
         <mi>j</mi>
       </msub>
       <mo>=</mo>
-      {terms.slice(0, 3).map(({ w, value }, n) => (
+      {terms.slice(0, 2).map(({ w, value }, n) => (
         <>
           {n > 0 && <mo>+</mo>}
           <Num value={w} />
@@ -204,12 +214,12 @@ function Output({ trace, head, row, column }: Props) {
           <Num value={value} />
         </>
       ))}
-      {terms.length > 3 && (
+      {terms.length > 2 && (
         <>
           <mo>+</mo>
           <munder>
             <Num value={rest} />
-            <mtext>{terms.length - 3} more</mtext>
+            <mtext>{terms.length - 2} more</mtext>
           </munder>
         </>
       )}

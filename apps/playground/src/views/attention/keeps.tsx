@@ -29,18 +29,20 @@ export function Keeps(props: {
       {all.length > 0 && (
         <details>
           <summary>Every variant, on this text, with its default options</summary>
-          {[...all]
-            .sort((a, b) => b.bytes - a.bytes)
-            .map(({ name, bytes }) => (
-              <Meter
-                key={name}
-                label={titleOf(name)}
-                value={bytes}
-                max={most}
-                text={bytesText(bytes)}
-                color={traces.some(({ variant }) => variant === name) ? 'var(--accent)' : 'var(--muted)'}
-              />
-            ))}
+          <div class="meters">
+            {[...all]
+              .sort((a, b) => b.bytes - a.bytes)
+              .map(({ name, bytes }) => (
+                <Meter
+                  key={name}
+                  label={titleOf(name)}
+                  value={bytes}
+                  max={most}
+                  text={bytesText(bytes)}
+                  color={traces.some(({ variant }) => variant === name) ? 'var(--accent)' : 'var(--muted)'}
+                />
+              ))}
+          </div>
           <p class="muted">
             Numbers are float32. A state of constant size looks large beside a short text and small beside a
             long one.
