@@ -3,8 +3,9 @@
  * gets turns of some milliseconds one after the other, so that what else the machine does hits all alike. A result is
  * compared with float64 before it is timed. Read the best time as what an engine can do, and best/best as the ratio.
  *
- * node bench.mjs [suite …] [--peers text,text] [--only text] [--rounds 6] [--ms 250] [--json file]
+ * node bench.mjs [suite …] [--peers text,text] [--only text] [--threads 1,2] [--rounds 6] [--ms 250] [--json file]
  * NODE24=/path/to/node adds rows with relaxed SIMD, and jax-js. PYTHON=/path/to/python with torch adds PyTorch to `training`.
+ * --clock cpu counts what the process of a peer computes instead of what passes: for one thread, where others use the machine.
  * --before /path/to/a/built/checkout lets an earlier Headwise take turns with this one, on wasm and on gpujs:webasm.
  */
 import { fork } from 'node:child_process';
@@ -22,6 +23,8 @@ const { values: flags, positionals } = parseArgs({
     ms: { type: 'string', default: '250' },
     json: { type: 'string' },
     before: { type: 'string' },
+    threads: { type: 'string', default: '1,2' },
+    clock: { type: 'string', default: 'wall' },
   },
 });
 const node24 = process.env.NODE24;
@@ -33,7 +36,7 @@ const TIME_LIMIT = 120_000;
 const LIMIT = 'limit';
 
 function* peersOf(suite) {
-  for (const threads of [1, 2]) {
+  for (const threads of flags.threads.split(',').map(Number)) {
     const row = (name, adapter, options, node) => ({
       name,
       threads,
@@ -112,7 +115,7 @@ async function runWork(work, peers) {
   if (work.kind === 'training') live = agreeing(live);
   for (let round = 0; round < Number(flags.rounds); round++) {
     for (const row of live) {
-      const { samples = [] } = await ask(row.peer, { ask: 'turn', ms: Number(flags.ms) });
+      const { samples = [] } = await ask(row.peer, { ask: 'turn', ms: Number(flags.ms), clock: flags.clock });
       row.samples.push(...samples);
     }
   }

@@ -31,18 +31,25 @@ const answers = {
     return { error, bytes: made.bytes };
   },
 
-  async turn({ ms }) {
+  async turn({ ms, clock }) {
     const samples = [];
+    const read = clock === 'cpu' ? (current.cpu ?? cpu) : () => performance.now();
     await current.run();
     const end = performance.now() + ms;
     do {
-      const start = performance.now();
+      const start = await read();
       await current.run();
-      samples.push((performance.now() - start) / (current.tokens ?? 1));
+      samples.push(((await read()) - start) / (current.tokens ?? 1));
     } while (performance.now() < end);
     return { samples };
   },
 };
+
+/** Milliseconds that this process has computed. */
+function cpu() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
 
 process.on('disconnect', () => process.exit(0));
 process.on('message', async (message) => {

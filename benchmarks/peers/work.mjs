@@ -89,7 +89,7 @@ export function bytesOf(work) {
 /** Whether reading, not computing, is what the work is about. */
 export function isStreaming(work) {
   if (work.kind === 'matmul') return work.M === 1;
-  return work.kind === 'attention' ? work.Lq === 1 : work.kind !== 'peak';
+  return work.kind === 'attention' ? work.Lq === 1 : !['peak', 'training'].includes(work.kind);
 }
 
 /** The largest error against float64 over a sample of the result (`[M, N]`, `[H, Lq, D]`, or some tokens' logits). */

@@ -39,7 +39,7 @@ export async function create({ threads }) {
       });
       rmSync(folder, { recursive: true });
       const run = async () => (await ask({ step: true })).loss;
-      return { run, loss: run };
+      return { run, loss: run, cpu: async () => (await ask({ clock: true })).ms };
     },
   };
 }

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import time
 
 import numpy as np
 import torch
@@ -53,6 +54,9 @@ def main():
                 p.values(), lr=adam["rate"], betas=(adam["beta1"], adam["beta2"]), eps=adam["eps"]
             )
             answer({})
+            continue
+        if "clock" in question:
+            answer({"ms": 1000 * time.process_time()})
             continue
         optimizer.zero_grad(set_to_none=True)
         loss = loss_of(p, shape, ids, targets)

@@ -71,6 +71,15 @@ export function writeOut(first: usize, stride: usize, tile: usize, width: i32, s
   return int(14) ? max(q, int(14) - 2) : i32.MAX_VALUE;
 }
 
+/** A window beyond any position, as ops/attention.ts has it. */
+const UNBOUNDED: i32 = 1 << 30;
+
+/** Some distance hides keys. */
+// @ts-ignore: decorator
+@inline function isWindowed(): bool {
+  return int(17) < UNBOUNDED || int(18) < UNBOUNDED;
+}
+
 /** Some stored key or value is not finite. */
 // @ts-ignore: decorator
 @inline export function isOdd(): bool {
@@ -143,6 +152,10 @@ export function finishScores(row: usize, count: i32, first: i32, b: i32, h: i32,
   const q = i32x4.splat(qPosition);
   const bias = ptr(22) ? at(ptr(22), b * int(23) + h * int(24) + i * int(9) + first) : 0;
   const biased = bias ? min(count, int(9) - first) : 0;
+  // what hides keys from this query is read once: nothing that is stored below changes it
+  const last = i32x4.splat(lastSeen(qPosition)), nowhere = i32x4.splat(0), windowed = isWindowed();
+  const oldest = i32x4.splat(qPosition - int(17)), newest = i32x4.splat(qPosition + int(18)), sinkTokens = i32x4.splat(int(19));
+  const apart = segment() > 0, ending = ptr(30) !== 0;
   for (let l = 0; l < count; l += 4) {
     let s = v128.load(at(row, l));
     const k = v128.load(at(positions, l));
@@ -154,7 +167,13 @@ export function finishScores(row: usize, count: i32, first: i32, b: i32, h: i32,
       // whatever the key is, NaN too
       s = v128.bitselect(none, f32x4.add(s, inBase2(more)), f32x4.eq(more, none));
     }
-    if (masked) s = v128.bitselect(splat(-Infinity), s, hidden(distance, k, q, until, l));
+    if (masked) {
+      let mask = v128.or(i32x4.lt_s(k, nowhere), i32x4.gt_s(k, last));
+      if (windowed) mask = v128.or(mask, v128.and(v128.or(i32x4.lt_s(k, oldest), i32x4.gt_s(k, newest)), i32x4.ge_s(k, sinkTokens)));
+      if (apart) mask = v128.or(mask, elsewhere(k, qPosition));
+      if (ending) mask = v128.or(mask, i32x4.gt_s(q, v128.load(at(until, l))));
+      s = v128.bitselect(splat(-Infinity), s, mask);
+    }
     v128.store(at(row, l), s);
   }
 }
@@ -174,18 +193,6 @@ function biasOf(from: usize, left: i32): v128 {
   if (left > 1) v = v128.load_lane<f32>(from, v, 1, 4);
   if (left > 2) v = v128.load_lane<f32>(from, v, 2, 8);
   return v;
-}
-
-// @ts-ignore: decorator
-@inline function hidden(distance: v128, k: v128, q: v128, until: usize, l: i32): v128 {
-  const zero = i32x4.splat(0);
-  let mask = i32x4.lt_s(k, zero);
-  if (int(14)) mask = v128.or(mask, i32x4.gt_s(k, i32x4.max_s(q, i32x4.splat(int(14) - 2))));
-  const outside = v128.or(i32x4.gt_s(distance, i32x4.splat(int(17))), i32x4.lt_s(distance, i32x4.splat(-int(18))));
-  mask = v128.or(mask, v128.and(outside, i32x4.ge_s(k, i32x4.splat(int(19)))));
-  if (segment() > 0) mask = v128.or(mask, elsewhere(k, i32x4.extract_lane(q, 0)));
-  if (ptr(30)) mask = v128.or(mask, i32x4.gt_s(q, v128.load(at(until, l))));
-  return mask;
 }
 
 /** Keys of another segment than the query's, but for anchors. */

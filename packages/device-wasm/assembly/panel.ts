@@ -18,6 +18,11 @@ export function panelPackTask(task: i32): void {
   const rows = min(8, O - first);
   const panel = ptr(1) + <usize>task * panelBytes(format, I);
   const matrix = ptr(0) + <usize>g * <usize>O * (<usize>I << 2);
+  if (transposed && format === Format.f32 && (first & ~31) + 32 <= O) {
+    // four panels lie side by side in two lines of the cache: the first of them takes the others along
+    if ((first & 31) === 0) packFour(at(matrix, first), <usize>O << 2, panel, I);
+    return;
+  }
   const source = transposed ? at(matrix, first) : matrix + <usize>first * (<usize>I << 2);
   const rowStride: usize = transposed ? 4 : <usize>I << 2;
   const stepStride: usize = transposed ? <usize>O << 2 : 4;
@@ -32,6 +37,22 @@ export function panelPackTask(task: i32): void {
   if (format !== Format.f32) return packHalves(source, rowStride, stepStride, panel, rows, I, format);
   if (transposed || rows < 8) return packPlain(source, rowStride, stepStride, panel, rows, I);
   packTransposing(source, rowStride, panel, I);
+}
+
+function packFour(from: usize, stride: usize, target: usize, I: i32): void {
+  const size = <usize>I << 5, second = size << 1, third = size * 3;
+  for (let k = 0; k < I; k++) {
+    v128.store(target, v128.load(from));
+    v128.store(target, v128.load(from, 16), 16);
+    v128.store(target + size, v128.load(from, 32));
+    v128.store(target + size, v128.load(from, 48), 16);
+    v128.store(target + second, v128.load(from, 64));
+    v128.store(target + second, v128.load(from, 80), 16);
+    v128.store(target + third, v128.load(from, 96));
+    v128.store(target + third, v128.load(from, 112), 16);
+    from += stride;
+    target += 32;
+  }
 }
 
 function packPlain(source: usize, rowStride: usize, stepStride: usize, panel: usize, rows: i32, I: i32): void {

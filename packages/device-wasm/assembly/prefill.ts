@@ -1,6 +1,7 @@
 import { finishScores, HIDDEN, isScored, keyPosition, lastSeen, LOG2E, PARTLY, queryPosition, queryScale, readKeys, visibility } from './attention';
 import { at, giveSign, int, ptr } from './job';
 import { Tile } from './kernel-list';
+import { packWhole } from './matrix';
 import { multiplyTile, ROWS, tileStrided } from './micro';
 import { exp2Down, hasNaN, largestScore, madd, splat, weigh, weighSeen } from './vector';
 
@@ -67,9 +68,14 @@ function packQueries(b: i32, h: i32, first: i32, rows: i32, target: usize, posit
   const H = int(7), D = int(8), scale = queryScale();
   const stride = <usize>(H * D) << 2;
   const q = at(ptr(0), ((b * int(6) + first) * H + h) * D);
+  const whole = rows - (rows % ROWS), factor = splat(scale);
+  for (let row = 0; row < whole; row += ROWS) packWhole(q + <usize>row * stride, stride, at(target, row * D), D);
+  // the last four may reach into the next row, which is still to come
+  for (let n = 0; n < whole * D; n += 4) v128.store(at(target, n), f32x4.mul(factor, v128.load(at(target, n))));
   for (let row = 0; row < Tile.queries; row++) {
     const real = row < rows;
     store<i32>(at(positions, row), queryPosition(b, first + min(row, rows - 1)));
+    if (row < whole) continue;
     let to = at(target, (row / ROWS) * ROWS * D + (row % ROWS));
     let from = q + <usize>row * stride;
     for (let d = 0; d < D; d++) {

@@ -85,6 +85,8 @@ export class Tape implements Recorder {
 
   /** A handle of the tape's own over the same memory. */
   hold(tensor: TensorHandle): Tensor {
+    // an operation only where another tape is to see it
+    if (this.outer === undefined) return keep(tensor.sharing(tensor.shape) as Tensor);
     return keep(recording(this.outer, () => (tensor as Tensor).reshape(tensor.shape)));
   }
 
@@ -92,7 +94,7 @@ export class Tape implements Recorder {
   accumulate(to: Variable, gradient: Tensor): void {
     const before = to.gradient;
     // a handle of its own: a rule may return what it was given, or one tensor for two arguments
-    const part = gradient.reshape(to.shape);
+    const part = this.outer ? gradient.reshape(to.shape) : (gradient.sharing(to.shape) as Tensor);
     to.gradient = keep(before ? add(before, part) : part);
     before?.dispose();
   }

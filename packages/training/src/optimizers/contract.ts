@@ -26,6 +26,11 @@ export interface Rule {
   readonly name: string;
   /** Names of what it keeps: `['m', 'v']`. */
   readonly keeps: readonly string[];
+  /**
+   * Each tensor is changed by itself, whatever the others are: such rules at the end of a row run tensor by tensor, so that
+   * the step holds one more of each and not all. Default false: all are given at once.
+   */
+  readonly alone?: boolean;
   /** @throws what its operations throw. */
   apply(call: RuleCall): RuleResult;
 }

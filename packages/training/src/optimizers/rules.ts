@@ -1,4 +1,14 @@
-import { add, binary, multiply, reduce, type Tensor, tensor, unary, ValueError } from '@headwise/tensor';
+import {
+  add,
+  binary,
+  multiply,
+  reduce,
+  scope,
+  type Tensor,
+  tensor,
+  unary,
+  ValueError,
+} from '@headwise/tensor';
 import { adamStep } from '../ops/adam.ts';
 import { mapParams, type Params } from '../params.ts';
 import type { Optimizer, Rule } from './contract.ts';
@@ -26,12 +36,13 @@ export function sgd({ momentum = 0 }: { readonly momentum?: number } = {}): Opti
   const trace: Rule = {
     name: 'momentum',
     keeps: ['u'],
+    alone: true,
     apply({ updates, kept }) {
       const u = mapParams(updates, (g, name) => add(g, kept.u![name]!, { scale: momentum }));
       return { updates: u, kept: { u } };
     },
   };
-  const plain: Rule = { name: 'gradient', keeps: [], apply: ({ updates }) => ({ updates }) };
+  const plain: Rule = { name: 'gradient', keeps: [], alone: true, apply: ({ updates }) => ({ updates }) };
   return optimizer('sgd', momentum > 0 ? trace : plain);
 }
 
@@ -95,6 +106,7 @@ export function lion({
   const signs: Rule = {
     name: 'lion',
     keeps: ['m'],
+    alone: true,
     apply({ updates, kept }) {
       const m = mapParams(updates, (g, name) => mix(kept.m![name]!, g, beta2));
       return { updates: mapParams(updates, (g, name) => sign(mix(kept.m![name]!, g, beta1))), kept: { m } };
@@ -114,6 +126,7 @@ export function scaleByAdam({ beta1 = 0.9, beta2 = 0.999, eps = 1e-8 }: AdamOpti
   return {
     name: 'adam',
     keeps: ['m', 'v'],
+    alone: true,
     apply({ updates, kept, step }) {
       const [out, m, v]: [Record<string, Tensor>, Record<string, Tensor>, Record<string, Tensor>] = [
         {},
@@ -145,6 +158,7 @@ export function decayWeights(
   return {
     name: 'decay',
     keeps: [],
+    alone: true,
     apply: ({ updates, params }) => ({
       updates: mapParams(updates, (update, name) =>
         on(name, params[name]!) ? add(update, params[name]!, { scale: decay }) : update,
@@ -175,10 +189,12 @@ export function clipByGlobalNorm(most: number): Rule {
 
 /** `√Σ g²` over all tensors, a single number on the device. @throws what its operations throw. */
 export function globalNorm(updates: Params): Tensor {
-  const squares = Object.values(updates).map((update) => {
-    const flat = update.reshape([update.size]);
-    return reduce(multiply(flat, flat), 'sum');
-  });
+  const squares = Object.values(updates).map((update) =>
+    scope(() => {
+      const flat = update.reshape([update.size]);
+      return reduce(multiply(flat, flat), 'sum');
+    }),
+  );
   return unary(
     squares.reduce((sum, square) => add(sum, square)),
     'sqrt',

@@ -1,5 +1,5 @@
 import { add, keep, scope, type Tensor } from '@headwise/tensor';
-import { mapParams, overwrite, type Params, zerosLike } from '../params.ts';
+import { mapParams, type Params, zerosLike } from '../params.ts';
 import type { Optimizer } from './contract.ts';
 
 /** What an optimizer keeps for parameters: for each rule and each of its names, one tensor a parameter. */
@@ -34,22 +34,34 @@ export class OptimizerState implements Disposable {
    * @throws {DeviceError} if the device fails; parameters and state may then be of different steps.
    */
   apply(gradients: Params, rate: number): void {
-    const step = this.step + 1;
+    const { rules } = this.optimizer;
+    let together = rules.length;
+    while (together > 0 && rules[together - 1]!.alone) together--;
     scope(() => {
-      let updates = gradients;
-      const after = this.optimizer.rules.map((rule, i) => {
-        const result = rule.apply({ updates, params: this.#params, kept: this.#kept[i]!, step });
-        updates = result.updates;
-        return result.kept ?? {};
-      });
-      overwrite(this.#params, () =>
-        mapParams(this.#params, (param, name) => add(param, updates[name]!, { scale: -rate })),
-      );
-      after.forEach((kept, i) => {
-        for (const [name, tensors] of Object.entries(kept)) overwrite(this.#kept[i]![name]!, () => tensors);
-      });
+      const updates = this.#through(0, together, gradients);
+      for (const [name, param] of Object.entries(this.#params)) {
+        scope(() => {
+          const own = this.#through(together, rules.length, { [name]: updates[name]! });
+          param.write(0, add(param, own[name]!, { scale: -rate }));
+        });
+      }
     });
-    this.step = step;
+    this.step++;
+  }
+
+  /** Updates through some of the rules, which then keep what they made of them. */
+  #through(from: number, to: number, given: Params): Params {
+    let updates = given;
+    const after = this.optimizer.rules.slice(from, to).map((rule, i) => {
+      const kept = this.#kept[from + i]!;
+      const result = rule.apply({ updates, params: this.#params, kept, step: this.step + 1 });
+      updates = result.updates;
+      return { kept, next: result.kept ?? {} };
+    });
+    for (const { kept, next } of after)
+      for (const [name, tensors] of Object.entries(next))
+        for (const [param, tensor] of Object.entries(tensors)) kept[name]![param]!.write(0, tensor);
+    return updates;
   }
 
   /** Frees what it keeps; the parameters are their owner's. Never throws. */
