@@ -31,14 +31,22 @@ export class OptimizerState implements Disposable {
 
   /**
    * Moves the parameters, in place: `p ← p − rate · rules(gradients)`. Nothing is read back.
+   * @param norm the global norm of the gradients, where it is known: then it is not computed again
    * @throws {DeviceError} if the device fails; parameters and state may then be of different steps.
    */
-  apply(gradients: Params, rate: number): void {
+  apply(gradients: Params, rate: number, norm?: Tensor): void {
     const step = this.step + 1;
     scope(() => {
       let updates = gradients;
       const after = this.optimizer.rules.map((rule, i) => {
-        const result = rule.apply({ updates, params: this.#params, kept: this.#kept[i]!, step });
+        const result = rule.apply({
+          updates,
+          params: this.#params,
+          kept: this.#kept[i]!,
+          step,
+          // of the gradients as they came, and of nothing that a rule has made of them
+          norm: updates === gradients ? norm : undefined,
+        });
         updates = result.updates;
         return result.kept ?? {};
       });
