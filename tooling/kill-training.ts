@@ -2,35 +2,51 @@
  * Kills a training process with SIGKILL again and again, at any moment: while it starts, in a step, while it saves. Then
  * lets it end, and compares its last state and its log with those of a run that nobody disturbed, byte by byte.
  *
- *   pnpm exec tsx tooling/kill-training.ts                      200 kills on wasm
- *   pnpm exec tsx tooling/kill-training.ts 20 reference 7       so many, on this device, with this seed
+ *   pnpm exec tsx tooling/kill-training.ts                      200 kills on the float64 reference
+ *   pnpm exec tsx tooling/kill-training.ts 20 wasm 7            so many, on this device, with this seed
  *
  * Each process is killed after a number of steps and milliseconds that the seed decides; every tenth before its first
  * step. Measured on 2 cores: see packages/training/README.md.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { build } from 'tsup';
 import { hash } from '../packages/training/src/random.ts';
 
 /** Steps a process makes before it is killed, at most, and then milliseconds. */
 const MOST_STEPS = 12;
 const MOST_MS = 40;
-const START_MS = 1500;
+const START_MS = 600;
 
 const script = fileURLToPath(new URL('../packages/training/src/testing/run-in-folder.ts', import.meta.url));
 const [kills, device, seed] = [
   Number(process.argv[2] ?? 200),
-  process.argv[3] ?? 'wasm',
+  process.argv[3] ?? 'reference',
   Number(process.argv[4] ?? 1),
 ];
-const steps = 60 * kills;
+const steps = 30 * kills;
 const root = mkdtempSync(join(tmpdir(), 'headwise-kill-'));
+const bundle = join(root, 'run.js');
 const [calm, disturbed] = [join(root, 'calm'), join(root, 'disturbed')];
 const began = performance.now();
+// one file, so that a process is training soon after it was started; other devices are found at run time, from the source
+writeFileSync(join(root, 'package.json'), '{ "type": "module" }');
+if (device === 'reference')
+  await build({
+    entry: { run: script },
+    outDir: root,
+    format: 'esm',
+    platform: 'node',
+    noExternal: [/./],
+    external: ['gpu.js'],
+    esbuildOptions: (options) => void (options.conditions = ['@headwise/source']),
+    config: false,
+    silent: true,
+  });
 
 await ended(start(calm));
 let [inSaves, early] = [0, 0];
@@ -64,7 +80,9 @@ rmSync(root, { recursive: true });
 process.exitCode = same.length === 2 ? 0 : 1;
 
 function start(folder: string): ChildProcess {
-  const args = ['--import', 'tsx', '--conditions=@headwise/source', script, folder, String(steps), device];
+  const program =
+    device === 'reference' ? [bundle] : ['--import', 'tsx', '--conditions=@headwise/source', script];
+  const args = [...program, folder, String(steps), device];
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 

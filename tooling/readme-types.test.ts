@@ -15,11 +15,23 @@ const documents = [
     .map((name) => ({ file: `packages/${name}/README.md`, from: `packages/${name}` })),
 ];
 
+/** Documents whose blocks are one program. */
+const joined = ['docs/self-attention.md'];
+
 /** Every `ts` block as a module of its own: path → text. A package finds itself, and its own dependencies. */
 const modules = new Map<string, { readonly text: string; readonly where: string }>();
 for (const { file, from } of documents) {
   const text = readFileSync(join(root, file), 'utf8');
-  for (const [i, match] of [...text.matchAll(/^```ts(?: .*)?\n([\s\S]*?)^```/gm)].entries()) {
+  const matches = [...text.matchAll(/^```ts(?: .*)?\n([\s\S]*?)^```/gm)];
+  if (joined.includes(file)) {
+    const all = matches.map((match) => match[1]).join('');
+    modules.set(join(root, from, 'src', `readme-blocks-${file.replaceAll(/\W/g, '-')}.ts`), {
+      text: `${all}\nexport {};\n`,
+      where: `${file}, all blocks`,
+    });
+    continue;
+  }
+  for (const [i, match] of matches.entries()) {
     const line = text.slice(0, match.index).split('\n').length;
     modules.set(join(root, from, 'src', `readme-block-${file.replaceAll(/\W/g, '-')}-${i}.ts`), {
       text: `${match[1]}\nexport {};\n`,

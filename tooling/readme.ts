@@ -7,14 +7,19 @@ type Modules = Readonly<Record<string, () => Promise<unknown>>>;
  * Runs every `ts` code block of a Markdown file, in order. Imports are served from `modules`; a line that ends in
  * `// → value` asserts that its expression (awaited) has this JSON value.
  *
+ * @param options.joined the blocks are one program: each goes on where the one before ended
  * @returns how many blocks ran and how many values were asserted, so that a test can refuse none.
  */
-export async function runReadme(file: URL, modules: Modules): Promise<{ blocks: number; asserted: number }> {
+export async function runReadme(
+  file: URL,
+  modules: Modules,
+  { joined = false }: { readonly joined?: boolean } = {},
+): Promise<{ blocks: number; asserted: number }> {
   const blocks = [...readFileSync(file, 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(
     (match) => match[1]!,
   );
   let asserted = 0;
-  for (const block of blocks) asserted += await runBlock(block, modules);
+  for (const block of joined ? [blocks.join('')] : blocks) asserted += await runBlock(block, modules);
   return { blocks: blocks.length, asserted };
 }
 

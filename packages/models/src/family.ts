@@ -56,6 +56,11 @@ export interface Family<Config = any> {
   readonly model: (config: Config) => ModelParts;
   /** Our weights, by the names that the parts give them, made of the tensors of the file. */
   readonly weights: (config: Config) => WeightBuilder;
+  /**
+   * Shapes of the tensors of the file that are cut, turned or joined on their way to a weight, by their names with `*` for
+   * numbers in them: a model is saved by them. Default none.
+   */
+  readonly stored?: ((config: Config) => Shapes) | undefined;
   /** Tensors that may stand in a file a second time (a tied head): the name of the copy, and of the first. */
   readonly copies?: ((config: Config) => Readonly<Record<string, string>>) | undefined;
   /** Tensors that older files carry and no model reads: masks, tables of positions that follow from the config. */

@@ -8,6 +8,8 @@ export interface WeightSource {
   /** Undefined where a tensor is missing, which is reported with all others. */
   readonly shape: readonly number[] | undefined;
   readonly numbers: () => Float32Array;
+  /** The way back: puts numbers of the weight into the tensors of the file. Absent where there is none. */
+  readonly store?: ((values: Float32Array) => void) | undefined;
   /** Its rows as the file has them, where they are whole rows of tensors in fewer bits: a device may keep them so. */
   readonly stored?: { readonly dtype: StoredType; readonly bytes: () => Uint8Array } | undefined;
 }
@@ -90,11 +92,18 @@ export function transposed(source: WeightSource): WeightSource {
   // what is no matrix is reported by its own shape
   if (source.shape?.length !== 2) return source;
   const [I, O] = source.shape as [number, number];
-  return from([source], [O, I], ([x]) => {
-    const y = new Float32Array(x!.length);
-    for (let i = 0; i < I; i++) for (let o = 0; o < O; o++) y[o * I + i] = x![i * O + o]!;
-    return y;
-  });
+  return from(
+    [source],
+    [O, I],
+    ([x]) => turned(x!, I, O),
+    (y) => [turned(y, O, I)],
+  );
+}
+
+function turned(x: Float32Array, I: number, O: number): Float32Array {
+  const y = new Float32Array(x.length);
+  for (let i = 0; i < I; i++) for (let o = 0; o < O; o++) y[o * I + i] = x[i * O + o]!;
+  return y;
 }
 
 /** The slices `start … start + count − 1` along an axis: one of several projections that were stored as one. Never throws. */
@@ -116,20 +125,35 @@ export function part(source: WeightSource, axis: number, start: number, count: n
       return all.subarray(start * row, (start + count) * row);
     },
   };
-  const made = from([source], cut, ([x]) => {
-    const y = new Float32Array(outer * count * inner);
-    for (let n = 0; n < outer; n++) {
-      const first = (n * size + start) * inner;
-      y.set(x!.subarray(first, first + count * inner), n * count * inner);
-    }
-    return y;
-  });
+  const made = from(
+    [source],
+    cut,
+    ([x]) => {
+      const y = new Float32Array(outer * count * inner);
+      for (let n = 0; n < outer; n++) {
+        const first = (n * size + start) * inner;
+        y.set(x!.subarray(first, first + count * inner), n * count * inner);
+      }
+      return y;
+    },
+    (y, [before]) => {
+      const x = before!.slice();
+      for (let n = 0; n < outer; n++)
+        x.set(y.subarray(n * count * inner, (n + 1) * count * inner), (n * size + start) * inner);
+      return [x];
+    },
+  );
   return stored ? { ...made, stored } : made;
 }
 
 /** Every number plus a constant: gains that are stored as what they differ from 1 (Gemma). Never throws. */
 export function plus(source: WeightSource, constant: number): WeightSource {
-  return from([source], source.shape, ([x]) => x!.map((value) => value + constant));
+  return from(
+    [source],
+    source.shape,
+    ([x]) => x!.map((value) => value + constant),
+    (y) => [y.map((value) => value - constant)],
+  );
 }
 
 /** One number everywhere, in the shape of a tensor: what is left of a gain that was folded away. Never throws. */
@@ -151,7 +175,12 @@ export function scaledColumns(source: WeightSource, gain: WeightSource): WeightS
 export function reshaped(source: WeightSource, shape: readonly number[]): WeightSource {
   const size = (of: readonly number[]): number => of.reduce((product, each) => product * each, 1);
   const fits = source.shape && size(source.shape) === size(shape);
-  return from([source], fits ? shape : source.shape, ([x]) => x!);
+  return from(
+    [source],
+    fits ? shape : source.shape,
+    ([x]) => x!,
+    (y) => [y],
+  );
 }
 
 /** Axes in another order: `[X, F, E]` with `[1, 0, 2]` is `[F, X, E]`. Never throws. */
@@ -159,30 +188,39 @@ export function permuted(source: WeightSource, order: readonly number[]): Weight
   const { shape } = source;
   // what has other axes is reported by its own shape
   if (shape?.length !== order.length) return source;
-  const turned = order.map((axis) => shape[axis]!);
+  const sizes = order.map((axis) => shape[axis]!);
+  const back = order.map((_, axis) => order.indexOf(axis));
+  return from(
+    [source],
+    sizes,
+    ([x]) => inOrder(x!, shape, order),
+    (y) => [inOrder(y, sizes, back)],
+  );
+}
+
+function inOrder(x: Float32Array, shape: readonly number[], order: readonly number[]): Float32Array {
+  const sizes = order.map((axis) => shape[axis]!);
   const steps = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
-  return from([source], turned, ([x]) => {
-    const y = new Float32Array(x!.length);
-    const at = turned.map(() => 0);
-    for (let n = 0, place = 0; n < y.length; n++) {
-      y[n] = x![place]!;
-      for (let axis = order.length - 1; axis >= 0; axis--) {
-        const step = steps[order[axis]!]!;
-        place += step;
-        if (++at[axis]! < turned[axis]!) break;
-        place -= step * turned[axis]!;
-        at[axis] = 0;
-      }
+  const y = new Float32Array(x.length);
+  const at = sizes.map(() => 0);
+  for (let n = 0, place = 0; n < y.length; n++) {
+    y[n] = x[place]!;
+    for (let axis = order.length - 1; axis >= 0; axis--) {
+      const step = steps[order[axis]!]!;
+      place += step;
+      if (++at[axis]! < sizes[axis]!) break;
+      place -= step * sizes[axis]!;
+      at[axis] = 0;
     }
-    return y;
-  });
+  }
+  return y;
 }
 
 /** Several of one shape as one with a first axis more: the experts of a layer. Never throws. */
 export function stacked(sources: readonly WeightSource[]): WeightSource {
   const shape = sources[0]?.shape;
   const alike = sources.every((source) => String(source.shape) === String(shape));
-  return from(sources, shape && alike ? [sources.length, ...shape] : undefined, (all) => joined(all));
+  return from(sources, shape && alike ? [sources.length, ...shape] : undefined, (all) => joined(all), parted);
 }
 
 /** Several under one another, along the first axis: projections that a file keeps apart. Never throws. */
@@ -191,7 +229,7 @@ export function appended(sources: readonly WeightSource[]): WeightSource {
   const [first] = shapes;
   const alike = first && shapes.every((shape) => String(shape?.slice(1)) === String(first.slice(1)));
   const rows = shapes.reduce((sum, shape) => sum + (shape?.[0] ?? 0), 0);
-  const made = from(sources, alike ? [rows, ...first.slice(1)] : undefined, (all) => joined(all));
+  const made = from(sources, alike ? [rows, ...first.slice(1)] : undefined, (all) => joined(all), parted);
   const kept = sources.flatMap(({ stored }) => stored ?? []);
   const dtype = kept[0]?.dtype;
   if (!dtype || kept.length < sources.length || kept.some((each) => each.dtype !== dtype)) return made;
@@ -209,15 +247,36 @@ function joined<Numbers extends Float32Array | Uint8Array>(all: readonly Numbers
   return y;
 }
 
+/** One after the other, as long as they were. */
+function parted(y: Float32Array, before: readonly Float32Array[]): Float32Array[] {
+  let at = 0;
+  return before.map(({ length }) => {
+    at += length;
+    return y.subarray(at - length, at);
+  });
+}
+
 function from(
   sources: readonly WeightSource[],
   shape: readonly number[] | undefined,
   make: (numbers: readonly Float32Array[]) => Float32Array,
+  /** What the sources must be for this result, given what they are; absent where that cannot be said. */
+  back?: (y: Float32Array, before: readonly Float32Array[]) => readonly Float32Array[],
 ): WeightSource {
   const known = sources.every((source) => source.shape !== undefined);
   return {
     files: sources.flatMap(({ files }) => files),
     shape: known ? shape : undefined,
     numbers: () => make(sources.map((source) => source.numbers())),
+    ...(back &&
+      sources.every(({ store }) => store) && {
+        store(values: Float32Array) {
+          const parts = back(
+            values,
+            sources.map((source) => source.numbers()),
+          );
+          for (const [n, source] of sources.entries()) source.store!(parts[n]!);
+        },
+      }),
   };
 }

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { runFolder } from './folder.ts';
 import type { SavedRun } from './store.ts';
 
@@ -40,6 +41,28 @@ it('takes the one before where the newest is not whole, and says so', async () =
   writeFileSync(join(folder.path, 'state-000000009.safetensors'), '');
   expect(await folder.load()).toEqual(run(5));
   expect(folder.broken).toEqual(['state-000000010.safetensors', 'state-000000009.safetensors']);
+});
+
+it('a disk that is full while a state is written: the last whole one stays, and the same run goes on', async () => {
+  const path = fresh();
+  const folder = await runFolder(path);
+  for (const step of [5, 10]) await folder.save(run(step));
+  const file = await open(join(path, 'log.jsonl'), 'a');
+  const handle = Object.getPrototypeOf(file) as FileHandle;
+  await file.close();
+  const full = vi.spyOn(handle, 'writeFile').mockImplementation(async function (this: FileHandle, bytes) {
+    await this.write(bytes as Uint8Array, 0, 40);
+    throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  });
+  await expect(folder.save(run(15))).rejects.toThrow('ENOSPC: no space left on device');
+  full.mockRestore();
+  const whole = ['state-000000005.safetensors', 'state-000000010.safetensors'];
+  expect(readdirSync(path).filter((name) => /state|partial/.test(name))).toEqual(whole);
+  const again = await runFolder(path);
+  expect(await again.load()).toEqual(run(10));
+  expect(again.broken).toEqual([]);
+  await again.save(run(15));
+  expect(await again.load()).toEqual(run(15));
 });
 
 it('a log goes on behind the state, whatever a killed run had written beyond it', async () => {

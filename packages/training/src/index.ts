@@ -1,6 +1,13 @@
 export { Average } from './averages.ts';
 export { curves } from './curves.ts';
-export { mapped, shuffled, split, tokenWindows, type WindowOptions } from './data/batches.ts';
+export {
+  mapped,
+  packedDocuments,
+  shuffled,
+  split,
+  tokenWindows,
+  type WindowOptions,
+} from './data/batches.ts';
 export type { Batches } from './data/contract.ts';
 export { reversal } from './data/reversal.ts';
 export { type DropoutClock, type DropoutOptions, dropout, dropped } from './dropout.ts';

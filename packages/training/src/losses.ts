@@ -2,6 +2,7 @@ import type { Decoder } from '@headwise/models';
 import {
   binary,
   crossEntropy,
+  type LayerState,
   linear,
   multiply,
   reduce,
@@ -17,7 +18,8 @@ import { withThroughStates } from './through.ts';
 
 /**
  * The loss of a decoder on rows of tokens: the mean cross-entropy of the next token, with all rows in one pass and
- * states that keep nothing. The decoder is made once, of the very tensors that are trained.
+ * states that keep nothing. The decoder is made once, of the very tensors that are trained. Documents in one row do not see
+ * each other (Krell et al. 2021, "Efficient Sequence Packing without Cross-contamination", section 3.2).
  *
  * @param options `smoothing` of the targets, 0.1 in the original Transformer (Vaswani et al. 2017, section 5.4)
  * @returns `(params, batch) → []`
@@ -27,14 +29,13 @@ export function languageModelLoss(
   decoder: Decoder,
   { smoothing = 0 }: { readonly smoothing?: number } = {},
 ): (params: Params, batch: TokenBatch) => Tensor {
-  return (_, { ids: rows, targets }) =>
+  return (_, { ids: rows, targets, documents }) =>
     scope(() => {
       const { device } = decoder;
       checkTargets('languageModelLoss', rows, targets);
-      const { ids, positions } = rowsOf(device, rows);
-      const hidden = withThroughStates(device, decoder.specs, rows.length, (states) =>
-        decoder.run(ids, positions, { states }),
-      );
+      const { ids, positions } = rowsOf(device, rows, documents);
+      const work = (states: Readonly<Record<string, LayerState>>) => decoder.run(ids, positions, { states });
+      const hidden = withThroughStates(device, decoder.specs, rows.length, work, documents);
       return crossEntropy(decoder.head(hidden), filled(device, targets, IGNORED), { smoothing });
     });
 }

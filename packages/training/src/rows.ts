@@ -14,6 +14,8 @@ export const IGNORED = -1;
 export interface TokenBatch {
   readonly ids: readonly (readonly number[])[];
   readonly targets: readonly (readonly number[])[];
+  /** Of each row the lengths of its documents: a token sees its own only. Default one document. */
+  readonly documents?: readonly (readonly number[])[] | undefined;
 }
 
 /** `[B, L]` ids of rows, filled up on the right, and where they stand. */
@@ -24,18 +26,28 @@ export interface Rows {
 
 /**
  * Rows as tensors: padding is id 0 at position −1.
- * @throws {ValueError} if there is no row, or an empty one.
+ *
+ * @param documents of each row the lengths of its documents, whose positions begin at 0. Default one
+ * @throws {ValueError} if there is no row, or an empty one, or documents do not fill their row.
  */
-export function rowsOf(device: Device, rows: readonly (readonly number[])[]): Rows {
+export function rowsOf(
+  device: Device,
+  rows: readonly (readonly number[])[],
+  documents?: readonly (readonly number[])[],
+): Rows {
   if (rows.length === 0 || rows.some(({ length }) => length === 0))
     throw new ValueError('training', 'batch', 'must be rows of at least one token', `${rows.length} rows`);
-  return {
-    ids: filled(device, rows, 0),
-    positions: createPositions(
-      device,
-      rows.map((row) => row.map((_, i) => i)),
-    ),
-  };
+  const counted = (length: number): number[] => Array.from({ length }, (_, i) => i);
+  const places = rows.map(({ length }, b) => (documents?.[b] ?? [length]).flatMap(counted));
+  const unlike = places.findIndex((place, b) => place.length !== rows[b]!.length);
+  if (unlike >= 0 || (documents && documents.length !== rows.length))
+    throw new ValueError(
+      'training',
+      'documents',
+      'must be lengths that fill their rows',
+      unlike >= 0 ? `${places[unlike]!.length} of ${rows[unlike]!.length} tokens` : documents!.length,
+    );
+  return { ids: filled(device, rows, 0), positions: createPositions(device, places) };
 }
 
 /** @throws {ValueError} unless there is one target for each id. */

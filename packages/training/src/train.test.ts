@@ -11,6 +11,7 @@ import {
 import { rotary } from '@headwise/positional';
 import {
   add,
+  attention,
   createDevice,
   createReference,
   type Device,
@@ -239,6 +240,31 @@ describe('refuses', () => {
         '  - params/p was [2], it is [3]',
       ].join('\n'),
     );
+  });
+
+  it('a parameter of another shape than when the run began', async () => {
+    const device = createReference();
+    const params: Record<string, Tensor> = { p: tensor(device, [3, -2], [2]) };
+    const run = train({ ...base, params, loss: ({ p }: Params) => reduce(multiply(p!, p!), 'sum') });
+    await run.next();
+    params.p = tensor(device, [1, 2, 3], [3]);
+    await expect(run.next()).rejects.toThrow(
+      'training: the parameter p was [2] when the run began, before step 2 it is [3]; begin a new run',
+    );
+    delete params.p;
+  });
+
+  it('a rule that the device cannot run, before anything has moved', async () => {
+    const device = await createDevice('gpujs:cpu');
+    const modifiers = [{ kind: 'score', source: 'function (s, b, h, q, k) { return s * 0.5; }' }] as const;
+    const qkv = tensor<'B L H D'>(device, [1, 2, 3, 4], [1, 2, 1, 2]);
+    const loss = ({ q }: Params): Tensor =>
+      reduce(attention({ q: q!, k: qkv, v: qkv } as never, { modifiers }).reshape([4]), 'sum');
+    const q = tensor(device, [1, -1, 2, 0.5], [1, 2, 1, 2]);
+    await expect(all({ ...base, params: { q }, loss })).rejects.toThrow(
+      'cannot run the gradient of attention',
+    );
+    expect([...(await q.data())]).toEqual([1, -1, 2, 0.5]);
   });
 
   it('counts that make no sense, and no parameters', async () => {

@@ -89,7 +89,7 @@ export interface TrainSummary {
  *
  * @throws {ValueError} for options out of range.
  * @throws {TrainingError} before the second step if a parameter gets no gradient; when the loss or a gradient is no number,
- * naming the first tensor that was none; if the store holds a run of another model, optimizer or other `facts`.
+ * naming the first tensor that was none; if a parameter has another shape than when the run began; if the store holds a run of another model, optimizer or other `facts`.
  * @throws {DeviceError} if the device cannot run a rule, before any parameter has moved.
  * @throws what `loss`, `evaluation.run` and the store throw; the parameters are then those of the last step that was made.
  * @example
@@ -100,6 +100,7 @@ export async function* train<Batch>(options: TrainOptions<Batch>): AsyncGenerato
   const { params, optimizer, rate, steps, evaluation, store, saveEvery = 100, signal } = options;
   checkOptions(options);
   using state = new OptimizerState(optimizer, params);
+  const shapes = Object.entries(params).map(([name, { shape }]) => [name, shape] as const);
   using average = options.average === undefined ? undefined : new Average(params, options.average);
   const kept = { params, state, average };
   const facts = { optimizer: describe(optimizer), ...options.facts };
@@ -118,6 +119,7 @@ export async function* train<Batch>(options: TrainOptions<Batch>): AsyncGenerato
         return end('aborted');
       }
       const step = state.step + 1;
+      checkShapes(params, shapes, step);
       const { loss, norm } = await oneStep(options, state, rate(step));
       average?.update();
       const isLast = step === steps;
@@ -159,7 +161,7 @@ async function oneStep<Batch>(
     if (!Number.isFinite(value) || !Number.isFinite(size))
       throw new TrainingError(step, await firstBroken(options, batches, step, { loss: value, norm: size }));
     checkSame('train', params, grads, 'gradients');
-    state.apply(grads, rate);
+    state.apply(grads, rate, norm);
     return { loss: value, norm: size };
   } finally {
     for (const made of [loss, norm, ...Object.values(grads)]) made.dispose();
@@ -215,6 +217,20 @@ function checkUsed<Batch>(
     step,
     `the loss does not depend on ${idle.slice(0, 8).join(', ')}${more}; leave them out of params, or allow it by mayBeUnused`,
   );
+}
+
+/** Another tensor in the place of one would be trained by the optimizer's state of the first. */
+function checkShapes(
+  params: Params,
+  begun: readonly (readonly [name: string, shape: readonly number[]])[],
+  step: number,
+): void {
+  for (const [name, shape] of begun)
+    if (String(params[name]?.shape) !== String(shape))
+      throw new TrainingError(
+        step,
+        `the parameter ${name} was [${shape.join(', ')}] when the run began, before step ${step} it is ${params[name] ? `[${params[name].shape.join(', ')}]` : 'gone'}; begin a new run`,
+      );
 }
 
 function checkOptions<Batch>(options: TrainOptions<Batch>): void {

@@ -68,6 +68,7 @@ export const bart = /* @__PURE__ */ defineFamily({
       'decoder.embedNorm.{weight,bias}': 'model.decoder.layernorm_embedding.{}',
       'decoder.head.bias': (file) => reshaped(file('final_logits_bias'), [shape.V]),
     }),
+  stored: ({ decoder }) => ({ final_logits_bias: [1, decoder.shape.V] }),
   copies: () => ({
     'model.encoder.embed_tokens.weight': 'model.shared.weight',
     'model.decoder.embed_tokens.weight': 'model.shared.weight',

@@ -94,5 +94,8 @@ export const deepseekV2 = /* @__PURE__ */ defineFamily({
       'norm.weight': 'model.norm.weight',
       head: 'lm_head.weight',
     }),
+  stored: ({ shape: { H }, sizes: { D, Dv, latent } }) => ({
+    'model.layers.*.self_attn.kv_b_proj.weight': [H * (D + Dv), latent],
+  }),
   copies: () => ({ 'lm_head.weight': 'model.embed_tokens.weight' }),
 });

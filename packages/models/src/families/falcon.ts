@@ -118,6 +118,10 @@ export const falcon = /* @__PURE__ */ defineFamily({
       head: 'lm_head.weight',
     });
   },
+  stored: ({ shape: { E, H, D }, Hkv }) => ({
+    'transformer.h.*.self_attention.query_key_value.weight': [(H + 2 * Hkv) * D, E],
+    'transformer.h.*.self_attention.query_key_value.bias': [(H + 2 * Hkv) * D],
+  }),
   copies: () => ({ 'lm_head.weight': 'transformer.word_embeddings.weight' }),
 });
 

@@ -90,5 +90,12 @@ export const gemma2 = /* @__PURE__ */ defineFamily({
       'norm.weight': (file) => plus(file('model.norm.weight'), 1),
       head: 'lm_head.weight',
     }),
+  stored: ({ shape: { E } }) => ({
+    'model.layers.*.input_layernorm.weight': [E],
+    'model.layers.*.post_attention_layernorm.weight': [E],
+    'model.layers.*.pre_feedforward_layernorm.weight': [E],
+    'model.layers.*.post_feedforward_layernorm.weight': [E],
+    'model.norm.weight': [E],
+  }),
   copies: () => ({ 'lm_head.weight': 'model.embed_tokens.weight' }),
 });

@@ -95,5 +95,14 @@ export const gemma3 = /* @__PURE__ */ defineFamily({
       'norm.weight': (file) => plus(file('model.norm.weight'), 1),
       head: 'lm_head.weight',
     }),
+  stored: ({ shape: { E, D } }) => ({
+    'model.layers.*.input_layernorm.weight': [E],
+    'model.layers.*.post_attention_layernorm.weight': [E],
+    'model.layers.*.pre_feedforward_layernorm.weight': [E],
+    'model.layers.*.post_feedforward_layernorm.weight': [E],
+    'model.layers.*.self_attn.q_norm.weight': [D],
+    'model.layers.*.self_attn.k_norm.weight': [D],
+    'model.norm.weight': [E],
+  }),
   copies: () => ({ 'lm_head.weight': 'model.embed_tokens.weight' }),
 });

@@ -98,6 +98,10 @@ export const gptNeox = /* @__PURE__ */ defineFamily({
       head: 'embed_out.weight',
     });
   },
+  stored: ({ shape: { E } }) => ({
+    'gpt_neox.layers.*.attention.query_key_value.weight': [3 * E, E],
+    'gpt_neox.layers.*.attention.query_key_value.bias': [3 * E],
+  }),
   copies: () => ({ 'embed_out.weight': 'gpt_neox.embed_in.weight' }),
   unused: /\.attention\.(masked_)?bias$/,
 });

@@ -94,5 +94,10 @@ export const gptOss = /* @__PURE__ */ defineFamily({
       'norm.weight': 'model.norm.weight',
       head: 'lm_head.weight',
     }),
+  stored: ({ shape: { E }, experts: { X, F } }) => ({
+    'model.layers.*.mlp.experts.gate_up_proj': [X, E, 2 * F],
+    'model.layers.*.mlp.experts.gate_up_proj_bias': [X, 2 * F],
+    'model.layers.*.mlp.experts.down_proj': [X, F, E],
+  }),
   copies: () => ({ 'lm_head.weight': 'model.embed_tokens.weight' }),
 });

@@ -97,6 +97,13 @@ export const gpt2 = /* @__PURE__ */ defineFamily({
         head: 'lm_head.weight',
       }),
     ),
+  stored: ({ shape: { E }, F }) => ({
+    'h.*.attn.c_attn.weight': [E, 3 * E],
+    'h.*.attn.c_attn.bias': [3 * E],
+    'h.*.attn.c_proj.weight': [E, E],
+    'h.*.mlp.c_fc.weight': [E, F],
+    'h.*.mlp.c_proj.weight': [F, E],
+  }),
   copies: () => ({ 'lm_head.weight': 'transformer.wte.weight' }),
   unused: /\.attn\.(masked_)?bias$/,
 });

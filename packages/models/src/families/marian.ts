@@ -69,6 +69,7 @@ export const marian = /* @__PURE__ */ defineFamily({
       ...bartNames(),
       'decoder.head.bias': (file) => reshaped(file('final_logits_bias'), [decoderV]),
     }),
+  stored: ({ decoderV }) => ({ final_logits_bias: [1, decoderV] }),
   copies: ({ shared }): Readonly<Record<string, string>> =>
     shared
       ? {

@@ -74,5 +74,10 @@ export const mixtral = /* @__PURE__ */ defineFamily({
       head: 'lm_head.weight',
     });
   },
+  stored: ({ shape: { E }, experts: { F } }) => ({
+    'model.layers.*.block_sparse_moe.experts.*.w1.weight': [F, E],
+    'model.layers.*.block_sparse_moe.experts.*.w3.weight': [F, E],
+    'model.layers.*.block_sparse_moe.experts.*.w2.weight': [E, F],
+  }),
   copies: () => ({ 'lm_head.weight': 'model.embed_tokens.weight' }),
 });

@@ -141,5 +141,11 @@ export const modernbert = /* @__PURE__ */ defineFamily({
       'head.out': 'classifier.weight',
       'head.out.bias': 'classifier.bias',
     }),
+  stored: ({ shape: { E, H, D }, F }) => ({
+    'model.layers.*.attn.Wqkv.weight': [3 * H * D, E],
+    'model.layers.*.attn.Wqkv.bias': [3 * H * D],
+    'model.layers.*.mlp.Wi.weight': [2 * F, E],
+    'model.layers.*.mlp.Wi.bias': [2 * F],
+  }),
   copies: () => ({ 'decoder.weight': 'model.embeddings.tok_embeddings.weight' }),
 });

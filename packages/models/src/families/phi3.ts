@@ -81,5 +81,9 @@ export const phi3 = /* @__PURE__ */ defineFamily({
       head: 'lm_head.weight',
     });
   },
+  stored: ({ shape: { E, H, D }, Hkv, F }) => ({
+    'model.layers.*.self_attn.qkv_proj.weight': [(H + 2 * Hkv) * D, E],
+    'model.layers.*.mlp.gate_up_proj.weight': [2 * F, E],
+  }),
   copies: () => ({ 'lm_head.weight': 'model.embed_tokens.weight' }),
 });

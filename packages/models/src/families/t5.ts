@@ -90,21 +90,18 @@ export const t5 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  weights() {
-    const half = (name: string, mlp: number): Parameters<typeof named>[0] => {
+  weights({ mlp, shape }) {
+    const up = 'gate' in mlp.parameters(shape.E) ? 'wi_1' : 'wi';
+    const half = (name: string, place: number): Parameters<typeof named>[0] => {
       const layer = `${name}.block.*.layer`;
       return {
         [`${name}.layers.*.attentionNorm.weight`]: `${layer}.0.layer_norm.weight`,
         [`${name}.layers.*.attention.{q,k,v,o}`]: `${layer}.0.SelfAttention.{}.weight`,
         [`${name}.layers.*.attention.position.table`]: `${name}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`,
-        [`${name}.layers.*.mlpNorm.weight`]: `${layer}.${mlp}.layer_norm.weight`,
-        [`${name}.layers.*.mlp.up`]: (file, at) => {
-          const of = (which: string) =>
-            file(`${name}.block.${at}.layer.${mlp}.DenseReluDense.${which}.weight`);
-          return of('wi_1').shape ? of('wi_1') : of('wi');
-        },
-        [`${name}.layers.*.mlp.gate`]: `${layer}.${mlp}.DenseReluDense.wi_0.weight`,
-        [`${name}.layers.*.mlp.down`]: `${layer}.${mlp}.DenseReluDense.wo.weight`,
+        [`${name}.layers.*.mlpNorm.weight`]: `${layer}.${place}.layer_norm.weight`,
+        [`${name}.layers.*.mlp.up`]: `${layer}.${place}.DenseReluDense.${up}.weight`,
+        [`${name}.layers.*.mlp.gate`]: `${layer}.${place}.DenseReluDense.wi_0.weight`,
+        [`${name}.layers.*.mlp.down`]: `${layer}.${place}.DenseReluDense.wo.weight`,
         [`${name}.norm.weight`]: `${name}.final_layer_norm.weight`,
       };
     };

@@ -4,7 +4,7 @@ import { type LayerSpec, type LayerState, type StateView, stateId, type Tokens }
 import { ValueError } from '../errors.ts';
 import { checkFields } from '../given.ts';
 import { keep } from '../scope.ts';
-import { type Tensor, zeros } from '../tensor.ts';
+import { type Tensor, tensor, zeros } from '../tensor.ts';
 
 /** What a state that keeps nothing is made from. */
 export interface ThroughOptions {
@@ -16,6 +16,12 @@ export interface ThroughOptions {
   readonly id?: string | undefined;
   /** For a `shared` spec: the state it reads. */
   readonly producer?: LayerState | undefined;
+  /**
+   * Lengths of the documents that stand one after the other in each sequence: a token sees those of its own only, and
+   * positions begin anew with each. What counts from the first position of a sequence (a prefix, sink tokens, chunks)
+   * counts from the first of the row. Default one document.
+   */
+  readonly documents?: readonly (readonly number[])[] | undefined;
 }
 
 /**
@@ -25,11 +31,11 @@ export interface ThroughOptions {
  *
  * A `recurrent` one starts from zeros at each call.
  *
- * @throws {ValueError} if a shared state is given no producer.
+ * @throws {ValueError} if a shared state is given no producer, or a recurrent one documents: it has one state a sequence.
  */
 export function createThrough(options: ThroughOptions): LayerState {
   checkFields('createThrough', 'options', options, ['device', 'spec']);
-  const { device, spec, B = 1, id = stateId(0), producer } = options;
+  const { device, spec, B = 1, id = stateId(0), producer, documents } = options;
   if (spec.kind === 'shared' && !producer)
     throw new ValueError(
       'through',
@@ -37,13 +43,25 @@ export function createThrough(options: ThroughOptions): LayerState {
       `must be the state ${spec.producer}, which ${id} reads`,
       producer,
     );
-  return spec.kind === 'shared' ? new SharedThrough(spec, id, producer!) : new Through(device, spec, B, id);
+  if (documents && spec.kind === 'recurrent')
+    throw new ValueError(
+      'through',
+      'documents',
+      `must be left out: ${id} is recurrent and has one state for a sequence (give each document a row of its own)`,
+      documents.length,
+    );
+  if (documents && documents.length !== B)
+    throw new ValueError('through', 'documents', `must be lists for ${B} sequences`, documents.length);
+  return spec.kind === 'shared'
+    ? new SharedThrough(spec, id, producer!)
+    : new Through(device, spec, B, id, documents);
 }
 
 class Through implements LayerState {
   readonly length = 0;
   readonly lengths: readonly number[];
   #view: StateView | undefined;
+  readonly #device: Device;
   readonly #zeros: Readonly<Record<string, Tensor>>;
 
   constructor(
@@ -51,7 +69,9 @@ class Through implements LayerState {
     readonly spec: LayerSpec,
     readonly B: number,
     readonly id: string,
+    readonly documents: readonly (readonly number[])[] | undefined,
   ) {
+    this.#device = device;
     this.lengths = new Array<number>(B).fill(0);
     this.#zeros = Object.fromEntries(
       Object.entries(spec.constant).map(([name, shape]) => [name, keep(zeros(device, [B, ...shape]))]),
@@ -59,7 +79,7 @@ class Through implements LayerState {
   }
 
   check(tokens: Tokens): void {
-    if (typeof tokens !== 'number') checkStart(this.id, tokens);
+    if (typeof tokens !== 'number' && !this.documents) checkStart(this.id, tokens);
   }
 
   append(rows: Readonly<Record<string, Tensor>>, at?: Positions): StateView {
@@ -68,6 +88,20 @@ class Through implements LayerState {
     this.#forget();
     // handles of its own, since a layer that shares them reads them after the scope of this one
     const held = Object.entries(rows).map(([name, row]) => [name, keep(row.reshape(row.shape))] as const);
+    if (this.documents) {
+      const { slots, until } = placesOf(this.documents, L);
+      const place = keep(tensor(this.#device, slots, [this.B, L])) as Tensor<string, 'i32'>;
+      const view: StateView = {
+        rows: Object.fromEntries(held),
+        valid: L,
+        offset: 0,
+        keyPositions: place as Tensor<'B Lk', 'i32'>,
+        queryPositions: place as Tensor<'B Lq', 'i32'>,
+        keyUntil: keep(tensor<'B Lk'>(this.#device, until, [this.B, L])),
+      };
+      this.#view = view;
+      return view;
+    }
     const listed = at && !inOrder(at) ? keep(at.tensor.reshape(at.shape)) : undefined;
     this.#view = {
       rows: Object.fromEntries(held),
@@ -98,6 +132,7 @@ class Through implements LayerState {
   #forget(): void {
     for (const row of Object.values(this.#view?.rows ?? {})) row.dispose();
     this.#view?.keyPositions?.dispose();
+    this.#view?.keyUntil?.dispose();
     this.#view = undefined;
   }
 }
@@ -149,6 +184,39 @@ class SharedThrough implements LayerState {
       this.id,
     );
   }
+}
+
+/**
+ * Where the tokens of documents in a row stand, −1 beyond the last, and the last place that sees each.
+ * @throws {ValueError} if they are longer than the row.
+ */
+function placesOf(
+  documents: readonly (readonly number[])[],
+  L: number,
+): { readonly slots: Int32Array; readonly until: Int32Array } {
+  const [slots, until] = [
+    new Int32Array(documents.length * L).fill(-1),
+    new Int32Array(documents.length * L),
+  ];
+  for (const [b, lengths] of documents.entries()) {
+    let end = 0;
+    for (const length of lengths) {
+      const start = end;
+      end += length;
+      if (!Number.isSafeInteger(length) || length < 1 || end > L)
+        throw new ValueError(
+          'through',
+          `documents[${b}]`,
+          `must be lengths ≥ 1 of documents that fit into ${L} tokens`,
+          `[${lengths.join(', ')}]`,
+        );
+      for (let i = start; i < end; i++) {
+        slots[b * L + i] = i;
+        until[b * L + i] = end - 1;
+      }
+    }
+  }
+  return { slots, until };
 }
 
 /** Whether every sequence is `0 … L − 1`: nothing has to be said of it. */

@@ -1,6 +1,6 @@
 import { ValueError } from '@headwise/tensor';
 import { hash, permutation } from '../random.ts';
-import type { TokenBatch } from '../rows.ts';
+import { IGNORED, type TokenBatch } from '../rows.ts';
 import type { Batches } from './contract.ts';
 
 /** What `tokenWindows` takes. */
@@ -39,6 +39,67 @@ export function tokenWindows({ tokens, T, B, seed }: WindowOptions): Batches<Tok
       ids: Array.from({ length: B }, (_, b) => row(index * B + b, 0)),
       targets: Array.from({ length: B }, (_, b) => row(index * B + b, 1)),
     }),
+  };
+}
+
+/**
+ * Documents one after the other in rows of T tokens, without padding: each epoch has them in another order by the seed. A
+ * token sees its own document only, and the last of one is asked for nothing; one that goes beyond the end of a row goes on
+ * in the next as a document of its own.
+ *
+ * @throws {ValueError} if a size is no whole number ≥ 1, or the documents do not fill a row.
+ */
+export function packedDocuments({
+  documents,
+  T,
+  B,
+  seed,
+}: {
+  readonly documents: readonly ArrayLike<number>[];
+} & Omit<WindowOptions, 'tokens'>): Batches<TokenBatch> {
+  for (const [name, size] of Object.entries({ T, B })) atLeastOne('packedDocuments', name, size);
+  const total = documents.reduce((sum, { length }) => sum + length, 0);
+  const count = Math.floor(total / T);
+  if (count < 1)
+    throw new ValueError('packedDocuments', 'documents', `must be at least ${T} tokens together`, total);
+  const laidOut = lastOf((epoch: number) => {
+    const order = permutation(documents.length, seed, epoch);
+    const ends = new Float64Array(order.length);
+    let end = 0;
+    for (const [n, which] of order.entries()) {
+      end += documents[which]!.length;
+      ends[n] = end;
+    }
+    return { order, ends };
+  });
+  const row = (index: number): { ids: number[]; targets: number[]; lengths: number[] } => {
+    const { order, ends } = laidOut(Math.floor(index / count));
+    let at = (index % count) * T;
+    const [ids, targets, lengths]: [number[], number[], number[]] = [[], [], []];
+    for (let n = ends.findIndex((end) => end > at); ids.length < T; n++) {
+      const document = documents[order[n]!]!;
+      const start = ends[n]! - document.length;
+      const taken = Math.min(ends[n]! - at, T - ids.length);
+      for (let i = at - start; i < at - start + taken; i++) {
+        ids.push(document[i]!);
+        targets.push(document[i + 1] ?? IGNORED);
+      }
+      if (taken > 0) lengths.push(taken);
+      at += taken;
+    }
+    return { ids, targets, lengths };
+  };
+  return {
+    name: `${documents.length} documents in rows of ${T}`,
+    epoch: count / B,
+    batch(index) {
+      const rows = Array.from({ length: B }, (_, b) => row(index * B + b));
+      return {
+        ids: rows.map(({ ids }) => ids),
+        targets: rows.map(({ targets }) => targets),
+        documents: rows.map(({ lengths }) => lengths),
+      };
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Tensor } from '@headwise/tensor';
 import type { Params } from '../params.ts';
 
 /** What one step gives a rule. */
@@ -7,6 +8,8 @@ export interface RuleCall {
   readonly params: Params;
   /** What the rule keeps, by its names, one tensor a parameter. */
   readonly kept: Readonly<Record<string, Params>>;
+  /** `√Σ u²` over all updates, where it is known already. */
+  readonly norm?: Tensor | undefined;
   /** Number of the step, from 1. */
   readonly step: number;
 }

@@ -2,6 +2,7 @@ import { createDevice, createReference, tensor } from '@headwise/tensor';
 import { assertClose } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import golden from '../../golden/optimizers.json' with { type: 'json' };
+import type { Params } from '../params.ts';
 import { hash, hashAt } from '../random.ts';
 import type { Optimizer } from './contract.ts';
 import { adam, adamW, clipByGlobalNorm, decayWeights, lion, optimizer, scaleByAdam, sgd } from './rules.ts';
@@ -57,6 +58,26 @@ it('Lion moves by the sign of its momentum, and keeps another', async () => {
   // 0.5 · 0.5 − 0.5 · 0.75 < 0: the momentum is outvoted
   state.apply({ p: tensor(device, [-0.75, -1, 0], [3]) }, 0.25);
   expect([...(await p.data())]).toEqual([1, 1.5, 1]);
+});
+
+it('clips by a norm that is known already, as long as no rule has touched the gradients', async () => {
+  const device = createReference();
+  const norm = tensor(device, [10], []);
+  const moved = async (...rules: Parameters<typeof optimizer>[1][]): Promise<number[]> => {
+    const p = tensor(device, [0, 0], [2]);
+    using state = new OptimizerState(optimizer('clipped', ...rules), { p });
+    state.apply({ p: tensor(device, [3, 4], [2]) }, 1, norm);
+    return [...(await p.data())];
+  };
+  const [plain] = sgd().rules;
+  const halved = {
+    ...plain!,
+    name: 'half',
+    apply: ({ updates }: { updates: Params }) => ({ updates: { ...updates } }),
+  };
+  expect(await moved(clipByGlobalNorm(1))).toEqual([-0.3, -0.4].map(Math.fround));
+  expect(await moved(plain!, clipByGlobalNorm(1))).toEqual([-0.3, -0.4].map(Math.fround));
+  expect(await moved(halved, clipByGlobalNorm(1))).toEqual([-0.6, -0.8].map(Math.fround));
 });
 
 it('refuses numbers out of range by name', () => {

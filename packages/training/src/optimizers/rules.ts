@@ -178,8 +178,7 @@ export function clipByGlobalNorm(most: number): Rule {
   return {
     name: 'clip',
     keeps: [],
-    apply({ updates }) {
-      const norm = globalNorm(updates);
+    apply({ updates, norm = globalNorm(updates) }) {
       const limit = tensor(norm.device, [most], []);
       const factor = binary(limit, binary(norm, limit, 'maximum'), 'divide');
       return { updates: mapParams(updates, (update) => binary(update, factor, 'multiply')) };

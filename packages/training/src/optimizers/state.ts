@@ -31,14 +31,15 @@ export class OptimizerState implements Disposable {
 
   /**
    * Moves the parameters, in place: `p ← p − rate · rules(gradients)`. Nothing is read back.
+   * @param norm the global norm of the gradients, where it is known: then it is not computed again
    * @throws {DeviceError} if the device fails; parameters and state may then be of different steps.
    */
-  apply(gradients: Params, rate: number): void {
+  apply(gradients: Params, rate: number, norm?: Tensor): void {
     const { rules } = this.optimizer;
     let together = rules.length;
     while (together > 0 && rules[together - 1]!.alone) together--;
     scope(() => {
-      const updates = this.#through(0, together, gradients);
+      const updates = this.#through(0, together, gradients, norm);
       for (const [name, param] of Object.entries(this.#params)) {
         scope(() => {
           const own = this.#through(together, rules.length, { [name]: updates[name]! });
@@ -50,11 +51,18 @@ export class OptimizerState implements Disposable {
   }
 
   /** Updates through some of the rules, which then keep what they made of them. */
-  #through(from: number, to: number, given: Params): Params {
+  #through(from: number, to: number, given: Params, norm?: Tensor): Params {
     let updates = given;
     const after = this.optimizer.rules.slice(from, to).map((rule, i) => {
       const kept = this.#kept[from + i]!;
-      const result = rule.apply({ updates, params: this.#params, kept, step: this.step + 1 });
+      const result = rule.apply({
+        updates,
+        params: this.#params,
+        kept,
+        step: this.step + 1,
+        // of the gradients as they came, and of nothing that a rule has made of them
+        norm: updates === given ? norm : undefined,
+      });
       updates = result.updates;
       return { kept, next: result.kept ?? {} };
     });
