@@ -35,9 +35,7 @@ async function measured(device: Device) {
   return { values, peak };
 }
 
-it('holds no array of all scores on the way back, in a kernel or composed', {
-  timeout: 120_000,
-}, async () => {
+it('holds no array of all scores on the way back, in a kernel or composed', async () => {
   const device = await createWasm();
   const kernel = await measured(device);
   expect(kernel.peak).toBeLessThan(SCORES / 10);

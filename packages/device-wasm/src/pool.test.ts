@@ -42,6 +42,9 @@ function longJob({ heap }: Engine, tasks: number): Job {
   return { kernel: Kernel.scores, args, tasks, cost: 1e9 };
 }
 
+/** Ends what hangs, and nothing else. */
+const HANGS_MS = 600_000;
+
 /** Shares work out until every helper has taken a part of it. */
 async function untilAllHelped(device: WasmDevice): Promise<void> {
   const { engine } = device;
@@ -49,7 +52,7 @@ async function untilAllHelped(device: WasmDevice): Promise<void> {
   const weight = seeded<'O I'>(device, [256, 256], 2);
   const idle = () =>
     Array.from({ length: engine.threads - 1 }, (_, n) => n + 1).filter((n) => engine.signs(n) === 0);
-  for (const end = Date.now() + 30_000; idle().length > 0 && Date.now() < end; ) {
+  for (const end = Date.now() + HANGS_MS; idle().length > 0 && Date.now() < end; ) {
     for (let n = 0; n < 20; n++) linear(x, weight).dispose();
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
@@ -70,7 +73,7 @@ it('a device that comes while helpers start leaves none of them behind', async (
   const pool = sharedPool()!;
   const first = await create(2);
   const more = pool.ensure(2);
-  await vi.waitFor(() => expect(workers.length).toBe(2), { interval: 0 });
+  await vi.waitFor(() => expect(workers.length).toBe(2), { timeout: HANGS_MS, interval: 0 });
   // it is on its way and does not read letters yet
   const { module } = await compileKernels(undefined, true);
   pool.attach(first.engine.heap.memory, module);
@@ -103,7 +106,7 @@ it('notices that a helper has ended without an event, if it is asked to share wo
   const x = seeded<'N I'>(device, [200, 256], 1);
   const weight = seeded<'O I'>(device, [256, 256], 2);
   expect(() => {
-    for (const end = Date.now() + 30_000; Date.now() < end; ) linear(x, weight).dispose();
+    for (const end = Date.now() + HANGS_MS; Date.now() < end; ) linear(x, weight).dispose();
   }).toThrow('helper 1 of 1 has ended');
 });
 
@@ -113,7 +116,7 @@ function ringAndWait(engine: Engine, then: () => void) {
   return vi.spyOn(Pool.prototype, 'ring').mockImplementation(function (this: Pool, id: number) {
     const before = engine.signs(1);
     ring.call(this, id);
-    for (const end = Date.now() + 30_000; engine.signs(1) === before; )
+    for (const end = Date.now() + HANGS_MS; engine.signs(1) === before; )
       if (Date.now() > end) throw new Error('the helper never came');
     then();
   });

@@ -1,13 +1,12 @@
 import type { ConfiguredVariant, LayerShape } from '@headwise/attention-variants';
-import type { AttentionExtra, LayerSpec, PositionEncoding, Tensor } from '@headwise/tensor';
+import type { LayerSpec, PositionEncoding } from '@headwise/tensor';
 import type { Arrangement } from './arrangements/arrangement.ts';
 import { preNorm } from './arrangements/pre-norm.ts';
-import type { Flow, Part, Shapes, Weights } from './part.ts';
+import type { Part, Shapes, Weights } from './part.ts';
 import { attentionPart, crossPart } from './parts/attention.ts';
 import { feedForward, type Mlp } from './parts/feed-forward.ts';
 import type { Norm } from './parts/norms.ts';
 import type { TrainedPosition } from './parts/trained-position.ts';
-import { tapWithin } from './taps.ts';
 
 /** One layer of a model: parts, the norms between them, and the order in which they are put together. */
 export interface Block {
@@ -78,43 +77,6 @@ export function blockStates(
 ): Readonly<Record<string, LayerSpec>> {
   const kept = parts.filter((part) => keeps === undefined || part.keeps === keeps);
   return Object.assign({}, ...kept.map((part) => part.states(shape, layer)));
-}
-
-/** What comes out of a block. */
-export interface BlockResult {
-  /** `[B, L, E]` */
-  readonly y: Tensor<'B L E'>;
-  /** What `extras` asked for, by part and name. */
-  readonly extras: Readonly<Record<string, { readonly [Name in AttentionExtra]?: Tensor }>>;
-}
-
-/**
- * Runs one block: its parts through its arrangement.
- *
- * @param x `[B, L, E]`
- * @param weights by the names of `blockParameters`
- * @throws what a part throws.
- */
-export function runBlock(
-  { parts, norm, arrange }: Block,
-  x: Tensor<'B L E'>,
-  weights: BlockWeights,
-  layer: number,
-  flow: Flow,
-): BlockResult {
-  const extras: Record<string, { readonly [Name in AttentionExtra]?: Tensor }> = {};
-  const sublayers = parts.map((part) => ({
-    name: part.name,
-    run: (input: Tensor<'B L E'>) => {
-      const name = `layers.${layer}.${part.name}`;
-      const tap = flow.tap && tapWithin(flow.tap, name);
-      const result = part.run({ ...flow, tap, x: input, weights: weights[part.name]!, layer });
-      if (result.extras) extras[part.name] = result.extras;
-      return flow.tap?.pass(name, result.y) ?? result.y;
-    },
-  }));
-  const y = arrange.run(x, sublayers, (name, value) => norm.apply(value, weights[name]!));
-  return { y, extras };
 }
 
 /** The weights of a block, each part's and norm's by its own names. */

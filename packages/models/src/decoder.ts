@@ -130,10 +130,11 @@ export class Decoder implements SessionModel, Disposable {
   readonly sourceIds: readonly string[];
   /** Number of weights. */
   readonly size: number;
+  /** Its blocks, one after the other. */
+  readonly stack: Stack;
   readonly #weights: Weights;
   readonly #normWeights: Weights;
   readonly #position: InputEncoding | undefined;
-  readonly #stack: Stack;
 
   constructor({ device, weights, ...parts }: DecoderOptions) {
     this.device = device;
@@ -146,7 +147,7 @@ export class Decoder implements SessionModel, Disposable {
     this.#weights = weights;
     this.#normWeights = within(weights, 'norm.');
     this.#position = encodingOf(parts.position, weights);
-    this.#stack = new Stack('decoder', device, parts.blocks, parts.shape, weights);
+    this.stack = new Stack('decoder', device, parts.blocks, parts.shape, weights);
   }
 
   get V(): number {
@@ -173,15 +174,19 @@ export class Decoder implements SessionModel, Disposable {
     ids: Tensor<'B L', 'i32'>,
     positions: Positions,
     flow: Omit<Flow, 'shape' | 'positions'>,
-    { look, before }: Pick<StepOptions, 'look'> & { before?: (() => void) | undefined } = {},
+    watch: Pick<StepOptions, 'look'> & { before?: (() => void) | undefined } = {},
   ): Tensor<'B L E'> {
+    return this.stack.run(this.embed(ids, positions, flow.tap), { ...flow, positions }, watch);
+  }
+
+  /** `[B, L]` ids → what the first block reads, `[B, L, E]` @throws what its parts throw. */
+  embed(ids: Tensor<'B L', 'i32'>, positions: Positions, tap?: Tap): Tensor<'B L E'> {
     const { embedScale = 1, embedNorm } = this.parts;
     const looked = gather<'B L E'>(this.#weights.embed!, ids);
     const scaled = embedScale === 1 ? looked : binary<'B L E'>(looked, this.#number(embedScale), 'multiply');
     const placed = this.#position ? this.#position.encode(scaled, positions) : scaled;
     const normed = embedNorm ? embedNorm.apply(placed, within(this.#weights, 'embedNorm.')) : placed;
-    const x = flow.tap?.pass('embeddings', normed) ?? normed;
-    return this.#stack.run(x, { ...flow, positions }, { look, before });
+    return tap?.pass('embeddings', normed) ?? normed;
   }
 
   /** `[..., E]` → logits `[..., V]` @throws what its operations throw. */
@@ -209,12 +214,12 @@ export class Decoder implements SessionModel, Disposable {
    */
   reserve(end: number): void {
     if (end !== Infinity) this.#position?.reserve?.(this.device, end, this.shape.E);
-    this.#stack.reserve(this.device, end);
+    this.stack.reserve(this.device, end);
   }
 
   /** Names the angles by which keys turn in a text of this length. Never throws. */
   regime(length: number): string {
-    return this.#stack.regime(length);
+    return this.stack.regime(length);
   }
 
   /** Frees the weights, and the tables of positions. Sessions have their own memory and are freed by themselves. Never throws. */

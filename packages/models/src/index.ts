@@ -8,14 +8,12 @@ export { sandwich } from './arrangements/sandwich.ts';
 export {
   type Block,
   type BlockOptions,
-  type BlockResult,
   type Blocks,
   type BlockWeights,
   block,
   blockAt,
   blockParameters,
   blockStates,
-  runBlock,
 } from './block.ts';
 export { type ChatMessage, type ChatOptions, renderChat, type TemplateLibrary } from './chat.ts';
 export type {
@@ -180,7 +178,7 @@ export {
   urlSource,
 } from './sources/byte-sources.ts';
 export { filesOf, urlFiles } from './sources/file-sets.ts';
-export type { LayerLook } from './stack.ts';
+export { type BlockResult, type LayerLook, runBlock } from './stack.ts';
 export type { TapFunction } from './taps.ts';
 export {
   createTokenizer,

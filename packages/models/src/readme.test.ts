@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import * as attention from '@headwise/attention-variants';
 import * as positional from '@headwise/positional';
 import * as tensor from '@headwise/tensor';
@@ -17,4 +18,20 @@ it('runs the README', async () => {
     '@huggingface/tokenizers': async () => tokenizers,
   });
   expect(ran).toEqual({ blocks: 8, asserted: 20 });
+});
+
+it('puts together an encoder, a parallel decoder and both halves in ten lines each', async () => {
+  const text = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  const samples = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+  for (const [what, arrangement] of [
+    ['createEncoder(', 'arrange: postNorm'],
+    ['createDecoder(', 'arrange: parallel'],
+    ['createEncoderDecoder(', 'cross:'],
+  ] as const) {
+    const [sample] = samples.filter((code) => code.includes(what) && code.includes(arrangement));
+    // from the device to the first result
+    const [whole] = /^const device[\s\S]*?→/m.exec(sample!)!;
+    const lines = whole.split('\n').filter((line) => line !== '' && !line.startsWith('//'));
+    expect([what, lines.length <= 10]).toEqual([what, true]);
+  }
 });

@@ -1,7 +1,6 @@
 import type { Tap } from '@headwise/attention-variants';
 import type { AttentionExtra, Device, LayerSpec, LayerState, Positions, Tensor } from '@headwise/tensor';
-import type { Flow } from './part.ts';
-import type { LayerLook } from './stack.ts';
+import type { LayerLook, Stack } from './stack.ts';
 
 /** What a session needs of a model: `Decoder` is one. */
 export interface SessionModel {
@@ -14,13 +13,10 @@ export interface SessionModel {
   readonly specs: Readonly<Record<string, LayerSpec>>;
   /** Which of it belongs to a source that is read once. */
   readonly sourceIds: readonly string[];
-  /** `[B, L]` ids → `[B, L, E]` @throws what its parts throw. */
-  run(
-    ids: Tensor<'B L', 'i32'>,
-    positions: Positions,
-    flow: Omit<Flow, 'shape' | 'positions'>,
-    watch?: Pick<StepOptions, 'look'> & { before?: (() => void) | undefined },
-  ): Tensor<'B L E'>;
+  /** `[B, L]` ids → what the first block reads, `[B, L, E]` @throws what its parts throw. */
+  embed(ids: Tensor<'B L', 'i32'>, positions: Positions, tap?: Tap): Tensor<'B L E'>;
+  /** Its blocks, one after the other. */
+  readonly stack: Pick<Stack, 'run'>;
   /** Names of all intermediates that `tap` can read and replace. Default none. */
   readonly taps?: readonly string[];
   /** `[..., E]` → logits `[..., V]` @throws what its operations throw. */

@@ -376,10 +376,12 @@ export class Session implements Disposable {
     const { device, sourceIds } = this.#model;
     checkStates(this.#textStates, pass.positions);
     const isUnread = this.#states.some(({ id, length }) => length === 0 && sourceIds.includes(id));
-    const x = this.#model.run(
-      tensor<'B L'>(device, pass.ids, [pass.rows.length, pass.L]),
-      pass.positions,
+    const { positions } = pass;
+    const ids = tensor<'B L'>(device, pass.ids, [pass.rows.length, pass.L]);
+    const x = this.#model.stack.run(
+      this.#model.embed(ids, positions, this.#tap),
       {
+        positions,
         states: Object.fromEntries(this.#states.map((state) => [state.id, state])),
         extras,
         tap: this.#tap,

@@ -16,9 +16,9 @@ import {
   blockParameters,
   blockStates,
   blockWeights,
-  runBlock,
 } from './block.ts';
 import type { Flow, Part, Shapes, Weights } from './part.ts';
+import { tapWithin } from './taps.ts';
 
 /** What a look inside gets, layer by layer. The tensors are freed after the call; `keep()` one to hold on to it. */
 export interface LayerLook {
@@ -68,6 +68,43 @@ export function stackTaps(blocks: Blocks, shape: LayerShape): readonly string[] 
     ]);
     return [...parts.map((name) => `layers.${layer}.${name}`), `layers.${layer}`];
   }).flat();
+}
+
+/** What comes out of a block. */
+export interface BlockResult {
+  /** `[B, L, E]` */
+  readonly y: Tensor<'B L E'>;
+  /** What `extras` asked for, by part and name. */
+  readonly extras: Readonly<Record<string, { readonly [Name in AttentionExtra]?: Tensor }>>;
+}
+
+/**
+ * Runs one block: its parts through its arrangement.
+ *
+ * @param x `[B, L, E]`
+ * @param weights by the names of `blockParameters`
+ * @throws what a part throws.
+ */
+export function runBlock(
+  { parts, norm, arrange }: Block,
+  x: Tensor<'B L E'>,
+  weights: BlockWeights,
+  layer: number,
+  flow: Flow,
+): BlockResult {
+  const extras: Record<string, { readonly [Name in AttentionExtra]?: Tensor }> = {};
+  const sublayers = parts.map((part) => ({
+    name: part.name,
+    run: (input: Tensor<'B L E'>) => {
+      const name = `layers.${layer}.${part.name}`;
+      const tap = flow.tap && tapWithin(flow.tap, name);
+      const result = part.run({ ...flow, tap, x: input, weights: weights[part.name]!, layer });
+      if (result.extras) extras[part.name] = result.extras;
+      return flow.tap?.pass(name, result.y) ?? result.y;
+    },
+  }));
+  const y = arrange.run(x, sublayers, (name, value) => norm.apply(value, weights[name]!));
+  return { y, extras };
 }
 
 /** The blocks of a model with their weights. */

@@ -135,7 +135,7 @@ function useTokenizer({ size, encode, decode }: ReturnType<typeof createTokenize
   expect(decode(ids)).toBeTypeOf('string');
 }
 
-describe('with one thing changed', { timeout: long ? 3_600_000 : 60_000 }, () => {
+describe('with one thing changed', long ? { timeout: 3_600_000 } : {}, () => {
   it.each(Object.entries(subjects))(
     '%s loads, or is refused by a message of its own',
     async (name, subject) => {

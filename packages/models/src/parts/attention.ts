@@ -95,8 +95,9 @@ function partOf(
         y,
         state: _,
         ...extras
-      } = attention.layer({
+      } = attention.variant.layer({
         ...call,
+        options: attention.options,
         state: states[id]!,
         id,
         position: encoding,

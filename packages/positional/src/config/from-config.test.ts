@@ -134,6 +134,10 @@ describe('other kinds', () => {
     expect(await last({ model_type: 'mpt', attn_config: { alibi: true, alibi_bias_max: 4 } }, 4)).toBe(
       -(2 ** -4),
     );
+    // MPT without it has trained positions
+    expect(() =>
+      fromConfig({ model_type: 'mpt', num_hidden_layers: 1, attn_config: { alibi: false } }),
+    ).toThrow('the positions of mpt are trained; give the position embedding');
     expect(await last({ position_embedding_type: 'alibi' }, 2)).toBe(-(2 ** -8));
     const falcon = { model_type: 'falcon', alibi: true, hidden_size: 64, num_attention_heads: 4 };
     expect(await last(falcon, 4)).toBe(-(2 ** -8) / 4);

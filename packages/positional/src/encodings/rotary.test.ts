@@ -89,6 +89,15 @@ it('believes the positions, not a length that is too short for them', async () =
   expect(got).toEqual(await rotary().turn(x, right, 'q').data());
 });
 
+it('takes positions that do not say how long each sequence is', async () => {
+  const x = heads(8);
+  const { ends: _, ...plain } = at(3, 4);
+  const got = await rotary()
+    .turn(x, plain as ReturnType<typeof at>, 'q')
+    .data();
+  expect(got).toEqual(await rotary().turn(x, at(3, 4), 'q').data());
+});
+
 it('turns tokens far beyond any table it would keep', async () => {
   const encoding = rotary();
   const x = heads(8, 1);
