@@ -51,36 +51,53 @@ function checkFinite(values: Float32Array): void {
 
 /** Weights are finite: the kernels read neither NaN nor infinity in 16 bits, nor such scales. */
 function checkCodes(bytes: Uint8Array, format: RowFormat): void {
-  const blocks = format.startsWith('Q');
-  // every 16-bit number, or the scale (and minimum) that a block begins with
-  const step = format === 'f16' || format === 'bf16' ? 2 : blockBytes[format];
-  const codes = format === 'Q4_1' ? 2 : 1;
+  const halves = format === 'f16' || format === 'bf16';
   const exponent = format === 'bf16' ? 0x7f80 : 0x7c00;
-  for (let at = 0; at < bytes.length; at += step) {
-    for (let code = 0; code < codes; code++) {
-      const bits = bytes[at + 2 * code]! | (bytes[at + 2 * code + 1]! << 8);
-      if ((bits & exponent) !== exponent) continue;
-      const what = blocks ? `the ${code === 0 ? 'scale' : 'minimum'} of block` : 'number';
+  const words = wordsOf(bytes);
+  // every 16-bit number, or the scale (and minimum) that a block begins with
+  const step = halves ? 1 : blockBytes[format] / 2;
+  const codes = format === 'Q4_1' ? 2 : 1;
+  for (let code = 0; code < codes; code++) {
+    for (let at = code; at < words.length; at += step) {
+      if ((words[at]! & exponent) !== exponent) continue;
+      const what = halves ? 'number' : `the ${code === 0 ? 'scale' : 'minimum'} of block`;
       throw new ValueError(
         'uploadWeights',
         'bytes',
-        `must hold finite numbers; ${what} ${at / step} is NaN or infinite`,
-        `0x${bits.toString(16)}`,
+        `must hold finite numbers; ${what} ${Math.floor(at / step)} is NaN or infinite`,
+        `0x${words[at]!.toString(16)}`,
       );
     }
   }
 }
 
-/** `[O, I]` → panels `[⌈O/8⌉][I][8]`, 2 bytes each. */
+/** Views of 16-bit numbers, of a copy where their place in memory is odd. */
+function wordsOf(bytes: Uint8Array): Uint16Array {
+  const even = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  return new Uint16Array(even.buffer, even.byteOffset, even.byteLength / 2);
+}
+
+/** `[O, I]` → panels `[⌈O/8⌉][I][8]`, 2 bytes each: eight rows at a time, which are written without a gap. */
 function spreadHalves(bytes: Uint8Array, target: Uint8Array, O: number, I: number): void {
-  for (let o = 0; o < O; o++) {
-    const panel = (o >> 3) * I * 16 + (o & 7) * 2;
-    for (let i = 0; i < I; i++) {
-      const from = (o * I + i) * 2;
-      target[panel + i * 16] = bytes[from]!;
-      target[panel + i * 16 + 1] = bytes[from + 1]!;
+  const [from, to] = [wordsOf(bytes), wordsOf(target)];
+  const whole = O - (O % 8);
+  for (let o = 0; o < whole; o += 8) {
+    let [a, b, c, d] = [o * I, (o + 1) * I, (o + 2) * I, (o + 3) * I];
+    let [e, f, g, h] = [(o + 4) * I, (o + 5) * I, (o + 6) * I, (o + 7) * I];
+    const end = (o + 8) * I;
+    for (let at = o * I; at < end; at += 8) {
+      to[at] = from[a++]!;
+      to[at + 1] = from[b++]!;
+      to[at + 2] = from[c++]!;
+      to[at + 3] = from[d++]!;
+      to[at + 4] = from[e++]!;
+      to[at + 5] = from[f++]!;
+      to[at + 6] = from[g++]!;
+      to[at + 7] = from[h++]!;
     }
   }
+  for (let o = whole; o < O; o++)
+    for (let i = 0; i < I; i++) to[whole * I + i * 8 + (o & 7)] = from[o * I + i]!;
 }
 
 /** `[O, I / 32]` blocks → panels of blocks; layouts in assembly/format.ts. */

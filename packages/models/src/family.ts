@@ -222,9 +222,11 @@ export function createModel<Config>(
   json: unknown,
   tensors: ReadonlyMap<string, HostTensor | StoredTensor>,
 ): Model {
-  const { config, model } = readConfig(family, json);
-  checkLayers(layersOf(model), tensors.size);
-  const weights = buildWeights(device, modelParameters(model), tensors, family.weights(config), {
+  const { config, model: whole } = readConfig(family, json);
+  checkLayers(layersOf(whole), tensors.size);
+  const build = family.weights(config);
+  const model = withoutAbsentPooler(whole, build, tensors);
+  const weights = buildWeights(device, modelParameters(model), tensors, build, {
     copies: family.copies?.(config),
     unused: family.unused,
   });
@@ -279,6 +281,26 @@ export function layersOf(model: ModelParts): number {
   if (model.kind !== 'encoder-decoder') return (parts as DecoderParts | EncoderParts).shape.layers;
   const { encoder, decoder } = parts as EncoderDecoderParts;
   return encoder.shape.layers + decoder.shape.layers;
+}
+
+/**
+ * The parts without a pooler that the files do not have: a bare encoder may have been stored without one, and its config
+ * does not say so. Never throws.
+ */
+export function withoutAbsentPooler(
+  model: ModelParts,
+  build: WeightBuilder,
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+): ModelParts {
+  if (model.kind !== 'encoder' || model.parts.head?.name !== 'pooler') return model;
+  const sources = build(
+    (name) => ({ files: [name], shape: tensors.get(name)?.shape, numbers: () => new Float32Array() }),
+    modelParameters(model),
+  );
+  const present = Object.entries(sources).some(
+    ([name, source]) => name.startsWith('head.') && source.files.some((file) => tensors.has(file)),
+  );
+  return present ? model : { kind: 'encoder', parts: { ...model.parts, head: undefined } };
 }
 
 /** A file that says what it is twice must say the same. */

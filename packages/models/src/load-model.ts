@@ -11,6 +11,7 @@ import {
   type ReadConfig,
   readConfig,
   type SpecialIds,
+  withoutAbsentPooler,
 } from './family.ts';
 import { ConfigFields } from './formats/config-fields.ts';
 import type { HostTensor, StoredTensor } from './formats/host-tensor.ts';
@@ -81,10 +82,12 @@ export async function loadModel(
     const family = familyOf(checkpoint.config, families);
     // shapes are made layer by layer
     checkLayers(saidLayers(checkpoint.config), checkpoint.tensors.size);
-    const { config, model, ids } = readConfig(family, checkpoint.config);
+    const { config, model: whole, ids } = readConfig(family, checkpoint.config);
     const stop = stopIds(checkpoint) ?? ids.stop;
-    checkLayers(layersOf(model), checkpoint.tensors.size);
-    const weights = await loadWeights(device, modelParameters(model), checkpoint, family.weights(config), {
+    checkLayers(layersOf(whole), checkpoint.tensors.size);
+    const build = family.weights(config);
+    const model = withoutAbsentPooler(whole, build, checkpoint.tensors);
+    const weights = await loadWeights(device, modelParameters(model), checkpoint, build, {
       copies: family.copies?.(config),
       unused: family.unused,
       float32,
@@ -183,17 +186,16 @@ function checkPlan(plan: WeightPlan, checkpoint: Checkpoint): void {
 export function checkTensors<Config>(
   checkpoint: Checkpoint,
   family: Family<Config>,
-  { config, model }: ReadConfig<Config>,
+  { config, model: whole }: ReadConfig<Config>,
 ): void {
-  checkLayers(layersOf(model), checkpoint.tensors.size);
+  checkLayers(layersOf(whole), checkpoint.tensors.size);
+  const build = family.weights(config);
+  const model = withoutAbsentPooler(whole, build, checkpoint.tensors);
   const extra = { copies: family.copies?.(config), unused: family.unused };
   const unread = (name: string): never => {
     throw new FormatError('weights', `"${name}" is not read here`);
   };
-  checkPlan(
-    planWeights(modelParameters(model), checkpoint.tensors, family.weights(config), extra, unread),
-    checkpoint,
-  );
+  checkPlan(planWeights(modelParameters(model), checkpoint.tensors, build, extra, unread), checkpoint);
 }
 
 type Content = HostTensor | StoredTensor;

@@ -18,6 +18,7 @@ import { marian } from './families/marian.ts';
 import { mistral } from './families/mistral.ts';
 import { mixtral } from './families/mixtral.ts';
 import { modernbert } from './families/modernbert.ts';
+import { mt5 } from './families/mt5.ts';
 import { olmo2 } from './families/olmo2.ts';
 import { phi3 } from './families/phi3.ts';
 import { qwen2 } from './families/qwen2.ts';
@@ -26,6 +27,7 @@ import { roberta } from './families/roberta.ts';
 import { smollm3 } from './families/smollm3.ts';
 import { t5 } from './families/t5.ts';
 import { transformer } from './families/transformer.ts';
+import { xlmRoberta } from './families/xlm-roberta.ts';
 import type { Family } from './family.ts';
 
 /** Every family by the `model_type` of its files. Command line, checks and README table read this map. */
@@ -50,6 +52,7 @@ export const families: Readonly<Record<string, Family>> = {
   mistral,
   mixtral,
   modernbert,
+  mt5,
   olmo2,
   phi3,
   qwen2,
@@ -58,4 +61,5 @@ export const families: Readonly<Record<string, Family>> = {
   smollm3,
   t5,
   transformer,
+  'xlm-roberta': xlmRoberta,
 };

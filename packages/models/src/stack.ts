@@ -5,6 +5,7 @@ import {
   DeviceError,
   type LayerSpec,
   ShapeError,
+  scope,
   type Tensor,
   ValueError,
 } from '@headwise/tensor';
@@ -169,7 +170,8 @@ export class Stack {
     const whole = { ...flow, shape: this.shape };
     return this.#layers.reduce((h, { block, weights }, layer) => {
       before?.();
-      const { y: made, extras } = runBlock(block, h, weights, layer, whole);
+      // of what a layer makes on the way nothing outlives it: a long prompt has room for one layer, not for all
+      const { y: made, extras } = scope(() => runBlock(block, h, weights, layer, whole));
       const y = flow.tap?.pass(`layers.${layer}`, made) ?? made;
       look?.({ layer, y, extras: Object.values(extras)[0] ?? {}, parts: extras });
       return y;

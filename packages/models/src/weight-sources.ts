@@ -78,6 +78,11 @@ export function prefixed(prefix: string, build: WeightBuilder): WeightBuilder {
     }, wanted);
 }
 
+/** The first of several names that the file has, or the first of all. Never throws. */
+export function firstOf(...names: readonly string[]): (file: FileTensor) => WeightSource {
+  return (file) => file(names.find((name) => file(name).shape !== undefined) ?? names[0]!);
+}
+
 /** `layers.*.mlp.{up,down}` → `/^layers\.(?<layer>\d+)\.mlp\.(?<which>up|down)$/` */
 function matcher(pattern: string): RegExp {
   const escaped = pattern.replace(/[.+?^$()[\]\\|]/g, '\\$&');

@@ -2,10 +2,16 @@ import { defineFamily } from '../family.ts';
 import { bertBlock, bertNames, bertSizes, namedAsBert } from '../formats/bert-fields.ts';
 import { headOf } from '../formats/config-heads.ts';
 import { labelsOf } from '../formats/config-labels.ts';
-import { createClassifier, createPooler, createTokenClassifier } from '../heads/classifier.ts';
+import {
+  createClassifier,
+  createPooler,
+  createSpanFinder,
+  createTokenClassifier,
+} from '../heads/classifier.ts';
 import { createMaskedLm } from '../heads/masked-lm.ts';
 import { createLayerNorm } from '../parts/norms.ts';
 import { learnedPositions } from '../parts/trained-position.ts';
+import { firstOf } from '../weight-sources.ts';
 
 /**
  * BERT: an encoder of learned positions and segments whose layers normalise each sum. MiniLM and most encoders of
@@ -33,6 +39,7 @@ export const bert = /* @__PURE__ */ defineFamily({
     'BertForPreTraining',
     'BertForSequenceClassification',
     'BertForTokenClassification',
+    'BertForQuestionAnswering',
   ],
 
   config(fields) {
@@ -45,6 +52,7 @@ export const bert = /* @__PURE__ */ defineFamily({
       BertForPreTraining: maskedLm,
       BertForSequenceClassification: () => createClassifier({ labels: labelsOf(fields) }),
       BertForTokenClassification: () => createTokenClassifier({ labels: labelsOf(fields) }),
+      BertForQuestionAnswering: createSpanFinder,
     });
     return { ...sizes, head };
   },
@@ -71,8 +79,8 @@ export const bert = /* @__PURE__ */ defineFamily({
       'head.norm.{weight,bias}': 'cls.predictions.transform.LayerNorm.{}',
       'head.decoder': 'cls.predictions.decoder.weight',
       'head.bias': tied ? 'cls.predictions.bias' : 'cls.predictions.decoder.bias',
-      'head.out': 'classifier.weight',
-      'head.out.bias': 'classifier.bias',
+      'head.out': firstOf('classifier.weight', 'qa_outputs.weight'),
+      'head.out.bias': firstOf('classifier.bias', 'qa_outputs.bias'),
     });
   },
   copies: () => ({

@@ -6,12 +6,13 @@ import { allBiases, namedAsBert } from '../formats/bert-fields.ts';
 import { activationOf } from '../formats/config-activation.ts';
 import { headOf } from '../formats/config-heads.ts';
 import { labelsOf } from '../formats/config-labels.ts';
-import { createClassifier, createTokenClassifier } from '../heads/classifier.ts';
+import { createClassifier, createSpanFinder, createTokenClassifier } from '../heads/classifier.ts';
 import { createMaskedLm } from '../heads/masked-lm.ts';
 import { rectifier } from '../parts/activations.ts';
 import { createMlp } from '../parts/feed-forward.ts';
 import { createLayerNorm } from '../parts/norms.ts';
 import { learnedPositions } from '../parts/trained-position.ts';
+import { firstOf } from '../weight-sources.ts';
 
 /** That of every norm; files do not say it. */
 const eps = 1e-12;
@@ -40,6 +41,7 @@ export const distilbert = /* @__PURE__ */ defineFamily({
     'DistilBertForMaskedLM',
     'DistilBertForSequenceClassification',
     'DistilBertForTokenClassification',
+    'DistilBertForQuestionAnswering',
   ],
 
   config(fields) {
@@ -70,6 +72,7 @@ export const distilbert = /* @__PURE__ */ defineFamily({
         DistilBertForSequenceClassification: () =>
           createClassifier({ labels: labelsOf(fields), activation: rectifier }),
         DistilBertForTokenClassification: () => createTokenClassifier({ labels: labelsOf(fields) }),
+        DistilBertForQuestionAnswering: createSpanFinder,
       }),
     };
   },
@@ -104,8 +107,8 @@ export const distilbert = /* @__PURE__ */ defineFamily({
       'head.norm.{weight,bias}': 'vocab_layer_norm.{}',
       'head.decoder': 'vocab_projector.weight',
       'head.bias': 'vocab_projector.bias',
-      'head.out': 'classifier.weight',
-      'head.out.bias': 'classifier.bias',
+      'head.out': firstOf('classifier.weight', 'qa_outputs.weight'),
+      'head.out.bias': firstOf('classifier.bias', 'qa_outputs.bias'),
     });
   },
   copies: () => ({ 'vocab_projector.weight': 'distilbert.embeddings.word_embeddings.weight' }),

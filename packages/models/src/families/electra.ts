@@ -2,11 +2,12 @@ import { defineFamily } from '../family.ts';
 import { bertBlock, bertNames, bertSizes, namedAsBert } from '../formats/bert-fields.ts';
 import { headOf } from '../formats/config-heads.ts';
 import { labelsOf } from '../formats/config-labels.ts';
-import { createClassifier, createTokenClassifier } from '../heads/classifier.ts';
+import { createClassifier, createSpanFinder, createTokenClassifier } from '../heads/classifier.ts';
 import { createMaskedLm } from '../heads/masked-lm.ts';
 import { exactGelu } from '../parts/activations.ts';
 import { createLayerNorm } from '../parts/norms.ts';
 import { learnedPositions } from '../parts/trained-position.ts';
+import { firstOf } from '../weight-sources.ts';
 
 /**
  * ELECTRA: BERT's layers, trained to tell which tokens a small masked language model has put in place of others.
@@ -34,6 +35,7 @@ export const electra = /* @__PURE__ */ defineFamily({
     'ElectraForMaskedLM',
     'ElectraForSequenceClassification',
     'ElectraForTokenClassification',
+    'ElectraForQuestionAnswering',
   ],
 
   config(fields) {
@@ -51,6 +53,7 @@ export const electra = /* @__PURE__ */ defineFamily({
       ElectraForSequenceClassification: () =>
         createClassifier({ labels: labelsOf(fields), activation: exactGelu }),
       ElectraForTokenClassification: () => createTokenClassifier({ labels: labelsOf(fields) }),
+      ElectraForQuestionAnswering: createSpanFinder,
     });
     const embedWidth = width === shape.E ? undefined : width;
     return { ...sizes, embedWidth, head, discriminates: head === discriminator };
@@ -89,8 +92,8 @@ export const electra = /* @__PURE__ */ defineFamily({
       'head.norm.{weight,bias}': 'generator_predictions.LayerNorm.{}',
       'head.decoder': 'generator_lm_head.weight',
       'head.bias': 'generator_lm_head.bias',
-      'head.out': `${out}.weight`,
-      'head.out.bias': `${out}.bias`,
+      'head.out': firstOf(`${out}.weight`, 'qa_outputs.weight'),
+      'head.out.bias': firstOf(`${out}.bias`, 'qa_outputs.bias'),
     });
   },
   copies: () => ({ 'generator_lm_head.weight': 'electra.embeddings.word_embeddings.weight' }),

@@ -1,14 +1,10 @@
 import { postNorm } from '../arrangements/post-norm.ts';
 import type { Block } from '../block.ts';
 import { defineFamily } from '../family.ts';
-import { bertNames, bertSizes, namedAsBert } from '../formats/bert-fields.ts';
+import { bertSizes } from '../formats/bert-fields.ts';
 import type { ConfigFields } from '../formats/config-fields.ts';
-import { headOf } from '../formats/config-heads.ts';
-import { labelsOf } from '../formats/config-labels.ts';
 import { shown } from '../formats/json.ts';
-import { createClassifier, createPooler, createTokenClassifier } from '../heads/classifier.ts';
-import { createMaskedLm } from '../heads/masked-lm.ts';
-import { exactGelu } from '../parts/activations.ts';
+import { firstRow, robertaExtras, robertaHead, robertaWeights } from '../formats/roberta-fields.ts';
 import { createMlp, feedForward } from '../parts/feed-forward.ts';
 import { globalAttention } from '../parts/global-attention.ts';
 import { createLayerNorm } from '../parts/norms.ts';
@@ -43,22 +39,11 @@ export const longformer = /* @__PURE__ */ defineFamily({
 
   config(fields) {
     const sizes = bertSizes(fields);
-    const { eps, tied, shape } = sizes;
-    const head = headOf(fields, {
-      LongformerModel: createPooler,
-      LongformerForMaskedLM: () =>
-        createMaskedLm({ activation: exactGelu, norm: createLayerNorm({ eps }), tied }),
-      LongformerForSequenceClassification: () => createClassifier({ labels: labelsOf(fields) }),
-      LongformerForTokenClassification: () => createTokenClassifier({ labels: labelsOf(fields) }),
-    });
-    const offset = (fields.has('pad_token_id') ? (fields.ids('pad_token_id', shape.V)[0] ?? 1) : 1) + 1;
-    if (offset >= sizes.rows)
-      fields.problems.push(
-        `max_position_embeddings ${sizes.rows} must be more than ${offset}, the row of the first token`,
-      );
+    const head = robertaHead(fields, 'Longformer', sizes);
     // how it is exported, and what files carry of an older form
     fields.ignore('onnx_export', 'attention_mode', 'ignore_attention_mask');
-    return { ...sizes, offset, head, windows: windowsOf(fields, shape.layers) };
+    const windows = windowsOf(fields, sizes.shape.layers);
+    return { ...sizes, offset: firstRow(fields, sizes), head, windows };
   },
 
   model({ shape, F, activation, eps, rows, types, offset, head, windows }) {
@@ -84,37 +69,18 @@ export const longformer = /* @__PURE__ */ defineFamily({
     };
   },
 
-  weights({ tied, head }) {
-    const dense = {
-      'masked-lm': 'lm_head.dense',
-      classifier: 'classifier.dense',
-      pooler: 'longformer.pooler.dense',
-    }[head?.name ?? 'pooler'];
-    const out = head?.name === 'classifier' ? 'classifier.out_proj' : 'classifier';
+  weights(config) {
     const attention = 'longformer.encoder.layer.*.attention.self';
-    return namedAsBert('longformer', {
-      ...bertNames('longformer'),
+    return robertaWeights('longformer', config, {
       'layers.*.attention.globalQ': `${attention}.query_global.weight`,
       'layers.*.attention.globalK': `${attention}.key_global.weight`,
       'layers.*.attention.globalV': `${attention}.value_global.weight`,
       'layers.*.attention.globalQ.bias': `${attention}.query_global.bias`,
       'layers.*.attention.globalK.bias': `${attention}.key_global.bias`,
       'layers.*.attention.globalV.bias': `${attention}.value_global.bias`,
-      'head.dense': `${dense}.weight`,
-      'head.dense.bias': `${dense}.bias`,
-      'head.norm.{weight,bias}': 'lm_head.layer_norm.{}',
-      'head.decoder': 'lm_head.decoder.weight',
-      'head.bias': tied ? 'lm_head.bias' : 'lm_head.decoder.bias',
-      'head.out': `${out}.weight`,
-      'head.out.bias': `${out}.bias`,
     });
   },
-  copies: () => ({
-    'lm_head.decoder.weight': 'longformer.embeddings.word_embeddings.weight',
-    'lm_head.decoder.bias': 'lm_head.bias',
-  }),
-  // a pooler that the head does not read, a bias that an untied head does not read, a buffer that counts
-  unused: /^(longformer\.)?pooler\.|^lm_head\.bias$|embeddings\.position_ids$/,
+  ...robertaExtras('longformer'),
 });
 
 /** Tokens to each side in each layer: half of `attention_window`, a number or one a layer. */

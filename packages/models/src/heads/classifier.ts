@@ -92,6 +92,14 @@ export function createTokenClassifier(options: TokenClassifierOptions): Head {
   };
 }
 
+/**
+ * Where an answer begins in a passage and where it ends: logits `[B, L, 2]`, labels `start` and `end`.
+ * Devlin et al. 2018, section 4.2. Never throws.
+ */
+export function createSpanFinder(): Head {
+  return createTokenClassifier({ labels: ['start', 'end'] });
+}
+
 function innerParameters(E: number, norm: Norm | undefined, bias: boolean): Shapes {
   const gains = Object.entries(norm?.parameters(E) ?? {}).map(([name, size]) => [`norm.${name}`, size]);
   return { dense: [E, E], ...(bias && { 'dense.bias': [E] }), ...Object.fromEntries(gains) };
