@@ -185,7 +185,6 @@ export function OptionForm(props: {
   readonly problem?: string | undefined;
 }) {
   const { legend, defaults, values, onChange, choices = {}, problem } = props;
-  const id = useId();
   const set = (name: string, value: unknown): void => {
     const { [name]: _, ...rest } = values;
     onChange(value === undefined || value === defaults[name] ? rest : { ...rest, [name]: value });
@@ -210,15 +209,17 @@ export function OptionForm(props: {
   });
   if (fields.length === 0) return null;
   return (
-    <fieldset class="options" aria-describedby={problem ? `${id}-problem` : undefined}>
-      <legend>{legend}</legend>
+    <details class="options" open={problem !== undefined || Object.keys(values).length > 0}>
+      <summary>
+        {legend}: {fields.map(({ key }) => key).join(', ')}
+      </summary>
       <div class="options-row">{fields}</div>
       {problem && (
-        <p id={`${id}-problem`} class="wrong" role="alert">
+        <p class="wrong" role="alert">
           {problem}
         </p>
       )}
-    </fieldset>
+    </details>
   );
 }
 

@@ -1,5 +1,5 @@
 import { type RampKind, rampPixels, type ScaleName, stepOf } from './ramp.ts';
-import { colorOf } from './theme.ts';
+import { colorOf, theme } from './theme.ts';
 
 /** What is drawn: rows down, columns across. */
 export interface Grid {
@@ -83,30 +83,52 @@ export function draw(
   context.setTransform(density, 0, 0, density, 0, 0);
   context.clearRect(0, 0, layout.width, layout.height);
   hatch(context, left, top, cell * columns, cell * rows);
-  const ramp = rampPixels(drawing.kind);
   context.imageSmoothingEnabled = false;
-  for (let row = 0; row < rows; row += TILE)
-    for (let column = 0; column < columns; column += TILE)
-      drawTile(context, drawing, layout, ramp, row, column);
+  for (const { row, column, canvas } of tilesOf(drawing))
+    context.drawImage(
+      canvas,
+      left + column * cell,
+      top + row * cell,
+      canvas.width * cell,
+      canvas.height * cell,
+    );
   if (cell >= 7) lines(context, drawing, layout);
   if (drawing.labelled) labels(context, drawing, layout);
   if (drawing.pinned) frame(context, drawing.pinned, layout, colorOf('--pin'), 3);
   if (drawing.cursor) frame(context, drawing.cursor, layout, colorOf('--focus'), 2);
 }
 
-function drawTile(
-  context: CanvasRenderingContext2D,
+interface Tile extends Cell {
+  readonly canvas: HTMLCanvasElement;
+}
+
+/** Tiles of the numbers that were drawn last: a cursor moves over what is painted already. */
+const painted = new WeakMap<object, { readonly key: string; readonly tiles: readonly Tile[] }>();
+
+function tilesOf(drawing: Drawing): readonly Tile[] {
+  const { rows, columns, values, kind, scale, range } = drawing;
+  const key = [rows, columns, kind, scale, ...range, theme.peek()].join();
+  const found = painted.get(values);
+  if (found?.key === key) return found.tiles;
+  const ramp = rampPixels(kind);
+  const tiles: Tile[] = [];
+  for (let row = 0; row < rows; row += TILE)
+    for (let column = 0; column < columns; column += TILE)
+      tiles.push({ row, column, canvas: paintTile(drawing, ramp, row, column) });
+  painted.set(values, { key, tiles });
+  return tiles;
+}
+
+function paintTile(
   { rows, columns, values, range, scale }: Drawing,
-  { left, top, cell }: Layout,
   ramp: Uint32Array,
   row: number,
   column: number,
-): void {
-  const height = Math.min(TILE, rows - row);
-  const width = Math.min(TILE, columns - column);
+): HTMLCanvasElement {
   const tile = document.createElement('canvas');
-  tile.width = width;
-  tile.height = height;
+  tile.width = Math.min(TILE, columns - column);
+  tile.height = Math.min(TILE, rows - row);
+  const { width, height } = tile;
   const inner = tile.getContext('2d')!;
   const image = inner.createImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
@@ -117,7 +139,7 @@ function drawTile(
       if (!Number.isNaN(value)) pixels[i * width + j] = ramp[stepOf(value, range, scale)]!;
     }
   inner.putImageData(image, 0, 0);
-  context.drawImage(tile, left + column * cell, top + row * cell, width * cell, height * cell);
+  return tile;
 }
 
 function hatch(context: CanvasRenderingContext2D, x: number, y: number, width: number, height: number): void {

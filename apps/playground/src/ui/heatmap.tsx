@@ -166,7 +166,7 @@ export function Thumbnail(
     const drawing = { rows, columns, values, range, kind: 'sequential', scale: 'sqrt', ...none } as const;
     draw(element.getContext('2d')!, drawing, layout, density);
   }, [rows, columns, values, range[0], range[1], size, wears]);
-  return <canvas ref={canvas} style={{ width: `${size}px`, height: `${size}px` }} />;
+  return <canvas ref={canvas} class="thumbnail" style={{ maxWidth: `${size}px` }} />;
 }
 
 /** What the colours mean: the ramp with its ends, and the hatching. */

@@ -1,4 +1,4 @@
-import { colorOf } from './theme.ts';
+import { colorOf, theme } from './theme.ts';
 
 /** How numbers become colours. Masked is no number: it is hatched. */
 export type RampKind = 'sequential' | 'difference';
@@ -6,8 +6,17 @@ export type ScaleName = 'linear' | 'sqrt' | 'log';
 
 const STEPS = 256;
 
+const made = new Map<string, Uint32Array>();
+
 /** 256 colours as 32-bit pixels, from the CSS variables of the theme. */
 export function rampPixels(kind: RampKind): Uint32Array {
+  const key = `${kind} ${theme.peek()}`;
+  const ramp = made.get(key) ?? makeRamp(kind);
+  made.set(key, ramp);
+  return ramp;
+}
+
+function makeRamp(kind: RampKind): Uint32Array {
   const names =
     kind === 'difference'
       ? ['--diff-low', '--diff-mid', '--diff-high']
