@@ -66,7 +66,8 @@ function hear(news: TrainNews, variant: string): void {
       run.perSecond.value = news.perSecond;
     } else if (news.kind === 'looked') {
       const { step, look } = news;
-      const before = run.looks.peek().filter((each) => each.step !== step);
+      // the step at which the attention was changed has two looks
+      const before = run.looks.peek().filter((each) => each.step !== step || run.kept.peek()?.step === step);
       run.looks.value = [...before, { step, loss: look.loss, right: look.right }];
       run.seen.value = { step, attended: look.attended };
       run.step.value = step;
