@@ -5,6 +5,7 @@ import type { Router } from './router.ts';
 import { Boundary } from './ui/boundary.tsx';
 import { Help, shortcuts } from './ui/help.tsx';
 import { announce, LiveRegion, Note } from './ui/live.tsx';
+import { ModelPicker, opened as openedModel } from './ui/model-picker.tsx';
 import { setTheme, theme } from './ui/theme.ts';
 
 /** The page around the views: menu, device, theme, keys, and what goes wrong. */
@@ -124,7 +125,8 @@ function Current({ router, engine }: { readonly router: Router; readonly engine:
     <>
       <h1 tabIndex={-1}>{view.title}</h1>
       <p class="summary">{view.summary}</p>
-      <Boundary key={view.id}>
+      {/* another model is another page of numbers: nothing of the old one stays */}
+      <Boundary key={`${view.id} ${openedModel.value?.name ?? ''}`}>
         <view.Component state={state} engine={engine} announce={announce} />
       </Boundary>
     </>
@@ -149,6 +151,7 @@ function Foot({ router, engine }: { readonly router: Router; readonly engine: En
   return (
     <footer>
       {fallback && <Note text={fallback} />}
+      {/attention|cache|sampling/.test(router.id.value) && <ModelPicker engine={engine} />}
       <p class="foot-row">
         <label>
           Device{' '}

@@ -6,6 +6,7 @@ import {
   openCheckpoint,
   type Tokenizer,
 } from '@headwise/models';
+import { openedModel } from './opened-model.ts';
 
 /** The small model that lies beside the page: its files, read once, and its tokenizer. Put it on a device with `loadModel`. */
 export interface ShippedModel {
@@ -34,12 +35,15 @@ let coming: { promise: Promise<ShippedModel>; controller: AbortController } | un
 const watchers = new Set<Watcher>();
 
 /**
- * Fetches the model, once for all who ask; it is given up when nobody waits any more.
+ * The model of the views: the visitor's own where one is open, else the shipped one. That is fetched once for all who
+ * ask; it is given up when nobody waits any more.
  *
  * @throws {Error} naming the file that did not come, an `AbortError` when given up, {FormatError} for a damaged file.
  */
 export async function shippedModel(watcher: Watcher): Promise<ShippedModel> {
   watcher.signal.throwIfAborted();
+  const own = openedModel();
+  if (own) return own;
   if (!coming) {
     const controller = new AbortController();
     const promise = fetchModel(controller.signal);

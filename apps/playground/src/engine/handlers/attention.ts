@@ -4,7 +4,7 @@ import type { Device } from '@headwise/tensor';
 import { type Trace, type TraceParams, trace as traceOf } from '../attention/trace.ts';
 import { VariantModels } from '../attention/variant-models.ts';
 import type { HandlerContext } from '../handler.ts';
-import { type FetchProgress, shippedModel } from '../shipped-model.ts';
+import { type FetchProgress, type ShippedModel, shippedModel } from '../shipped-model.ts';
 
 declare module '../engine.ts' {
   interface Asks {
@@ -66,15 +66,18 @@ export async function trace(params: TraceParams, context: HandlerContext): Promi
   return traceOf(models.get(params.variant, params.options), tokenizer, params, context.signal);
 }
 
-const made = new WeakMap<Device, Promise<VariantModels>>();
+/** By model and device: another model is another set. */
+const made = new WeakMap<ShippedModel, WeakMap<Device, Promise<VariantModels>>>();
 
 /** The trained model on the device, for any variant: what all views that run it share. */
 export async function modelsOn(context: HandlerContext): Promise<VariantModels> {
   const shipped = await shippedModel(context);
   const device = await context.device();
-  const making = made.get(device) ?? VariantModels.create(device, shipped);
-  made.set(device, making);
-  making.catch(() => made.delete(device));
+  const own = made.get(shipped) ?? new WeakMap<Device, Promise<VariantModels>>();
+  made.set(shipped, own);
+  const making = own.get(device) ?? VariantModels.create(device, shipped);
+  own.set(device, making);
+  making.catch(() => own.delete(device));
   return making;
 }
 

@@ -1,12 +1,8 @@
 import { type Batches, hash, hashAt, IGNORED, reversal, type TokenBatch } from '@headwise/training';
+import { LENGTH } from './task-list.ts';
 
 /** What there is to learn: rows of ids, and what the ids are called. */
 export interface Task {
-  readonly title: string;
-  /** One row in words, for people. */
-  readonly example: string;
-  /** What attention must do to solve it. */
-  readonly needs: string;
   /** Ids that there are. */
   readonly V: number;
   /** Tokens of a row. */
@@ -16,7 +12,6 @@ export interface Task {
 }
 
 const SYMBOLS = 10;
-const LENGTH = 6;
 /** Counting is shown its first two numbers. */
 const GIVEN = 2;
 
@@ -41,19 +36,12 @@ function rowsOf(name: string, row: (key: number) => { ids: readonly number[]; fr
 /** By the name that a link says. */
 export const tasks: Readonly<Record<string, Task>> = {
   reversal: {
-    title: 'Say it backwards',
-    example: '3 1 4 1 5 9 = 9 5 1 4 1 3',
-    needs:
-      'To say the next digit a token looks as far before the mark as it stands behind it: a diagonal that runs the other way.',
     V: SYMBOLS + 1,
     T: 2 * LENGTH,
     batches: (B, seed) => reversal({ length: LENGTH, symbols: SYMBOLS, B, seed }),
     nameOf: digit,
   },
   copy: {
-    title: 'Say it again',
-    example: '3 1 4 1 5 9 = 3 1 4 1 5 9',
-    needs: `To say the next digit a token looks ${LENGTH} tokens back: a diagonal beside the main one.`,
     V: SYMBOLS + 1,
     T: 2 * LENGTH,
     batches: rowsOf(`copy of ${LENGTH} of ${SYMBOLS} symbols`, (key) => {
@@ -63,10 +51,6 @@ export const tasks: Readonly<Record<string, Task>> = {
     nameOf: digit,
   },
   counting: {
-    title: 'Count on',
-    example: '2 5 8 1 4 7 0 (three more each time, of ten digits)',
-    needs:
-      'The step is the difference of two neighbours, so a token looks at itself and at the one before it.',
     V: SYMBOLS,
     T: 2 * LENGTH,
     batches: rowsOf(`counting modulo ${SYMBOLS}`, (key) => {

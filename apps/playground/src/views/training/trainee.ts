@@ -144,6 +144,10 @@ export class Trainee {
     return this.#device;
   }
 
+  get task(): Task {
+    return this.#recipe.task;
+  }
+
   get step(): number {
     return this.#before + this.#step;
   }

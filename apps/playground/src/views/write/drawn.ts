@@ -1,4 +1,4 @@
-import { configure, multiHead, picture } from '@headwise/attention-variants';
+import { configure, multiHead, type Picture, picture } from '@headwise/attention-variants';
 import { hostModifier } from '@headwise/tensor';
 import { dependsOnHead, type WrittenScore } from 'headwise/templates';
 import { HEADS, modifierOf, variantOf } from './written.ts';
@@ -7,7 +7,10 @@ import { HEADS, modifierOf, variantOf } from './written.ts';
 export interface Drawn {
   readonly of: 'score' | 'mask';
   readonly L: number;
-  /** Of each head `[L, L]`. Of a score: what a score of 1 becomes. */
+  /**
+   * Of each head `[L, L]`; NaN is what a query does not see, by the mask or by causality. Of a mask 1, of a score what a
+   * score of 1 becomes.
+   */
   readonly heads: readonly Float64Array[];
 }
 
@@ -39,23 +42,27 @@ const TRIED = 256;
 /** Bytes of a number at 16 bit. */
 const HALF = 2;
 
-/** The score and the mask, as far as they are written. Runs them. @throws what they throw. */
-export function picturesOf({ score, mask, constants }: WrittenScore): readonly Drawn[] {
-  const sources = { score, mask };
-  return (['score', 'mask'] as const).flatMap((of) => {
-    const source = sources[of];
-    if (source === undefined) return [];
-    const { grid } = picture(modifierOf(of, source, constants), {
-      Lq: PICTURE,
-      Lk: PICTURE,
-      H: HEADS,
-      score: 1,
-    });
-    const heads = grid.map((rows) => Float64Array.from(rows.flatMap((row) => [...row])));
-    const [first] = heads;
-    const alike = heads.every((head) => head.every((value, i) => Object.is(value, first![i])));
-    return [{ of, L: PICTURE, heads: alike ? [first!] : heads }];
-  });
+/** The score and what a query sees, as far as they are written. Runs them. @throws what they throw. */
+export function picturesOf(written: WrittenScore): readonly Drawn[] {
+  const { score, mask, constants, causal } = written;
+  const size = { Lq: PICTURE, Lk: PICTURE, H: HEADS, score: 1 };
+  const modifiers = mask === undefined ? [] : [modifierOf('mask', mask, constants)];
+  const flat = (grid: Picture['grid']): Float64Array[] =>
+    grid.map((rows) => Float64Array.from(rows.flatMap((row) => [...row])));
+  // the same function that says what the executor lets through
+  const seen = flat(picture({ causal, modifiers }, size).grid);
+  const hidden = (values: Float64Array, h: number): Float64Array =>
+    values.map((value, i) => (seen[h]![i] === 0 ? Number.NaN : value));
+  const drawn = (of: Drawn['of'], heads: readonly Float64Array[]): Drawn => {
+    const alike = heads.every((head) => head.every((value, i) => Object.is(value, heads[0]![i])));
+    return { of, L: PICTURE, heads: alike ? [heads[0]!] : heads };
+  };
+  return [
+    ...(score === undefined
+      ? []
+      : [drawn('score', flat(picture(modifierOf('score', score, constants), size).grid).map(hidden))]),
+    ...(mask === undefined ? [] : [drawn('mask', seen.map(hidden))]),
+  ];
 }
 
 /** @throws what the mask throws. */

@@ -28,18 +28,15 @@ export function PictureOf({ drawn, name }: { readonly drawn: Drawn; readonly nam
   const canvas = useRef<HTMLCanvasElement>(null);
   const chosen = Math.min(head.value, heads.length - 1);
   const own = heads[chosen]!;
-  const values = of === 'mask' ? own.map((value) => (value === 0 ? Number.NaN : 1)) : own;
   const range = of === 'mask' ? ([0, 1] as const) : rangeOf(own, 'sequential');
   const labels = Array.from({ length: L }, (_, i) => String(i));
   const describe = ({ row, column }: Cell): string => {
     const value = own[row * L + column]!;
     const pair = `query at ${row}, key at ${column}`;
-    if (of === 'mask')
-      return `${pair}: ${value === 0 ? 'hidden' : 'seen'} (the mask returns ${shown(value)})`;
-    return `${pair}: a score of 1 becomes ${shown(value)}`;
+    if (Number.isNaN(value)) return `${pair}: hidden`;
+    return of === 'mask' ? `${pair}: seen` : `${pair}: a score of 1 becomes ${shown(value)}`;
   };
-  const seen = own.reduce((sum, value) => sum + (value === 0 ? 0 : 1), 0);
-  const of256 = `${seen} of ${L * L} pairs`;
+  const seen = own.reduce((sum, value) => sum + (Number.isNaN(value) ? 0 : 1), 0);
   const table = (): TableData => ({
     columns: ['query ↓ key →', ...labels],
     rows: labels.map((label, i) => [
@@ -47,7 +44,8 @@ export function PictureOf({ drawn, name }: { readonly drawn: Drawn; readonly nam
       ...Array.from(own.subarray(i * L, (i + 1) * L), (value) => shown(value)),
     ]),
   });
-  const title = of === 'mask' ? 'What the mask lets through' : 'What becomes of a score of 1';
+  const title = of === 'mask' ? 'What a query sees' : 'What becomes of a score of 1';
+  const inHead = heads.length > 1 ? ` in head ${chosen}` : '';
   return (
     <Figure
       title={title}
@@ -57,11 +55,9 @@ export function PictureOf({ drawn, name }: { readonly drawn: Drawn; readonly nam
         picture: () => canvas.current,
         numbers: () => ({ of, L, heads: heads.map((each) => [...each]) }),
       }}
-      caption={
-        of === 'mask'
-          ? `Alone, without causality: it lets ${of256} through${heads.length > 1 ? ` in head ${chosen}` : ''}. Hatched is hidden: not zero, not seen.`
-          : `The score modifier at every query and key of ${L} tokens${heads.length > 1 ? `, head ${chosen} of ${heads.length}` : ', alike in every head'}.`
-      }
+      caption={`${seen} of ${L * L} pairs are seen${inHead}. Hatched is hidden: not zero, not seen.${
+        of === 'score' ? ' Each number is what the modifier makes of a score of 1.' : ''
+      }`}
     >
       {heads.length > 1 && (
         <fieldset class="write-heads">
@@ -83,7 +79,7 @@ export function PictureOf({ drawn, name }: { readonly drawn: Drawn; readonly nam
       <Heatmap
         rows={L}
         columns={L}
-        values={values}
+        values={own}
         range={range}
         rowLabels={labels}
         columnLabels={labels}
@@ -99,7 +95,7 @@ export function PictureOf({ drawn, name }: { readonly drawn: Drawn; readonly nam
       <p class="write-cell" aria-hidden="true">
         {cursor.value ? describe(cursor.value) : 'Point at a cell, or use the arrow keys.'}
       </p>
-      {of === 'score' && <Legend range={range} unit="" masked={false} />}
+      {of === 'score' && <Legend range={range} unit="" />}
     </Figure>
   );
 }

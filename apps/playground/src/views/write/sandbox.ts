@@ -2,10 +2,14 @@ import type { Told } from './judge.ts';
 import type { Typed } from './written.ts';
 
 /**
- * The policy of the frame that starts the worker. A frame of `sandbox="allow-scripts"` has an origin of its own: no
- * cookies, no storage, nothing of this page. A worker from a `blob:` URL has the policy of who made it, so that with
+ * The policy of the frame that starts the worker. A worker from a `blob:` URL has the policy of who made it, so that with
  * `connect-src 'none'` neither fetch, WebSocket, EventSource nor importScripts reach anything, this server included.
  * `unsafe-eval` is what the engines need: kernels and modifiers are compiled from text.
+ *
+ * The frame has this page's origin (`sandbox="allow-scripts"` would give it its own): a worker of an origin of its own is
+ * no secure context, and has no WebGPU. What an
+ * origin keeps (IndexedDB, caches, channels to other pages) the worker takes from itself before it reads any code, and
+ * code is in the dialect, which has names for numbers only, before it runs.
  */
 const POLICY =
   "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; connect-src 'none'";
@@ -48,7 +52,6 @@ export async function judgeInSandbox(
 ): Promise<void> {
   signal.throwIfAborted();
   const frame = document.createElement('iframe');
-  frame.setAttribute('sandbox', 'allow-scripts');
   frame.title = 'Where the code runs: nothing to see';
   frame.hidden = true;
   frame.srcdoc = `<!doctype html><meta http-equiv="Content-Security-Policy" content="${POLICY}"><script>${frameScript}</script>`;

@@ -169,6 +169,7 @@ function Write({ state, announce }: ViewProps<typeof defaults>) {
       )}
       <div class="write-columns">
         <section class="panel" aria-label="Your variant">
+          <h2 class="visually-hidden">Your variant</h2>
           <div class="row">
             <Select
               label="Begin with"
@@ -241,6 +242,7 @@ function Write({ state, announce }: ViewProps<typeof defaults>) {
           </p>
         </section>
         <section class="panel" aria-label="What it looks like">
+          <h2 class="visually-hidden">What it looks like</h2>
           {pictures.length === 0 && <p class="muted">Run it to see its picture, its laws and its cost.</p>}
           {pictures.map((drawn) => (
             <PictureOf key={drawn.of} drawn={drawn} name={typed.value.name} />
@@ -249,6 +251,7 @@ function Write({ state, announce }: ViewProps<typeof defaults>) {
       </div>
       {(costs || laws.length > 0) && (
         <section class="panel" aria-label="What came out" data-ended={ended}>
+          <h2 class="visually-hidden">What came out</h2>
           {verdicts.length > 0 && <Verdicts verdicts={verdicts} />}
           <div class="columns">
             {laws.length > 0 && <Laws said={laws} />}

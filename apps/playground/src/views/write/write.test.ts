@@ -65,6 +65,10 @@ it('draws a head where heads differ, and one where they do not', () => {
   expect(alibi!.heads[0]![5 * 16 + 2]).toBe(1 - 3 * 0.25);
   const [window] = picturesOf(readTyped(typedOf('window')).written);
   expect(window!.heads).toHaveLength(1);
+  // a window of 4 and causality: 1 + 2 + 3 + 4 · 13 of 256
+  const seen = window!.heads[0]!.filter((value) => !Number.isNaN(value));
+  expect([seen.length, new Set(seen)]).toEqual([58, new Set([1])]);
+  expect(alibi!.heads[0]![2 * 16 + 5]).toBeNaN();
 });
 
 it('says what is wrong, at the line and column as typed', () => {
