@@ -4,7 +4,7 @@
  *
  *   npm test                        all but what is slow
  *   npm test -- lint types          these steps
- *   npm test -- --all               the slow ones too: consumers
+ *   npm test -- --all               the slow ones too: site, consumers
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -61,6 +61,12 @@ const steps: readonly Step[] = [
   { name: 'unit', what: 'tests in Node, samples of documents', run: vitest('node') },
   { name: 'dist', what: 'built files: sizes, commands, the guide', run: vitest('dist') },
   { name: 'browser', what: 'tests in Chromium', run: tsx('tooling/browser-tests.ts') },
+  {
+    name: 'site',
+    what: 'documentation, and links that lead nowhere',
+    slow: 'npm run docs',
+    run: node('scripts/docs.mjs'),
+  },
   {
     name: 'consumers',
     what: 'tarballs in fresh projects',
