@@ -34,11 +34,16 @@ export function tradeOffChart(): string {
     BOTTOM,
     TOP,
   );
-  const placed: { readonly x: number; readonly y: number; readonly width: number }[] = [];
+  // no name on a point
+  const placed: Place[] = points.map(({ memory, ratio }) => ({
+    left: x.at(memory) - 4,
+    right: x.at(memory) + 4,
+    y: y.at(ratio),
+  }));
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img">`,
     `<title>Memory and time of a decode step of each variant, as shares of multi-head attention’s</title><style>${STYLE}</style>`,
-    `<text class="t" x="${LEFT}" y="20">What a layer keeps, and how long a step takes: ${context}</text>`,
+    `<text class="t" x="${LEFT}" y="20">Memory and time of a step: ${context}</text>`,
     ...x.ticks.map(
       ({ at, label }) =>
         `<line class="g" x1="${at}" y1="${TOP}" x2="${at}" y2="${BOTTOM}"/><text x="${at}" y="${BOTTOM + 18}" text-anchor="middle">${label}</text>`,
@@ -56,23 +61,35 @@ export function tradeOffChart(): string {
 
   function drawn({ label, memory, ratio, low, high }: TradeOff): string {
     const [cx, cy] = [round(x.at(memory)), round(y.at(ratio))];
-    const width = 7 * label.length + 10;
-    const left = cx + 8 + width > RIGHT;
-    // names that would lie on each other move away in steps of a line
-    const lines = [0, -13, 13, -26, 26, -39, 39, -52, 52];
-    const free = lines.find((dy) =>
-      placed.every(
-        (other) => Math.abs(other.y - cy - dy) >= 12 || Math.abs(other.x - cx) > Math.max(width, other.width),
-      ),
+    const width = 7.5 * label.length;
+    // names that would lie on each other, or on a point, move away: to the other side, then line by line
+    const places = [0, -14, 14, -28, 28, -42, 42, -56, 56, -70, 70, -84, 84, -98, 98].flatMap((dy) =>
+      [cx + 9, cx - 9 - width].map((left) => ({ left, right: left + width, y: cy + dy })),
     );
-    const at = cy + (free ?? 0);
-    placed.push({ x: cx, y: at, width });
+    const inside = places.filter(({ left, right }) => left >= LEFT && right <= RIGHT + 6);
+    const free = inside.find((place) => placed.every((other) => apart(place, other))) ?? inside[0]!;
+    placed.push(free);
+    const leader =
+      Math.abs(free.y - cy) > 14
+        ? `<line class="g" x1="${cx}" y1="${cy}" x2="${free.left > cx ? cx + 9 : cx - 9}" y2="${free.y}"/>`
+        : '';
     return [
       `<line class="w" x1="${cx}" y1="${round(y.at(low))}" x2="${cx}" y2="${round(y.at(high))}"/>`,
-      `<circle cx="${cx}" cy="${cy}" r="4"/>`,
-      `<text class="v" x="${left ? cx - 8 : cx + 8}" y="${at + 4}" text-anchor="${left ? 'end' : 'start'}">${label}</text>`,
+      `<circle cx="${cx}" cy="${cy}" r="4"/>${leader}`,
+      `<text class="v" x="${round(free.left > cx ? free.left : free.right)}" y="${free.y + 4}" text-anchor="${free.left > cx ? 'start' : 'end'}">${label}</text>`,
     ].join('');
   }
+}
+
+/** Where a name stands. */
+interface Place {
+  readonly left: number;
+  readonly right: number;
+  readonly y: number;
+}
+
+function apart(a: Place, b: Place): boolean {
+  return Math.abs(a.y - b.y) >= 13 || a.left >= b.right + 4 || b.left >= a.right + 4;
 }
 
 /** Powers of two between two ends. */

@@ -38,6 +38,10 @@ export async function createWasmWith(options: EngineOptions): Promise<WasmDevice
 
 /** The device with all kernels: weights and rows of caches in fewer bits too. */
 export class WasmDevice extends KernelDevice {
+  /**
+   * Zeros in fewer bits, or a weight: as the contract says.
+   * @throws {ShapeError | ValueError | DeviceError} as `Device.store` does.
+   */
   store(shape: readonly number[], format: RowFormat, source?: Uint8Array | DeviceBuffer): DeviceBuffer {
     this.check('store');
     checkStore('store', shape, format, source);

@@ -27,7 +27,7 @@ export async function createWasm(options: WasmOptions = {}): Promise<KernelDevic
 /** The device as a value, for `createDevice`; with options, call `createWasm`. */
 export const wasm: DeviceFactory = { name: 'wasm', preference: 50, create: () => createWasm() };
 
-/** `createWasm` with the options that tests need. */
+/** `createWasm` with the options that tests need. @throws {DeviceError} as it does. */
 export async function createLightWith(options: EngineOptions): Promise<KernelDevice> {
   return new KernelDevice(await Engine.create(kernels, options), operations);
 }
