@@ -56,6 +56,11 @@ const steps: readonly Step[] = [
   { name: 'layers', what: 'imports between packages', run: tsx('tooling/check-layers.ts') },
   { name: 'circles', what: 'imports between files', run: tsx('tooling/check-circles.ts') },
   { name: 'docs', what: 'doc comments say what is thrown', run: tsx('tooling/check-docs.ts') },
+  {
+    name: 'unused',
+    what: 'files and dependencies that nothing imports (knip)',
+    run: node('node_modules/knip/bin/knip.js', '--no-progress', '--no-config-hints'),
+  },
   { name: 'dependencies', what: 'licences, and one version of each', run: async () => dependencies() },
   { name: 'packages', what: 'publint and are-the-types-wrong', run: tsx('tooling/check-packages.ts') },
   { name: 'unit', what: 'tests in Node, samples of documents', run: vitest('node') },

@@ -64,20 +64,20 @@ const ceilings: readonly Ceiling[] = [
   {
     name: 'the same with fewer kernels',
     uses: { 'device-wasm/light': ['wasm'] },
-    most: 43_000,
+    most: 41_000,
     reason:
       'two builds of the light kernels are 24 kB of it; those of training and of stored formats are not there',
   },
   {
     name: 'one variant on the device without a GPU',
     uses: { 'attention-variants': ['multiHead'], 'device-wasm': ['wasm'], tensor: ['tensor'] },
-    most: 72_000,
+    most: 70_000,
     reason: 'a page with one variant, no gpu.js, and kernels for training and weights in fewer bits',
   },
   {
     name: 'one variant on the light device',
     uses: { 'attention-variants': ['multiHead'], 'device-wasm/light': ['wasm'], tensor: ['tensor'] },
-    most: 60_000,
+    most: 55_000,
     reason: 'a page with one variant, no gpu.js, that neither trains nor keeps fewer than 32 bits',
   },
 ];

@@ -242,7 +242,7 @@ function expectRight({ wasm, reference, alone }: Awaited<ReturnType<typeof inChr
 
 it.skipIf(!chrome).each([
   ['@headwise/device-wasm/light', 60_000],
-  ['@headwise/device-wasm', 72_000],
+  ['@headwise/device-wasm', 70_000],
 ])(
   'makes a page of one variant and the device of %s under %d bytes with Vite, built and in dev',
   async (device, most) => {
