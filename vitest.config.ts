@@ -1,4 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 
@@ -7,6 +8,9 @@ const chromium = process.env.CHROME_PATH ?? '/usr/bin/chromium';
 // ends what hangs, and nothing else: a machine that is busy with other work is many times slower
 const HANGS_MS = 600_000;
 const patience = { testTimeout: HANGS_MS, hookTimeout: HANGS_MS };
+
+// the default is one less than there are cores: on two it would leave one idle
+const maxWorkers = Math.max(2, availableParallelism() - 1);
 
 // SwiftShader stands in for a GPU: WebGL2 and WebGPU run everywhere, at the speed of a CPU
 const softwareGpu = [
@@ -43,6 +47,7 @@ export default defineConfig({
         ...sourceFirst,
         test: {
           name: 'node',
+          maxWorkers,
           env: expected('reference,gpujs:cpu,gpujs:webasm'),
           include: [
             '{packages,apps}/*/src/**/*.test.ts',
@@ -82,6 +87,7 @@ export default defineConfig({
         },
         test: {
           name: 'browser',
+          maxWorkers,
           env: expected('reference,gpujs:cpu,gpujs:webasm,gpujs:webgl2,gpujs:webgpu'),
           include: ['{packages,apps}/*/src/**/*.browser.test.ts', 'benchmarks/src/**/*.browser.test.ts'],
           ...patience,

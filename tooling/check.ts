@@ -4,7 +4,7 @@
  *
  *   npm test                        all but what is slow
  *   npm test -- lint types          these steps
- *   npm test -- --all               the slow ones too: consumers
+ *   npm test -- --all               the slow ones too: site, consumers
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -56,11 +56,22 @@ const steps: readonly Step[] = [
   { name: 'layers', what: 'imports between packages', run: tsx('tooling/check-layers.ts') },
   { name: 'circles', what: 'imports between files', run: tsx('tooling/check-circles.ts') },
   { name: 'docs', what: 'doc comments say what is thrown', run: tsx('tooling/check-docs.ts') },
+  {
+    name: 'unused',
+    what: 'files and dependencies that nothing imports (knip)',
+    run: node('node_modules/knip/bin/knip.js', '--no-progress', '--no-config-hints'),
+  },
   { name: 'dependencies', what: 'licences, and one version of each', run: async () => dependencies() },
   { name: 'packages', what: 'publint and are-the-types-wrong', run: tsx('tooling/check-packages.ts') },
   { name: 'unit', what: 'tests in Node, samples of documents', run: vitest('node') },
   { name: 'dist', what: 'built files: sizes, commands, the guide', run: vitest('dist') },
   { name: 'browser', what: 'tests in Chromium', run: tsx('tooling/browser-tests.ts') },
+  {
+    name: 'site',
+    what: 'documentation, and links that lead nowhere',
+    slow: 'npm run docs',
+    run: node('scripts/docs.mjs'),
+  },
   {
     name: 'consumers',
     what: 'tarballs in fresh projects',

@@ -9,7 +9,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** Documents with code, and a package from which everything that they import is found. */
 const documents = [
   { file: 'README.md', from: 'packages/headwise' },
-  ...readdirSync(join(root, 'docs')).map((name) => ({ file: `docs/${name}`, from: 'packages/headwise' })),
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => ({ file: `docs/${name}`, from: 'packages/headwise' })),
   ...readdirSync(join(root, 'packages'))
     .filter((name) => existsSync(join(root, 'packages', name, 'README.md')))
     .map((name) => ({ file: `packages/${name}/README.md`, from: `packages/${name}` })),

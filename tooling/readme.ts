@@ -13,17 +13,39 @@ type Modules = Readonly<Record<string, () => Promise<unknown>>>;
 export async function runReadme(
   file: URL,
   modules: Modules,
-  { joined = false }: { readonly joined?: boolean } = {},
+  options: SampleOptions = {},
 ): Promise<{ blocks: number; asserted: number }> {
-  const blocks = [...readFileSync(file, 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(
-    (match) => match[1]!,
-  );
+  return runSamples(readFileSync(file, 'utf8'), modules, options);
+}
+
+interface SampleOptions {
+  readonly joined?: boolean;
+}
+
+/** The same of a text. */
+export async function runSamples(
+  text: string,
+  modules: Modules,
+  { joined = false }: SampleOptions = {},
+): Promise<{ blocks: number; asserted: number }> {
+  const all = samplesOf(text);
+  const blocks = joined ? [all.join('')] : all;
   let asserted = 0;
-  for (const block of joined ? [blocks.join('')] : blocks) asserted += await runBlock(block, modules);
+  for (const block of blocks) asserted += (await runBlock(block, modules)).asserted;
   return { blocks: blocks.length, asserted };
 }
 
-async function runBlock(block: string, modules: Modules): Promise<number> {
+/** The `ts` code blocks of a Markdown text; those with words behind `ts` are files. */
+export function samplesOf(text: string): readonly string[] {
+  return [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map((match) => match[1]!);
+}
+
+/** Runs a sample. @param take names that it declares, whose values are wanted */
+export async function runBlock(
+  block: string,
+  modules: Modules,
+  take: readonly string[] = [],
+): Promise<{ readonly asserted: number; readonly taken: Readonly<Record<string, unknown>> }> {
   let asserted = 0;
   const checked = block
     .replace(/^(?:(const|let) (\w+) = )?(.+?);?\s*\/\/ → (.+)$/gm, (_, keyword, name, expression, want) => {
@@ -36,7 +58,7 @@ async function runBlock(block: string, modules: Modules): Promise<number> {
       const names = match[1]!.split(',').filter((name) => !/^\s*type /.test(name));
       return `const {${names.map((name) => name.replace(' as ', ': ')).join(',')}} = await $load(${JSON.stringify(match[2])});`;
     });
-  const { outputText } = ts.transpileModule(`async () => {\n${checked}\n}`, {
+  const { outputText } = ts.transpileModule(`async () => {\n${checked}\nreturn { ${take.join(', ')} };\n}`, {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
   });
   const load = (name: string): Promise<unknown> => {
@@ -53,6 +75,9 @@ async function runBlock(block: string, modules: Modules): Promise<number> {
       throw new Error(`README: ${expression} is ${got}, not ${want}`);
     return value;
   };
-  await new Function('$load', '$check', `return (${outputText.trim().replace(/;$/, '')})();`)(load, check);
-  return asserted;
+  const taken = await new Function('$load', '$check', `return (${outputText.trim().replace(/;$/, '')})();`)(
+    load,
+    check,
+  );
+  return { asserted, taken };
 }

@@ -24,6 +24,7 @@ export const packages = [
   'kv-cache',
   'sampling',
   'models',
+  'training',
   'headwise',
 ] as const;
 export type PackageName = (typeof packages)[number];
@@ -50,12 +51,15 @@ export class Packed {
     for (const [name, of] of [
       ['acorn', 'attention-variants'],
       ['cac', 'headwise'],
+      ['@huggingface/jinja', 'headwise'],
+      ['@huggingface/tokenizers', 'headwise'],
     ] as const) {
       const installed = realpathSync(join(root, 'packages', of, 'node_modules', name));
-      const copy = join(this.folder, name);
+      const plain = name.replace('/', '-');
+      const copy = join(this.folder, plain);
       cpSync(installed, join(copy, 'package'), { recursive: true });
-      execFileSync('tar', ['-czf', join(to, `${name}-0.tgz`), '-C', copy, 'package']);
-      this.#find(name, to, new RegExp(`^${name}-\\d`));
+      execFileSync('tar', ['-czf', join(to, `${plain}-0.tgz`), '-C', copy, 'package']);
+      this.#find(name, to, new RegExp(`^${plain}-\\d`));
     }
   }
 

@@ -1,29 +1,11 @@
-import {
-  checkStore,
-  checkWrite,
-  type Device,
-  type DeviceBuffer,
-  DeviceError,
-  type DeviceFactory,
-  type DType,
-  type HostData,
-  type MemoryCounters,
-  MemoryLedger,
-  type Op,
-  type OpCall,
-  type RowFormat,
-  type ShapedInput,
-  sizeOf,
-} from '@headwise/tensor';
+import { checkStore, type DeviceBuffer, type DeviceFactory, type RowFormat, sizeOf } from '@headwise/tensor';
 import { storedRows, WasmBuffer } from './buffer.ts';
 import { Engine, type EngineOptions } from './engine.ts';
+import * as kernels from './generated/kernels.ts';
+import { KernelDevice } from './kernel-device.ts';
 import { Kit } from './kit.ts';
 import type { Simd } from './module.ts';
-import { attentionReasons } from './ops/attention.ts';
-import { gradientReasons } from './ops/attention-gradient.ts';
-import { runners } from './ops/index.ts';
-import { stridedReasons } from './ops/primitives.ts';
-import { writeRows } from './stored-rows.ts';
+import { operations } from './ops/index.ts';
 import { storedWeight } from './weights.ts';
 
 /** Options of `createWasm`. */
@@ -51,160 +33,26 @@ export const wasm: DeviceFactory = { name: 'wasm', preference: 50, create: () =>
 
 /** `createWasm` with the options that tests need. */
 export async function createWasmWith(options: EngineOptions): Promise<WasmDevice> {
-  return new WasmDevice(await Engine.create(options));
+  return new WasmDevice(await Engine.create(kernels, options), operations);
 }
 
-const stridedOps: ReadonlySet<string> = new Set(['binary', 'where', 'permute', 'cast']);
-
-/** A heap in WebAssembly memory and the kernels over it. */
-export class WasmDevice implements Device {
-  readonly name = 'wasm';
-  readonly precision = { dtype: 'f32', epsilon: 2 ** -24 } as const;
-  readonly details: Readonly<Record<string, string>>;
-  readonly #engine: Engine;
-  readonly #ledger = new MemoryLedger('wasm');
-  #ran: string | undefined;
-  #disposed = false;
-
-  constructor(engine: Engine) {
-    this.#engine = engine;
-    this.details = {
-      engine: engine.simd === 'relaxed' ? 'WebAssembly, relaxed SIMD' : 'WebAssembly, simd128',
-      threads: String(engine.threads),
-    };
-  }
-
-  get ran(): string | undefined {
-    return this.#ran;
-  }
-
-  /** With `extraBytes`, `liveBytes` are what the heap has handed out. */
-  get memory(): MemoryCounters {
-    const { counters } = this.#ledger;
-    return { ...counters, extraBytes: this.#disposed ? 0 : this.#engine.heap.used - counters.liveBytes };
-  }
-
-  resetPeak(): void {
-    this.#ledger.resetPeak();
-  }
-
-  allocate(length: number, dtype: DType): DeviceBuffer {
-    this.#check('allocate');
-    const address = this.#engine.heap.allocate(length * 4);
-    this.#engine.heap.views.u8.fill(0, address, address + length * 4);
-    return this.#own(new WasmBuffer(dtype, length, address));
-  }
-
+/** The device with all kernels: weights and rows of caches in fewer bits too. */
+export class WasmDevice extends KernelDevice {
+  /**
+   * Zeros in fewer bits, or a weight: as the contract says.
+   * @throws {ShapeError | ValueError | DeviceError} as `Device.store` does.
+   */
   store(shape: readonly number[], format: RowFormat, source?: Uint8Array | DeviceBuffer): DeviceBuffer {
-    this.#check('store');
+    this.check('store');
     checkStore('store', shape, format, source);
     if (!source) return this.#storeZeros(shape, format);
-    const from = source instanceof Uint8Array ? source : this.#held(source, 'store');
-    const kit = new Kit(this.#engine);
+    const from = source instanceof Uint8Array ? source : this.held(source, 'store');
+    const kit = new Kit(this.engine);
     try {
-      return this.#own(storedWeight(kit, shape, format, from));
+      return this.own(storedWeight(kit, shape, format, from));
     } finally {
       kit.end();
     }
-  }
-
-  upload(data: Float32Array | Int32Array): DeviceBuffer {
-    this.#check('upload');
-    const address = this.#engine.heap.allocate(data.byteLength);
-    const { f32, i32 } = this.#engine.heap.views;
-    const dtype = data instanceof Int32Array ? 'i32' : 'f32';
-    (dtype === 'i32' ? i32 : f32).set(data, address / 4);
-    return this.#own(new WasmBuffer(dtype, data.length, address, { kind: 'constant', packs: [] }));
-  }
-
-  async read(buffer: DeviceBuffer, start = 0, end = buffer.length): Promise<Float32Array | Int32Array> {
-    this.#check('read');
-    const held = this.#held(buffer, 'read');
-    if (held.stored) return this.#readRows(held, start, end);
-    if (!held.panels) return this.#copyOut(held.dtype, held.address, start, end);
-    const kit = new Kit(this.#engine);
-    try {
-      const rows = kit.temporary(held.length * 4);
-      kit.unpackInto(held, rows);
-      return this.#copyOut('f32', rows, start, end);
-    } finally {
-      kit.end();
-    }
-  }
-
-  write(
-    target: DeviceBuffer,
-    offset: number,
-    source: Float32Array | Int32Array | DeviceBuffer,
-    sourceOffset = 0,
-    length = source.length - sourceOffset,
-  ): void {
-    this.#check('write');
-    const to = this.#held(target, 'write');
-    checkWrite(this.name, target, offset, source, sourceOffset, length);
-    const from = ArrayBuffer.isView(source) ? source : this.#held(source, 'write');
-    const kit = new Kit(this.#engine);
-    try {
-      if (to.stored || (!ArrayBuffer.isView(from) && from.stored))
-        writeRows(kit, to, offset, from as HostData | WasmBuffer, sourceOffset, length);
-      else this.#writePlain(kit, to, offset, from, sourceOffset, length);
-    } finally {
-      kit.end();
-    }
-  }
-
-  run(call: OpCall): readonly DeviceBuffer[] {
-    const { op, inputs, outputs } = call;
-    this.#check(op.name);
-    for (const name in inputs) this.#held(inputs[name]!.buffer, op.name);
-    const runner = runners[op.name]!;
-    const kit = new Kit(this.#engine);
-    const { scratch } = this.#engine;
-    let failed = true;
-    try {
-      const empty = outputs.length > 0 && outputs.every(({ shape }) => shape.includes(0));
-      const results = empty ? outputs.map((output) => kit.output(output)) : runner(kit, call);
-      this.#ran = this.#engine.simd === 'relaxed' ? 'relaxed-simd' : 'simd128';
-      failed = false;
-      return results.map((buffer) => this.#own(buffer));
-    } finally {
-      kit.end(failed);
-      if (failed) this.#engine.restoreScratch(scratch);
-    }
-  }
-
-  supports(op: Op, inputs: Readonly<Record<string, ShapedInput>>, params: object): readonly string[] {
-    if (op.name === 'attention') return attentionReasons(params);
-    if (op.name === 'attentionGradient') return gradientReasons(params);
-    if (stridedOps.has(op.name)) return stridedReasons(inputs);
-    if (Object.hasOwn(runners, op.name)) return [];
-    return [`${op.name} is not one of the operations this device has kernels for`];
-  }
-
-  free(buffer: DeviceBuffer): void {
-    if (this.#disposed) return;
-    const held = buffer as WasmBuffer;
-    this.#ledger.remove(held);
-    this.#engine.heap.free(held.address);
-    for (const { address } of held.packs) this.#engine.heap.free(address);
-  }
-
-  async settled(): Promise<void> {}
-
-  dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#ledger.clear();
-    this.#engine.dispose();
-  }
-
-  /** The engine, for what this package builds on top of the contract. */
-  get engine(): Engine {
-    return this.#engine;
-  }
-
-  #own(buffer: WasmBuffer): WasmBuffer {
-    return this.#ledger.add(buffer);
   }
 
   #storeZeros(shape: readonly number[], format: RowFormat): DeviceBuffer {
@@ -212,71 +60,10 @@ export class WasmDevice implements Device {
     const rows = sizeOf(shape.slice(0, -1));
     const stored = storedRows(width, format);
     const bytes = rows * stored.bytes;
-    const address = this.#engine.heap.allocate(bytes);
-    this.#engine.heap.views.u8.fill(0, address, address + bytes);
+    const { heap } = this.engine;
+    const address = heap.allocate(bytes);
+    heap.views.u8.fill(0, address, address + bytes);
     const layout = { ...stored, kind: 'stored', odd: false } as const;
-    return this.#own(new WasmBuffer('f32', rows * width, address, layout, bytes));
-  }
-
-  #writePlain(
-    kit: Kit,
-    to: WasmBuffer,
-    offset: number,
-    from: Float32Array | Int32Array | WasmBuffer,
-    start: number,
-    length: number,
-  ): void {
-    kit.rowsOnly(to);
-    const at = to.address / 4 + offset;
-    if (ArrayBuffer.isView(from)) {
-      const { f32, i32 } = this.#engine.heap.views;
-      (to.dtype === 'i32' ? i32 : f32).set(from.subarray(start, start + length), at);
-      return;
-    }
-    const first = kit.rowsOf(from) / 4 + start;
-    const { i32 } = this.#engine.heap.views;
-    if (from.dtype === to.dtype) i32.copyWithin(at, first, first + length);
-    else this.#convert(from, to, first, at, length);
-  }
-
-  #copyOut(dtype: DType, address: number, start: number, end: number): Float32Array | Int32Array {
-    const { f32, i32 } = this.#engine.heap.views;
-    const from = address / 4;
-    // slice() of shared memory would make another shared array
-    const view =
-      dtype === 'i32' ? i32.subarray(from + start, from + end) : f32.subarray(from + start, from + end);
-    return dtype === 'i32' ? new Int32Array(view as Int32Array) : new Float32Array(view as Float32Array);
-  }
-
-  #readRows(held: WasmBuffer, start: number, end: number): Float32Array {
-    const { width } = held.stored!;
-    const kit = new Kit(this.#engine);
-    try {
-      const first = Math.floor(start / Math.max(1, width));
-      const rows = Math.ceil(end / Math.max(1, width)) - first;
-      const target = kit.temporary(rows * width * 4);
-      kit.loadRows(held, first, rows, target);
-      const from = start - first * width;
-      return this.#copyOut('f32', target, from, from + end - start) as Float32Array;
-    } finally {
-      kit.end();
-    }
-  }
-
-  #convert(from: WasmBuffer, to: WasmBuffer, first: number, at: number, length: number): void {
-    const { f32, i32 } = this.#engine.heap.views;
-    const source = from.dtype === 'i32' ? i32 : f32;
-    const target = to.dtype === 'i32' ? i32 : f32;
-    for (let n = 0; n < length; n++) target[at + n] = source[first + n]!;
-  }
-
-  #held(buffer: DeviceBuffer, what: string): WasmBuffer {
-    this.#ledger.check(buffer, what);
-    return buffer as WasmBuffer;
-  }
-
-  #check(what: string): void {
-    if (this.#disposed)
-      throw new DeviceError(this.name, `${what} on a disposed device`, [], 'Create a new one.');
+    return this.own(new WasmBuffer('f32', rows * width, address, layout, bytes));
   }
 }

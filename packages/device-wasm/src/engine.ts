@@ -2,7 +2,7 @@ import { DeviceError } from '@headwise/tensor';
 import type { Kernel } from '../assembly/kernel-list.ts';
 import { ARGUMENTS, CONTROL, COUNTER_BYTES, COUNTERS, MAX_ARGUMENTS, MAX_THREADS } from './control.ts';
 import { Heap } from './heap.ts';
-import { compileKernels, type KernelExports, type Simd } from './module.ts';
+import { compileKernels, type KernelExports, type PackedKernels, type Simd } from './module.ts';
 import { type Pool, sharedPool } from './pool.ts';
 import { settle } from './settle.ts';
 
@@ -72,13 +72,10 @@ export class Engine {
     this.#shuffle = shuffle;
   }
 
-  static async create({
-    threads = defaultThreads(),
-    simd,
-    limit,
-    guard,
-    shuffle = false,
-  }: EngineOptions): Promise<Engine> {
+  static async create(
+    packed: PackedKernels,
+    { threads = defaultThreads(), simd, limit, guard, shuffle = false }: EngineOptions,
+  ): Promise<Engine> {
     if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS)
       throw new DeviceError(
         'wasm',
@@ -87,7 +84,7 @@ export class Engine {
     const pool = threads > 1 ? sharedPool() : undefined;
     const helpers = pool ? await pool.ensure(threads - 1) : 0;
     const shared = pool !== undefined && helpers > 0;
-    const { module, simd: chosen } = await compileKernels(simd, shared);
+    const { module, simd: chosen } = await compileKernels(packed, simd, shared);
     const memory = createMemory(shared);
     const instance = await WebAssembly.instantiate(module, {
       env: { memory, abort: () => undefined },

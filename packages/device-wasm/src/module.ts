@@ -1,8 +1,14 @@
 import { DeviceError } from '@headwise/tensor';
-import { BLOCK, packed, sizes } from './generated/kernels.ts';
 
 /** Which instructions the kernels use: fused multiply-add needs relaxed SIMD (Node 22, current browsers). */
 export type Simd = 'simd128' | 'relaxed';
+
+/** Kernels as `scripts/build-kernels.mjs` writes them: both modules, dealt out in blocks in turn and packed. */
+export interface PackedKernels {
+  readonly sizes: Readonly<Record<Simd, number>>;
+  readonly BLOCK: number;
+  readonly packed: string;
+}
 
 /** What the compiled kernels export. */
 export interface KernelExports {
@@ -20,12 +26,13 @@ export interface KernelExports {
  * @throws {DeviceError} if this runtime cannot run them.
  */
 export async function compileKernels(
+  kernels: PackedKernels,
   wanted: Simd | undefined,
   shared: boolean,
 ): Promise<{ module: WebAssembly.Module; simd: Simd }> {
   if (typeof WebAssembly === 'undefined')
     throw new DeviceError('wasm', 'this runtime has no WebAssembly', [], 'Use the device gpujs:cpu.');
-  const modules = await unpack();
+  const modules = await unpack(kernels);
   for (const simd of wanted ? [wanted] : (['relaxed', 'simd128'] as const)) {
     const bytes = modules[simd];
     if (!shared) makeUnshared(bytes);
@@ -39,8 +46,11 @@ export async function compileKernels(
   );
 }
 
-/** Both modules, which `scripts/build-kernels.mjs` has dealt out in blocks in turn and packed. */
-async function unpack(): Promise<Record<Simd, Uint8Array<ArrayBuffer>>> {
+async function unpack({
+  packed,
+  sizes,
+  BLOCK,
+}: PackedKernels): Promise<Record<Simd, Uint8Array<ArrayBuffer>>> {
   if (typeof DecompressionStream === 'undefined')
     throw new DeviceError('wasm', 'this runtime has no DecompressionStream', [], 'Use the device gpujs:cpu.');
   const deflated = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));

@@ -6,6 +6,7 @@ import { Kernel } from '../assembly/kernel-list.ts';
 import { CONTROL, COUNTERS } from './control.ts';
 import { createWasmWith, type WasmDevice } from './device.ts';
 import type { Engine, Job } from './engine.ts';
+import * as kernels from './generated/kernels.ts';
 import { compileKernels } from './module.ts';
 import { Pool, sharedPool } from './pool.ts';
 import { settle } from './settle.ts';
@@ -75,7 +76,7 @@ it('a device that comes while helpers start leaves none of them behind', async (
   const more = pool.ensure(2);
   await vi.waitFor(() => expect(workers.length).toBe(2), { timeout: HANGS_MS, interval: 0 });
   // it is on its way and does not read letters yet
-  const { module } = await compileKernels(undefined, true);
+  const { module } = await compileKernels(kernels, undefined, true);
   pool.attach(first.engine.heap.memory, module);
   await more;
   for (const device of [first, await create(3)]) await untilAllHelped(device);

@@ -1,7 +1,7 @@
 import { type AttentionOptions, attentionWith, type Device, type Tensor, tensor } from '@headwise/tensor';
 import { compareGradients, type Differentiable, gradientCases, seeded } from '@headwise/tensor/testing';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import type { WasmDevice } from './device.ts';
+import type { KernelDevice } from './kernel-device.ts';
 
 type Sizes = Readonly<Record<'B' | 'Lq' | 'Lk' | 'H' | 'Hkv' | 'D' | 'Dv', number>>;
 
@@ -72,9 +72,9 @@ const cases: Readonly<Record<string, Differentiable>> = {
 };
 
 /** Registers a test for each case, and for every operation that gradients pass through. */
-export function checkGradientKernels(name: string, create: () => Promise<WasmDevice>): void {
+export function checkGradientKernels(name: string, create: () => Promise<KernelDevice>): void {
   describe(`gradients equal the reference: ${name}`, () => {
-    let device: WasmDevice;
+    let device: KernelDevice;
     beforeAll(async () => {
       device = await create();
     });

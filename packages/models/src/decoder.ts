@@ -225,7 +225,7 @@ export class Decoder implements SessionModel, Disposable {
   /** Frees the weights, and the tables of positions. Sessions have their own memory and are freed by themselves. Never throws. */
   dispose(): void {
     for (const weight of Object.values(this.#weights)) weight.dispose();
-    this.#stack.release();
+    this.stack.release();
   }
 
   /** Never throws. */
