@@ -15,7 +15,8 @@ import { prefillTask } from './prefill';
 import { argmaxTask, topKTask } from './rank';
 import { scoresTask } from './scores';
 import { loadRowsTask, storeRowsTask } from './stored';
-import { columnSumsTask, reduceTask, scatterAddTask, stridedTask } from './strided';
+import { columnSumsTask } from './strided';
+import { reduceTask, scatterAddTask, stridedTask } from './strided';
 
 /**
  * Takes tasks of the open job until none is left. Every thread runs this: first through the section of its own, so that
