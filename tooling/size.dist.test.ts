@@ -57,27 +57,27 @@ const ceilings: readonly Ceiling[] = [
   {
     name: 'the device without a GPU',
     uses: { 'device-wasm': ['wasm'] },
-    most: 58_000,
+    most: 60_000,
     reason:
-      'two builds of the kernels, packed together, are 38 kB of it; those of training and of experts came last',
+      'two builds of the kernels, packed together, are 40 kB of it; those of training and of experts came last, Adam and a loop for each activation among them',
   },
   {
     name: 'the same with fewer kernels',
     uses: { 'device-wasm/light': ['wasm'] },
-    most: 41_000,
+    most: 43_000,
     reason:
-      'two builds of the light kernels are 24 kB of it; those of training and of stored formats are not there',
+      'two builds of the light kernels are 25 kB of it; those of training and of stored formats are not there',
   },
   {
     name: 'one variant on the device without a GPU',
     uses: { 'attention-variants': ['multiHead'], 'device-wasm': ['wasm'], tensor: ['tensor'] },
-    most: 70_000,
+    most: 73_000,
     reason: 'a page with one variant, no gpu.js, and kernels for training and weights in fewer bits',
   },
   {
     name: 'one variant on the light device',
     uses: { 'attention-variants': ['multiHead'], 'device-wasm/light': ['wasm'], tensor: ['tensor'] },
-    most: 55_000,
+    most: 57_000,
     reason: 'a page with one variant, no gpu.js, that neither trains nor keeps fewer than 32 bits',
   },
 ];

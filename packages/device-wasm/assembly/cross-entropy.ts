@@ -1,6 +1,6 @@
 import { at, int, num, ptr } from './job';
 import { largest } from './rowwise';
-import { addWide, exp, splat, wideSum } from './vector';
+import { addWide, exp, expDown, splat, wideSum } from './vector';
 
 /** Numbers that are summed in f32 before they join the sum in f64. */
 const PIECE: i32 = 64;
@@ -21,7 +21,7 @@ export function crossEntropyTask(task: i32): void {
       let piece = splat(0), level = splat(0);
       for (const last = min(v + PIECE, whole); v < last; v += 4) {
         const z = v128.load(at(x, v));
-        piece = f32x4.add(piece, exp(f32x4.sub(z, shift)));
+        piece = f32x4.add(piece, expDown(f32x4.sub(z, shift)));
         level = f32x4.add(level, z);
       }
       sum = addWide(sum, piece);
@@ -30,7 +30,7 @@ export function crossEntropyTask(task: i32): void {
     let total = wideSum(sum), level = wideSum(plain);
     for (; v < V; v++) {
       const z = load<f32>(at(x, v));
-      total += <f64>f32x4.extract_lane(exp(splat(z - top)), 0);
+      total += <f64>f32x4.extract_lane(expDown(splat(z - top)), 0);
       level += <f64>z;
     }
     const lse = <f64>top + Math.log(total), target = load<i32>(at(ptr(1), row));

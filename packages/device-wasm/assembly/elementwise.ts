@@ -1,6 +1,6 @@
 import { at, int, num, ptr } from './job';
 import { Map } from './kernel-list';
-import { constant, erfc, exp, madd, one, splat, tanh } from './vector';
+import { constant, erfc, exp, expDown, madd, one, splat, tanh } from './vector';
 
 /**
  * y[i] = f(a[i], b[i mod the length of b]).
@@ -134,7 +134,7 @@ function logarithm(x: v128): v128 {
 // @ts-ignore: decorator
 @inline function geluSlope(x: v128): v128 {
   const t = f32x4.div(one(), madd(f32x4.abs(x), constant(31), one()));
-  const density = exp(f32x4.mul(constant(41), f32x4.mul(x, x)));
+  const density = expDown(f32x4.mul(constant(41), f32x4.mul(x, x)));
   let p = madd(constant(32), t, constant(33));
   p = madd(p, t, constant(34));
   p = madd(p, t, constant(35));

@@ -1,6 +1,6 @@
 import { loadPart, storePart } from './elementwise';
 import { at, int, num, ptr } from './job';
-import { addWide, exp, maxOf, splat, wideSum } from './vector';
+import { addWide, expDown, maxOf, splat, wideSum } from './vector';
 
 /**
  * RMSNorm and LayerNorm over rows.
@@ -98,7 +98,7 @@ export function softmaxTask(task: i32): void {
     while (e < whole) {
       let piece = splat(0);
       for (const end = min(e + PIECE / 2, whole); e < end; e += 4) {
-        const p = exp(f32x4.sub(v128.load(at(x, e)), shift));
+        const p = expDown(f32x4.sub(v128.load(at(x, e)), shift));
         piece = f32x4.add(piece, p);
         if (!logarithm) v128.store(at(y, e), p);
       }
@@ -106,7 +106,7 @@ export function softmaxTask(task: i32): void {
     }
     let total = wideSum(sum);
     for (; e < E; e++) {
-      const p = f32x4.extract_lane(exp(splat(load<f32>(at(x, e)) - top)), 0);
+      const p = f32x4.extract_lane(expDown(splat(load<f32>(at(x, e)) - top)), 0);
       total += <f64>p;
       if (!logarithm) store<f32>(at(y, e), p);
     }

@@ -221,6 +221,21 @@ const CONSTANTS: usize = memory.data<f32>(
   return v128.bitselect(x0, y, f32x4.ne(x0, x0));
 }
 
+/** e^x where x is never above 88: 0 below −87.3, NaN stays by itself. */
+// @ts-ignore: decorator
+@inline export function expDown(x0: v128): v128 {
+  const lowest = constant(0), magic = exp2Constant(1), x = f32x4.pmax(x0, lowest);
+  const t = f32x4.add(f32x4.mul(x, constant(2)), magic), n = f32x4.sub(t, magic);
+  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, constant(3))), f32x4.mul(n, constant(4)));
+  let p = madd(constant(5), r, constant(6));
+  p = madd(p, r, constant(7));
+  p = madd(p, r, constant(8));
+  p = madd(p, r, constant(9));
+  p = madd(p, r, constant(10));
+  p = f32x4.add(madd(f32x4.mul(r, r), p, r), one());
+  return v128.andnot(f32x4.mul(p, i32x4.add(i32x4.shl(t, 23), one())), f32x4.lt(x0, lowest));
+}
+
 /** tanh x: an odd polynomial below 0.625, 1 − 2 / (e^2x + 1) above (Cephes tanhf). */
 // @ts-ignore: decorator
 @inline export function tanh(x: v128): v128 {
@@ -247,5 +262,5 @@ const CONSTANTS: usize = memory.data<f32>(
   p = madd(p, t, constant(23));
   p = madd(p, t, constant(24));
   p = madd(p, t, constant(25));
-  return f32x4.mul(t, exp(f32x4.sub(p, f32x4.mul(z, z))));
+  return f32x4.mul(t, expDown(f32x4.sub(p, f32x4.mul(z, z))));
 }
