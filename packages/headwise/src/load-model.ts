@@ -41,6 +41,8 @@ export interface LoadedModel {
 export interface LoadOptions {
   /** A tokenizer from a file of its own. Default what the model's files have. */
   readonly tokenizer?: string | undefined;
+  /** To be trained. */
+  readonly float32?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
@@ -58,7 +60,7 @@ export const shippedModel = fileURLToPath(new URL('../assets/little-stories/', i
 export async function loadModel(
   device: Device,
   path: string,
-  { tokenizer: tokenizerPath, signal, onProgress }: LoadOptions = {},
+  { tokenizer: tokenizerPath, float32, signal, onProgress }: LoadOptions = {},
 ): Promise<LoadedModel> {
   const checkpoint = await openCheckpoint(pathFiles(path), { ...(signal && { signal }) });
   try {
@@ -66,7 +68,7 @@ export async function loadModel(
       tokenizerPath === undefined
         ? checkpoint.tokenizer
         : inFile(tokenizerPath, () => readTokenizerFile(tokenizerPath));
-    const loaded = await load(device, checkpoint, { families, signal, onProgress });
+    const loaded = await load(device, checkpoint, { families, float32, signal, onProgress });
     try {
       const rows = rowsOf(loaded);
       const tokenizer = source && inFile(tokenizerPath ?? path, () => tokenizerOf(source, rows));

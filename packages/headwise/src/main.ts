@@ -155,7 +155,7 @@ function createCli(io: Io): ReturnType<typeof cac> {
   cli
     .command(
       'train [file]',
-      'Train a decoder from a file, or an example; the same command goes on where it was',
+      'Train a decoder, or an encoder to tell classes of texts apart; the same command goes on where it was',
     )
     .usage('train <config.json> [options]')
     .option('--example <name>', 'reversal: learns in seconds to say digits backwards')

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   createDecoder,
@@ -9,23 +9,38 @@ import {
   fileTensors,
   randomWeights,
   readConfig,
+  type Tokenizer,
+  type TokenizerSource,
   writeSafetensors,
 } from '@headwise/models';
 import { families } from '@headwise/models/registry';
 import { type Device, printable, type Tensor } from '@headwise/tensor';
-import { languageModelLoss, sizeOfParams, type TrainSummary, train } from '@headwise/training';
+import {
+  languageModelLoss,
+  type StepReport,
+  sizeOfParams,
+  type TrainOptions,
+  type TrainSummary,
+  train,
+} from '@headwise/training';
 import { type RunFolder, runFolder } from '@headwise/training/folder';
 import { isOn, type Options, text, whole } from '../arguments.ts';
 import { openDevice } from '../devices.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodes, type Io } from '../io.ts';
+import { decoderOf, type LoadedModel, loadModel, neededTokenizer } from '../load-model.ts';
 import { jsonLine } from '../output.ts';
-import { readTrainConfig, type TrainConfig, trainConfigOf } from '../train/config.ts';
+import { readTokenizerFile, tokenizerOf } from '../tokenizers.ts';
+import { createClassifierRun } from '../train/classifier.ts';
+import { type DataConfig, readTrainConfig, type TrainConfig, trainConfigOf } from '../train/config.ts';
 import { type TrainingData, trainingData } from '../train/data.ts';
 import { examples } from '../train/examples.ts';
-import { asHtml, asText, attentionOf } from '../train/picture.ts';
+import { type AttentionPicture, asHtml, asText, attentionOf } from '../train/picture.ts';
 
-/** `headwise train`: trains a decoder of any family from a file, or an example; a run goes on where it was. */
+/**
+ * `headwise train`: trains a decoder of any family from a file, an example, or a model; or an encoder to tell classes of
+ * texts apart. A run goes on where it was.
+ */
 export async function runTrain(path: string | undefined, options: Options, io: Io): Promise<number> {
   const config = configOf(path, options, io);
   const device = await openDevice(text(options, 'device') ?? 'wasm', io.note);
@@ -51,15 +66,59 @@ function configOf(path: string | undefined, options: Options, io: Io): TrainConf
   return { ...read, ...(out && { out: resolve(io.cwd, out) }), ...(steps && { steps }) };
 }
 
-/** A decoder with random weights, of the family that its config names. */
+/** A model and what it is to learn. */
 interface Begun {
+  readonly family: Family;
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly weights: Readonly<Record<string, Tensor>>;
+  readonly name: string;
+  /** Runs the loop on the data, to its end or until it is aborted. */
+  readonly run: (options: LoopOptions) => AsyncGenerator<StepReport, TrainSummary>;
+  /** A number that is better when it is smaller, and what is said of it. */
+  readonly look: () => Promise<{ readonly value: number; readonly told: string }>;
+  /** Writes what reads and writes its ids. */
+  readonly writeTokenizer: (folder: string) => void;
+  readonly picture?: (() => Promise<AttentionPicture>) | undefined;
+}
+
+type LoopOptions = Omit<TrainOptions<never>, 'params' | 'loss' | 'data'>;
+
+async function begin(device: Device, config: TrainConfig, io: Io): Promise<Begun> {
+  const { data } = config;
+  const path = data.kind === 'reversal' ? undefined : data.tokenizer;
+  if (config.from === undefined) {
+    const source = path === undefined ? undefined : readTokenizerFile(path);
+    const rows = typeof config.model.vocab_size === 'number' ? config.model.vocab_size : undefined;
+    const tokenizer = source && tokenizerOf(source, rows ?? sizeOfTokenizer(source));
+    return decoderRun(randomDecoder(device, config, tokenizer), config, copying(path));
+  }
+  const loaded = await loadModel(device, config.from, { tokenizer: path, float32: true, signal: io.signal });
+  const writeTokenizer = copying(path, config.from);
+  if (data.kind === 'examples') return classifierRun(loaded, config, data, writeTokenizer);
+  const decoder = decoderOf(loaded, 'train on a text');
+  const read = trainingData(data, config.batch, config.seed, neededTokenizer(loaded));
+  const { family, weights } = loaded.loaded;
+  const json = loaded.files.config as Readonly<Record<string, unknown>>;
+  return decoderRun({ family, json, decoder, weights, data: read }, config, writeTokenizer);
+}
+
+interface DecoderToTrain {
   readonly family: Family;
   readonly json: Readonly<Record<string, unknown>>;
   readonly decoder: Decoder;
   readonly weights: Readonly<Record<string, Tensor>>;
+  readonly data: TrainingData;
 }
 
-function begin(device: Device, { model, seed }: TrainConfig, { V, T }: TrainingData): Begun {
+/** A decoder with random weights, of the family that its config names. */
+function randomDecoder(
+  device: Device,
+  config: TrainConfig,
+  tokenizer: Tokenizer | undefined,
+): DecoderToTrain {
+  const { model, seed } = config;
+  const data = trainingData(config.data, config.batch, seed, tokenizer);
+  const { V, T } = data;
   const type = String(model.model_type);
   const family = Object.hasOwn(families, type) ? families[type] : undefined;
   if (!family) {
@@ -69,7 +128,10 @@ function begin(device: Device, { model, seed }: TrainConfig, { V, T }: TrainingD
   const json = { vocab_size: V, ...model };
   const { model: made } = readConfig(family, json);
   if (made.kind !== 'decoder')
-    throw new FormatError('model', `a ${family.title} is an ${made.kind}; train trains decoders`);
+    throw new FormatError(
+      'model',
+      `a ${family.title} is an ${made.kind}; train begins decoders from nothing, and encoders from a model (from)`,
+    );
   const { parts } = made;
   if (parts.shape.V < V)
     throw new FormatError('model', `vocab_size ${parts.shape.V} must be at least ${V}, the ids of the data`);
@@ -79,29 +141,93 @@ function begin(device: Device, { model, seed }: TrainConfig, { V, T }: TrainingD
       `max_position_embeddings ${parts.context} must be at least ${T}, a row of the data`,
     );
   const weights = randomWeights(device, decoderParameters(parts), { seed });
-  return { family, json, decoder: createDecoder({ ...parts, device, weights }), weights };
+  return { family, json, decoder: createDecoder({ ...parts, device, weights }), weights, data };
+}
+
+function decoderRun(
+  { family, json, decoder, weights, data }: DecoderToTrain,
+  { smoothing, evaluate }: TrainConfig,
+  writeTokenizer: (folder: string) => void,
+): Begun {
+  const checkLoss = languageModelLoss(decoder);
+  const loss = languageModelLoss(decoder, { smoothing });
+  return {
+    family,
+    json,
+    weights,
+    name: data.train.name,
+    run: (options) => train({ ...options, params: weights, loss, data: data.train }),
+    async look() {
+      let sum = 0;
+      for (let i = 0; i < evaluate.batches; i++) {
+        using value = checkLoss(weights, data.check.batch(i));
+        sum += (await value.data())[0]!;
+      }
+      const value = sum / evaluate.batches;
+      return { value, told: value.toFixed(4) };
+    },
+    writeTokenizer(folder) {
+      writeTokenizer(folder);
+      if (data.vocabulary)
+        writeFileSync(join(folder, 'tokenizer.vocab.json'), `${JSON.stringify(data.vocabulary)}\n`);
+    },
+    picture: () => attentionOf(decoder, data.sample),
+  };
+}
+
+function classifierRun(
+  loaded: LoadedModel,
+  config: TrainConfig,
+  data: DataConfig & { readonly kind: 'examples' },
+  writeTokenizer: (folder: string) => void,
+): Begun {
+  const made = createClassifierRun(loaded, config, data);
+  return {
+    ...made,
+    name: made.data.name,
+    run: (options) => train({ ...options, params: made.weights, loss: made.loss, data: made.data }),
+    async look() {
+      const { loss, accuracy } = await made.look();
+      return { value: loss, told: `${loss.toFixed(4)}, right ${(100 * accuracy).toFixed(1)} %` };
+    },
+    writeTokenizer,
+  };
+}
+
+/** Copies the files of a tokenizer into a folder: a file of its own, or those beside a model. */
+function copying(path: string | undefined, from?: string): (folder: string) => void {
+  return (folder) => {
+    if (path !== undefined) {
+      const ends = ['.vocab.json', '.json'].find((end) => path.endsWith(end)) ?? '.bin';
+      copyFileSync(path, join(folder, `tokenizer${ends}`));
+    } else if (from !== undefined)
+      for (const name of readdirSync(from))
+        if (/^(tokenizer|special_tokens|vocab|merges)[\w.]*$/.test(name))
+          copyFileSync(join(from, name), join(folder, name));
+  };
+}
+
+function sizeOfTokenizer(source: TokenizerSource): number {
+  return source.kind === 'llama2c' ? source.vocabulary.pieces.length : Infinity;
 }
 
 async function trainOn(device: Device, config: TrainConfig, json: boolean, io: Io): Promise<number> {
-  const data = trainingData(config.data, config.batch, config.seed);
-  const begun = begin(device, config, data);
+  const begun = await begin(device, config, io);
   const folder = await runFolder(config.out);
   const began = performance.now();
   const say = (line: string): void => {
     if (!json) io.err(printable(line));
   };
   const size = sizeOfParams(begun.weights);
-  say(
-    `${begun.family.title}, ${size} weights, on ${device.name}; ${data.train.name}; run in ${config.out}\n`,
-  );
-  const { summary, loss, evaluation } = await steps(begun, config, data, folder, io, say);
+  say(`${begun.family.title}, ${size} weights, on ${device.name}; ${begun.name}; run in ${config.out}\n`);
+  const { summary, loss, evaluation } = await steps(begun, config, folder, io, say);
   for (const name of folder.broken) io.note(`${name} is not whole, the state before it was taken`);
   if (summary.reason === 'aborted') {
     say(`interrupted after step ${summary.step}, saved; the same command goes on\n`);
     if (json) io.out(jsonLine({ out: config.out, ...summary }));
     return exitCodes.interrupted;
   }
-  const files = await write(begun, config, data, json, io);
+  const files = await write(begun, config, json, io);
   const seconds = (performance.now() - began) / 1000;
   const told = { out: config.out, files, parameters: size, device: device.name, loss, evaluation, seconds };
   if (json) io.out(jsonLine({ ...told, ...summary }));
@@ -111,19 +237,15 @@ async function trainOn(device: Device, config: TrainConfig, json: boolean, io: I
 }
 
 async function steps(
-  { decoder, weights }: Begun,
+  begun: Begun,
   config: TrainConfig,
-  data: TrainingData,
   folder: RunFolder,
   io: Io,
   say: (line: string) => void,
 ): Promise<{ summary: TrainSummary; loss: number | undefined; evaluation: number | undefined }> {
-  const { optimizer, rate, accumulate, saveEvery, average, smoothing, evaluate } = config;
-  const checkLoss = languageModelLoss(decoder);
-  const run = train({
-    params: weights,
-    loss: languageModelLoss(decoder, { smoothing }),
-    data: data.train,
+  const { optimizer, rate, accumulate, saveEvery, average, evaluate } = config;
+  let told = '';
+  const run = begun.run({
     optimizer,
     rate,
     steps: config.steps,
@@ -137,12 +259,9 @@ async function steps(
       every: evaluate.every,
       patience: evaluate.patience,
       run: async () => {
-        let sum = 0;
-        for (let i = 0; i < evaluate.batches; i++) {
-          using loss = checkLoss(weights, data.check.batch(i));
-          sum += (await loss.data())[0]!;
-        }
-        return sum / evaluate.batches;
+        const seen = await begun.look();
+        told = seen.told;
+        return seen.value;
       },
     },
   });
@@ -157,29 +276,26 @@ async function steps(
     last = { loss, evaluation: evaluation ?? last?.evaluation };
     io.status(`step ${step} of ${config.steps}: loss ${loss.toFixed(4)}`);
     if (evaluation !== undefined)
-      say(`step ${step}: loss ${loss.toFixed(4)}, on what it has not seen ${evaluation.toFixed(4)}\n`);
+      say(`step ${step}: loss ${loss.toFixed(4)}, on what it has not seen ${told}\n`);
   }
 }
 
 /** The model as `generate` and others load it, and the picture. */
-async function write(
-  { family, json, decoder, weights }: Begun,
-  config: TrainConfig,
-  data: TrainingData,
-  quiet: boolean,
-  io: Io,
-): Promise<string[]> {
+async function write(begun: Begun, config: TrainConfig, quiet: boolean, io: Io): Promise<string[]> {
+  const { family, json, weights } = begun;
   const model = join(config.out, 'model');
   mkdirSync(model, { recursive: true });
   const tensors = await fileTensors(family, json, weights);
   writeFileSync(join(model, 'model.safetensors'), writeSafetensors(tensors, { format: 'pt' }));
-  const whole = { ...json, architectures: family.architectures.slice(0, 1), torch_dtype: 'float32' };
+  const architectures = json.architectures ?? family.architectures.slice(0, 1);
+  const whole = { ...json, architectures, torch_dtype: 'float32' };
   writeFileSync(join(model, 'config.json'), `${JSON.stringify(whole, null, 2)}\n`);
-  if (data.vocabulary)
-    writeFileSync(join(model, 'tokenizer.vocab.json'), `${JSON.stringify(data.vocabulary)}\n`);
-  const picture = await attentionOf(decoder, data.sample);
+  begun.writeTokenizer(model);
+  const curves = join(config.out, 'curves.html');
+  const picture = await begun.picture?.();
+  if (!picture) return [model, curves];
   const page = join(config.out, 'attention.html');
   writeFileSync(page, asHtml(picture, `What a ${family.title} of ${config.steps} steps looks at`));
   if (!quiet) io.out(printable(`${asText(picture)}\n`));
-  return [model, page, join(config.out, 'curves.html')];
+  return [model, page, curves];
 }

@@ -17,8 +17,10 @@ import {
 
 /** What a training file says, checked. */
 export interface TrainConfig {
-  /** A `config.json` of a family, whole. */
+  /** A `config.json` of a family, whole; empty where the run begins from a model. */
   readonly model: Readonly<Record<string, unknown>>;
+  /** A folder with a model to go on from. */
+  readonly from: string | undefined;
   readonly data: DataConfig;
   /** Rows of a batch. */
   readonly batch: number;
@@ -45,14 +47,32 @@ export interface TrainConfig {
 /** What is learnt. */
 export type DataConfig =
   | { readonly kind: 'reversal'; readonly length: number; readonly symbols: number }
-  | { readonly kind: 'text'; readonly file: string; readonly length: number };
+  | {
+      readonly kind: 'text';
+      readonly file: string;
+      readonly length: number;
+      /** A tokenizer from a file. Default that of the model, or bytes. */
+      readonly tokenizer: string | undefined;
+      /** What stands between documents, which then do not see each other. Default one text. */
+      readonly documents: string | undefined;
+    }
+  | {
+      readonly kind: 'examples';
+      readonly file: string;
+      /** Most tokens of a text. */
+      readonly length: number;
+      /** Names of the fields or columns. */
+      readonly text: string;
+      readonly label: string;
+      readonly tokenizer: string | undefined;
+    };
 
 /** Fields of one object, each read once; what is wrong or unknown is collected. */
 class Reader {
   readonly #read = new Set<string>();
 
   constructor(
-    readonly path: string,
+    readonly at: string,
     readonly value: Readonly<Record<string, unknown>>,
     readonly problems: string[],
   ) {}
@@ -65,7 +85,7 @@ class Reader {
   number(key: string, fallback: number, allowed: (value: number) => boolean, rule: string): number {
     const value = this.get(key) ?? fallback;
     if (typeof value === 'number' && allowed(value)) return value;
-    this.problems.push(`${this.path}${key} must be ${rule}, it is ${JSON.stringify(value)}`);
+    this.problems.push(`${this.at}${key} must be ${rule}, it is ${JSON.stringify(value)}`);
     return fallback;
   }
 
@@ -89,18 +109,30 @@ class Reader {
   oneOf(key: string, names: readonly string[], fallback: string): string {
     const value = this.get(key) ?? fallback;
     if (names.includes(value as string)) return value as string;
-    this.problems.push(
-      `${this.path}${key} must be one of ${names.join(', ')}, it is ${JSON.stringify(value)}`,
-    );
+    this.problems.push(`${this.at}${key} must be one of ${names.join(', ')}, it is ${JSON.stringify(value)}`);
     return fallback;
+  }
+
+  /** A file or folder; undefined where none is given. */
+  path(key: string, folder: string): string | undefined {
+    const value = this.text(key);
+    return value === undefined ? undefined : resolve(folder, value);
+  }
+
+  text(key: string): string | undefined {
+    const value = this.get(key);
+    if (value === undefined || (typeof value === 'string' && value !== ''))
+      return value as string | undefined;
+    this.problems.push(`${this.at}${key} must be a text, it is ${JSON.stringify(value)}`);
+    return undefined;
   }
 
   inner(key: string): Reader {
     const value = this.get(key) ?? {};
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    if (!isObject) this.problems.push(`${this.path}${key} must be an object, it is ${JSON.stringify(value)}`);
+    if (!isObject) this.problems.push(`${this.at}${key} must be an object, it is ${JSON.stringify(value)}`);
     return new Reader(
-      `${this.path}${key}.`,
+      `${this.at}${key}.`,
       isObject ? (value as Readonly<Record<string, unknown>>) : {},
       this.problems,
     );
@@ -110,7 +142,7 @@ class Reader {
   end(): void {
     for (const key of Object.keys(this.value))
       if (!this.#read.has(key))
-        this.problems.push(`${this.path}${key} is unknown; known: ${[...this.#read].join(', ')}`);
+        this.problems.push(`${this.at}${key} is unknown; known: ${[...this.#read].join(', ')}`);
   }
 }
 
@@ -130,15 +162,22 @@ export function trainConfigOf(json: unknown, folder: string, name: string): Trai
   const steps = top.count('steps', 500);
   const data = dataOf(top.inner('data'), folder);
   const model = top.get('model');
+  const from = top.path('from', folder);
   const isObject = typeof model === 'object' && model !== null && !Array.isArray(model);
-  if (!isObject)
-    problems.push(`model must be an object, the config.json of a model, it is ${JSON.stringify(model)}`);
+  if (!isObject && (from === undefined || model !== undefined))
+    problems.push(
+      `model must be an object, the config.json of a model (or give from, a folder with one), it is ${JSON.stringify(model)}`,
+    );
+  if (isObject && from !== undefined) problems.push('model and from are two models; give one of them');
+  if (data.kind === 'examples' && from === undefined)
+    problems.push('from must be a folder with an encoder: classes are learnt on top of one');
   const evaluate = top.inner('evaluate');
   const patience = evaluate.get('patience') === undefined ? undefined : evaluate.count('patience', 1);
   const out = top.get('out') ?? 'run';
   if (typeof out !== 'string') problems.push(`out must be a folder, it is ${JSON.stringify(out)}`);
   const read: TrainConfig = {
     model: isObject ? (model as Readonly<Record<string, unknown>>) : {},
+    from,
     data,
     batch: top.count('batch', 16),
     steps,
@@ -165,13 +204,19 @@ export function trainConfigOf(json: unknown, folder: string, name: string): Trai
 }
 
 function dataOf(data: Reader, folder: string): DataConfig {
-  const text = data.get('text');
-  const length = data.count('length', text === undefined ? 8 : 64);
-  if (text !== undefined) {
-    if (typeof text !== 'string')
-      data.problems.push(`data.text must be a file, it is ${JSON.stringify(text)}`);
+  const examples = data.path('examples', folder);
+  if (examples !== undefined) {
+    const [length, tokenizer] = [data.count('length', 128), data.path('tokenizer', folder)];
+    const fields = { text: data.text('text') ?? 'text', label: data.text('label') ?? 'label' };
     data.end();
-    return { kind: 'text', file: resolve(folder, String(text)), length };
+    return { kind: 'examples', file: examples, length, tokenizer, ...fields };
+  }
+  const file = data.path('text', folder);
+  const length = data.count('length', file === undefined ? 8 : 64);
+  if (file !== undefined) {
+    const [tokenizer, documents] = [data.path('tokenizer', folder), data.text('documents')];
+    data.end();
+    return { kind: 'text', file, length, tokenizer, documents };
   }
   data.oneOf('task', ['reversal'], 'reversal');
   const symbols = data.count('symbols', 10);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import type { Tokenizer } from '@headwise/models';
 import { FormatError } from '@headwise/models';
-import { type Batches, reversal, type TokenBatch, tokenWindows } from '@headwise/training';
+import { type Batches, packedDocuments, reversal, type TokenBatch, tokenWindows } from '@headwise/training';
 import type { DataConfig } from './config.ts';
 
 /** Pieces before the bytes: unknown, begin, end. */
@@ -20,9 +21,20 @@ export interface TrainingData {
   readonly sample: { readonly ids: readonly number[]; readonly names: readonly string[] };
 }
 
-/** @throws {FormatError} if a text is too short for its rows. */
-export function trainingData(config: DataConfig, B: number, seed: number): TrainingData {
-  return config.kind === 'reversal' ? reversals(config, B, seed) : bytesOfText(config, B, seed);
+/**
+ * @param tokenizer of a text; default its bytes
+ * @throws {FormatError} if a text is too short for its rows, or the data are no texts to go on with.
+ */
+export function trainingData(
+  config: DataConfig,
+  B: number,
+  seed: number,
+  tokenizer?: Tokenizer,
+): TrainingData {
+  if (config.kind === 'examples')
+    throw new FormatError('data', 'examples with labels are for an encoder, and the model is none');
+  if (config.kind === 'reversal') return reversals(config, B, seed);
+  return tokenizer ? tokensOfText(config, tokenizer, B, seed) : bytesOfText(config, B, seed);
 }
 
 function reversals(
@@ -65,5 +77,46 @@ function bytesOfText(
     T: length,
     vocabulary: { pieces, scores: pieces.map(() => 0) },
     sample: { ids, names },
+  };
+}
+
+/** By the tokenizer of a model; documents begin and end as it says, and do not see each other. */
+function tokensOfText(
+  { file, length, documents }: DataConfig & { readonly kind: 'text' },
+  tokenizer: Tokenizer,
+  B: number,
+  seed: number,
+): TrainingData {
+  const whole = readFileSync(file, 'utf8');
+  const texts =
+    documents === undefined ? [whole] : whole.split(documents).filter((text) => text.trim() !== '');
+  const end = tokenizer.eos === undefined || documents === undefined ? [] : [tokenizer.eos];
+  const encoded = texts.map((text) => [...tokenizer.encode(text), ...end]);
+  const of = (share: readonly (readonly number[])[], name: string): Batches<TokenBatch> => {
+    const tokens = share.reduce((sum, { length: each }) => sum + each, 0);
+    if (tokens < 2 * length)
+      throw new FormatError(
+        file,
+        `${name} has ${tokens} tokens of ${texts.length} documents; rows of ${length} need at least ${2 * length}`,
+      );
+    return documents === undefined
+      ? tokenWindows({ tokens: share[0]!, T: length, B, seed })
+      : packedDocuments({ documents: share, T: length, B, seed });
+  };
+  const all = documents === undefined ? encoded[0]! : encoded;
+  const cut = Math.floor(all.length * 0.9);
+  const parts =
+    documents === undefined
+      ? [[encoded[0]!.slice(0, cut)], [encoded[0]!.slice(cut)]]
+      : [encoded.slice(0, cut), encoded.slice(cut)];
+  const check = of(parts[1]!, 'the tenth that is looked at');
+  const ids = check.batch(0).ids[0]!.slice(0, 24);
+  return {
+    train: of(parts[0]!, 'what is trained on'),
+    check,
+    V: tokenizer.size,
+    T: length,
+    vocabulary: undefined,
+    sample: { ids, names: ids.map((id) => tokenizer.piece(id).replace(/[^\x21-\x7e]/g, '·')) },
   };
 }
