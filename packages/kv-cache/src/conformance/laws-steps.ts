@@ -83,8 +83,12 @@ async function failsAt(base: Twin, tokens: number | Columns, call: number): Prom
   const failure = new Error('the device failed');
   const mend = breakAt(device, call, failure);
   const error = twin.fail(tokens);
-  mend();
+  const failed = mend();
   must(error === undefined || error === failure, `the append failed with ${error}`);
+  must(
+    error !== undefined || !failed,
+    `call ${call} of the device failed, and the append says nothing of it`,
+  );
   if (error !== undefined) {
     const { held } = twin.cache;
     // what no later query sees may be gone
@@ -100,8 +104,8 @@ async function failsAt(base: Twin, tokens: number | Columns, call: number): Prom
   return error !== undefined;
 }
 
-/** Makes one call of a device throw. @returns what takes that back */
-function breakAt(device: Device, call: number, failure: Error): () => void {
+/** Makes one call of a device throw. @returns what takes that back, and says whether it has thrown */
+function breakAt(device: Device, call: number, failure: Error): () => boolean {
   const names = ['allocate', 'upload', 'write', 'run'] as const;
   const own = names.map((name) => [name, Object.getOwnPropertyDescriptor(device, name)] as const);
   let calls = 0;
@@ -118,5 +122,6 @@ function breakAt(device: Device, call: number, failure: Error): () => void {
       if (descriptor) Object.defineProperty(device, name, descriptor);
       else Reflect.deleteProperty(device, name);
     }
+    return calls > call;
   };
 }

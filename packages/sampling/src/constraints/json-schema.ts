@@ -11,7 +11,7 @@ export interface JsonSchemaOptions {
   /**
    * Which of the objects that the schema accepts may be written: `any` (the default), or `declared`: properties in
    * the order of the schema, and undeclared ones only if `additionalProperties` or `patternProperties` says so in
-   * words, or the object declares none.
+   * words, or the object declares none. A schema that only others would fit is then refused.
    */
   readonly objects?: 'any' | 'declared';
 }
