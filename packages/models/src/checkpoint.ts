@@ -36,6 +36,8 @@ export interface TensorInfo {
   readonly shape: readonly number[];
   /** In the file. */
   readonly bytes: number;
+  /** The file has this matrix on its side, in 16 bits or blocks, and it is handed out so (`StoredTensor.turned`). */
+  readonly turned?: true | undefined;
 }
 
 /** Metadata of a GGUF file. Integers are numbers where they are exact; arrays of numbers are typed arrays. */

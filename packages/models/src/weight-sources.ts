@@ -12,6 +12,8 @@ export interface WeightSource {
   readonly store?: ((values: Float32Array) => void) | undefined;
   /** Its rows as the file has them, where they are whole rows of tensors in fewer bits: a device may keep them so. */
   readonly stored?: { readonly dtype: StoredType; readonly bytes: () => Uint8Array } | undefined;
+  /** The same matrix on its side, where the file has it so. */
+  readonly turned?: WeightSource | undefined;
 }
 
 /**
@@ -96,6 +98,7 @@ function matcher(pattern: string): RegExp {
 export function transposed(source: WeightSource): WeightSource {
   // what is no matrix is reported by its own shape
   if (source.shape?.length !== 2) return source;
+  if (source.turned) return source.turned;
   const [I, O] = source.shape as [number, number];
   return from(
     [source],
@@ -120,16 +123,8 @@ export function part(source: WeightSource, axis: number, start: number, count: n
     return source;
   const outer = shape.slice(0, axis).reduce((product, each) => product * each, 1);
   const inner = shape.slice(axis + 1).reduce((product, each) => product * each, 1);
+  if (axis === 0) return rowsOf(source, [[start, count]]);
   const cut = shape.map((each, i) => (i === axis ? count : each));
-  const rows = axis === 0 && source.stored;
-  const stored = rows && {
-    dtype: rows.dtype,
-    bytes(): Uint8Array {
-      const all = rows.bytes();
-      const row = all.length / size;
-      return all.subarray(start * row, (start + count) * row);
-    },
-  };
   const made = from(
     [source],
     cut,
@@ -148,7 +143,44 @@ export function part(source: WeightSource, axis: number, start: number, count: n
       return [x];
     },
   );
-  return stored ? { ...made, stored } : made;
+  const { turned } = source;
+  return turned && axis === 1 ? { ...made, turned: rowsOf(turned, [[start, count]]) } : made;
+}
+
+/**
+ * Runs of rows under one another, each `[first, count]`: in the bits of the file, where it has whole rows. Never throws.
+ */
+export function rowsOf(
+  source: WeightSource,
+  runs: readonly (readonly [first: number, count: number])[],
+): WeightSource {
+  const { shape, stored } = source;
+  const O = shape?.[0];
+  // what does not fit is reported by its whole shape
+  if (!shape || O === undefined || runs.some(([first, count]) => first + count > O)) return source;
+  const picked = <Numbers extends Float32Array | Uint8Array>(all: Numbers): Numbers => {
+    const row = all.length / O;
+    const parts = runs.map(([first, count]) => all.subarray(first * row, (first + count) * row) as Numbers);
+    return parts.length === 1 ? parts[0]! : joined(parts);
+  };
+  const rows = runs.reduce((sum, [, count]) => sum + count, 0);
+  const made = from(
+    [source],
+    [rows, ...shape.slice(1)],
+    ([x]) => picked(x!).slice(),
+    (y, [before]) => {
+      const x = before!.slice();
+      const row = x.length / O;
+      let at = 0;
+      for (const [first, count] of runs) {
+        x.set(y.subarray(at, at + count * row), first * row);
+        at += count * row;
+      }
+      return [x];
+    },
+  );
+  if (!stored) return made;
+  return { ...made, stored: { dtype: stored.dtype, bytes: () => picked(stored.bytes()) } };
 }
 
 /** Every number plus a constant: gains that are stored as what they differ from 1 (Gemma). Never throws. */

@@ -31,7 +31,7 @@ export interface WeightExtras {
 }
 
 /** What is known of a tensor before it is read. */
-type Known = Readonly<{ dtype: string; shape: readonly number[] }>;
+type Known = Readonly<{ dtype: string; shape: readonly number[]; turned?: boolean | undefined }>;
 
 /** Of which tensors each weight is made. */
 export interface WeightPlan {
@@ -68,7 +68,12 @@ export function planWeights(
     const dtype = found?.dtype as StoredType;
     const bytes = (): Uint8Array => (contentOf(name) as StoredTensor).bytes;
     const stored = dtype === 'F16' || dtype === 'BF16' || isBlockType(dtype) ? { dtype, bytes } : undefined;
-    return { files: [name], shape: found?.shape, numbers, stored };
+    if (!found?.turned || !stored) return { files: [name], shape: found?.shape, numbers, stored };
+    const shape = [...found.shape].reverse();
+    const asItLies = (): Float32Array =>
+      floatsOf({ ...(contentOf(name) as StoredTensor), shape, turned: false });
+    const turned = { files: [name], shape, numbers: asItLies, stored };
+    return { files: [name], shape: found.shape, numbers, turned };
   }, wanted);
   const { copies, unknown } = others(tensors, used, extra);
   const unwanted = Object.keys(sources)

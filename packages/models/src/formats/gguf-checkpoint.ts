@@ -3,7 +3,8 @@ import { atMost, FormatError } from '../errors.ts';
 import { fresh, giveBack } from '../sources/fresh.ts';
 import { type GgufTensor, readGguf } from './gguf.ts';
 import { type Change, type GgufArchitecture, GgufFields, ggufArchitectures } from './gguf-architectures.ts';
-import { fileTensor, type HostTensor, numbersOf, type StoredTensor } from './host-tensor.ts';
+import { isBlockType } from './gguf-blocks.ts';
+import { fileTensor, type HostTensor, numbersOf, onItsSide, type StoredTensor } from './host-tensor.ts';
 import { shown } from './json.ts';
 import { reordered } from './row-order.ts';
 
@@ -214,9 +215,14 @@ function* spread(
   { dtype, shape, bytes, start, source }: GgufTensor & { readonly source: ByteSource },
   change: Change,
 ): Generator<[string, Place]> {
-  const turned = change.turned && shape.length === 2 ? [...shape].reverse() : shape;
+  const lies = change.turned && shape.length === 2;
+  const turned = lies ? [...shape].reverse() : shape;
+  const kept = lies && (dtype === 'F16' || dtype === 'BF16' || isBlockType(dtype));
   if (!name.includes('+') || shape.length !== 3)
-    return yield [name, { dtype, shape: turned, bytes, start, source, change }];
+    return yield [
+      name,
+      { dtype, shape: turned, bytes, start, source, change, ...(kept && { turned: true }) },
+    ];
   const [count, ...rest] = shape as [number, ...number[]];
   for (let n = 0; n < count; n++) {
     const size = bytes / count;
@@ -241,7 +247,10 @@ function changed(
     fresh(sorted);
   }
   const stored = fileTensor(name, dtype, shape, sorted);
-  if (turned && shape.length === 2) return f32(shape, transposed(floats(stored), shape[1]!, shape[0]!));
+  if (turned && shape.length === 2) {
+    if ('bytes' in stored) return { ...stored, turned: true };
+    return f32(shape, onItsSide(floats(stored), shape[1]!, shape[0]!));
+  }
   if (plusOne)
     return f32(
       shape,
@@ -257,11 +266,4 @@ function f32(shape: readonly number[], data: Float32Array): HostTensor {
 function floats(tensor: HostTensor | StoredTensor): Float32Array {
   const numbers = numbersOf(tensor);
   return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
-}
-
-/** `[O, I]` → `[I, O]` */
-function transposed(x: Float32Array, O: number, I: number): Float32Array {
-  const y = new Float32Array(x.length);
-  for (let o = 0; o < O; o++) for (let i = 0; i < I; i++) y[i * O + o] = x[o * I + i]!;
-  return y;
 }

@@ -1,4 +1,4 @@
-import { part, reshaped, type WeightSource } from '../weight-sources.ts';
+import { rowsOf, type WeightSource } from '../weight-sources.ts';
 
 /**
  * Queries, keys or values out of one matrix `[Hkv · (H / Hkv + 2) · D, E]`, or out of its bias without the last axis: of
@@ -12,12 +12,12 @@ export function ofGroups(
   which: string,
   { H, Hkv, D }: { readonly H: number; readonly Hkv: number; readonly D: number },
 ): WeightSource {
-  const { shape } = fused;
   const G = H / Hkv;
-  const rest = shape?.slice(1) ?? [];
   // what has other rows is reported by its own shape
-  if (!shape || shape[0] !== Hkv * (G + 2) * D) return fused;
+  if (fused.shape?.[0] !== Hkv * (G + 2) * D) return fused;
   const [start, count] = which === 'q' ? [0, G] : [which === 'k' ? G : G + 1, 1];
-  const groups = reshaped(fused, [Hkv, G + 2, D, ...rest]);
-  return reshaped(part(groups, 1, start, count), [Hkv * count * D, ...rest]);
+  return rowsOf(
+    fused,
+    Array.from({ length: Hkv }, (_, group) => [(group * (G + 2) + start) * D, count * D] as const),
+  );
 }

@@ -37,6 +37,8 @@ export interface StoredTensor {
   /** Row-major; blocks lie along the last axis. */
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
+  /** The bytes are those of the matrix on its side, whose shape is the other way round. Default false. */
+  readonly turned?: boolean | undefined;
 }
 
 /** Bytes of an element. */
@@ -64,7 +66,10 @@ export const widths: Readonly<Record<HostDType, number>> = {
 export function numbersOf(
   tensor: HostTensor | StoredTensor,
 ): Exclude<HostTensor['data'], BigInt64Array | BigUint64Array> {
-  if ('bytes' in tensor) return widened(tensor);
+  if ('bytes' in tensor) {
+    const [rows = 1, columns = 1] = tensor.shape;
+    return tensor.turned ? onItsSide(widened(tensor), columns, rows) : widened(tensor);
+  }
   const { dtype, data } = tensor;
   if (!(data instanceof BigInt64Array || data instanceof BigUint64Array)) return data;
   return Float64Array.from(data as Iterable<bigint> & ArrayLike<bigint>, (value) => {
@@ -131,6 +136,13 @@ function widened({ dtype, bytes }: StoredTensor): Float32Array {
   const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
   const words = new Uint16Array(aligned.buffer, aligned.byteOffset, bytes.byteLength / 2);
   return dtype === 'F16' ? widenHalves(words) : widenBrains(words);
+}
+
+/** `[O, I]` → `[I, O]` Never throws. */
+export function onItsSide(x: Float32Array, O: number, I: number): Float32Array {
+  const y = new Float32Array(x.length);
+  for (let o = 0; o < O; o++) for (let i = 0; i < I; i++) y[i * O + o] = x[o * I + i]!;
+  return y;
 }
 
 /** Numbers in a tensor of this shape. Never throws. */

@@ -389,7 +389,12 @@ const templates: Changes<unknown> = {
   'a class of Python': ["{{ ''.__class__.__mro__[1].__subclasses__() }}", /chat template/],
   'a number': [7, /chat_template/],
   'an object': [{}, /chat_template/],
-  'a list of others': [[{ name: 'tools', template: 'x' }]],
+  'several with names': [
+    [
+      { name: 'tools', template: 'x' },
+      { name: 'default', template: '{{ bos_token }}abcd' },
+    ],
+  ],
   'a list with no text': [[{ name: 'default', template: 7 }], /chat_template/],
   'nothing at all': ['', /chat template/],
 };
