@@ -1,7 +1,7 @@
 /**
  * Counts the public functions, and the methods of public classes and interfaces, whose doc comment does not say what they
  * throw: each that an entry point of a package exports has `@throws`, or the sentence "Never throws." where that is true.
- * Fails above 0 for the packages that are held to it.
+ * Fails above 0 for the packages that are held to it. And counts the public names without any doc comment, of which there are none.
  *
  *   tsx tooling/check-docs.ts              every package
  *   tsx tooling/check-docs.ts sampling     these packages
@@ -48,7 +48,12 @@ if (unknown.length > 0) {
 
 let failed = false;
 for (const name of asked.length > 0 ? asked : packages) {
-  const found = publicFunctions(name);
+  const { functions: found, bare } = publicNames(name);
+  console.log(`docs: ${name}: ${bare.length} public names have no doc comment`);
+  if (bare.length > 0) {
+    for (const line of bare) console.log(`  ${line}`);
+    failed = true;
+  }
   for (const [kind, strict] of [
     ['functions', held],
     ['methods', heldToMethods],
@@ -63,7 +68,7 @@ for (const name of asked.length > 0 ? asked : packages) {
 }
 if (failed) {
   console.error(
-    '\nWrite "@throws {Kind} if …" into their doc comments, or "Never throws." where that is true.',
+    '\nWrite a doc comment, with shapes and units, and "@throws {Kind} if …" into that of a function, or "Never throws." where that is true.',
   );
   process.exit(1);
 }
@@ -82,8 +87,11 @@ function manifestOf(name: string): string {
   return join(root, 'packages', name, 'package.json');
 }
 
-/** Functions that the entry points of a package export, each once, in the order of their names. */
-function publicFunctions(name: string): PublicFunction[] {
+/** What the entry points of a package export, each once, in the order of the names: its functions, and what no comment is on. */
+function publicNames(name: string): {
+  readonly functions: readonly PublicFunction[];
+  readonly bare: readonly string[];
+} {
   const { exports = {} } = JSON.parse(readFileSync(manifestOf(name), 'utf8')) as {
     exports?: Record<string, { '@headwise/source'?: string }>;
   };
@@ -95,10 +103,19 @@ function publicFunctions(name: string): PublicFunction[] {
   const program = ts.createProgram(entries, { ...options, noEmit: true });
   const checker = program.getTypeChecker();
   const found = new Map<ts.Symbol, PublicFunction>();
+  const bare = new Set<string>();
   for (const entry of entries) {
     const module = checker.getSymbolAtLocation(program.getSourceFile(entry)!);
     for (const exported of module ? checker.getExportsOfModule(module) : []) {
       const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
+      const own = symbol.declarations?.[0];
+      const home = own?.getSourceFile();
+      if (own && home?.fileName.startsWith(join(root, 'packages', name, 'src'))) {
+        const text = textOf(symbol.getDocumentationComment(checker));
+        const { line } = home.getLineAndCharacterOfPosition(own.getStart());
+        if (text === '' && symbol.getJsDocTags(checker).length === 0)
+          bare.add(`${exported.name}  ${home.fileName.slice(root.length)}:${line + 1}`);
+      }
       for (const [title, called] of callable(exported.name, symbol, checker)) {
         const declaration = called.valueDeclaration ?? called.declarations?.[0];
         if (!declaration) continue;
@@ -116,7 +133,8 @@ function publicFunctions(name: string): PublicFunction[] {
       }
     }
   }
-  return [...found.values()].sort((a, b) => (a.function < b.function ? -1 : 1));
+  const functions = [...found.values()].sort((a, b) => (a.function < b.function ? -1 : 1));
+  return { functions, bare: [...bare].sort() };
 }
 
 function saysWhatItThrows(symbol: ts.Symbol, checker: ts.TypeChecker): boolean {

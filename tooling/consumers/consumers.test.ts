@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -353,4 +353,38 @@ process.exit(0);`,
     expect(off, file).toBeLessThan(1e-5);
   }
   writeFileSync(join(project, 'done'), '');
+});
+
+/** Another runtime by its command: named by an environment variable, or on the PATH. */
+function runtime(name: string): string | undefined {
+  const named = process.env[`${name.toUpperCase()}_PATH`];
+  return [named, name].find(
+    (command) => command !== undefined && spawnSync(command, ['--version']).status === 0,
+  );
+}
+
+it.each([
+  ['bun', []],
+  ['deno', ['run', '--allow-all', '--node-modules-dir=manual']],
+] as const)('runs a variant in %s, on the reference and on wasm', (name, before) => {
+  const command = runtime(name);
+  if (command === undefined) {
+    console.log(
+      `consumers in ${name}: skipped, it is not installed; npm install --global ${name}, or set ${name.toUpperCase()}_PATH`,
+    );
+    return;
+  }
+  const project = packed.project(name, ['attention-variants', 'tensor', 'device-wasm', 'acorn'], {
+    'main.mjs': `${app}
+const [wasmed, plain] = [await attendOn('wasm'), await attendOn('reference')];
+console.log(JSON.stringify({ ran: wasmed.ran, off: Math.max(...wasmed.values.map((value, i) => Math.abs(value - plain.values[i]))) }));
+process.exit(0);`,
+  });
+  const out = execFileSync(command, [...before, 'main.mjs'], { cwd: project, encoding: 'utf8' });
+  const { ran, off } = JSON.parse(out.trim().split('\n').at(-1)!) as {
+    readonly ran: string;
+    readonly off: number;
+  };
+  expect(ran).toMatch(/simd/);
+  expect(off).toBeLessThan(1e-5);
 });

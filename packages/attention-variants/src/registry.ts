@@ -38,5 +38,7 @@ export const variants = defineRegistry({
   multiplicative,
 });
 
+/** Name of a built-in variant: a key of {@link variants}. */
 export type VariantName = keyof typeof variants;
+/** Options of a built-in variant, all of them optional. */
 export type VariantOptions<Name extends VariantName> = OptionsOf<(typeof variants)[Name]>;

@@ -22,4 +22,5 @@ export const caches = defineCaches({
   'anchor-evicting': anchorEvicting,
 });
 
+/** Name of a built-in cache: a key of {@link caches}. */
 export type CacheName = keyof typeof caches;

@@ -92,10 +92,14 @@ export const searches = defineMap({
   'diverse-beam-search': diverseBeamSearchRule,
   'contrastive-search': contrastiveSearchRule,
 });
+/** Every built-in drafter by name. */
 export const drafters = defineMap({ 'draft-model': draftModelRule, 'prompt-lookup': promptLookupRule });
+/** Every built-in constraint by name. */
 export const constraints = defineMap({ regex: regexRule, gbnf: gbnfRule, 'json-schema': jsonSchemaRule });
 
+/** Name of a built-in filter. */
 export type FilterName = keyof typeof filters;
+/** Name of a built-in choice. */
 export type ChoiceName = keyof typeof choices;
 /** Options of a filter or choice, all of them optional. */
 export type RuleOptions<Name extends FilterName | ChoiceName> = Partial<

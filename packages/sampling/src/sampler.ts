@@ -14,6 +14,7 @@ import type { Random, RandomState } from './random/contract.ts';
 import { restoreRandom } from './random/restore.ts';
 import { createRandom } from './random/xoshiro.ts';
 
+/** Where the random numbers of a sampler come from. */
 export interface SamplerOptions {
   /** Seed of the sampler's own generator; without one, a new seed is drawn and {@link Sampler.seed} tells it. */
   readonly seed?: number | undefined;
@@ -54,6 +55,7 @@ export function createSampler(chain: Chain, options: SamplerOptions = {}): Sampl
   return new Sampler(chain, options);
 }
 
+/** A chain with its random numbers and what its rules remember: it draws one token after the other, and can be cloned and saved. */
 export class Sampler {
   readonly chain: Chain;
   /** The seed it started from, where it started from one. */

@@ -238,6 +238,7 @@ const ofEqualLengths = {
 /** What holds for every cache, by name. */
 export const laws = { ...ofEqualLengths, ...ofDifferentLengths, ...ofSteps } satisfies Record<string, Law>;
 
+/** Name of a law of caches: a key of {@link laws}. */
 export type LawName = keyof typeof laws;
 
 function badInput(twin: Twin, elsewhere: Device): [string, () => unknown][] {

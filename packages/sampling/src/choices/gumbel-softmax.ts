@@ -19,6 +19,7 @@ export interface RelaxedDraw {
   backward(gradient: ArrayLike<number>): Float64Array;
 }
 
+/** Options of {@link gumbelSoftmax}. */
 export interface GumbelSoftmaxOptions {
   /** `τ`: towards 0 the sample becomes one-hot, for large values uniform. */
   readonly temperature?: number;

@@ -5,6 +5,7 @@ import { keepExactly } from '../filters/keep.ts';
 import { crossing, kthLargest } from '../select.ts';
 import type { MirostatState } from './mirostat-2.ts';
 
+/** Options of {@link mirostat1}; surprise in bits. */
 export interface Mirostat1Options {
   /** Target surprise in bits. */
   readonly tau?: number;

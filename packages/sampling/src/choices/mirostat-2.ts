@@ -3,6 +3,7 @@ import { checkNumber } from '../errors.ts';
 import { keepExactly } from '../filters/keep.ts';
 import { crossing } from '../select.ts';
 
+/** Options of {@link mirostat2}; surprise in bits. */
 export interface Mirostat2Options {
   /** Target surprise in bits. */
   readonly tau?: number;

@@ -5,6 +5,7 @@ import { type LawOptions, laws } from './laws.ts';
 export type { Law, LawOptions } from './laws.ts';
 export { laws } from './laws.ts';
 
+/** Options of {@link checkSampler}. */
 export interface CheckOptions extends LawOptions {
   /** Laws that do not hold for this rule, each with the reason, which the report prints. */
   readonly except?: Readonly<Record<string, string>>;

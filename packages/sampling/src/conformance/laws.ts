@@ -6,6 +6,7 @@ import { SamplingError } from '../errors.ts';
 import { createRandom } from '../random/xoshiro.ts';
 import { createSampler, type Sampler } from '../sampler.ts';
 
+/** What the laws need to know of a rule. */
 export interface LawOptions {
   /** The number of tokens the rule promises to keep at least. Default 1. */
   readonly minTokensToKeep?: number;
@@ -77,6 +78,7 @@ function insist(holds: boolean, problem: string): void {
   if (!holds) throw new Error(problem);
 }
 
+/** What every filter and choice is held to, in the order in which it is checked. */
 export const laws: readonly Law[] = [
   {
     name: 'does not touch its input',

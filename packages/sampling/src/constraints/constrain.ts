@@ -3,6 +3,7 @@ import { ConstraintError, checkIds, SamplingError, show } from '../errors.ts';
 import type { Matcher } from './automaton.ts';
 import { type Pieces, Vocabulary } from './vocabulary.ts';
 
+/** What a constraint needs to know of the vocabulary. */
 export interface ConstrainOptions {
   /** Text of each token id: a string, raw bytes (byte-level tokenizers), or null for special tokens. */
   readonly pieces: Pieces;

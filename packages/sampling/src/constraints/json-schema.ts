@@ -2,6 +2,7 @@ import { SamplingError, show } from '../errors.ts';
 import { createMatcher, type Matcher } from './automaton.ts';
 import { compileSchema, type JsonSchema } from './json-schema-compiler.ts';
 
+/** Options of the constraint by a JSON schema. */
 export interface JsonSchemaOptions {
   /**
    * Blanks the text may have between its first and last character: `none`; `single`, at most one after `:` and `,`

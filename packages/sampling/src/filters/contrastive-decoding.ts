@@ -2,6 +2,7 @@ import { defineFilter, defineRule, type Filter } from '../contract.ts';
 import { checkNumber } from '../errors.ts';
 import { checkSecondLogits, logSumExp } from './second-logits.ts';
 
+/** Options of {@link contrastiveDecoding}. */
 export interface ContrastiveDecodingOptions {
   /** Only tokens at least `alpha` times as likely as the expert's best may come. */
   readonly alpha?: number;

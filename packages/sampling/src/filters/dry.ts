@@ -2,6 +2,7 @@ import { defineFilter, defineRule, type Filter, type SampleContext } from '../co
 import { checkIds, checkNumber, checkWhole, SamplingError } from '../errors.ts';
 import { checkWindow, windowStart } from './window.ts';
 
+/** Options of {@link dry}. */
 export interface DryOptions {
   /** Strength; 0 switches the rule off. llama.cpp suggests 0.8. */
   readonly multiplier: number;

@@ -2,6 +2,7 @@ import { defineFilter, defineRule, type Filter } from '../contract.ts';
 import { checkNumber } from '../errors.ts';
 import { keepExactly } from './keep.ts';
 
+/** Options of {@link dynamicTemperature}. */
 export interface DynamicTemperatureOptions {
   /** Temperature where the model is certain. */
   readonly minimum: number;

@@ -1,6 +1,7 @@
 import type { Candidates } from '../candidates.ts';
 import { checkWhole, SamplingError, show } from '../errors.ts';
 
+/** What filters with a cutoff have in common: how many tokens stay. */
 export interface KeepOptions {
   /**
    * However strict the cutoff, this many of the best candidates stay (more if several are tied at the edge).

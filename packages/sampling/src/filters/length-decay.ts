@@ -1,6 +1,7 @@
 import { defineFilter, defineRule, type Filter } from '../contract.ts';
 import { checkIds, checkNumber, checkWhole } from '../errors.ts';
 
+/** Options of {@link lengthDecay}; lengths in tokens. */
 export interface LengthDecayOptions {
   /** Generated tokens after which the pull begins. */
   readonly start: number;

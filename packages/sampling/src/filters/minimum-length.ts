@@ -1,6 +1,7 @@
 import { defineFilter, defineRule, type Filter } from '../contract.ts';
 import { checkIds, checkWhole } from '../errors.ts';
 
+/** Options of {@link minimumLength}; lengths in tokens. */
 export interface MinimumLengthOptions {
   /** Generated tokens before an end token may come; the prompt does not count. */
   readonly tokens: number;

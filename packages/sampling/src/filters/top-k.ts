@@ -2,6 +2,7 @@ import { defineFilter, defineRule, type Filter } from '../contract.ts';
 import { checkWhole } from '../errors.ts';
 import { checkKeep, checkTies, type KeepOptions, keepExactly } from './keep.ts';
 
+/** Options of {@link topK}. */
 export interface TopKOptions extends KeepOptions {
   /**
    * What becomes of tokens as likely as the `k`-th: `'keep'`, the default, keeps all of them, as Hugging Face does;

@@ -3,6 +3,7 @@ import { checkNumber } from '../errors.ts';
 import { crossing } from '../select.ts';
 import { checkKeep, checkTies, type KeepOptions } from './keep.ts';
 
+/** Options of {@link topP}. */
 export interface TopPOptions extends KeepOptions {
   /**
    * Which of equally likely tokens stay where only some of them fit: the `'lower'` ids, the default, or the

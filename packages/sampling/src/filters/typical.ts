@@ -3,6 +3,7 @@ import { checkNumber } from '../errors.ts';
 import { crossing } from '../select.ts';
 import { checkKeep, checkTies, type KeepOptions } from './keep.ts';
 
+/** Options of {@link typical}. */
 export interface TypicalOptions extends KeepOptions {
   /**
    * What becomes of tokens as typical as the last one that fits: `'keep'`, the default, keeps all of them, as Hugging

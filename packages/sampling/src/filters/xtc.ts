@@ -2,6 +2,7 @@ import { defineFilter, defineRule, type Filter } from '../contract.ts';
 import { checkNumber } from '../errors.ts';
 import { checkKeep, type KeepOptions } from './keep.ts';
 
+/** Options of {@link xtc}. */
 export interface XtcOptions extends KeepOptions {
   /** How often the rule acts, from 0 to 1. */
   readonly probability: number;

@@ -2,6 +2,7 @@ import type { Chain } from '../chain.ts';
 import type { Explanation } from '../explain.ts';
 import type { Sampler } from '../sampler.ts';
 
+/** What a step is told beside its ids. */
 export interface StepContext {
   /**
    * How many tokens come before `ids`. A model with a cache keeps the first `position` entries and drops what is
@@ -25,6 +26,7 @@ export type StepOutput =
 /** A model: gets only the tokens it has not seen yet (first the prompt, then one at a time). */
 export type Step = (ids: readonly number[], context: StepContext) => StepOutput | Promise<StepOutput>;
 
+/** Options of {@link generate}. */
 export interface GenerateOptions {
   /** Token ids to go on from; at least one. */
   readonly prompt: readonly number[];
@@ -47,12 +49,14 @@ export interface GenerateOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Another token that could have come, with `logprobs`. */
 export interface Alternative {
   readonly id: number;
   /** Natural logarithm of the model's probability. */
   readonly logprob: number;
 }
 
+/** One token of a run, as it comes. */
 export interface GeneratedToken {
   readonly id: number;
   /** 0 is the first generated token. */
@@ -87,6 +91,7 @@ export type StopReason =
   | 'cancelled'
   | 'failed';
 
+/** Where a run stands: its ids and text so far, why it ended, and times in milliseconds. */
 export interface GenerateSummary {
   /** `running` until the end. */
   readonly reason: StopReason | 'running';
@@ -110,6 +115,7 @@ export interface GenerateSummary {
   readonly speculation: Speculation | undefined;
 }
 
+/** How often a target model was asked in speculative decoding, and how many of the drafted tokens it took. */
 export interface Speculation {
   /** Calls of the target model. */
   readonly rounds: number;

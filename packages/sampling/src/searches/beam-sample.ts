@@ -4,6 +4,7 @@ import { createRandom } from '../random/xoshiro.ts';
 import type { BatchStep } from './contract.ts';
 import { type BeamOptions, type Found, searchBeams } from './engine.ts';
 
+/** Options of {@link beamSample}: those of a beam search, and where its random numbers come from. */
 export interface BeamSampleOptions extends BeamOptions {
   readonly seed?: number;
   /** A generator of your own instead of a seed. */

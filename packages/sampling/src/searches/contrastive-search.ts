@@ -5,6 +5,7 @@ import { keepExactly } from '../filters/keep.ts';
 import { checkRows, checkSearch } from './checks.ts';
 import type { BatchStep, SearchOptions } from './contract.ts';
 
+/** Options of {@link contrastiveSearch}. Su et al. 2022, "A Contrastive Framework for Neural Text Generation". */
 export interface ContrastiveSearchOptions extends SearchOptions {
   /** How many of the best tokens are tried. Default 4. */
   readonly k?: number;

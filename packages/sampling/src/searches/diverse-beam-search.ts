@@ -2,6 +2,7 @@ import { describeRule } from '../contract.ts';
 import type { BatchStep } from './contract.ts';
 import { type BeamOptions, type Found, searchBeams } from './engine.ts';
 
+/** Options of {@link diverseBeamSearch}. */
 export interface DiverseBeamOptions extends BeamOptions {
   /** How many groups of `beams` beams each. */
   readonly groups: number;

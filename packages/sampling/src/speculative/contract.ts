@@ -18,6 +18,7 @@ export interface Drafter {
   ): readonly Proposed[] | Promise<readonly Proposed[]>;
 }
 
+/** What a step that checks drafted tokens is told beside its ids. */
 export interface VerifyContext extends StepContext {
   /** How many rows of logits to return: those after each of the last `rows` of the given ids. */
   readonly rows: number;

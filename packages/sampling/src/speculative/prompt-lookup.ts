@@ -2,6 +2,7 @@ import { describeRule } from '../contract.ts';
 import { checkWhole } from '../errors.ts';
 import type { Drafter } from './contract.ts';
 
+/** Options of {@link promptLookup}; lengths in tokens. */
 export interface PromptLookupOptions {
   /** Longest ending that is looked for. Default 3. */
   readonly maxNgram?: number;

@@ -7,6 +7,7 @@ import type { Sampler } from '../sampler.ts';
 import { acceptOrCorrect, drawFrom } from './accept.ts';
 import type { Drafter, Proposed, VerifyStep } from './contract.ts';
 
+/** Options of {@link speculate}: those of a run, and who drafts. */
 export interface SpeculateOptions extends Omit<GenerateOptions, 'explain'> {
   readonly drafter: Drafter;
   /** Tokens drafted at a time. Default 4. */
