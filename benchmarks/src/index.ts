@@ -17,4 +17,5 @@ export {
 export { type RunOptions, type RunProgress, runBenchmark } from './run.ts';
 export type { Estimate, Interval, Sample, Summary } from './statistics.ts';
 export type { OutsideVariant } from './subjects.ts';
+export { type RealModel, realModels } from './suites/real-models.ts';
 export { parseResults, ResultsError } from './validate.ts';

@@ -115,6 +115,8 @@ export interface CacheKind<Name extends string = string, Options = CacheOptions>
     readonly year: number;
     readonly arxiv: string;
   };
+  /** Options of its own that a person can choose, each with its default: for menus and forms. Absent where it has none. */
+  readonly defaults?: Readonly<Record<string, number | string | boolean>>;
   readonly create: (options: Options) => Cache;
 }
 

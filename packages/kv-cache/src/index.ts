@@ -6,7 +6,12 @@ export {
 export { contiguous, createContiguous } from './caches/contiguous.ts';
 export { createLatent, latent } from './caches/latent.ts';
 export { createPaged, type PagedCache, type PagedOptions, paged } from './caches/paged.ts';
-export { createQuantized, type QuantizedOptions, quantized } from './caches/quantized.ts';
+export {
+  createQuantized,
+  type QuantizedCache,
+  type QuantizedOptions,
+  quantized,
+} from './caches/quantized.ts';
 export { createRecurrent, recurrent } from './caches/recurrent.ts';
 export { createRing, ring } from './caches/ring.ts';
 export { createShared, type SharedOptions, shared } from './caches/shared.ts';

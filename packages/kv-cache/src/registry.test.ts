@@ -1,7 +1,7 @@
 import { createReference } from '@headwise/tensor';
 import { expect, it } from 'vitest';
 import { plainSpec } from './conformance/index.ts';
-import { createStates, kv } from './index.ts';
+import { type Cache, createStates, kv } from './index.ts';
 import { caches } from './registry.ts';
 
 it('names every cache of the package by its own name', () => {
@@ -23,6 +23,24 @@ it.each(Object.entries(caches))('%s explains itself when something is missing', 
       ? 'shared: producer must be the state 0.self, got undefined'
       : /: device must be a device/,
   );
+});
+
+it.each(Object.entries(caches))('%s has the defaults it says it has', (_, { create, holds, ...kind }) => {
+  const defaults = 'defaults' in kind ? kind.defaults : {};
+  const make = create as (options: unknown) => Cache;
+  if (holds[0] === 'shared') return;
+  const isAnchor = () => false;
+  const spec = { ...plainSpec, kind: holds[0], cap: holds[0] === 'window' ? 96 : Infinity };
+  const own = holds[0] === 'recurrent' ? { rows: {}, constant: { S: [2] } } : {};
+  const rows = holds[0] === 'latent' ? { rows: { latent: [4] } } : {};
+  const device = createReference();
+  const options = { device, B: 1, capacity: 96, spec: { ...spec, ...own, ...rows }, isAnchor };
+  const [said, silent] = [{ ...options, ...defaults }, options].map((given) => make(given).bytes());
+  expect(said).toEqual(silent);
+  for (const [name, value] of Object.entries(defaults)) {
+    const other = typeof value === 'number' ? 0.5 : 'other';
+    expect(() => make({ ...options, [name]: other })).toThrow(name);
+  }
 });
 
 it('refuses what is no list of layers', () => {

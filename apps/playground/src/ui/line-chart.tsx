@@ -25,15 +25,20 @@ export function LineChart(props: {
   readonly y: { readonly title: string; readonly scale?: AxisScale; readonly format?: (y: number) => string };
   /** A line across, at this x. */
   readonly mark?: number | undefined;
+  /** Room for the names at the ends of the lines, of a picture 640 wide. Default 130. */
+  readonly room?: number | undefined;
+  /** Shades everything from this x on: what lies past a bound. */
+  readonly shadeFrom?: number | undefined;
   readonly svg?: { current: SVGSVGElement | null } | undefined;
 }) {
-  const { label, series, x, y, mark } = props;
+  const { label, series, x, y, mark, shadeFrom, room = RIGHT } = props;
+  const end = WIDTH - room;
   const all = series.flatMap(({ points }) => points);
   const across = axisOf(
     all.map(([at]) => at),
     x.scale ?? 'linear',
     LEFT,
-    WIDTH - RIGHT,
+    end,
   );
   const up = axisOf(
     all.map(([, at]) => at),
@@ -48,7 +53,7 @@ export function LineChart(props: {
       <svg ref={props.svg ?? null} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
         {up.ticks.map((tick) => (
           <g key={tick} class="grid">
-            <line x1={LEFT} x2={WIDTH - RIGHT} y1={up.at(tick)} y2={up.at(tick)} />
+            <line x1={LEFT} x2={end} y1={up.at(tick)} y2={up.at(tick)} />
             <text x={LEFT - 8} y={up.at(tick) + 4} text-anchor="end">
               {(y.format ?? shown)(tick)}
             </text>
@@ -62,7 +67,7 @@ export function LineChart(props: {
             </text>
           </g>
         ))}
-        <text class="axis" x={(LEFT + WIDTH - RIGHT) / 2} y={HEIGHT - 8} text-anchor="middle">
+        <text class="axis" x={(LEFT + end) / 2} y={HEIGHT - 8} text-anchor="middle">
           {x.title}
         </text>
         <text
@@ -72,6 +77,17 @@ export function LineChart(props: {
         >
           {y.title}
         </text>
+        {shadeFrom !== undefined && across.at(shadeFrom) < end && (
+          <g class="shade">
+            <rect
+              x={across.at(shadeFrom)}
+              y={TOP}
+              width={end - across.at(shadeFrom)}
+              height={HEIGHT - BOTTOM - TOP}
+            />
+            <line x1={across.at(shadeFrom)} x2={across.at(shadeFrom)} y1={TOP} y2={HEIGHT - BOTTOM} />
+          </g>
+        )}
         {mark !== undefined && (
           <line class="mark" x1={across.at(mark)} x2={across.at(mark)} y1={TOP} y2={HEIGHT - BOTTOM} />
         )}
@@ -84,13 +100,13 @@ export function LineChart(props: {
             />
             <line
               class="line"
-              x1={WIDTH - RIGHT + 6}
-              x2={WIDTH - RIGHT + 22}
+              x1={end + 6}
+              x2={end + 22}
               y1={ends[n]}
               y2={ends[n]}
               stroke-dasharray={dash ?? dashes[n % dashes.length]}
             />
-            <text x={WIDTH - RIGHT + 27} y={ends[n]! + 4}>
+            <text x={end + 27} y={ends[n]! + 4}>
               {name}
             </text>
           </g>

@@ -233,3 +233,19 @@ it.each([
 ])('refuses what cannot be (%#)', (act, message) => {
   expect(() => act(createReference())).toThrow(message);
 });
+
+it('says which blocks its sequences have', () => {
+  const device = createReference();
+  const cache = createPaged({ device, spec: plainSpec, B: 2, capacity: 12, blockSize: 4 });
+  expect(cache.tables).toEqual([[], []]);
+  cache.append(rows(device, [Array(5).fill(1), Array(5).fill(2)]));
+  expect(cache.tables).toEqual([
+    [0, 1],
+    [2, 3],
+  ]);
+  cache.take([0, 0]);
+  expect(cache.tables).toEqual([
+    [0, 1],
+    [0, 1],
+  ]);
+});

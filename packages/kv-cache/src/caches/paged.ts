@@ -38,6 +38,7 @@ export const paged = defineCache({
     year: 2023,
     arxiv: '2309.06180',
   },
+  defaults: { blockSize: 16 },
   create: createPaged,
 });
 
@@ -56,6 +57,8 @@ export interface PagedOptions extends CacheOptions {
 /** A paged cache can find the tokens it holds again. */
 export interface PagedCache extends Cache {
   readonly pool: PagedPool;
+  /** Blocks of the pool that each sequence has, in order, `[B]`. */
+  readonly tables: readonly (readonly number[])[];
   /**
    * Says which ids the sequences hold, so that `adopt` finds their full blocks.
    * @param tokens one row a sequence, from position 0 on
@@ -114,6 +117,10 @@ class PagedSequences extends RowsCache implements PagedCache {
 
   get held(): number {
     return this.length;
+  }
+
+  get tables(): readonly (readonly number[])[] {
+    return this.#ids.map((id) => this.pool.tables.table(id));
   }
 
   publish(tokens: readonly ArrayLike<number>[]): void {

@@ -235,3 +235,17 @@ it('runs on a device without kernels for packing, with the same numbers', async 
   );
   assertClose(shown[1]!, shown[0]!, { atol: 1e-6 });
 });
+
+it('says how many tokens of each sequence are packed', () => {
+  const device = createReference();
+  const cache = createQuantized({ device, spec: plainSpec, B: 2, capacity: 24, group: 4, residual: 3 });
+  const rows = (L: number) =>
+    Object.fromEntries(
+      Object.entries(plainSpec.rows).map(([name, row]) => [name, seeded(device, [2, L, ...row], L)]),
+    );
+  expect(cache.packed).toEqual([0, 0]);
+  cache.append(rows(TOKENS));
+  expect(cache.packed).toEqual([PACKED, PACKED]);
+  cache.crop([TOKENS, 6]);
+  expect(cache.packed).toEqual([PACKED, 4]);
+});

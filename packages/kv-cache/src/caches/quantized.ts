@@ -43,6 +43,7 @@ export const quantized = defineCache({
     year: 2024,
     arxiv: '2402.02750',
   },
+  defaults: { bits: 8, along: 'token', group: 32, residual: 32 },
   create: createQuantized,
 });
 
@@ -60,15 +61,21 @@ export interface QuantizedOptions extends CacheOptions {
   readonly workspace?: Workspace | undefined;
 }
 
+/** A quantized cache can say how much of it is packed. */
+export interface QuantizedCache extends Cache {
+  /** Tokens of each sequence that are packed, its oldest, `[B]`; the rest stands in full precision. */
+  readonly packed: readonly number[];
+}
+
 /**
  * @throws {ValueError} for other bits than 8 and 4, or sizes that are not whole numbers.
  * @throws {DeviceError} if the device does not know the operations that pack (they run on reference and gpu.js).
  */
-export function createQuantized(options: QuantizedOptions): Cache {
-  return new QuantizedCache(options);
+export function createQuantized(options: QuantizedOptions): QuantizedCache {
+  return new QuantizedRows(options);
 }
 
-class QuantizedCache extends RowsCache {
+class QuantizedRows extends RowsCache implements QuantizedCache {
   readonly kind = 'quantized';
   readonly #options: QuantizedOptions;
   /** Tokens of a block. */
@@ -81,7 +88,7 @@ class QuantizedCache extends RowsCache {
   /** Blocks that are packed, [B]. */
   #blocks: number[];
 
-  constructor(options: QuantizedOptions, from?: QuantizedCache) {
+  constructor(options: QuantizedOptions, from?: QuantizedRows) {
     super('quantized', options, ['full', 'latent']);
     const { bits = 8, along = 'token', group = 32, residual = 32 } = options;
     if (bits !== 8 && bits !== 4) throw new ValueError('quantized', 'bits', 'must be 8 or 4', bits);
@@ -112,6 +119,10 @@ class QuantizedCache extends RowsCache {
 
   get held(): number {
     return this.length;
+  }
+
+  get packed(): readonly number[] {
+    return this.#blocks.map((_, b) => this.#packedTokens(b));
   }
 
   protected override checkPut(placed: Placement): void {
@@ -175,8 +186,8 @@ class QuantizedCache extends RowsCache {
     this.#blocks = order.map((from) => blocks[from]!);
   }
 
-  protected copy(): QuantizedCache {
-    return new QuantizedCache({ ...this.#options, B: this.B }, this);
+  protected copy(): QuantizedRows {
+    return new QuantizedRows({ ...this.#options, B: this.B }, this);
   }
 
   /** `used` and `full` count a packed number as 8 or 4 bits, as a file has it; `device` what the device has. */

@@ -79,6 +79,11 @@ export class VariantModels {
     return { variant: name, options };
   }
 
+  /** What turns its queries and keys. */
+  get position(): PositionEncoding | undefined {
+    return this.#trained.position;
+  }
+
   /**
    * @param options what differs from the defaults; key/value heads that nobody has given are those of the model
    * @throws {ValueError | ShapeError | DeviceError} what the library says of the options, the shape or the device.

@@ -68,7 +68,8 @@ export async function trace(params: TraceParams, context: HandlerContext): Promi
 
 const made = new WeakMap<Device, Promise<VariantModels>>();
 
-async function modelsOn(context: HandlerContext): Promise<VariantModels> {
+/** The trained model on the device, for any variant: what all views that run it share. */
+export async function modelsOn(context: HandlerContext): Promise<VariantModels> {
   const shipped = await shippedModel(context);
   const device = await context.device();
   const making = made.get(device) ?? VariantModels.create(device, shipped);
