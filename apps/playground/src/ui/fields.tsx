@@ -211,7 +211,7 @@ export function OptionForm(props: {
   return (
     <details class="options" open={problem !== undefined || Object.keys(values).length > 0}>
       <summary>
-        {legend}: {fields.map(({ key }) => key).join(', ')}
+        {legend}: {Object.keys(defaults).join(', ')}
       </summary>
       <div class="options-row">{fields}</div>
       {problem && (

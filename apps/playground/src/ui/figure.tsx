@@ -29,13 +29,15 @@ export function Figure(props: {
   readonly caption?: ComponentChildren;
   readonly table?: (() => TableData) | undefined;
   readonly exports?: Exports | undefined;
+  /** As wide as there is room. */
+  readonly wide?: boolean | undefined;
   readonly children: ComponentChildren;
 }) {
-  const { title, caption, table, exports, children } = props;
+  const { title, caption, table, exports, wide = false, children } = props;
   const open = useSignal(false);
   const id = useId();
   return (
-    <figure class="figure" aria-labelledby={id}>
+    <figure class={`figure ${wide ? 'wide' : ''}`} aria-labelledby={id}>
       <h3 id={id}>{title}</h3>
       {children}
       {caption && <figcaption class="muted">{caption}</figcaption>}

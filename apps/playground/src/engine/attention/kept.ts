@@ -62,5 +62,5 @@ export async function keptOf(
 }
 
 async function copyOf(tensor: Tensor): Promise<Float32Array> {
-  return Float32Array.from((await tensor.data()) as Float32Array);
+  return ((await tensor.data()) as Float32Array).slice();
 }

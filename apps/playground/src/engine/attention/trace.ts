@@ -114,7 +114,7 @@ export async function trace(
   const read = pass(decoder, ids, at, held, signal);
   try {
     const numbers = async (name: string): Promise<Float32Array | undefined> =>
-      held.has(name) ? Float32Array.from((await held.get(name)!.data()) as Float32Array) : undefined;
+      held.has(name) ? ((await held.get(name)!.data()) as Float32Array).slice() : undefined;
     const headsOf = async (name: string): Promise<Heads | undefined> => {
       const shape = held.get(name)?.shape;
       const values = await numbers(name);
@@ -128,7 +128,7 @@ export async function trace(
     if (seen) for (let i = 0; i < seen.length; i++) if (seen[i] === -Infinity) seen[i] = Number.NaN;
     const heads = (held.get('weights')?.shape[1] ?? H) as number;
     const thumbs = await thumbsOf(held, layers, heads, L);
-    const logits = Float32Array.from((await read.logits.data()) as Float32Array);
+    const logits = (await read.logits.data()) as Float32Array;
     const y = await numbers('y');
     const score = attention.score(at);
     signal?.throwIfAborted();

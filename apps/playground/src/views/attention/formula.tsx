@@ -231,7 +231,9 @@ function Output({ trace, head, row, column }: Props) {
 
 function Line({ children }: { readonly children: ComponentChildren }) {
   return (
-    <div class="formula-line">
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for what is submitted
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be focusable
+    <div class="formula-line" role="group" aria-label="Formula" tabIndex={0}>
       <math display="block">
         <mrow>{children}</mrow>
       </math>

@@ -36,7 +36,7 @@ export function StepPanel(props: {
     const numbered = (n: number): string => `${columnLabels[n] ?? n}`;
     const all = whole ? Array.from({ length: rows }, (_, i) => i) : [row];
     return {
-      columns: ['', ...Array.from({ length: columns }, (_, n) => `${n} ${numbered(n)}`)],
+      columns: ['token', ...Array.from({ length: columns }, (_, n) => `${n} ${numbered(n)}`)],
       rows: all.map((i) => [
         `${i} ${rowLabels[i] ?? ''}`,
         ...Array.from({ length: columns }, (_, j) => shown(values[i * columns + j]!)),
@@ -47,6 +47,7 @@ export function StepPanel(props: {
   return (
     <Figure
       title={title}
+      wide={columns > 40}
       table={table}
       exports={{
         name,

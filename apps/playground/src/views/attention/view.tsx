@@ -1,5 +1,6 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
+import type { Trace } from '../../engine/attention/trace.ts';
 import { Choice } from '../../ui/fields.tsx';
 import type { Cell } from '../../ui/heatmap.tsx';
 import { Note } from '../../ui/live.tsx';
@@ -26,7 +27,7 @@ import {
   titleOfPanel,
   unknownOf,
 } from './state.ts';
-import { panelsOf, steps } from './steps.ts';
+import { type Panel, panelsOf, type StepName, steps } from './steps.ts';
 import { TextPanel } from './text-panel.tsx';
 import { Tracer } from './tracer.ts';
 import { VariantPanel } from './variant-panel.tsx';
@@ -74,23 +75,26 @@ function AttentionView({ state, engine, announce }: Props) {
         problems={[first.problem.value, second.problem.value]}
       />
       <div class={`attention-main ${other ? 'comparing' : ''}`}>
-        <section class="panel attention-heads" aria-labelledby="heads-title">
-          <h2 id="heads-title">Heads</h2>
-          <p class="muted">
-            Layers down, heads across. Hover looks, a click pins, another takes the pin off.
-          </p>
-          <HeadGrid
-            trace={trace}
-            pinned={heads.value}
-            onPreview={(head) => {
-              preview.value = head;
-            }}
-            onPick={(layer, head) => {
-              pickHead(state, trace, heads.value, layer, head);
-              announce(`Layer ${layer + 1}, head ${head + 1}`);
-            }}
-          />
-        </section>
+        <div class="attention-side">
+          <section class="panel attention-heads" aria-labelledby="heads-title">
+            <h2 id="heads-title">Heads</h2>
+            <p class="muted">
+              Layers down, heads across. Hover looks, a click pins, another takes the pin off.
+            </p>
+            <HeadGrid
+              trace={trace}
+              pinned={heads.value}
+              onPreview={(head) => {
+                preview.value = head;
+              }}
+              onPick={(layer, head) => {
+                pickHead(state, trace, heads.value, layer, head);
+                announce(`Layer ${layer + 1}, head ${head + 1}`);
+              }}
+            />
+          </section>
+          <Details trace={trace} step={step} head={shownHeads[0]!} active={active} />
+        </div>
         <section class="panel attention-steps" aria-label="Step by step">
           <div class="row attention-tools">
             <Choice
@@ -130,7 +134,7 @@ function AttentionView({ state, engine, announce }: Props) {
               <div class="columns attention-panels">
                 {[trace, ...(other ? [other] : [])].flatMap((each) =>
                   (step === 'kept' ? [shownHeads[0]!] : shownHeads).flatMap((head) =>
-                    panelsOf(each, step, Math.min(head, each.H - 1)).map((panel) => (
+                    panelsOfHead(each, step, head, shownHeads[0]!).map((panel) => (
                       <StepPanel
                         key={`${each.variant} ${head} ${panel.name}`}
                         trace={each}
@@ -163,11 +167,16 @@ function AttentionView({ state, engine, announce }: Props) {
             )}
           </Tabs>
         </section>
-        <Details trace={trace} step={step} head={shownHeads[0]!} active={active} />
       </div>
       <Keeps traces={[trace, ...(other ? [other] : [])]} all={model.footprints.value} titleOf={titleOf} />
     </>
   );
+}
+
+/** The pictures of one of several heads: what belongs to the whole layer stands beside the first. */
+function panelsOfHead(trace: Trace, step: StepName, head: number, first: number): readonly Panel[] {
+  const panels = panelsOf(trace, step, Math.min(head, trace.H - 1));
+  return step === 'output' && head !== first ? panels.slice(0, 1) : panels;
 }
 
 export default defineView({
