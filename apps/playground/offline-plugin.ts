@@ -57,8 +57,8 @@ self.addEventListener('fetch', (event) => {
   event.respondWith(
     // the page itself comes from the network where there is one, so that a new build is seen at once
     event.request.mode === 'navigate'
-      ? fetch(event.request).catch(() => caches.match('index.html').then((kept) => kept ?? Response.error()))
-      : caches.match(event.request, { ignoreSearch: true }).then((kept) => kept ?? fetch(event.request)),
+      ? fetch(event.request).catch(() => caches.match('index.html', { ignoreVary: true }).then((kept) => kept ?? Response.error()))
+      : caches.match(event.request, { ignoreSearch: true, ignoreVary: true }).then((kept) => kept ?? fetch(event.request)),
   );
 });
 `;

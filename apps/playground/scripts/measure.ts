@@ -2,6 +2,12 @@
 import type { CDPSession, Page } from 'playwright';
 import { live, open, Playground } from '../src/testing/page.ts';
 
+/** Left on the page by the observer. */
+interface Answered {
+  answered: number | undefined;
+  found: { tasks: number[] };
+}
+
 const rate = Number(process.argv[2] ?? 4);
 const playground = await Playground.start();
 const browser = await playground.browser();
@@ -44,7 +50,7 @@ for (const letter of ' it was big and it was red') {
     .evaluate(
       () =>
         new Promise<void>((resolve) => {
-          (globalThis as any).answered = undefined;
+          (globalThis as unknown as Answered).answered = undefined;
           const strip = document.querySelector('.status-row')!;
           const area = document.querySelector('textarea')!;
           area.addEventListener(
@@ -52,7 +58,7 @@ for (const letter of ' it was big and it was red') {
             () => {
               const begun = performance.now();
               const observer = new MutationObserver(() => {
-                (globalThis as any).answered = performance.now() - begun;
+                (globalThis as unknown as Answered).answered = performance.now() - begun;
                 observer.disconnect();
               });
               observer.observe(document.querySelector('.next')!, {
@@ -70,13 +76,13 @@ for (const letter of ' it was big and it was red') {
     .then(async () => {
       await page.keyboard.type(letter);
       await page.waitForTimeout(400);
-      return page.evaluate(() => (globalThis as any).answered as number | undefined);
+      return page.evaluate(() => (globalThis as unknown as Answered).answered as number | undefined);
     });
   if (took !== undefined) answers.push(took);
 }
 answers.sort((a, b) => a - b);
 const status = await page.locator('.status-row').textContent();
-const tasks = await page.evaluate(() => (globalThis as any).found.tasks as number[]);
+const tasks = await page.evaluate(() => (globalThis as unknown as Answered).found.tasks);
 console.log(
   `typing, full speed, ${status}: median ${Math.round(answers[answers.length >> 1]!)} ms, slowest ${Math.round(answers.at(-1)!)} ms of ${answers.length}`,
 );
