@@ -220,8 +220,8 @@ describe.skipIf(!chrome)('the attention view', () => {
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Layer 4, head 1: weight' }).waitFor();
     await page.keyboard.press('?');
-    expect(await page.getByRole('dialog').isVisible()).toBe(true);
+    await expect.poll(() => page.getByRole('dialog').isVisible()).toBe(true);
     await page.keyboard.press('Escape');
-    expect(await page.getByRole('dialog').isVisible()).toBe(false);
+    await expect.poll(() => page.getByRole('dialog').isVisible()).toBe(false);
   });
 });

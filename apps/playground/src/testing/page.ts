@@ -1,12 +1,14 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright';
-import { build, type PreviewServer, preview } from 'vite';
+import { type PreviewServer, preview } from 'vite';
 
 const playground = fileURLToPath(new URL('../..', import.meta.url));
+const vite = join(dirname(createRequire(import.meta.url).resolve('vite/package.json')), 'bin/vite.js');
 
 /** Chromium of the system, or where `CHROME_PATH` says; undefined where there is none. */
 export const chrome: string | undefined = [
@@ -32,16 +34,24 @@ export class Playground {
   readonly #server: PreviewServer;
   readonly #browsers: Browser[] = [];
 
-  /** Builds the page as it is published. @param headers whether the server isolates it */
-  static async start({ headers = true } = {}): Promise<Playground> {
+  /** Builds the page as it is published. */
+  static async start(): Promise<Playground> {
     const folder = mkdtempSync(join(tmpdir(), 'headwise-playground-'));
     const outDir = join(folder, 'page');
-    await build({ root: playground, logLevel: 'silent', build: { outDir, emptyOutDir: true } });
+    // a process of its own, since a test's NODE_ENV makes another page
+    execFileSync(
+      process.execPath,
+      [vite, 'build', '--outDir', outDir, '--emptyOutDir', '--logLevel', 'error'],
+      {
+        cwd: playground,
+        env: { ...process.env, NODE_ENV: 'production' },
+      },
+    );
     const server = await preview({
       root: playground,
       logLevel: 'silent',
       build: { outDir },
-      preview: { port: 0, host: '127.0.0.1', ...(!headers && { headers: {} }) },
+      preview: { port: 0, host: '127.0.0.1' },
     });
     return new Playground(folder, server);
   }
