@@ -5,7 +5,8 @@
  */
 
 /** Kernels that are not there, by their functions. */
-const LEFT_OUT = /adam|columnSums|attentionDelta|attentionGradient|normGradient|crossEntropy|storeRowsTask|loadRowsTask/;
+const LEFT_OUT =
+  /adam|columnSums|attentionDelta|attentionGradient|normGradient|crossEntropy|storeRowsTask|loadRowsTask/;
 
 /** What is called for a format that a light device never has: traps, in place of the code. */
 const NEVER = {
