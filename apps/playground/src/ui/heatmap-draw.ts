@@ -71,6 +71,11 @@ export function cellAt(
   return row >= 0 && row < rows && column >= 0 && column < columns ? { row, column } : undefined;
 }
 
+/** Kept in memory of the CPU: small pictures that change with every letter, and wait for no GPU. */
+export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  return canvas.getContext('2d', { willReadFrequently: true })!;
+}
+
 /** Paints everything. Pixels are made tile by tile, a pixel a cell, and enlarged by the canvas. */
 export function draw(
   context: CanvasRenderingContext2D,
@@ -129,7 +134,7 @@ function paintTile(
   tile.width = Math.min(TILE, columns - column);
   tile.height = Math.min(TILE, rows - row);
   const { width, height } = tile;
-  const inner = tile.getContext('2d')!;
+  const inner = contextOf(tile);
   const image = inner.createImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
   for (let i = 0; i < height; i++)
