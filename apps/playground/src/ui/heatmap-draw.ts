@@ -48,14 +48,16 @@ export function layoutOf(
   const longest = Math.max(0, ...rowLabels.slice(0, 64).map((label) => label.length));
   const margin = labelled ? Math.min(96, 16 + longest * 7) : 0;
   const top = labelled ? Math.min(72, 16 + longest * 5.5) : 0;
-  const room = Math.max(1, available - margin);
+  // the name of the last column leans over its edge
+  const lean = labelled ? 14 : 0;
+  const room = Math.max(1, available - margin - lean);
   const cell = Math.max(0.25, Math.min(most, room / columns));
   const whole = cell >= 4 ? Math.floor(cell) : cell;
   return {
     left: margin,
     top,
     cell: whole,
-    width: margin + whole * columns,
+    width: margin + whole * columns + lean,
     height: top + whole * rows,
   };
 }
