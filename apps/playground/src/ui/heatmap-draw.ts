@@ -48,14 +48,16 @@ export function layoutOf(
   const longest = Math.max(0, ...rowLabels.slice(0, 64).map((label) => label.length));
   const margin = labelled ? Math.min(96, 16 + longest * 7) : 0;
   const top = labelled ? Math.min(72, 16 + longest * 5.5) : 0;
-  const room = Math.max(1, available - margin);
+  // the name of the last column leans over its edge
+  const lean = labelled ? 14 : 0;
+  const room = Math.max(1, available - margin - lean);
   const cell = Math.max(0.25, Math.min(most, room / columns));
   const whole = cell >= 4 ? Math.floor(cell) : cell;
   return {
     left: margin,
     top,
     cell: whole,
-    width: margin + whole * columns,
+    width: margin + whole * columns + lean,
     height: top + whole * rows,
   };
 }
@@ -69,6 +71,11 @@ export function cellAt(
 ): Cell | undefined {
   const [row, column] = [Math.floor((y - top) / cell), Math.floor((x - left) / cell)];
   return row >= 0 && row < rows && column >= 0 && column < columns ? { row, column } : undefined;
+}
+
+/** Kept in memory of the CPU: small pictures that change with every letter, and wait for no GPU. */
+export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  return canvas.getContext('2d', { willReadFrequently: true })!;
 }
 
 /** Paints everything. Pixels are made tile by tile, a pixel a cell, and enlarged by the canvas. */
@@ -129,7 +136,7 @@ function paintTile(
   tile.width = Math.min(TILE, columns - column);
   tile.height = Math.min(TILE, rows - row);
   const { width, height } = tile;
-  const inner = tile.getContext('2d')!;
+  const inner = contextOf(tile);
   const image = inner.createImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
   for (let i = 0; i < height; i++)

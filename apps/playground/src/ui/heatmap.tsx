@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useId, useMemo, useRef } from 'preact/hooks';
-import { type Cell, cellAt, draw, type Grid, layoutOf } from './heatmap-draw.ts';
+import { type Cell, cellAt, contextOf, draw, type Grid, layoutOf } from './heatmap-draw.ts';
 import { type RampKind, rangeOf, type ScaleName } from './ramp.ts';
 import { theme } from './theme.ts';
 
@@ -64,7 +64,7 @@ export function Heatmap(props: HeatmapProps) {
     if (element.width !== width) element.width = width;
     if (element.height !== height) element.height = height;
     const drawing = { rows, columns, values, kind, scale, range, rowLabels, columnLabels, labelled };
-    draw(element.getContext('2d')!, { ...drawing, cursor, pinned }, layout, density);
+    draw(contextOf(element), { ...drawing, cursor, pinned }, layout, density);
   });
   void wears;
 
@@ -164,7 +164,7 @@ export function Thumbnail(
     element.height = Math.round(layout.height * density);
     const none = { cursor: undefined, pinned: undefined, labelled: false, rowLabels: [], columnLabels: [] };
     const drawing = { rows, columns, values, range, kind: 'sequential', scale: 'sqrt', ...none } as const;
-    draw(element.getContext('2d')!, drawing, layout, density);
+    draw(contextOf(element), drawing, layout, density);
   }, [rows, columns, values, range[0], range[1], size, wears]);
   return <canvas ref={canvas} class="thumbnail" style={{ maxWidth: `${size}px` }} />;
 }
