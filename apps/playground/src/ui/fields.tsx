@@ -183,8 +183,10 @@ export function OptionForm(props: {
   readonly choices?: Readonly<Record<string, readonly string[]>> | undefined;
   /** What the library says of these options, where it refuses them. */
   readonly problem?: string | undefined;
+  /** Always in sight, where the options are the matter at hand. Default folded until one is set. */
+  readonly open?: boolean | undefined;
 }) {
-  const { legend, defaults, values, onChange, choices = {}, problem } = props;
+  const { legend, defaults, values, onChange, choices = {}, problem, open = false } = props;
   const set = (name: string, value: unknown): void => {
     const { [name]: _, ...rest } = values;
     onChange(value === undefined || value === defaults[name] ? rest : { ...rest, [name]: value });
@@ -208,6 +210,18 @@ export function OptionForm(props: {
     return [];
   });
   if (fields.length === 0) return null;
+  if (open)
+    return (
+      <fieldset class="options">
+        <legend>{legend}</legend>
+        <div class="options-row">{fields}</div>
+        {problem && (
+          <p class="wrong" role="alert">
+            {problem}
+          </p>
+        )}
+      </fieldset>
+    );
   return (
     <details class="options" open={problem !== undefined || Object.keys(values).length > 0}>
       <summary>

@@ -119,6 +119,7 @@ function Cache(props: Props) {
         </div>
         {variant && (
           <OptionForm
+            open
             legend={`Options of ${variant.name}`}
             defaults={variant.defaults}
             choices={variant.choices}
@@ -130,6 +131,7 @@ function Cache(props: Props) {
         )}
         {cache && (
           <OptionForm
+            open
             legend={`Options of ${cache.name}`}
             defaults={cache.defaults}
             choices={cache.choices}
@@ -199,12 +201,13 @@ function Player(props: {
   const forgotten = new Set(frame.states[0]!.evicted);
   return (
     <section class="panel stack">
+      <h2>Step by step</h2>
       {run.problem && <Note text={`The run ended after ${last + 1} steps: ${run.problem}`} />}
       <p class="sentence" data-sentence>
         {sentenceOf(frame)}
       </p>
       <p class="muted small">
-        <span class="badge">{run.weights}</span> {summary}
+        <span class="badge wraps">{run.weights}</span> {summary}
       </p>
       <fieldset class="transport">
         <legend class="visually-hidden">Step</legend>

@@ -107,6 +107,7 @@ function Positions({ state, engine, announce }: Props) {
         </div>
         {entry && (
           <OptionForm
+            open
             legend={`Options of ${entry.name}`}
             defaults={entry.defaults}
             choices={entry.choices}
@@ -139,6 +140,7 @@ function Pictures({ picture, state }: { readonly picture: PositionPicture; reado
       <p class="sentence" data-sentence>
         {sentenceOf(picture, { trained, length: state.length.value, by: state.by.value })}
       </p>
+      <h2 class="visually-hidden">What it does to positions</h2>
       <div class="pairs">
         {heat && (
           <section class="panel">

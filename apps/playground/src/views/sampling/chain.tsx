@@ -52,12 +52,10 @@ export function ChainEditor(props: {
                 over.value = undefined;
               }}
             >
-              <button
-                type="button"
-                class="handle quiet"
+              <span
+                class="grip"
                 draggable
-                aria-label={`${stage.name}, ${n + 1} of ${stages.length}: move with the arrow keys`}
-                title={rule?.formula}
+                aria-hidden="true"
                 onDragStart={(event) => {
                   dragged.value = n;
                   event.dataTransfer?.setData('text/plain', stage.name);
@@ -66,6 +64,14 @@ export function ChainEditor(props: {
                   dragged.value = undefined;
                   over.value = undefined;
                 }}
+              >
+                ⠿
+              </span>
+              <button
+                type="button"
+                class="handle quiet"
+                aria-label={`${stage.name}, ${n + 1} of ${stages.length}: move with the arrow keys`}
+                title={rule?.formula}
                 onKeyDown={(event) => {
                   const by = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 }[event.key];
                   if (by === undefined) return;
@@ -73,11 +79,11 @@ export function ChainEditor(props: {
                   move(n, n + by);
                 }}
               >
-                <span aria-hidden="true">⠿ </span>
                 {stage.name}
               </button>
               {rule && (
                 <OptionForm
+                  open
                   legend={`Options of ${stage.name}`}
                   defaults={rule.defaults}
                   choices={rule.choices}
