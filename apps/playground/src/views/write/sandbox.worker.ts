@@ -8,6 +8,11 @@ const devices = knownDevices([wasm])
   .filter(({ name }) => !/reference|headlessgl/.test(name))
   .sort((a, b) => (b.preference ?? 0) - (a.preference ?? 0));
 
+// what an origin keeps, and the way to other pages of it; the network is closed by the frame's policy
+for (const name of ['indexedDB', 'caches', 'BroadcastChannel'])
+  for (let holder: object | null = globalThis; holder; holder = Object.getPrototypeOf(holder))
+    Reflect.deleteProperty(holder, name);
+
 addEventListener(
   'message',
   ({ data }: MessageEvent<{ readonly typed: Typed; readonly port: MessagePort }>) => {
