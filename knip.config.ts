@@ -9,17 +9,25 @@ export default {
       entry: ['tooling/**/*.ts', 'docs/.vitepress/{config,theme/index}.ts'],
       project: ['tooling/**/*.ts', 'docs/.vitepress/**/*.ts'],
       // started by their path, a pnpm script or a plugin's name, which text does not show
-      ignoreDependencies: ['@arethetypeswrong/cli', 'publint', 'turbo', 'typedoc-plugin-markdown', 'gpu.js'],
+      ignoreDependencies: [
+        '@arethetypeswrong/cli',
+        'publint',
+        'turbo',
+        'typedoc-plugin-markdown',
+        'gpu.js',
+        'preact',
+      ],
     },
     'packages/*': {
       entry: ['src/cli.ts', 'src/**/*.test.ts', 'bench/**/*.{ts,mjs}', 'scripts/*.mjs'],
       project: ['src/**/*.ts'],
     },
     'apps/playground': {
-      entry: ['src/**/*.test.ts'],
-      project: ['src/**/*.ts'],
-      // benchmarks, which runs in the page from its sources, imports them; the page's bundler finds them here
-      ignoreDependencies: [/^@headwise\//, 'gpu.js', 'echarts'],
+      // the sandbox is built by a plugin of its own
+      entry: ['src/**/*.test.ts', 'scripts/*.ts', 'src/views/write/{no-vitest,sandbox.worker}.ts'],
+      project: ['src/**/*.{ts,tsx}'],
+      // tests put axe into pages by its path; benchmarks, which runs in the page from its sources, imports them; the page's bundler finds them here
+      ignoreDependencies: [/^@headwise\//, 'gpu.js', 'echarts', 'axe-core'],
     },
     benchmarks: {
       entry: ['src/cli.ts', 'src/**/*.test.ts', 'src/browser/page.ts'],
