@@ -32,7 +32,8 @@ const pages = await variantPages();
 
 describe('guides', () => {
   it.each(guides)('runs the samples of %s', async (name) => {
-    await runSamples(guide(name), modules);
+    // one program from its first number to its last, where the others are samples each for itself
+    await runSamples(guide(name), modules, { joined: name === 'self-attention.md' });
   });
 
   it('has samples, and they assert something', async () => {

@@ -25,9 +25,11 @@ checkGradientKernels('light, default instructions, two threads', () =>
 it('lacks the kernels of training, and says so', async () => {
   const lacking = Object.keys(all.runners).filter((name) => !Object.hasOwn(operations.runners, name));
   expect(lacking.sort()).toEqual([
+    'adam',
     'attentionGradient',
     'crossEntropy',
     'crossEntropyGradient',
+    'linearGradient',
     'normGradient',
   ]);
   const device = await createLightWith({ threads: 1 });

@@ -192,9 +192,10 @@ const failures: readonly DeviceLaw[] = [
     using y = scope(() => add(seeded(device, [4], 1), seeded(device, [4], 2)));
     await y.data();
     expect(device.ran).toBeTypeOf('string');
-    expect(
-      device.supports({ name: 'no such operation', outputs: () => [], reference: () => [] }, {}, {}),
-    ).toSatisfy((reasons: string[]) => device.name === 'reference' || reasons.length > 0);
+    // what it does not refuse it runs: a device that computes whatever brings a reference refuses nothing
+    const strange = { name: 'no such operation', outputs: () => [], reference: () => [] };
+    if (device.supports(strange, {}, {}).length === 0)
+      expect(device.run({ op: strange, inputs: {}, params: {}, outputs: [] })).toEqual([]);
   }),
   law('refuses a disposed tensor, naming it', async (device) => {
     const x = seeded(device, [2, 3], 1);
