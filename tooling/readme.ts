@@ -32,7 +32,7 @@ export async function runSamples(
   const blocks = joined ? [all.join('')] : all;
   let asserted = 0;
   for (const block of blocks) asserted += (await runBlock(block, modules)).asserted;
-  return { blocks: blocks.length, asserted };
+  return { blocks: all.length, asserted };
 }
 
 /** The `ts` code blocks of a Markdown text; those with words behind `ts` are files. */
