@@ -168,6 +168,8 @@ export class WebgpuEngine implements Engine {
     const store: WebgpuStore = { length: step.length };
     this.#then(store, () =>
       this.#run(step, args, store).catch((error) => {
+        // gpu.js goes on with a new device, on which nothing of the old one fits
+        this.#checkLost();
         throw kernelFailed('webgpu', step, error, op);
       }),
     );
@@ -208,14 +210,7 @@ export class WebgpuEngine implements Engine {
 
   /** @throws {DeviceError} if the device is lost, or a call since the last read failed. */
   #checkErrors(): void {
-    if (this.#lost !== undefined) {
-      throw new DeviceError(
-        'gpujs:webgpu',
-        'the WebGPU device is lost, and with it what tensors held',
-        [this.#lost],
-        'Create a new device.',
-      );
-    }
+    this.#checkLost();
     const errors = this.#errors.splice(0);
     if (errors.length === 0) return;
     throw new DeviceError(
@@ -224,6 +219,17 @@ export class WebgpuEngine implements Engine {
       errors.slice(0, 5),
       'Choose another device.',
     );
+  }
+
+  #checkLost(): void {
+    if (this.#lost !== undefined) {
+      throw new DeviceError(
+        'gpujs:webgpu',
+        'the WebGPU device is lost, and with it what tensors held',
+        [this.#lost],
+        'Create a new device.',
+      );
+    }
   }
 
   async #run(step: KernelStep, args: readonly LaunchArgument[], store: WebgpuStore): Promise<void> {
