@@ -23,7 +23,7 @@ export function qualityFindings(results: Results): string[] {
     const who = baseline === undefined ? 'the baseline' : subjectLabel(results, baseline);
     const parts = [
       ...(told.length > 0 ? [`other than ${who}’s: ${told.map(change).join(', ')}`] : []),
-      ...(untold.length > 0 ? [`not told apart from it: ${untold.map(change).join(', ')}`] : []),
+      ...(untold.length > 0 ? [`not told apart from ${who}’s: ${untold.map(change).join(', ')}`] : []),
     ];
     return `Perplexity after training at equal ${held}, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}, ${parts.join('; ')}.`;
   });

@@ -54,7 +54,7 @@ function sections(results: Results): [string, string[]][] {
     [
       'Two comparisons',
       [
-        'Equal shape holds width, heads and depth: a variant with smaller projections also has fewer weights. Equal parameters adjusts the feed-forward width until the decoders have as many weights (Ainslie et al. 2023, section 3). No ratio mixes the two. Quality is not measured: weights are random.',
+        'Equal shape holds width, heads and depth: a variant with smaller projections also has fewer weights. Equal parameters adjusts the feed-forward width until the decoders have as many weights (Ainslie et al. 2023, section 3). No ratio mixes the two. Weights are random there: what a variant costs in quality is the business of the suite that trains, <code>--suites quality</code>.',
         'Layers that share a cache store it once, and every one of them reads it at every step: sharing saves storage and the sharing layers’ key and value projections, not reading.',
       ],
     ],
