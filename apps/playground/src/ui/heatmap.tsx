@@ -3,6 +3,7 @@ import { useEffect, useId, useMemo, useRef } from 'preact/hooks';
 import { type Cell, cellAt, contextOf, draw, type Grid, layoutOf } from './heatmap-draw.ts';
 import { type RampKind, rangeOf, type ScaleName } from './ramp.ts';
 import { theme } from './theme.ts';
+import { useWidth } from './use-width.ts';
 
 export type { Cell, Grid } from './heatmap-draw.ts';
 
@@ -38,21 +39,13 @@ export function Heatmap(props: HeatmapProps) {
   const place = useRef<HTMLDivElement>(null);
   const own = useRef<HTMLCanvasElement>(null);
   const canvas = props.canvas ?? own;
-  const available = useSignal(0);
+  const available = useWidth(place);
   const spoken = useSignal('');
   const help = useId();
   const labelled = rowLabels.length > 0;
   const found = useMemo(() => rangeOf(values, kind), [values, kind]);
   const range = props.range ?? found;
   const layout = layoutOf({ rows, columns, labelled, rowLabels }, available.value, most);
-
-  useEffect(() => {
-    const observer = new ResizeObserver(([entry]) => {
-      available.value = Math.floor(entry!.contentRect.width);
-    });
-    observer.observe(place.current!);
-    return () => observer.disconnect();
-  }, []);
 
   const wears = theme.value;
   useEffect(() => {

@@ -2,7 +2,7 @@ import { useMemo } from 'preact/hooks';
 import type { Trace } from '../../engine/attention/trace.ts';
 import { type Cell, Heatmap, Legend } from '../../ui/heatmap.tsx';
 import { rangeOf, type ScaleName } from '../../ui/ramp.ts';
-import { readOptions } from './options.ts';
+import { readOptions } from '../option-link.ts';
 import { StepPanel } from './panel.tsx';
 import type { State } from './state.ts';
 import { cellText, differenceOf, panelsOf, type StepName } from './steps.ts';

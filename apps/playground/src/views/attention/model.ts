@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { LoadedText, VariantEntry } from '../../engine/handlers/attention.ts';
 import type { FetchProgress } from '../../engine/shipped-model.ts';
-import { readOptions } from './options.ts';
+import { readOptions } from '../option-link.ts';
 import type { Props, State } from './state.ts';
 import type { Tracer } from './tracer.ts';
 

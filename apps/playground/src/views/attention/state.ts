@@ -1,7 +1,7 @@
 import type { Trace } from '../../engine/attention/trace.ts';
 import type { Cell } from '../../ui/heatmap.tsx';
 import type { ViewProps } from '../../view.ts';
-import { readOptions } from './options.ts';
+import { readOptions } from '../option-link.ts';
 import { recorded, recordedText } from './recorded.ts';
 import { type StepName, steps, topKeys } from './steps.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readOptions, writeOptions } from './options.ts';
+import { readOptions, writeOptions } from '../option-link.ts';
 import { recorded, recordedText } from './recorded.ts';
 import { differenceOf, headOf, outputOf, panelsOf, steps, topKeys, whyHidden } from './steps.ts';
 

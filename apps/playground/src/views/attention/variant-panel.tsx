@@ -1,8 +1,8 @@
 import { useEffect } from 'preact/hooks';
 import type { Trace } from '../../engine/attention/trace.ts';
 import { OptionForm, Select } from '../../ui/fields.tsx';
+import { readOptions, writeOptions } from '../option-link.ts';
 import type { ModelState } from './model.ts';
-import { readOptions, writeOptions } from './options.ts';
 import { recorded } from './recorded.ts';
 import type { State } from './state.ts';
 

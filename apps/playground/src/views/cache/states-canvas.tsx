@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { rampPixels, stepOf } from '../../ui/ramp.ts';
 import { colorOf, theme } from '../../ui/theme.ts';
+import { useWidth } from '../../ui/use-width.ts';
 import type { CellPicture } from './cells.ts';
 import type { ConstantPicture } from './picture.ts';
 
@@ -26,17 +27,10 @@ export function StateCanvas(props: {
   const place = useRef<HTMLDivElement>(null);
   const own = useRef<HTMLCanvasElement>(null);
   const canvas = props.canvas ?? own;
-  const width = useSignal(0);
+  const width = useWidth(place);
   const cursor = useSignal<number | undefined>(undefined);
   const help = useId();
   const wears = theme.value;
-  useEffect(() => {
-    const observer = new ResizeObserver(([entry]) => {
-      width.value = Math.floor(entry!.contentRect.width);
-    });
-    observer.observe(place.current!);
-    return () => observer.disconnect();
-  }, []);
   const { size, boxes, height } = layoutOf(cells, width.value);
   const at = cursor.value;
   useEffect(() => {

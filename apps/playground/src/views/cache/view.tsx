@@ -1,17 +1,19 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { CacheEntries, RunProgress } from '../../engine/handlers/cache.ts';
-import { Choice, NumberField, OptionForm, Select, Slider } from '../../ui/fields.tsx';
+import { Choice, NumberField, OptionForm, Select } from '../../ui/fields.tsx';
 import { Figure, type TableData } from '../../ui/figure.tsx';
-import { LineChart } from '../../ui/line-chart.tsx';
 import { Note } from '../../ui/live.tsx';
-import { bytesText, Meter, Progress } from '../../ui/meter.tsx';
+import { Progress } from '../../ui/meter.tsx';
 import { defineView, type ViewProps } from '../../view.ts';
 import '../views.css';
 import { readOptions, writeOptions } from '../option-link.ts';
 import { useAnswer } from '../use-answer.ts';
+import { Bytes } from './bytes.tsx';
 import { cellsOf, lineOf, type Order, sentenceOf } from './cells.ts';
-import type { CacheSetup, Frame, Run, SizePicture } from './picture.ts';
+import { Key } from './key.tsx';
+import type { CacheSetup, Frame, Run } from './picture.ts';
+import { Sizes } from './sizes-panel.tsx';
 import { ConstantCanvas, StateCanvas } from './states-canvas.tsx';
 
 const defaults = {
@@ -320,89 +322,6 @@ function Player(props: {
   );
 }
 
-/** Only what the picture has. */
-function Key({ frame, order }: { readonly frame: Frame; readonly order: Order }) {
-  const slots = frame.states.flatMap((each) => each.slots);
-  if (slots.length === 0) return null;
-  const entries: readonly (readonly [boolean, string, string])[] = [
-    [true, '', 'held; the colour says how large its numbers are'],
-    [slots.some(({ fresh }) => fresh), 'key-fresh', 'written by this step'],
-    [slots.some(({ read }) => read === true), 'key-read', 'read by this step'],
-    [slots.some(({ packed }) => packed), 'key-packed', 'packed to fewer bits'],
-    [true, 'key-empty', 'empty'],
-    [
-      order === 'tokens' && frame.states.some(({ evicted }) => evicted.length > 0),
-      'key-gone',
-      'forgotten (evicted)',
-    ],
-  ];
-  return (
-    <ul class="key">
-      {entries
-        .filter(([has]) => has)
-        .map(([, name, words]) => (
-          <li key={words}>
-            <i class={name} aria-hidden="true" />
-            {words}
-          </li>
-        ))}
-    </ul>
-  );
-}
-
-const number = new Intl.NumberFormat('en');
-
-function Bytes({ frame }: { readonly frame: Frame }) {
-  const { states } = frame;
-  const sum = (of: (state: Frame['states'][number]) => number): number =>
-    states.reduce((total, each) => total + of(each), 0);
-  const [used, full, device] = [
-    sum(({ bytes }) => bytes.used),
-    sum(({ bytes }) => bytes.full),
-    sum(({ bytes }) => bytes.device),
-  ];
-  const predicted = sum((each) => each.predicted.bytes);
-  const equal = used === predicted;
-  return (
-    <div class="stack">
-      <h2>Bytes</h2>
-      <Meter
-        label="used, of all slots"
-        value={used}
-        max={full}
-        text={`${number.format(used)} B of ${number.format(full)} B`}
-      />
-      <dl class="facts" data-bytes>
-        <div>
-          <dt>allocated on the device, with positions and views</dt>
-          <dd data-allocated={device}>{number.format(device)} B</dd>
-        </div>
-        <div>
-          <dt>used now</dt>
-          <dd data-used={used}>{number.format(used)} B</dd>
-        </div>
-        <div>
-          <dt>predicted by the formula</dt>
-          <dd data-predicted={predicted}>
-            {number.format(predicted)} B{' '}
-            <span class={equal ? 'tick' : 'wrong'}>{equal ? '✓ equal' : '✗ not equal'}</span>
-          </dd>
-        </div>
-      </dl>
-      <details>
-        <summary>The formula of each layer, with its numbers</summary>
-        <ul>
-          {states.map(({ id, layer, predicted: { formula } }) => (
-            <li key={id} class="formula">
-              Layer {layer}: <code>{formula}</code>
-            </li>
-          ))}
-        </ul>
-      </details>
-    </div>
-  );
-}
-
 function slotTable({ states }: Frame, tokens: readonly string[]): TableData {
   return {
     columns: [
@@ -428,102 +347,6 @@ function slotTable({ states }: Frame, tokens: readonly string[]): TableData {
       ]),
     ),
   };
-}
-
-/** Published models, to a million tokens. */
-function Sizes({ state, engine, models }: Props & { readonly models: readonly string[] }) {
-  const chart = useRef<SVGSVGElement>(null);
-  const { result, problem } = useAnswer<SizePicture>(engine, 'cache.sizes', {
-    model: state.model.value,
-    tokens: state.context.value,
-  });
-  const count = state.context.value.toLocaleString('en');
-  const [own, ...variants] = result?.lines ?? [];
-  return (
-    <section class="panel stack">
-      <h2>A real model, to a million tokens</h2>
-      <div class="row">
-        <Select
-          label="Model"
-          value={state.model.value}
-          options={[...new Set([...models, state.model.value])].map((name) => ({ value: name, label: name }))}
-          onChange={(name) => {
-            state.model.value = name;
-          }}
-        />
-        <Slider
-          label="Context"
-          value={Math.log2(state.context.value)}
-          min={8}
-          max={20}
-          step={0.25}
-          text={`${count} tokens`}
-          onChange={(value) => {
-            state.context.value = Math.round(2 ** value);
-          }}
-        />
-      </div>
-      {problem && <Note kind="problem" text={problem} />}
-      {result && own && (
-        <>
-          <p class="sentence" data-size={own.bytes}>
-            {result.model} keeps {bytesText(own.bytes)} for {count} tokens at 16 bit, {times(own.less)} less
-            than multi-head attention of its shape. <span class="muted small">({result.source})</span>
-          </p>
-          <p class="formula">
-            <code data-formula>{own.formula}</code>
-          </p>
-          <Figure
-            title="Bytes of keys and values by context"
-            caption="From config alone, by the formula the allocator uses. Both axes double with every step. Variants that keep the same share a line; × says how many times less than multi-head attention at the chosen context."
-            table={() => sizeTable(result)}
-            exports={{
-              name: `kv-bytes-${result.model}`,
-              picture: () => chart.current,
-              numbers: () => result,
-            }}
-          >
-            <LineChart
-              svg={chart}
-              label={`Bytes of keys and values of ${result.model} and of each variant in its shape, by context`}
-              series={[own, ...variants].slice(0, 8).map((line) => ({
-                name: `${times(line.less)} ${line.published ? 'as published' : short(line.name)}`,
-                points: line.points.map(([tokens, bytes]) => [tokens, Math.max(1, bytes)] as const),
-                ...(line.published && { color: 'var(--text)', dash: '' }),
-              }))}
-              x={{ title: 'tokens', scale: 'log2', format: tokensText }}
-              y={{ title: 'bytes', scale: 'log2', format: bytesText }}
-              mark={state.context.value}
-              room={190}
-            />
-          </Figure>
-        </>
-      )}
-    </section>
-  );
-}
-
-function sizeTable({ lines, tokens }: SizePicture): TableData {
-  return {
-    columns: ['kept by', `bytes at ${number.format(tokens)} tokens`, 'less than multi-head', 'formula'],
-    rows: lines.map(({ name, bytes, less, formula }) => [name, number.format(bytes), times(less), formula]),
-  };
-}
-
-/** The first of several, and how many more. */
-function short(name: string): string {
-  const [first, ...more] = name.split(', ');
-  return more.length > 0 ? `${first} +${more.length}` : first!;
-}
-
-function times(less: number): string {
-  if (!Number.isFinite(less)) return '∞×';
-  return `${less >= 100 ? Math.round(less).toLocaleString('en') : Number(less.toPrecision(3))}×`;
-}
-
-function tokensText(tokens: number): string {
-  if (tokens >= 2 ** 20) return `${tokens / 2 ** 20}M`;
-  return tokens >= 1024 ? `${tokens / 1024}K` : String(tokens);
 }
 
 export default defineView({

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { rampPixels, rangeOf, stepOf } from '../../ui/ramp.ts';
 import { colorOf, theme } from '../../ui/theme.ts';
+import { useWidth } from '../../ui/use-width.ts';
 import type { Heat } from './picture.ts';
 
 const HEIGHT = 260;
@@ -17,20 +18,13 @@ export function StretchHeat(props: {
   const { heat, label, beyond, canvas } = props;
   const { rows, columns, values, low } = heat;
   const place = useRef<HTMLDivElement>(null);
-  const width = useSignal(0);
+  const width = useWidth(place);
   const cursor = useSignal<{ row: number; column: number } | undefined>(undefined);
   const help = useId();
   const wears = theme.value;
   const kind = low < 0 ? 'difference' : 'sequential';
   const R = rows.length;
   const C = columns.length;
-  useEffect(() => {
-    const observer = new ResizeObserver(([entry]) => {
-      width.value = Math.floor(entry!.contentRect.width);
-    });
-    observer.observe(place.current!);
-    return () => observer.disconnect();
-  }, []);
   const at = cursor.value;
   useEffect(() => {
     const element = canvas.current;

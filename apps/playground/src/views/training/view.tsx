@@ -8,6 +8,7 @@ import { type Cell, Heatmap, Legend, shown, Thumbnail } from '../../ui/heatmap.t
 import { LineChart } from '../../ui/line-chart.tsx';
 import { Note } from '../../ui/live.tsx';
 import { defineView, type ViewProps } from '../../view.ts';
+import { readOptions, writeOptions } from '../option-link.ts';
 import { tasks } from './task-list.ts';
 import type { Attended, Kept } from './trainee.ts';
 import { cellText, headText, isMasked, keptText } from './words.ts';
@@ -84,7 +85,7 @@ function Training({ state, engine, announce }: ViewProps<typeof defaults>) {
   const running = useSignal<AbortController | undefined>(undefined);
   const problem = useSignal('');
   const names = Object.keys(variants).filter((name) => !('needsSource' in variants[name as 'multi-head']));
-  const options = useComputed(() => optionsOf(state.options.value));
+  const options = useComputed(() => readOptions(state.options.value) as OptionValues);
   useEffect(() => () => running.peek()?.abort(), []);
   // a look that other choices invalidate is ended, and everything learnt stays
   const choice = `${state.task.value} ${state.variant.value} ${state.options.value} ${state.seed.value}`;
@@ -200,7 +201,7 @@ function Training({ state, engine, announce }: ViewProps<typeof defaults>) {
             values={options.value}
             problem={problem.value || undefined}
             onChange={(values) => {
-              state.options.value = Object.keys(values).length === 0 ? '' : JSON.stringify(values);
+              state.options.value = writeOptions(values);
             }}
           />
         </details>
@@ -408,15 +409,6 @@ function AttentionFigure({ state }: { readonly state: ViewProps<typeof defaults>
       <Legend range={[0, 1]} unit="" />
     </Figure>
   );
-}
-
-function optionsOf(text: string): OptionValues {
-  try {
-    const read: unknown = JSON.parse(text || '{}');
-    return typeof read === 'object' && read !== null && !Array.isArray(read) ? (read as OptionValues) : {};
-  } catch {
-    return {};
-  }
 }
 
 function percent(part: number): string {
