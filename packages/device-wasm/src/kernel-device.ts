@@ -9,6 +9,8 @@ import {
   MemoryLedger,
   type Op,
   type OpCall,
+  type OutputSpec,
+  sizeOf,
   type ShapedInput,
 } from '@headwise/tensor';
 import { WasmBuffer } from './buffer.ts';
@@ -112,11 +114,11 @@ export class KernelDevice implements Device {
     const { scratch } = this.#engine;
     let failed = true;
     try {
-      const empty = outputs.length > 0 && outputs.every(({ shape }) => shape.includes(0));
-      const results = empty ? outputs.map((output) => kit.output(output)) : runner(kit, call);
+      const results = areEmpty(outputs) ? outputs.map((output) => kit.output(output)) : runner(kit, call);
       this.#ran = this.#engine.simd === 'relaxed' ? 'relaxed-simd' : 'simd128';
       failed = false;
-      return results.map((buffer) => this.own(buffer));
+      for (const buffer of results) this.own(buffer);
+      return results;
     } finally {
       kit.end(failed);
       if (failed) this.#engine.restoreScratch(scratch);
@@ -216,4 +218,11 @@ export class KernelDevice implements Device {
     if (this.#disposed)
       throw new DeviceError(this.name, `${what} on a disposed device`, [], 'Create a new one.');
   }
+}
+
+/** Whether there is nothing to compute: every result has an axis of 0. */
+function areEmpty(outputs: readonly OutputSpec[]): boolean {
+  if (outputs.length === 0) return false;
+  for (const { shape } of outputs) if (sizeOf(shape) !== 0) return false;
+  return true;
 }

@@ -114,6 +114,27 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return true;
 }
 
+/** Whether every axis is a whole number ≥ 0. Never throws. */
+export function areSizes(shape: readonly number[]): boolean {
+  for (let i = 0; i < shape.length; i++) if (!Number.isInteger(shape[i]) || shape[i]! < 0) return false;
+  return true;
+}
+
+/** A shape with another last axis. Never throws. */
+export function withLast(shape: readonly number[], size: number): readonly number[] {
+  // a slice of a frozen array takes ten times as long
+  const other = [...shape];
+  other[Math.max(0, other.length - 1)] = size;
+  return other;
+}
+
+/** A shape without its last axis. Never throws. */
+export function withoutLast(shape: readonly number[]): readonly number[] {
+  const other = [...shape];
+  other.pop();
+  return other;
+}
+
 /** Number of elements of a shape. Never throws. */
 export function sizeOf(shape: readonly number[]): number {
   let size = 1;

@@ -1,4 +1,4 @@
-import { sizeOf } from './axes.ts';
+import { areSizes, sizeOf } from './axes.ts';
 import type { Device, DeviceBuffer, DType, HostData, TensorHandle } from './contracts/device.ts';
 import { DeviceError, ShapeError } from './errors.ts';
 import { checkGiven } from './given.ts';
@@ -37,7 +37,8 @@ export class Tensor<Axes extends string = AnyAxes, T extends DType = 'f32'>
 
   constructor(device: Device, buffer: DeviceBuffer, shape: readonly number[], storage?: Storage) {
     this.device = device;
-    this.shape = Object.freeze([...shape]);
+    // most results have the shape of an argument, whose copy is frozen already
+    this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape]);
     this.dtype = buffer.dtype as T;
     this.#storage = storage ?? { buffer, references: 0 };
     this.#storage.references++;
@@ -181,6 +182,6 @@ export function zeros<Axes extends string = AnyAxes, T extends DType = 'f32'>(
 }
 
 function checkShape(op: string, shape: readonly number[]): void {
-  if (shape.every((size) => Number.isInteger(size) && size >= 0)) return;
+  if (areSizes(shape)) return;
   throw new ShapeError(op, `every axis must be a whole number ≥ 0, got [${shape.join(', ')}]`, []);
 }

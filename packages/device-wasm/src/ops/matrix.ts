@@ -27,7 +27,7 @@ export function linear(kit: Kit, { inputs, params, outputs }: OpCall): readonly 
   const { transposed } = params as { transposed: boolean };
   const { x, weight, bias } = inputs as Required<typeof inputs>;
   const K = x!.shape.at(-1)!;
-  const M = K === 0 ? sizeOf(x!.shape.slice(0, -1)) : sizeOf(x!.shape) / K;
+  const M = K === 0 ? sizeOf(outputs[0]!.shape) / Math.max(1, outputs[0]!.shape.at(-1)!) : sizeOf(x!.shape) / K;
   const O = outputs[0]!.shape.at(-1)!;
   const w = kit.weight(weight!, { G: 1, O, I: K, transposed }, [x, bias]);
   const y = kit.output(outputs[0]!);
@@ -78,7 +78,7 @@ export function headLinear(kit: Kit, { inputs, params, outputs }: OpCall): reado
   const x = inputs.x!;
   const [H, I] = x.shape.slice(-2) as [number, number];
   const O = outputs[0]!.shape.at(-1)!;
-  const M = sizeOf(x.shape.slice(0, -2));
+  const M = sizeOf(outputs[0]!.shape) / (H * O);
   const w = kit.weight(inputs.weight!, { G: H, O, I, transposed }, [x]);
   const y = kit.output(outputs[0]!);
   const x0 = kit.rows(x);

@@ -25,18 +25,22 @@ export function checkAttention(
       'H',
     );
   }
-  const orOne = (size: number, axis: string): string => (size === 1 ? '1' : axis);
-  bindAxes('attention', {
-    ...qkv,
-    bias: bias && [bias, `${orOne(bias.shape[0]!, 'B')} ${orOne(bias.shape[1]!, 'H')} Lq Lk`],
-    slopes: slopes && [slopes, 'H'],
-    sinks: sinks && [sinks, 'H'],
-    queryPositions: queryPositions && [queryPositions, `${orOne(queryPositions.shape[0]!, 'B')} Lq`],
-    keyPositions: keyPositions && [keyPositions, `${orOne(keyPositions.shape[0]!, 'B')} Lk`],
-    keyUntil: keyUntil && [keyUntil, `${orOne(keyUntil.shape[0]!, 'B')} Lk`],
-    cursor: cursor && [cursor, '2'],
-  });
+  if (bias || slopes || sinks || queryPositions || keyPositions || keyUntil || cursor) {
+    const orOne = (size: number, axis: string): string => (size === 1 ? '1' : axis);
+    bindAxes('attention', {
+      ...qkv,
+      bias: bias && [bias, `${orOne(bias.shape[0]!, 'B')} ${orOne(bias.shape[1]!, 'H')} Lq Lk`],
+      slopes: slopes && [slopes, 'H'],
+      sinks: sinks && [sinks, 'H'],
+      queryPositions: queryPositions && [queryPositions, `${orOne(queryPositions.shape[0]!, 'B')} Lq`],
+      keyPositions: keyPositions && [keyPositions, `${orOne(keyPositions.shape[0]!, 'B')} Lk`],
+      keyUntil: keyUntil && [keyUntil, `${orOne(keyUntil.shape[0]!, 'B')} Lk`],
+      cursor: cursor && [cursor, '2'],
+    });
+  }
   checkParams(params, Lk, v.shape[3]!);
+  const out = f32([B, Lq, H, params.Dv]);
+  if (params.extras.length === 0) return [out];
 
   const scores = f32([B, H, Lq, Lk]);
   const extra: Record<AttentionExtra, OutputSpec> = {
@@ -46,28 +50,24 @@ export function checkAttention(
     capped: scores,
     scores,
   };
-  return [f32([B, Lq, H, params.Dv]), ...params.extras.map((name) => extra[name])];
+  return [out, ...params.extras.map((name) => extra[name])];
+}
+
+function must(ok: boolean, argument: string, rule: string, got: unknown): void {
+  if (!ok) throw new ValueError('attention', argument, rule, got);
+}
+
+function count(value: number): boolean {
+  return Number.isInteger(value) && value >= 0;
 }
 
 function checkParams(params: AttentionParams, Lk: number, width: number): void {
   const { scale, prefix, segment, offset, before, after, sinkTokens, softcap, valid, Dv } = params;
-  const must = (ok: boolean, argument: string, rule: string, got: unknown): void => {
-    if (!ok) throw new ValueError('attention', argument, rule, got);
-  };
-  const count = (value: number): boolean => Number.isInteger(value) && value >= 0;
   must(Number.isFinite(scale), 'scale', 'must be a finite number', scale);
   must(count(offset), 'causal.offset', 'must be a whole number ≥ 0 (the position of query 0)', offset);
-  for (const [side, size] of [
-    ['before', before],
-    ['after', after],
-  ] as const) {
-    must(
-      size === Infinity || count(size),
-      `window ${side}`,
-      'must be a whole number ≥ 0 or Infinity (a window of W tokens with the own one is [W − 1, 0])',
-      size,
-    );
-  }
+  const rule = 'must be a whole number ≥ 0 or Infinity (a window of W tokens with the own one is [W − 1, 0])';
+  must(before === Infinity || count(before), 'window before', rule, before);
+  must(after === Infinity || count(after), 'window after', rule, after);
   must(count(prefix), 'prefix', 'must be a whole number ≥ 0 (0 for none)', prefix);
   must(count(segment), 'segments.length', 'must be a whole number ≥ 0 (0 for none)', segment);
   must(count(sinkTokens), 'sinkTokens', 'must be a whole number ≥ 0', sinkTokens);
@@ -77,11 +77,8 @@ function checkParams(params: AttentionParams, Lk: number, width: number): void {
     'must be a finite number ≥ 0 (0 for none)',
     softcap,
   );
-  must(count(valid) && valid <= Lk, 'valid', `must be a whole number from 0 to Lk = ${Lk}`, valid);
-  must(
-    count(Dv) && Dv >= 1 && Dv <= width,
-    'valueWidth',
-    `must be a whole number from 1 to ${width}, the width of a row of v`,
-    Dv,
-  );
+  if (!(count(valid) && valid <= Lk))
+    must(false, 'valid', `must be a whole number from 0 to Lk = ${Lk}`, valid);
+  if (!(count(Dv) && Dv >= 1 && Dv <= width))
+    must(false, 'valueWidth', `must be a whole number from 1 to ${width}, the width of a row of v`, Dv);
 }

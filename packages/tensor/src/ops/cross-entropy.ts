@@ -1,4 +1,4 @@
-import { sizeOf } from '../axes.ts';
+import { sizeOf, withLast } from '../axes.ts';
 import type { OutputSpec, ShapedInput } from '../contracts/device.ts';
 import { ShapeError, ValueError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
@@ -81,10 +81,10 @@ export const crossEntropyOp = defineOp<{ logits: Tensor; targets: Targets }, Cro
     const V = logits.shape.at(-1)!;
     const number = (value: number): Tensor => tensor(logits.device, [value], []);
     const max = reduce(logits, 'max');
-    const powers = unary(binary(logits, max.reshape([...logits.shape.slice(0, -1), 1]), 'subtract'), 'exp');
+    const powers = unary(binary(logits, max.reshape(withLast(logits.shape, 1)), 'subtract'), 'exp');
     const lse = binary(max, unary(reduce(powers, 'sum'), 'log'), 'add').reshape(targets.shape);
     const ids = cast(targets, 'f32');
-    const hit = binary(ids.reshape([...logits.shape.slice(0, -1), 1]), counted(logits, V), 'equal');
+    const hit = binary(ids.reshape(withLast(logits.shape, 1)), counted(logits, V), 'equal');
     const own = reduce(where(hit, logits, number(0)), 'sum').reshape(targets.shape);
     let loss = binary(lse, own, 'subtract');
     if (smoothing > 0) {
@@ -139,7 +139,7 @@ export const crossEntropyGradientOp = defineOp<
   lower({ logits, targets, lse, dy, dlse }, { smoothing }) {
     const V = logits.shape.at(-1)!;
     const number = (value: number): Tensor => tensor(logits.device, [value], []);
-    const column = (x: Tensor): Tensor => x.reshape([...logits.shape.slice(0, -1), 1]);
+    const column = (x: Tensor): Tensor => x.reshape(withLast(logits.shape, 1));
     const ids = cast(targets, 'f32');
     const kept = where(counting(ids, V, number), dy, number(0));
     const p = unary(binary(logits, column(lse), 'subtract'), 'exp');

@@ -177,9 +177,9 @@ export function geglu<Axes extends string>(
 }
 
 function broadcast(op: string, a: ShapedInput, b: ShapedInput): readonly number[] {
-  const tail = a.shape.slice(Math.max(0, a.shape.length - b.shape.length));
-  if (b.shape.length > a.shape.length || tail.some((size, i) => size !== b.shape[i]))
-    throw mismatch(op, a, b);
+  const lead = a.shape.length - b.shape.length;
+  if (lead < 0) throw mismatch(op, a, b);
+  for (let i = 0; i < b.shape.length; i++) if (a.shape[lead + i] !== b.shape[i]) throw mismatch(op, a, b);
   return a.shape;
 }
 

@@ -1,4 +1,4 @@
-import { bindAxes, sizeOf } from '../axes.ts';
+import { bindAxes, sizeOf, withLast } from '../axes.ts';
 import { defineOp, run } from '../op.ts';
 import type { AnyAxes, Tensor } from '../tensor.ts';
 import { f32 } from './rows.ts';
@@ -21,7 +21,7 @@ export const headLinearOp = defineOp<{ x: Tensor; weight: Tensor }, { transposed
       x: [x, '... H I'],
       weight: [weight, transposed ? 'H I O' : 'H O I'],
     });
-    return [f32([...x.shape.slice(0, -1), O])];
+    return [f32(withLast(x.shape, O))];
   },
   reference({ x, weight }, { transposed }) {
     const [H, first, second] = weight.shape as [number, number, number];

@@ -1,4 +1,4 @@
-import { bindAxes, sizeOf } from '../axes.ts';
+import { bindAxes, sizeOf, withoutLast } from '../axes.ts';
 import { defineOp } from '../op.ts';
 import { type Tensor, tensor } from '../tensor.ts';
 import { linear } from './linear.ts';
@@ -36,7 +36,7 @@ export const linearGradientOp = defineOp<{ x?: Tensor | undefined; dy: Tensor },
   },
   reference({ x, dy }, { transposed, wants }) {
     const O = dy.shape.at(-1)!;
-    const N = sizeOf(dy.shape.slice(0, -1));
+    const N = sizeOf(withoutLast(dy.shape));
     const made = {
       weight(): Float64Array {
         const I = x!.shape.at(-1)!;
@@ -56,7 +56,7 @@ export const linearGradientOp = defineOp<{ x?: Tensor | undefined; dy: Tensor },
     return wants.map((name) => made[name]());
   },
   lower({ x, dy }, { transposed, wants }) {
-    const [N, O] = [sizeOf(dy.shape.slice(0, -1)), dy.shape.at(-1)!];
+    const [N, O] = [sizeOf(withoutLast(dy.shape)), dy.shape.at(-1)!];
     const rows = dy.reshape([N, O]);
     const made = {
       weight(): Tensor {

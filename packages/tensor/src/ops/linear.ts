@@ -1,4 +1,4 @@
-import { bindAxes, sizeOf } from '../axes.ts';
+import { bindAxes, sizeOf, withLast, withoutLast } from '../axes.ts';
 import { defineOp, run } from '../op.ts';
 import type { AnyAxes, Tensor } from '../tensor.ts';
 import { f32 } from './rows.ts';
@@ -24,11 +24,11 @@ export const linearOp = defineOp<
       weight: [weight, transposed ? 'I O' : 'O I'],
       bias: bias ? ([bias, 'O'] as const) : undefined,
     });
-    return [f32([...x.shape.slice(0, -1), O])];
+    return [f32(withLast(x.shape, O))];
   },
   reference({ x, weight, bias }, { transposed }) {
     const [I, O] = transposed ? [weight.shape[0]!, weight.shape[1]!] : [weight.shape[1]!, weight.shape[0]!];
-    const N = sizeOf(x.shape.slice(0, -1));
+    const N = sizeOf(withoutLast(x.shape));
     const y = new Float64Array(N * O); // [N, O]
     for (let n = 0; n < N; n++) {
       for (let o = 0; o < O; o++) {

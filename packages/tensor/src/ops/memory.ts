@@ -1,4 +1,4 @@
-import { sizeOf } from '../axes.ts';
+import { areSizes, sizeOf } from '../axes.ts';
 import type { TensorHandle } from '../contracts/device.ts';
 import { ShapeError, ValueError } from '../errors.ts';
 import { defineOp } from '../op.ts';
@@ -9,8 +9,9 @@ export const reshapeOp = defineOp<{ x: TensorHandle }, { readonly shape: readonl
   dtypes: { x: 'any' },
   shares: 'x',
   outputs({ x }, { shape }) {
-    const [size, wanted] = [sizeOf(x.shape), sizeOf(shape)];
-    if (size !== wanted || shape.some((axis) => !Number.isInteger(axis) || axis < 0)) {
+    const size = sizeOf(x.shape);
+    const wanted = sizeOf(shape);
+    if (size !== wanted || !areSizes(shape)) {
       throw new ShapeError(
         'reshape',
         `${size} elements do not fill [${shape.join(', ')}], which has ${wanted}`,

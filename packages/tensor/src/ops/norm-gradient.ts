@@ -1,4 +1,4 @@
-import { bindAxes } from '../axes.ts';
+import { bindAxes, withLast } from '../axes.ts';
 import type { ShapedInput } from '../contracts/device.ts';
 import { defineOp } from '../op.ts';
 import { type Tensor, tensor } from '../tensor.ts';
@@ -72,7 +72,7 @@ export const normGradientOp = defineOp<Inputs, NormGradientParams>({
   },
   lower({ x, weight, dy }, { eps, centred, wants }) {
     const E = lastOf(x);
-    const column = [...x.shape.slice(0, -1), 1];
+    const column = withLast(x.shape, 1);
     const number = (value: number): Tensor => tensor(x.device, [value], []);
     const mean = (of: Tensor): Tensor => binary(reduce(of, 'sum'), number(1 / E), 'multiply').reshape(column);
     const minus = (a: Tensor, b: Tensor): Tensor => binary(a, b, 'subtract');

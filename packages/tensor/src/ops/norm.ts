@@ -1,4 +1,4 @@
-import { bindAxes } from '../axes.ts';
+import { bindAxes, withLast } from '../axes.ts';
 import type { OutputSpec } from '../contracts/device.ts';
 import { ValueError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
@@ -80,8 +80,9 @@ export const layerNormOp = defineOp<
       weight: weight && [weight, 'E'],
       bias: bias && [bias, 'E'],
     });
-    const moments: OutputSpec = f32([...x.shape.slice(0, -1), 1]);
-    return statistics ? [f32(x.shape), moments, moments] : [f32(x.shape)];
+    if (!statistics) return [f32(x.shape)];
+    const moments: OutputSpec = f32(withLast(x.shape, 1));
+    return [f32(x.shape), moments, moments];
   },
   reference({ x, weight, bias }, { eps, statistics }) {
     const { rows, E } = rowsOf('layerNorm', 'x', x);

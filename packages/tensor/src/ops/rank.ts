@@ -1,4 +1,4 @@
-import { sizeOf } from '../axes.ts';
+import { sizeOf, withLast, withoutLast } from '../axes.ts';
 import { noGradient } from '../contracts/gradient.ts';
 import { ValueError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
@@ -20,7 +20,7 @@ export const argmaxOp = defineOp<{ x: Tensor }, Record<never, never>>({
   outputs({ x }) {
     const { E } = rowsOf('argmax', 'x', x);
     if (E === 0) throw new ValueError('argmax', 'x', 'must have at least one element a row', 0);
-    return [i32(x.shape.slice(0, -1))];
+    return [i32(withoutLast(x.shape))];
   },
   reference({ x }) {
     const { rows, E } = rowsOf('argmax', 'x', x);
@@ -45,7 +45,7 @@ export const topKOp = defineOp<{ x: Tensor }, { k: number; largest: boolean }>({
     const { E } = rowsOf('topK', 'x', x);
     if (!Number.isInteger(k) || k < 1 || k > E)
       throw new ValueError('topK', 'k', `must be a whole number from 1 to ${E} (the last axis)`, k);
-    const shape = [...x.shape.slice(0, -1), k];
+    const shape = withLast(x.shape, k);
     return [f32(shape), i32(shape)];
   },
   reference({ x }, { k, largest }) {

@@ -1,3 +1,4 @@
+import { withoutLast } from '../axes.ts';
 import type { ReduceKind } from '../contracts/kinds.ts';
 import { ValueError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
@@ -21,11 +22,11 @@ export const reduceOp = defineOp<{ x: Tensor }, { readonly kind: ReduceKind }>({
   name: 'reduce',
   outputs({ x }) {
     rowsOf('reduce', 'x', x);
-    return [f32(x.shape.slice(0, -1))];
+    return [f32(withoutLast(x.shape))];
   },
   reference({ x }, { kind }) {
     const E = x.shape.at(-1)!;
-    const rows = x.shape.slice(0, -1).reduce((size, axis) => size * axis, 1);
+    const rows = withoutLast(x.shape).reduce((size, axis) => size * axis, 1);
     const start = { sum: 0, max: -Infinity, min: Infinity }[kind];
     const next = {
       sum: (a: number, b: number): number => a + b,

@@ -1,4 +1,4 @@
-import { bindAxes, sizeOf } from '../axes.ts';
+import { bindAxes, sizeOf, withLast, withoutLast } from '../axes.ts';
 import { ValueError } from '../errors.ts';
 import { defineOp, run } from '../op.ts';
 import type { AnyAxes, Tensor } from '../tensor.ts';
@@ -22,7 +22,7 @@ export const sliceOp = defineOp<{ x: Tensor }, { start: number; width: number }>
         width,
       ]);
     }
-    return [f32([...x.shape.slice(0, -1), width])];
+    return [f32(withLast(x.shape, width))];
   },
   reference({ x }, { start, width }) {
     const { rows, E } = rowsOf('slice', 'x', x);
@@ -60,12 +60,12 @@ export const concatOp = defineOp<{ a: Tensor; b: Tensor }, Record<never, never>>
       Ea: number;
       Eb: number;
     };
-    return [f32([...a.shape.slice(0, -1), Ea + Eb])];
+    return [f32(withLast(a.shape, Ea + Eb))];
   },
   reference({ a, b }) {
     const Ea = a.shape.at(-1)!;
     const Eb = b.shape.at(-1)!;
-    const rows = sizeOf(a.shape.slice(0, -1));
+    const rows = sizeOf(withoutLast(a.shape));
     const y = new Float64Array(rows * (Ea + Eb)); // [rows, Ea + Eb]
     for (let r = 0; r < rows; r++) {
       y.set(a.data.subarray(r * Ea, (r + 1) * Ea), r * (Ea + Eb));
