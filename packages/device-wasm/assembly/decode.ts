@@ -4,7 +4,7 @@ import { blockSums, storedScores, storedSums } from './decode-stored';
 import { at, int, ptr } from './job';
 import { Format, Tile } from './kernel-list';
 import { lseOf } from './prefill';
-import { anyMaxOf, exp2Down, hasNaN, splat, weighSeen } from './vector';
+import { anyMaxOf, exp2Down, hasNaN, madd, splat, weighSeen } from './vector';
 
 /**
  * Attention for few queries: one task is 128 keys of all heads, read once, in the order in which a cache holds them
@@ -148,6 +148,20 @@ function weightedSums(b: i32, j0: i32, count: i32, scores: usize, target: usize,
     }
 }
 
+/** Four numbers of all parts, each times its weight: four parts in f32, those in f64, as many parts as there are. */
+function joined(weights: usize, sums: usize, size: usize, chunks: i32): v128 {
+  let low = f64x2.splat(0), high = low, w = weights, x = sums;
+  for (let c = 0; c < chunks; ) {
+    let four = f32x4.mul(v128.load32_splat(w), v128.load(x));
+    w += size, x += size;
+    const end = min((c & ~3) + 4, chunks);
+    for (c++; c < end; c++, w += size, x += size) four = madd(v128.load32_splat(w), v128.load(x), four);
+    low = f64x2.add(low, f64x2.promote_low_f32x4(four));
+    high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<f32>(four, four, 2, 3, 2, 3)));
+  }
+  return v128.shuffle<f32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
+}
+
 /**
  * Puts the parts of one row of one query together; one (batch, row) a task.
  */
@@ -162,26 +176,17 @@ export function combineTask(task: i32): void {
   for (let c = 0; c < chunks; c++) m = max(m, load<f32>(at(first + <usize>c * size, row)));
   const out = at(ptr(3), task * Dv);
   let total: f64 = sink === -Infinity ? 0 : <f64>power(sink - m);
-  // from here on the maximum of a part is its weight, 0 where it has no sums
+  // from here on the maximum of a part is its weight; one of weight 0 may have no sums
   for (let c = 0; c < chunks; c++) {
     const part = first + <usize>c * size, maximum = load<f32>(at(part, row));
     const w: f32 = maximum === -Infinity ? 0 : power(maximum - m);
     store<f32>(at(part, row), w);
     if (w !== 0) total += <f64>w * <f64>load<f32>(at(part, rows + row));
+    else memory.fill(at(part, 2 * rows + row * Dv), 0, <usize>Dv << 2);
   }
   const scale: f32 = m === m ? (total === 0 ? 0 : <f32>(1 / total)) : NaN;
-  for (let d = 0; d < Dv; d += 4) {
-    let low = f64x2.splat(0), high = low;
-    for (let c = 0; c < chunks; c++) {
-      const part = first + <usize>c * size, w = load<f32>(at(part, row));
-      if (w === 0) continue;
-      const v = f32x4.mul(splat(w), v128.load(at(part, 2 * rows + row * Dv + d)));
-      low = f64x2.add(low, f64x2.promote_low_f32x4(v));
-      high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3)));
-    }
-    const sum = v128.shuffle<f32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
-    v128.store(at(out, d), f32x4.mul(splat(scale), sum));
-  }
+  const weights = at(first, row), sums = at(first, 2 * rows + row * Dv);
+  for (let d = 0; d < Dv; d += 4) v128.store(at(out, d), f32x4.mul(splat(scale), joined(weights, at(sums, d), size, chunks)));
   if (ptr(4)) store<f32>(at(ptr(4), (b * H + h) * Lq + i), lseOf(m, total));
 }
 
