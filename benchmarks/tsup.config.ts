@@ -14,6 +14,7 @@ export default preset(entry, {
   format: ['esm'],
   platform: 'node',
   dts: false,
+  sourcemap: false,
   external: ['virtual:outside-variants'],
   onSuccess: async () => {
     const page = readFileSync('src/browser/index.html', 'utf8');

@@ -13,6 +13,8 @@ export default preset([], {
   format: ['esm'],
   platform: 'node',
   banner: {},
+  // a command shows no stack, and a megabyte of what it carries is others' code
+  sourcemap: false,
   // found in the project of the person who asks for them
   external: ['vite', 'playwright', 'virtual:outside-variants'],
   // the suite is private: what the command line needs of it, and of its drawing library, is carried

@@ -54,6 +54,40 @@ it.each(packages)('%s carries all that its exports name, its licence, and no tes
   }
 });
 
+it.each(packages.filter((name) => name !== 'headwise'))(
+  '%s has a source map beside each of its modules, which says where this very version lies',
+  (name) => {
+    const files = packed.contents(name);
+    const modules = files.filter((file) => /^dist\/.*\.js$/.test(file));
+    expect(modules.length).toBeGreaterThan(0);
+    expect(files).toEqual(expect.arrayContaining(modules.map((file) => `${file}.map`)));
+    const { version } = JSON.parse(packed.read(name, 'package.json')) as { readonly version: string };
+    const from = `https://raw.githubusercontent.com/headwise/headwise/refs/tags/@headwise/${name}@${version}/`;
+    const sources = modules.flatMap((file) => {
+      const map = JSON.parse(packed.read(name, `${file}.map`)) as { readonly sources: readonly string[] };
+      return map.sources;
+    });
+    expect(sources.length).toBeGreaterThan(0);
+    for (const source of sources) {
+      expect(source.startsWith(from), source).toBe(true);
+      expect(existsSync(join(root, source.slice(from.length))), source).toBe(true);
+    }
+  },
+);
+
+it('a stack names the sources, where Node is asked for them', () => {
+  const project = packed.project('maps', ['sampling'], {
+    'fails.mjs': `import { topK } from '@headwise/sampling';\ntopK(-3);`,
+  });
+  const { stderr } = spawnSync(process.execPath, ['--enable-source-maps', 'fails.mjs'], {
+    cwd: project,
+    encoding: 'utf8',
+  });
+  const source = readFileSync(join(root, 'packages/sampling/src/filters/top-k.ts'), 'utf8').split('\n');
+  const line = Number(/packages\/sampling\/src\/filters\/top-k\.ts:(\d+)/.exec(stderr)?.[1]);
+  expect(source[line - 1], stderr).toContain('check');
+});
+
 const attend = `const x = tensor(device, Float32Array.from({ length: 24 }, (_, i) => Math.sin(i)), [1, 3, 2, 4]);
 const { out } = multiHead.attend({ q: x, k: x, v: x });
 console.log(JSON.stringify([device.ran, ...(await out.data())].map((n) => typeof n === 'number' ? Number(n.toFixed(4)) : n)));`;

@@ -96,6 +96,11 @@ export class Packed {
       .map((path) => path.replace(/^package\//, ''));
   }
 
+  /** A file of a tarball. */
+  read(name: PackageName, path: string): string {
+    return execFileSync('tar', ['-xzOf', this.tarball(name), `package/${path}`], { encoding: 'utf8' });
+  }
+
   /** A folder with these packages installed by npm, and nothing else. */
   project(name: string, installed: readonly string[], files: Readonly<Record<string, string>> = {}): string {
     const folder = join(this.folder, name);
