@@ -91,7 +91,7 @@ beforeAll(() => {
     symlinkSync(join(root, 'packages', name), join(modules, '@headwise', name), 'dir');
   symlinkSync(join(root, 'node_modules/vitest'), join(modules, 'vitest'), 'dir');
   mkdirSync(join(modules, '.bin'));
-  symlinkSync(join(root, 'packages/headwise/dist/cli.js'), join(modules, '.bin/headwise'));
+  symlinkSync(join(root, 'packages/headwise/bin/headwise.mjs'), join(modules, '.bin/headwise'));
 });
 
 it('begins with a variant that passes, but for what is left to write', () => {
