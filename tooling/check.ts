@@ -8,7 +8,7 @@
  *   npm test -- long                properties, tried a hundred times as often, with new seeds: hours
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -178,7 +178,9 @@ function dependencies(): Outcome {
     if (known.has(version)) return;
     versions.set(name, known.add(version));
     if (!permissive.test(license)) problems.push(`${name} ${version} has the licence ${license}`);
-    for (const inner of Object.keys(further)) visit(join(folder, 'node_modules', inner), inner);
+    // pnpm puts what a package depends on beside it
+    const [, beside] = /^(.*[\\/]node_modules)[\\/]/.exec(realpathSync(folder)) ?? [];
+    for (const inner of Object.keys(further)) visit(join(beside ?? folder, inner), inner);
   }
 }
 

@@ -75,6 +75,14 @@ it.each(packages.filter((name) => name !== 'headwise'))(
   },
 );
 
+it('the command line carries the licences of what is in its bundle', () => {
+  const text = packed.read('headwise', 'dist/THIRD-PARTY.txt');
+  for (const name of ['echarts', 'zrender', 'tslib', 'cli-table3'])
+    expect(text).toMatch(new RegExp(`^${name} \\d`, 'm'));
+  expect(text).toContain('Apache License');
+  expect(text).toContain('Redistribution and use in source and binary forms');
+});
+
 it('a stack names the sources, where Node is asked for them', () => {
   const project = packed.project('maps', ['sampling'], {
     'fails.mjs': `import { topK } from '@headwise/sampling';\ntopK(-3);`,
