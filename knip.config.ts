@@ -24,7 +24,12 @@ export default {
     },
     'apps/playground': {
       // the sandbox is built by a plugin of its own
-      entry: ['src/**/*.test.ts', 'scripts/*.ts', 'src/views/write/{no-vitest,sandbox.worker}.ts'],
+      entry: [
+        'src/**/*.test.ts',
+        'src/testing/built-page.ts',
+        'scripts/*.ts',
+        'src/views/write/{no-vitest,sandbox.worker}.ts',
+      ],
       project: ['src/**/*.{ts,tsx}'],
       // tests put axe into pages by its path; benchmarks, which runs in the page from its sources, imports them; the page's bundler finds them here
       ignoreDependencies: [/^@headwise\//, 'gpu.js', 'echarts', 'axe-core'],

@@ -67,7 +67,18 @@ export default defineConfig({
         // what people install: the built files, through their exports, as ESM and CommonJS
         test: {
           name: 'dist',
-          include: ['{packages,apps}/*/src/**/*.dist.test.ts', 'tooling/**/*.dist.test.ts'],
+          maxWorkers,
+          include: ['packages/*/src/**/*.dist.test.ts', 'tooling/**/*.dist.test.ts'],
+          ...patience,
+        },
+      },
+      {
+        // the playground as it is published, built once and opened in Chromium
+        test: {
+          name: 'pages',
+          maxWorkers,
+          globalSetup: 'apps/playground/src/testing/built-page.ts',
+          include: ['apps/*/src/**/*.dist.test.ts'],
           ...patience,
         },
       },

@@ -46,6 +46,10 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+/** One program for all: most of what it reads is the same for each. */
+const program = programOf(asked.length > 0 ? asked : packages);
+const checker = program.getTypeChecker();
+
 let failed = false;
 for (const name of asked.length > 0 ? asked : packages) {
   const { functions: found, bare } = publicNames(name);
@@ -87,24 +91,30 @@ function manifestOf(name: string): string {
   return join(root, 'packages', name, 'package.json');
 }
 
+/** The sources of the entry points of a package. */
+function entriesOf(name: string): readonly string[] {
+  const { exports = {} } = JSON.parse(readFileSync(manifestOf(name), 'utf8')) as {
+    exports?: Record<string, { '@headwise/source'?: string }>;
+  };
+  return Object.values(exports).flatMap((entry) =>
+    entry['@headwise/source'] ? [join(root, 'packages', name, entry['@headwise/source'])] : [],
+  );
+}
+
+function programOf(names: readonly string[]): ts.Program {
+  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent({ ...config, files: [], include: [] }, ts.sys, root);
+  return ts.createProgram(names.flatMap(entriesOf), { ...options, noEmit: true });
+}
+
 /** What the entry points of a package export, each once, in the order of the names: its functions, and what no comment is on. */
 function publicNames(name: string): {
   readonly functions: readonly PublicFunction[];
   readonly bare: readonly string[];
 } {
-  const { exports = {} } = JSON.parse(readFileSync(manifestOf(name), 'utf8')) as {
-    exports?: Record<string, { '@headwise/source'?: string }>;
-  };
-  const entries = Object.values(exports).flatMap((entry) =>
-    entry['@headwise/source'] ? [join(root, 'packages', name, entry['@headwise/source'])] : [],
-  );
-  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent({ ...config, files: [], include: [] }, ts.sys, root);
-  const program = ts.createProgram(entries, { ...options, noEmit: true });
-  const checker = program.getTypeChecker();
   const found = new Map<ts.Symbol, PublicFunction>();
   const bare = new Set<string>();
-  for (const entry of entries) {
+  for (const entry of entriesOf(name)) {
     const module = checker.getSymbolAtLocation(program.getSourceFile(entry)!);
     for (const exported of module ? checker.getExportsOfModule(module) : []) {
       const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;

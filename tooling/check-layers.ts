@@ -41,6 +41,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     '@headwise/sampling',
     '@headwise/models',
     '@headwise/device-wasm',
+    // carried in the bundle: `headwise bench`
+    'benchmarks',
   ],
 };
 /** Packages that are found at run time where they are installed, and never imported: optional peers. */

@@ -1,13 +1,15 @@
 /**
- * Everything that `npm test` checks, one after the other, with a table at its end: what was looked at, how it ended, how
- * long it took. A step that fails is shown whole, and the others go on.
+ * Everything that `npm test` checks, with a table at its end: what was looked at, how it ended, how long it took. Steps
+ * that take one core each run beside each other. A step that fails is shown whole, and the others go on.
  *
- *   npm test                        all but what is slow
+ *   npm test                        all but what has a job of its own
  *   npm test -- lint types          these steps
- *   npm test -- --all               the slow ones too: site, consumers
+ *   npm test -- --all               those with a job of their own too: pages, site, consumers
+ *   npm test -- long                properties, tried a hundred times as often, with new seeds: hours
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,8 +26,12 @@ interface Outcome {
 interface Step {
   readonly name: string;
   readonly what: string;
-  /** Runs with `--all`, or when it is named; the table says so otherwise. */
-  readonly slow?: string;
+  /** Its job, where it has one: the table says how to run it. With `--all`, or when it is named, it runs here. */
+  readonly job?: string;
+  /** Hours: runs when it is named, and never with `--all`. */
+  readonly endless?: true;
+  /** Uses one core: steps of which this is said, one behind the other, run beside each other. */
+  readonly oneCore?: true;
   readonly run: () => Promise<Outcome>;
 }
 
@@ -34,8 +40,13 @@ const node =
   () =>
     command(process.execPath, args);
 const tsx = (file: string): (() => Promise<Outcome>) => node('--import', 'tsx', file);
-const vitest = (project: string): (() => Promise<Outcome>) =>
-  node('node_modules/vitest/vitest.mjs', 'run', '--project', project);
+const testsOf = (project: string): readonly string[] => [
+  'node_modules/vitest/vitest.mjs',
+  'run',
+  '--project',
+  project,
+];
+const vitest = (project: string): (() => Promise<Outcome>) => node(...testsOf(project));
 
 const steps: readonly Step[] = [
   {
@@ -51,37 +62,90 @@ const steps: readonly Step[] = [
       '--output-logs=errors-only',
     ),
   },
-  { name: 'lint', what: 'biome', run: node('node_modules/@biomejs/biome/bin/biome', 'check', '.') },
-  { name: 'types', what: 'tsc over all sources', run: node('node_modules/typescript/bin/tsc', '--noEmit') },
-  { name: 'layers', what: 'imports between packages', run: tsx('tooling/check-layers.ts') },
-  { name: 'circles', what: 'imports between files', run: tsx('tooling/check-circles.ts') },
-  { name: 'docs', what: 'doc comments say what is thrown', run: tsx('tooling/check-docs.ts') },
+  {
+    name: 'types',
+    what: 'tsc over all sources',
+    oneCore: true,
+    run: node('node_modules/typescript/bin/tsc', '--noEmit'),
+  },
+  {
+    name: 'docs',
+    what: 'doc comments say what is thrown',
+    oneCore: true,
+    run: tsx('tooling/check-docs.ts'),
+  },
+  {
+    name: 'packages',
+    what: 'publint and are-the-types-wrong',
+    oneCore: true,
+    run: tsx('tooling/check-packages.ts'),
+  },
+  {
+    name: 'lint',
+    what: 'biome',
+    oneCore: true,
+    run: node('node_modules/@biomejs/biome/bin/biome', 'check', '.'),
+  },
+  { name: 'layers', what: 'imports between packages', oneCore: true, run: tsx('tooling/check-layers.ts') },
+  { name: 'circles', what: 'imports between files', oneCore: true, run: tsx('tooling/check-circles.ts') },
   {
     name: 'unused',
     what: 'files and dependencies that nothing imports (knip)',
+    oneCore: true,
     run: node('node_modules/knip/bin/knip.js', '--no-progress', '--no-config-hints'),
   },
-  { name: 'dependencies', what: 'licences, and one version of each', run: async () => dependencies() },
-  { name: 'packages', what: 'publint and are-the-types-wrong', run: tsx('tooling/check-packages.ts') },
+  {
+    name: 'dependencies',
+    what: 'licences, and one version of each',
+    oneCore: true,
+    run: async () => dependencies(),
+  },
   { name: 'unit', what: 'tests in Node, samples of documents', run: vitest('node') },
   { name: 'dist', what: 'built files: sizes, commands, the guide', run: vitest('dist') },
   { name: 'browser', what: 'tests in Chromium', run: tsx('tooling/browser-tests.ts') },
   {
+    name: 'pages',
+    what: 'the playground as it is published, in Chromium',
+    job: 'npm run test:pages',
+    run: vitest('pages'),
+  },
+  {
     name: 'site',
     what: 'documentation, and links that lead nowhere',
-    slow: 'npm run docs',
+    job: 'npm run docs',
     run: node('scripts/docs.mjs'),
   },
   {
     name: 'consumers',
     what: 'tarballs in fresh projects',
-    slow: 'npm run test:consumers',
+    job: 'npm run test:consumers',
     run: vitest('consumers'),
+  },
+  {
+    name: 'long',
+    what: 'properties a hundred times as often, new seeds',
+    job: 'npm run test:long',
+    endless: true,
+    run: () => command(process.execPath, [...testsOf('node'), ...longTests()], { HEADWISE_LONG: '1' }),
   },
 ];
 
 /** Licences that ask for nothing but their text. */
 const permissive = /^\(?(MIT|ISC|Apache-2\.0|BSD-[23]-Clause|0BSD|BlueOak-1\.0\.0|CC0-1\.0|Unlicense)\b/;
+
+/** Tests that try more when they are given the time. */
+function longTests(): readonly string[] {
+  const folders = readdirSync(join(root, 'packages')).map((name) => join('packages', name, 'src'));
+  return folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.test.ts') && !path.endsWith('.browser.test.ts'))
+      .map((path) => join(folder, path))
+      .filter((path) => /HEADWISE_LONG|propertyRuns/.test(readFileSync(join(root, path), 'utf8'))),
+  );
+}
+
+/** What the command line carries in its bundle, and so brings along without naming it. */
+const carried = ['echarts', 'cli-table3'];
 
 /** What the published packages bring along: each with a permissive licence, and in one version. */
 function dependencies(): Outcome {
@@ -94,6 +158,7 @@ function dependencies(): Outcome {
     for (const dependency of Object.keys(brought))
       visit(join(folder, 'node_modules', dependency), dependency);
   }
+  for (const name of carried) visit(join(root, 'benchmarks/node_modules', name), name);
   for (const [name, found] of versions)
     if (found.size > 1) problems.push(`${name} comes in ${[...found].join(' and ')}`);
   return {
@@ -113,7 +178,9 @@ function dependencies(): Outcome {
     if (known.has(version)) return;
     versions.set(name, known.add(version));
     if (!permissive.test(license)) problems.push(`${name} ${version} has the licence ${license}`);
-    for (const inner of Object.keys(further)) visit(join(folder, 'node_modules', inner), inner);
+    // pnpm puts what a package depends on beside it
+    const [, beside] = /^(.*[\\/]node_modules)[\\/]/.exec(realpathSync(folder)) ?? [];
+    for (const inner of Object.keys(further)) visit(join(beside ?? folder, inner), inner);
   }
 }
 
@@ -126,8 +193,16 @@ function manifest(folder: string): {
 }
 
 /** Runs a command; its output is shown when it fails, and what it says of its tests goes into the table. */
-function command(program: string, args: readonly string[]): Promise<Outcome> {
-  const child = spawn(program, [...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+function command(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  const child = spawn(program, [...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const chunks: string[] = [];
   child.stdout.on('data', (chunk) => chunks.push(String(chunk)));
   child.stderr.on('data', (chunk) => chunks.push(String(chunk)));
@@ -174,27 +249,42 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-const rows: string[][] = [];
+const rows = new Map<string, string[]>();
 const failed: string[] = [];
-for (const { name, what, slow, run } of steps) {
-  if (named.length > 0 && !named.includes(name)) continue;
-  if (slow !== undefined && !all && !named.includes(name)) {
-    rows.push(['–', name, what, '', `not run: ${slow}`]);
-    continue;
-  }
-  process.stdout.write(`${name}: ${what} … `);
+
+async function perform({ name, what, run }: Step): Promise<void> {
   const started = performance.now();
   const { failed: broken, note, output } = await run();
   const seconds = `${((performance.now() - started) / 1000).toFixed(0)} s`;
-  console.log(`${broken ? 'FAILED' : 'ok'}, ${seconds}`);
+  console.log(`${name}: ${what} … ${broken ? 'FAILED' : 'ok'}, ${seconds}`);
   if (broken) {
     console.log(output);
     failed.push(name);
   }
-  rows.push([broken ? '✗' : '✓', name, what, seconds, note]);
-  // what is not built cannot be looked at
-  if (broken && name === 'build') break;
+  rows.set(name, [broken ? '✗' : '✓', name, what, seconds, note]);
 }
-console.log(`\n${table(rows)}\n`);
+
+const begun = performance.now();
+const waiting = steps.filter((step) => {
+  if (named.length > 0) return named.includes(step.name);
+  return step.job === undefined || (all && !step.endless);
+});
+while (waiting.length > 0) {
+  const beside = waiting.findIndex((step) => !step.oneCore);
+  const group = waiting.splice(0, Math.max(1, beside === -1 ? waiting.length : beside));
+  await Promise.all(
+    Array.from({ length: availableParallelism() }, async () => {
+      for (let step = group.shift(); step !== undefined; step = group.shift()) await perform(step);
+    }),
+  );
+  // what is not built cannot be looked at
+  if (failed.includes('build')) break;
+}
+for (const { name, what, job } of steps)
+  if (named.length === 0 && job !== undefined && !rows.has(name))
+    rows.set(name, ['–', name, what, '', `not run: ${job}`]);
+console.log(`\n${table(steps.flatMap(({ name }) => (rows.has(name) ? [rows.get(name)!] : [])))}\n`);
+const minutes = (performance.now() - begun) / 60_000;
+console.log(`${minutes.toFixed(1)} minutes on ${availableParallelism()} cores.`);
 if (failed.length > 0) console.log(`Failed: ${failed.join(', ')}. One alone: npm test -- ${failed[0]}`);
 process.exitCode = failed.length > 0 ? 1 : 0;

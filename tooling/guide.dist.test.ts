@@ -90,6 +90,8 @@ beforeAll(() => {
   for (const name of ['tensor', 'attention-variants', 'device-wasm'])
     symlinkSync(join(root, 'packages', name), join(modules, '@headwise', name), 'dir');
   symlinkSync(join(root, 'node_modules/vitest'), join(modules, 'vitest'), 'dir');
+  mkdirSync(join(modules, '.bin'));
+  symlinkSync(join(root, 'packages/headwise/bin/headwise.mjs'), join(modules, '.bin/headwise'));
 });
 
 it('begins with a variant that passes, but for what is left to write', () => {
@@ -122,24 +124,15 @@ it.skipIf(!python)('and fails for the right reason where the file is wrong', () 
   expect(runKit().failed).toContain('causal');
 });
 
-it.skipIf(!python)('is read by the benchmark from where it lies', () => {
+it.skipIf(!python)('is measured beside multi-head attention by the command that the guide gives', () => {
+  expect(guide).toContain('\nnpm run bench ');
   write('src/gated-output.ts', given('src/gated-output.ts'));
-  const bench = join(root, 'benchmarks/dist/cli.js');
-  const file = join(project, 'src/gated-output.ts');
-  const options = [
-    '--variant',
-    file,
-    '--variants',
-    'multi-head',
-    '--suites',
-    'attention',
-    '--devices',
-    'gpujs:cpu',
-  ];
-  const sizes = ['--prefill', '16', '--decode', '16', '--heads', '2', '--head-width', '4', '--budget', '1'];
-  const out = execFileSync(process.execPath, [bench, ...options, ...sizes, '--out', join(folder, 'report')], {
-    cwd: folder,
+  const small = ['--suites', 'attention', '--devices', 'gpujs:cpu', '--budget', '1'];
+  const sizes = ['--prefill', '16', '--decode', '16', '--heads', '2', '--head-width', '4'];
+  const out = execFileSync('npm', ['run', '--silent', 'bench', '--', ...small, ...sizes], {
+    cwd: project,
     encoding: 'utf8',
   });
-  expect(out).toContain('gated-output');
+  expect(out).toMatch(/│ gated-output +│/);
+  expect(existsSync(join(project, 'bench-report/report.html'))).toBe(true);
 });

@@ -5,13 +5,14 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const root: string = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -61,6 +62,21 @@ export class Packed {
       execFileSync('tar', ['-czf', join(to, `${plain}-0.tgz`), '-C', copy, 'package']);
       this.#find(name, to, new RegExp(`^${plain}-\\d`));
     }
+    this.#standIn('vite', to);
+  }
+
+  /** A package that hands on the one installed here: what it depends on need not be packed. */
+  #standIn(name: string, to: string): void {
+    const installed = realpathSync(join(root, 'node_modules', name));
+    const { version, exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+    const folder = join(this.folder, `${name}-standing-in`, 'package');
+    mkdirSync(folder, { recursive: true });
+    const entry = pathToFileURL(join(installed, exports['.'] ?? exports)).href;
+    const manifest = { name, version, type: 'module', exports: './index.js' };
+    writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
+    writeFileSync(join(folder, 'index.js'), `export * from '${entry}';\n`);
+    execFileSync('tar', ['-czf', join(to, `${name}-0.tgz`), '-C', dirname(folder), 'package']);
+    this.#find(name, to, new RegExp(`^${name}-\\d`));
   }
 
   #find(name: string, folder: string, pattern: RegExp): void {
@@ -78,6 +94,11 @@ export class Packed {
       .trim()
       .split('\n')
       .map((path) => path.replace(/^package\//, ''));
+  }
+
+  /** A file of a tarball. */
+  read(name: PackageName, path: string): string {
+    return execFileSync('tar', ['-xzOf', this.tarball(name), `package/${path}`], { encoding: 'utf8' });
   }
 
   /** A folder with these packages installed by npm, and nothing else. */

@@ -16,7 +16,7 @@ export default defineConfig({
       // samples of a README run other packages; a file is saved two hundred times by processes of its own
       '**/readme.test.ts',
       'packages/kv-cache/src/file.test.ts',
-      // ten thousand steps of what the kit tries in five hundred
+      // more steps of what the kit tries in five hundred
       'packages/kv-cache/src/steps.test.ts',
     ],
     // Stryker ends what hangs, by what the tests took without a mutant

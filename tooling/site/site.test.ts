@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { variants } from '../../packages/attention-variants/src/registry.ts';
+import { trainConfigOf } from '../../packages/headwise/src/train/config.ts';
 import { checkCache } from '../../packages/kv-cache/src/conformance/index.ts';
 import type { Cache, CacheOptions } from '../../packages/kv-cache/src/index.ts';
 import type { DeviceFactory } from '../../packages/tensor/src/index.ts';
@@ -37,11 +38,27 @@ describe('guides', () => {
   });
 
   it('has samples, and they assert something', async () => {
-    for (const name of ['start.md', 'choose-a-variant.md', 'load-a-checkpoint.md', 'measure-honestly.md']) {
+    for (const name of [
+      'start.md',
+      'choose-a-variant.md',
+      'load-a-checkpoint.md',
+      'train.md',
+      'measure-honestly.md',
+    ]) {
       const { blocks, asserted } = await runSamples(guide(name), modules);
       expect(blocks, name).toBeGreaterThan(0);
       expect(asserted, name).toBeGreaterThanOrEqual(blocks);
     }
+  });
+});
+
+it('the training file of the guide is one', () => {
+  const json = /^```json\n([\s\S]*?)^```/m.exec(guide('train.md'))![1]!;
+  const { steps, data, out } = trainConfigOf(JSON.parse(json), '/home/ada', 'stories.json');
+  expect({ steps, data, out }).toMatchObject({
+    steps: 2000,
+    data: { kind: 'text', file: '/home/ada/stories.txt', documents: '\n\n' },
+    out: '/home/ada/runs/stories',
   });
 });
 

@@ -36,7 +36,7 @@ describe.skipIf(!chrome)('the playground', () => {
     await page.locator('[data-badge="recorded"]').waitFor();
     const scripts = requests.filter((url) => /\.js$/.test(url) && !/worker-/.test(url));
     const sizes = scripts.map(
-      (url) => gzipSync(readFileSync(join(playground.folder, 'page', new URL(url).pathname))).length,
+      (url) => gzipSync(readFileSync(join(playground.folder, new URL(url).pathname))).length,
     );
     expect(scripts.length).toBeGreaterThan(1);
     expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThan(150_000);

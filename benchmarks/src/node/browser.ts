@@ -1,12 +1,15 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Plugin } from 'vite';
 import { messageOf, UsageError } from '../errors.ts';
 import type { Profile } from '../profiles.ts';
 import type { MachineFacts, Results } from '../results.ts';
 import type { RunProgress } from '../run.ts';
 import { validateResults } from '../validate.ts';
+import { findVite } from './bundler.ts';
 
 /** What goes into the page; plain data, since it crosses over as JSON. */
 export interface PageOptions {
@@ -55,13 +58,13 @@ const isolation = {
  * Runs the suite's core in headless Chromium: builds the page, serves it with the headers that allow threads, and takes
  * the results back.
  *
- * @throws {UsageError} if there is no Chromium, or the page refuses its options.
+ * @throws {UsageError} if there is no Chromium, Playwright, Vite or gpu.js, or the page refuses its options.
  */
 export async function runInBrowser(options: BrowserOptions): Promise<Results> {
   const executablePath = chromiumPath();
   const { signal, onProgress, machine, files, ...page } = options;
+  const { chromium } = await findPlaywright();
   const site = await serve(files.map((file) => resolve(file)));
-  const { chromium } = await import('playwright');
   const gpu = process.env.HEADWISE_GPU === '1' ? [] : software;
   const browser = await chromium.launch({ executablePath, args: [...flags, ...gpu], timeout: HANGS_MS });
   try {
@@ -112,28 +115,67 @@ function chromiumPath(): string {
   throw new UsageError('--browser needs Chromium; none was found. Set CHROME_PATH to its program');
 }
 
+/** Where it is beside this command, or in the project the command was typed in. */
+async function findPlaywright(): Promise<typeof import('playwright')> {
+  try {
+    return await import('playwright');
+  } catch {
+    try {
+      const path = createRequire(resolve('package.json')).resolve('playwright');
+      return (await import(/* @vite-ignore */ pathToFileURL(path).href)).default;
+    } catch {
+      throw new UsageError('--browser needs Playwright, which is not installed here: npm i -D playwright');
+    }
+  }
+}
+
+/** The page: its sources where they are run, and what is built of it beside the built command. */
+function pageFolder(): string {
+  const places = ['./browser/', '../browser/'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+  return places.find((place) => existsSync(join(place, 'index.html')))!;
+}
+
 /** Builds the page with the variants of these files in it, and serves it until it is closed. */
 async function serve(files: readonly string[]): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const { build, preview } = await import('vite');
-  const root = fileURLToPath(
-    new URL(import.meta.url.endsWith('.ts') ? '../browser' : '../src/browser', import.meta.url),
-  );
-  const outDir = fileURLToPath(new URL('../../node_modules/.cache/bench-page', new URL(`file://${root}/`)));
+  const { build, preview } = await findVite('--browser', files);
+  const root = pageFolder();
+  const script = ['page.ts', 'page.js'].map((name) => join(root, name)).find(existsSync)!;
+  const fromSources = script.endsWith('.ts') ? ['@headwise/source'] : [];
+  if (!canImport('gpu.js', script))
+    throw new UsageError(
+      '--browser needs gpu.js, which is not installed here: npm i --ignore-scripts gpu.js',
+    );
+  const outDir = mkdtempSync(join(tmpdir(), 'headwise-bench-page-'));
   const base = { root, configFile: false, logLevel: 'error' } as const;
-  await build({
-    ...base,
-    resolve: { conditions: ['@headwise/source', 'module', 'browser', 'development|production'] },
-    plugins: [outsideVariants(files, `${root}/page.ts`)],
-    build: { outDir, emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 4000 },
-  });
-  const server = await preview({
-    ...base,
-    build: { outDir },
-    preview: { host: '127.0.0.1', port: 0, headers: isolation },
-  });
-  const url = server.resolvedUrls?.local[0];
-  if (!url) throw new Error('the page’s server did not start');
-  return { url, close: () => server.close() };
+  const close = (): void => rmSync(outDir, { recursive: true, force: true });
+  try {
+    await build({
+      ...base,
+      resolve: { conditions: [...fromSources, 'module', 'browser', 'development|production'] },
+      plugins: [outsideVariants(files, script)],
+      build: { outDir, emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 4000 },
+    });
+    const server = await preview({
+      ...base,
+      build: { outDir },
+      preview: { host: '127.0.0.1', port: 0, headers: isolation },
+    });
+    const url = server.resolvedUrls?.local[0];
+    if (!url) throw new Error('the page’s server did not start');
+    return { url, close: () => server.close().finally(close) };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+function canImport(name: string, from: string): boolean {
+  try {
+    createRequire(from).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -25,7 +25,12 @@ export function machineFacts(): Omit<MachineFacts, 'clockStepMs'> {
     // Windows has none and reports zeros
     ...(os.platform() !== 'win32' && { loadAverage: os.loadavg() }),
     ...commit(),
-    versions: Object.fromEntries(packages.map((name) => [name, versionOf(name)])),
+    versions: Object.fromEntries(
+      packages.flatMap((name) => {
+        const version = versionOf(name);
+        return version === undefined ? [] : [[name, version]];
+      }),
+    ),
   };
 }
 
@@ -39,6 +44,8 @@ export function availableBytes(): number {
 }
 
 function commit(): Pick<MachineFacts, 'commit' | 'uncommitted'> {
+  // installed, it would be the commit of the project around it
+  if (/[\\/]node_modules[\\/]/.test(fileURLToPath(import.meta.url))) return {};
   const git = (...args: string[]): string =>
     execFileSync('git', args, {
       cwd: fileURLToPath(new URL('..', import.meta.url)),
@@ -52,7 +59,8 @@ function commit(): Pick<MachineFacts, 'commit' | 'uncommitted'> {
   }
 }
 
-function versionOf(name: string): string {
+/** Of a package that is installed here. */
+function versionOf(name: string): string | undefined {
   const require = createRequire(import.meta.url);
   for (const folder of require.resolve.paths(name) ?? []) {
     try {
@@ -61,5 +69,5 @@ function versionOf(name: string): string {
       // the next folder of the search
     }
   }
-  return 'unknown';
+  return undefined;
 }

@@ -24,7 +24,7 @@ import { prepareFolder, writeFiles } from './folder.ts';
 import { onInterrupt } from './interrupt.ts';
 import { availableBytes, machineFacts } from './machine.ts';
 import { mergeMain } from './merge.ts';
-import { type CliOptions, readOptions } from './options.ts';
+import { CALLED, type CliOptions, readOptions } from './options.ts';
 import { loadVariants } from './outside.ts';
 import { createProgress } from './progress.ts';
 import type { Streams } from './streams.ts';
@@ -35,13 +35,20 @@ export interface Surroundings {
   readonly clock?: Clock;
   readonly deviceSource?: DeviceSource;
   readonly availableBytes?: number;
+  /** What the command is called, where help is shown. */
+  readonly called?: string;
 }
 
 const DEVICES = ['gpujs:webasm', 'gpujs:cpu'] as const;
+/** What runs anywhere. */
+const WITHOUT_GPUJS = ['wasm'] as const;
 /** `npm start` has just told a story on another device. */
 const WHY_THESE = `Compared on ${DEVICES.join(' and ')}: gpu.js computes every variant by kernels made in one way, so a ratio is the
 variant's doing. \`npm start\` tells its story on wasm where it can: the fastest device, by kernels written by hand for the
 common forms of attention. The same comparison on it: --devices wasm`;
+const WHY_WASM = `Compared on wasm, because gpu.js is not installed here. Its kernels for the common forms of attention are written by hand, so a
+ratio is the kernels' doing as well as the variant's. On gpu.js, which computes every variant by kernels made in one way:
+npm i --ignore-scripts gpu.js`;
 const BROWSER_DEVICES = ['gpujs:webgpu', 'gpujs:webgl2', 'gpujs:webasm'] as const;
 
 /**
@@ -54,10 +61,11 @@ export async function main(
   streams: Streams,
   surroundings: Surroundings = {},
 ): Promise<number> {
+  const { called = CALLED } = surroundings;
   try {
     const words = argv.filter((word) => word !== '--');
-    if (words[0] === 'merge') return mergeMain(words.slice(1), streams);
-    const options = readOptions(argv);
+    if (words[0] === 'merge') return mergeMain(words.slice(1), streams, called);
+    const options = readOptions(argv, called);
     return options ? await perform(options, streams, surroundings) : 0;
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof ResultsError)) throw error;
@@ -78,12 +86,14 @@ async function perform(options: CliOptions, streams: Streams, surroundings: Surr
   }
   const training = earlier || !trains(options) ? undefined : prepareTraining(options, outside, streams);
   const folder = prepareFolder(options.out);
-  const results = earlier ?? (await measure(options, outside, training, streams, surroundings));
+  const timed = options.devices ?? (earlier ? DEVICES : await devicesHere(surroundings.deviceSource));
+  const results = earlier ?? (await measure(options, timed, outside, training, streams, surroundings));
   const comparison = other && compareResults(results, other, options.failAt);
   writeFiles(folder, reportFiles(results, comparison));
   const width = streams.out.columns ?? 120;
   const say = (text: string): void => void streams.out.write(`${text}\n`);
-  if (!earlier && !options.devices && !options.browser && results.rows.length > 0) say(`${WHY_THESE}\n`);
+  if (!earlier && !options.devices && !options.browser && results.rows.length > 0)
+    say(`${timed === DEVICES ? WHY_THESE : WHY_WASM}\n`);
   say(terminalTables(results, width));
   if (comparison) say(`\n${changesTable(results, comparison, width)}`);
   if (document !== undefined) {
@@ -124,8 +134,19 @@ function exitStatus(
   return all.some(({ status }) => status === 'failed') ? 1 : 0;
 }
 
+/** The devices of a run that asks for none: those of gpu.js, where it is installed. */
+async function devicesHere(source: DeviceSource = builtInDevices): Promise<readonly string[]> {
+  for (const name of DEVICES) {
+    const device = await source.create(name).catch(() => undefined);
+    device?.dispose();
+    if (device) return DEVICES;
+  }
+  return WITHOUT_GPUJS;
+}
+
 async function measure(
   options: CliOptions,
+  timedOn: readonly string[],
   outside: readonly OutsideVariant[],
   training: Training | undefined,
   streams: Streams,
@@ -165,7 +186,7 @@ async function measure(
             ...local,
             profile: { ...options.profile, suites: timed },
             caches: Object.values(caches),
-            devices: options.devices ?? DEVICES,
+            devices: timedOn,
             availableBytes: surroundings.availableBytes ?? availableBytes(),
           });
     if (!training || interrupt.signal.aborted) return results;

@@ -14,11 +14,12 @@ import { terminalTables } from './terminal.ts';
 /**
  * `bench merge`: the parts of a sweep as one report.
  *
+ * @param called what `bench` is called where help is shown
  * @returns 0, or 1 when a cell is missing.
  * @throws {UsageError} for folders that are no parts of one sweep.
  */
-export function mergeMain(argv: readonly string[], streams: Streams): number {
-  const cli = cac('bench merge');
+export function mergeMain(argv: readonly string[], streams: Streams, called: string): number {
+  const cli = cac(`${called} merge`);
   cli
     .command('<...folders>', 'Join the parts of a sweep (--suites quality --shard 1/4 …) into one report')
     .option('--out <folder>', 'Where the report goes', { default: 'bench-report' });

@@ -63,8 +63,11 @@ const TRAINING = ['seeds', 'steps', 'text', 'compute', 'shard'] as const;
 
 const SUITES: readonly SuiteName[] = ['attention', 'model', 'cache', 'memory', 'device', 'quality', 'claims'];
 
-function program() {
-  const cli = cac('bench');
+/** What one types in this repository; who carries the command says what it is called there. */
+export const CALLED = 'npm run bench --';
+
+function program(called: string) {
+  const cli = cac(called);
   cli
     .command('', 'Measure what attention variants cost and save on this machine')
     .option('--profile <name>', 'quick (under 2 minutes; when left out), full or ci')
@@ -74,7 +77,7 @@ function program() {
     .option('--baseline <name>', 'Variant the others are divided by; the first when left out')
     .option(
       '--devices <list>',
-      'gpujs:webasm,gpujs:cpu when left out; the first gets every context. Also wasm, gpujs:webgpu, …',
+      'gpujs:webasm,gpujs:cpu when left out (wasm where gpu.js is not); the first gets every context',
     )
     .option('--context <list>', 'Tokens, for prefill and decode')
     .option('--prefill <list>', 'Tokens, for prefill alone')
@@ -100,17 +103,18 @@ function program() {
     .option('--text <file>', 'A text to train on; little stories when left out')
     .option('--compute', 'Train at equal compute as well as at equal parameters')
     .option('--shard <i/n>', 'Train this part only; also from Slurm arrays, Indexed Jobs and HEADWISE_SHARDS')
-    .example('bench merge part1 part2 --out all    joins the parts of such a sweep into one report');
+    .example(`  ${called} merge part1 part2 --out all    joins the parts of such a sweep into one report`);
   cli.help();
   return cli;
 }
 
 /**
+ * @param called what the command is called where help is shown
  * @returns `undefined` when only help was asked for (and printed).
  * @throws {UsageError} naming the option, what it got and what it takes.
  */
-export function readOptions(argv: readonly string[]): CliOptions | undefined {
-  const cli = program();
+export function readOptions(argv: readonly string[], called = CALLED): CliOptions | undefined {
+  const cli = program(called);
   const { options, args } = cli.parse(['node', 'bench', ...argv.filter((arg) => arg !== '--')], {
     run: false,
   });
@@ -120,7 +124,7 @@ export function readOptions(argv: readonly string[]): CliOptions | undefined {
     cli.matchedCommand?.checkUnknownOptions();
     cli.matchedCommand?.checkOptionValue();
   } catch (error) {
-    throw new UsageError(`${(error as Error).message}; npm run bench -- --help lists the options`);
+    throw new UsageError(`${(error as Error).message}; ${called} --help lists the options`);
   }
   const given = options as Record<string, unknown>;
   checkTogether(given);

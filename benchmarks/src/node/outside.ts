@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { messageOf, UsageError } from '../errors.ts';
 import { isVariant } from '../outside-variants.ts';
 import type { OutsideVariant } from '../subjects.ts';
+import { findVite } from './bundler.ts';
 
 /** Where a bundled file finds the modules of this process: a second copy of them would track its tensors apart. */
 const SHARED = Symbol.for('headwise/bench/modules');
@@ -19,14 +20,15 @@ const modules: Readonly<Record<string, () => Promise<object>>> = {
 /**
  * Loads variants from a TypeScript or JavaScript file anywhere: its default export, or every export that is a variant.
  *
- * @throws {UsageError} if the file is not there, does not compile, or exports no variant.
+ * @throws {UsageError} if the file is not there, does not compile, or exports no variant, or if there is no Vite.
  */
 export async function loadVariants(file: string): Promise<OutsideVariant[]> {
   const path = resolve(file);
   if (!existsSync(path)) throw new UsageError(`--variant ${file}: there is no file ${path}`);
+  const vite = await findVite(`--variant ${file}`, [path]);
   let exported: Record<string, unknown>;
   try {
-    exported = await evaluate(path);
+    exported = await evaluate(path, vite);
   } catch (error) {
     throw new UsageError(`--variant ${file} cannot be loaded: ${messageOf(error)}`);
   }
@@ -41,8 +43,7 @@ export async function loadVariants(file: string): Promise<OutsideVariant[]> {
 }
 
 /** Bundles the file with what it imports, except the packages of this process, and runs the bundle. */
-async function evaluate(path: string): Promise<Record<string, unknown>> {
-  const { build } = await import('vite');
+async function evaluate(path: string, { build }: typeof import('vite')): Promise<Record<string, unknown>> {
   const loaded = await Promise.all(
     Object.entries(modules).map(async ([name, load]) => [name, await load()] as const),
   );

@@ -19,6 +19,7 @@ const commands = [
   'train',
   'verify',
   'devices',
+  'bench',
   'introduce',
   'new',
 ];
@@ -38,7 +39,7 @@ it.each(commands)('explains %s with an example', async (name) => {
 it.each([
   [
     ['frob'],
-    'there is no command "frob"; there are generate, embed, classify, translate, inspect, train, verify, devices, introduce, new\nTry: headwise --help',
+    'there is no command "frob"; there are generate, embed, classify, translate, inspect, train, verify, devices, bench, introduce, new\nTry: headwise --help',
   ],
   [['generate', '--frob'], 'Unknown option `--frob`\nTry: headwise generate --help'],
   [['generate', 'a'], 'Unused args: `a`\nTry: headwise generate --help'],

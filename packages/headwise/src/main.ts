@@ -1,6 +1,7 @@
 import { cac } from 'cac';
 import manifest from '../package.json' with { type: 'json' };
 import { type Options, protect } from './arguments.ts';
+import { runBench } from './commands/bench.ts';
 import { runClassify } from './commands/classify.ts';
 import { runDevices } from './commands/devices.ts';
 import { runEmbed } from './commands/embed.ts';
@@ -44,6 +45,7 @@ const commandNames = [
   'train',
   'verify',
   'devices',
+  'bench',
   'introduce',
   'new',
 ];
@@ -65,6 +67,8 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
   }
   if (!known(name) && !['--version', '-v'].includes(name))
     throw new UsageError(`there is no command "${name}"; there are ${commandNames.join(', ')}`);
+  // the suite reads its own options
+  if (name === 'bench') return runBench(argv.slice(1), io);
   const safe = protect(argv, cli.commands);
   if (safe.includes('--help') || safe.includes('-h')) {
     cli.parse(['', '', name, '--help'], { run: false });
@@ -192,6 +196,7 @@ function createCli(io: Io): ReturnType<typeof cac> {
     .option('--json', 'One JSON document')
     .example('  headwise devices')
     .action((options: Options) => runDevices(options, io));
+  cli.command('bench', 'Measure what attention variants cost and save here, yours too: --variant ./mine.ts');
   cli
     .command('introduce', 'Let the shipped model tell a story')
     .example('  headwise introduce')

@@ -1,14 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright';
 import { type PreviewServer, preview } from 'vite';
+import { inject } from 'vitest';
 
 const playground = fileURLToPath(new URL('../..', import.meta.url));
-const vite = join(dirname(createRequire(import.meta.url).resolve('vite/package.json')), 'bin/vite.js');
 
 /** Chromium of the system, or where `CHROME_PATH` says; undefined where there is none. */
 export const chrome: string | undefined = [
@@ -34,23 +32,13 @@ export class Playground {
   readonly #server: PreviewServer;
   readonly #browsers: Browser[] = [];
 
-  /** Builds the page as it is published. */
+  /** Serves the page as it is published, which was built for all tests. */
   static async start(): Promise<Playground> {
-    const folder = mkdtempSync(join(tmpdir(), 'headwise-playground-'));
-    const outDir = join(folder, 'page');
-    // a process of its own, since a test's NODE_ENV makes another page
-    execFileSync(
-      process.execPath,
-      [vite, 'build', '--outDir', outDir, '--emptyOutDir', '--logLevel', 'error'],
-      {
-        cwd: playground,
-        env: { ...process.env, NODE_ENV: 'production' },
-      },
-    );
+    const folder = inject('builtPage');
     const server = await preview({
       root: playground,
       logLevel: 'silent',
-      build: { outDir },
+      build: { outDir: folder },
       preview: { port: 0, host: '127.0.0.1' },
     });
     return new Playground(folder, server);
@@ -77,7 +65,7 @@ export class Playground {
     };
     const server = createServer(({ url = '/' }, response) => {
       const path = new URL(url, 'http://localhost').pathname;
-      const file = join(this.folder, 'page', path === '/' ? 'index.html' : path);
+      const file = join(this.folder, path === '/' ? 'index.html' : path);
       if (!existsSync(file)) return void response.writeHead(404).end();
       response.setHeader('Content-Type', types[extname(file)] ?? 'application/octet-stream');
       response.end(readFileSync(file));
@@ -104,7 +92,6 @@ export class Playground {
   async stop(): Promise<void> {
     for (const browser of this.#browsers) await browser.close();
     await this.#server.close();
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

@@ -14,11 +14,16 @@ export function variantProject(name: string, version: string): Readonly<Record<s
     description: `${titleOf(name)}: an attention variant for Headwise.`,
     type: 'module',
     exports: `./src/${name}.ts`,
-    scripts: { test: 'vitest run', typecheck: 'tsc --noEmit' },
+    scripts: {
+      test: 'vitest run',
+      bench: `headwise bench --variant ./src/${name}.ts --variants multi-head`,
+      typecheck: 'tsc --noEmit',
+    },
     dependencies: { '@headwise/attention-variants': range, '@headwise/tensor': range },
     devDependencies: {
       '@headwise/device-wasm': range,
       '@types/node': '^20.19.0',
+      headwise: range,
       typescript: '^5.9.0',
       vitest: '^4.1.0',
     },
@@ -56,12 +61,13 @@ export function variantProject(name: string, version: string): Readonly<Record<s
 
 \`\`\`sh
 npm install
-npm test        # the conformance kit: it says what does not hold, and what is left to write
+npm test            # the conformance kit: it says what does not hold, and what is left to write
+npm run bench       # what it costs beside multi-head attention, in bench-report/report.html; npm run bench -- --help
 \`\`\`
 
 The variant is \`src/${name}.ts\`. Values of another program go to \`golden/${name}.json\`. \`@headwise/device-wasm\` lets the kit
 try the fast device too, \`npm install --ignore-scripts gpu.js\` those of gpu.js.
 `,
-    '.gitignore': 'node_modules/\n',
+    '.gitignore': 'node_modules/\nbench-report/\n',
   };
 }
