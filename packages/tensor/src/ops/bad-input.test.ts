@@ -1,17 +1,22 @@
 import { expect, it } from 'vitest';
 import { createDevice } from '../device/devices.ts';
+import { run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { tensor, zeros } from '../tensor.ts';
+import { activationGradient } from './activation-gradient.ts';
 import { attention } from './attention.ts';
-import { add, swiglu } from './elementwise.ts';
+import { binary } from './broadcast.ts';
+import { add, gatedOp, gelu, swiglu } from './elementwise.ts';
 import { checkIds, gather } from './gather.ts';
 import { linear } from './linear.ts';
 import { matmul } from './matmul.ts';
 import { layerNorm } from './norm.ts';
 import { permute } from './permute.ts';
 import { topK } from './rank.ts';
+import { reduce } from './reduce.ts';
 import { rotary } from './rotary.ts';
 import { slice } from './slices.ts';
+import { unary } from './unary.ts';
 
 const device = await createDevice('gpujs:cpu');
 const z = <Axes extends string>(...shape: number[]): Tensor<Axes> => zeros(device, shape);
@@ -133,6 +138,23 @@ it('refuses values that do not fill a shape, and shapes that are none', () => {
     [ShapeError: reshape: 6 elements do not fill [4], which has 4
       tensor  [?=2, ?=3]]
   `);
+});
+
+it('refuses kinds that are none, on every device, where one would take them for another', () => {
+  const x = z<'R C'>(2, 3);
+  const none = 'mean' as never;
+  expect(() => reduce(x, none)).toThrowErrorMatchingInlineSnapshot(
+    `[ValueError: reduce: kind must be one of sum, max, min, got "mean"]`,
+  );
+  expect(() => unary(x, none)).toThrow('unary: kind must be one of exp, log, tanh, ');
+  expect(() => binary(x, x, none)).toThrow('binary: kind must be one of add, subtract, multiply, ');
+  expect(() => gelu(x, { kind: none })).toThrow('gelu: kind must be one of exact, tanh');
+  expect(() => run(gatedOp, { gate: x, up: x }, { kind: none })).toThrow(
+    'gated: kind must be one of silu, gelu, gelu-tanh',
+  );
+  expect(() => activationGradient(x, x, none)).toThrow('activationGradient: kind must be one of silu, ');
+  // names that every object has are none
+  expect(() => unary(x, 'constructor' as never)).toThrow('unary: kind must be one of');
 });
 
 it('refuses what is no tensor', () => {
