@@ -41,6 +41,19 @@ const kinds = {
 } as const;
 const names = Object.keys(kinds) as (keyof typeof kinds)[];
 
+it('a fork and its session know their own texts from then on', async () => {
+  const device = await createDevice('reference');
+  using session = tinyDecoder(device).start();
+  session.step([1, 2, 3]).dispose();
+  using fork = session.fork();
+  fork.step([4, 5]).dispose();
+  session.step([6, 7]).dispose();
+  expect([session.reuse([1, 2, 3, 6, 7, 8]), fork.reuse([1, 2, 3, 4, 5, 8])]).toEqual([[5], [5]]);
+  session.crop(1);
+  expect(fork.reuse([1, 2, 3, 4, 5, 8])).toEqual([5]);
+  device.dispose();
+});
+
 it('knows nothing of a text of the same length that somebody else has put into its states', async () => {
   const device = await createDevice('reference');
   const decoder = tinyDecoder(device);
