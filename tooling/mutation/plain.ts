@@ -35,9 +35,12 @@ if (!existsSync(join(root, 'packages', name, 'src')) || !(sample > 0) || !Number
   process.exit(2);
 }
 
-/** Kernels, generated code, kits, lists of names and what only tests use change nothing that a test of the package sees. */
+/**
+ * Kernels, generated code, kits, lists of names and what only tests use change nothing that a test of the package sees;
+ * engines of WebGL and WebGPU run in a browser, and so do their tests.
+ */
 const LEFT_OUT =
-  /\.test\.ts$|\.d\.ts$|[\\/](testing|conformance|generated)[\\/]|\.kernel\.ts$|[\\/](index|registry|testing[-\w]*)\.ts$/;
+  /\.test\.ts$|\.d\.ts$|[\\/](testing|conformance|generated)[\\/]|\.kernel\.ts$|[\\/](index|registry|testing[-\w]*|gl-texture|webgpu-engine|node-webgpu)\.ts$/;
 const NOT_RUN = /browser|dist|readme/;
 
 const copy = mkdtempSync(join(tmpdir(), 'headwise-mutants-'));
