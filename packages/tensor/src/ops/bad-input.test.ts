@@ -140,6 +140,30 @@ it('refuses values that do not fill a shape, and shapes that are none', () => {
   `);
 });
 
+it.each([
+  ['causal.offset', (n: number) => ({ causal: { offset: n } })],
+  ['window before', (n: number) => ({ window: [n, 0] as const })],
+  ['window after', (n: number) => ({ window: [0, n] as const })],
+  ['prefix', (n: number) => ({ prefix: n })],
+  ['segments.length', (n: number) => ({ segments: { length: n, anchors: false } })],
+  ['sinkTokens', (n: number) => ({ sinkTokens: n })],
+  ['valid', (n: number) => ({ valid: n })],
+  ['valueWidth', (n: number) => ({ valueWidth: n })],
+])('refuses numbers of attention that count nothing: %s', (name, options) => {
+  const qkv = { q: z<'B Lq H D'>(1, 2, 1, 4), k: z(1, 2, 1, 4), v: z(1, 2, 1, 4) } as never;
+  for (const bad of [-1, 0.5, 1.5, Number.NaN])
+    expect(() => attention(qkv, options(bad))).toThrow(`attention: ${name} must be a whole number`);
+  expect(() => attention(qkv, options(2))).not.toThrow();
+});
+
+it('names both shapes where axes neither agree nor are 1', () => {
+  expect(() => binary(z(2, 3), z(2, 2), 'add')).toThrowErrorMatchingInlineSnapshot(`
+    [ShapeError: binary: axis 1 of 2 has the sizes 3, 2: they must be equal, or 1
+      a  [?=2, ?=3]
+      b  [?=2, ?=2]]
+  `);
+});
+
 it('refuses kinds that are none, on every device, where one would take them for another', () => {
   const x = z<'R C'>(2, 3);
   const none = 'mean' as never;
