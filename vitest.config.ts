@@ -7,7 +7,11 @@ const chromium = process.env.CHROME_PATH ?? '/usr/bin/chromium';
 
 // ends what hangs, and nothing else: a machine that is busy with other work is many times slower
 const HANGS_MS = 600_000;
-const patience = { testTimeout: HANGS_MS, hookTimeout: HANGS_MS };
+const patience = {
+  testTimeout: HANGS_MS,
+  hookTimeout: HANGS_MS,
+  expect: { poll: { timeout: HANGS_MS } },
+};
 
 // the default is one less than there are cores: on two it would leave one idle
 const maxWorkers = Math.max(2, availableParallelism() - 1);

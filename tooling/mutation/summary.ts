@@ -81,7 +81,7 @@ export function estimateOf({ files }: MutationReport): Estimate {
 const NOT_DRAWN = 'not drawn';
 
 /** The interval of 95 % of a share, of which `k` of `n` were counted. */
-function wilson(k: number, n: number): readonly [low: number, high: number] {
+export function wilson(k: number, n: number): readonly [low: number, high: number] {
   if (n === 0) return [0, 1];
   const z = 1.959_964;
   const p = k / n;

@@ -15,18 +15,33 @@ export function seenPairs(
     segments,
   }: Pick<ScoreParts, 'causal' | 'prefix' | 'window' | 'sinkTokens' | 'segments'>,
 ): number {
-  if (!causal && window.every((side) => side === Infinity)) return Lq * Lk;
   let pairs = 0;
   for (let position = Math.max(0, Lk - Lq); position < Lk; position++) {
-    const start = segments ? position - (position % segments.length) : 0;
-    const end = segments ? start + segments.length - 1 : Infinity;
-    const first = Math.max(0, start, position - window[0]);
-    const ahead = causal ? Math.max(position, prefix - 1) : position + window[1];
-    const last = Math.min(Lk - 1, end, ahead);
-    const anchors = segments?.anchors ? Math.floor(position / segments.length) : 0;
-    pairs += last - first + 1 + Math.min(sinkTokens, first) + anchors;
+    const last = causal ? Math.min(Lk - 1, Math.max(position, prefix - 1)) : Lk - 1;
+    const near = [Math.max(0, position - window[0]), Math.min(last, position + window[1])] as const;
+    const sinks = Math.min(last, sinkTokens - 1);
+    const keys = (first: number, end: number): number => keysBetween(first, end, position, segments);
+    pairs += keys(...near) + keys(0, sinks) - keys(near[0], Math.min(near[1], sinks));
   }
   return pairs;
+}
+
+/** Keys from `first` to `last` that stand in the segment of a position, or are anchors of others. */
+function keysBetween(
+  first: number,
+  last: number,
+  position: number,
+  segments: ScoreParts['segments'],
+): number {
+  if (!segments) return Math.max(0, last - first + 1);
+  const { length, anchors } = segments;
+  const start = position - (position % length);
+  const [from, to] = [Math.max(first, start), Math.min(last, start + length - 1)];
+  const own = Math.max(0, to - from + 1);
+  if (!anchors || last < first) return own;
+  const anchorsUpTo = (end: number): number => Math.floor((end + 1) / length);
+  const all = anchorsUpTo(last) - anchorsUpTo(first - 1);
+  return own + all - (own > 0 ? anchorsUpTo(to) - anchorsUpTo(from - 1) : 0);
 }
 
 /** What the parts of a layer's cost add up to. Never throws. */

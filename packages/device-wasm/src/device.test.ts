@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import {
   attention,
@@ -56,6 +57,11 @@ async function sample(device: WasmDevice): Promise<Float32Array[]> {
   ];
   return Promise.all(results.map((result) => result.data()));
 }
+
+it('has a thread for each core, up to 8, where none are asked for', async () => {
+  const device = await create({});
+  expect(device.engine.threads).toBe(Math.min(8, availableParallelism()));
+});
 
 it('gives the same bits with one, two and three threads, in any order of tasks', async () => {
   const want = await sample(await create({ threads: 1 }));

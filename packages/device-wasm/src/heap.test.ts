@@ -58,3 +58,15 @@ it.each([-1, 10])('sees a write beside a piece (offset %i)', (offset) => {
   heap.views.u8[address + offset] = 7;
   expect(() => heap.check()).toThrow('wrote outside its buffer');
 });
+
+it('refuses what the memory itself cannot grow to, page by page at the end', () => {
+  const heap = new Heap(new WebAssembly.Memory({ initial: 1, maximum: 20 }));
+  const most = 19 * 65536; // the first page is not handed out
+  expect(() => heap.allocate(most + 64)).toThrow('cannot allocate 1 MiB');
+  const address = heap.allocate(most);
+  expect(heap.memory.buffer.byteLength).toBe(20 * 65536);
+  expect(() => heap.allocate(64)).toThrow('cannot allocate');
+  expect(heap.used).toBe(most);
+  heap.free(address);
+  heap.allocate(most);
+});

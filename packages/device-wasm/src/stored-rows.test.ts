@@ -142,6 +142,30 @@ it('refuses slots whose rows are parts of rows in fewer bits, and changes nothin
   for (const made of [kept, target, rows, at]) made.dispose();
 });
 
+it('a number that a format cannot hold is refused before the first row is stored', async () => {
+  const kept = zerosIn(device, [1, 6, 4], 'f16');
+  const before = Float32Array.from({ length: 24 }, (_, i) => i);
+  kept.write(0, before);
+  // two runs of slots, of which the second brings the number
+  const rows = tensor(device, [1, 2, 3, 4, 5, 6, 7, 70_000], [1, 2, 4]);
+  const at = tensor<string>(device, Int32Array.of(0, 5), [1, 2]);
+  expect(() => storeRows(kept, rows, at)).toThrow('70000');
+  expect(await kept.data()).toEqual(before);
+  for (const made of [kept, rows, at]) made.dispose();
+});
+
+it.each(rowFormats)('rows of another width in %s are written as their numbers are', async (format) => {
+  const values = seededValues(4 * 20, 1);
+  const { rows, rounded } = await stored(device, { shape: [4, 20], data: values }, format);
+  const wide = zerosIn(device, [2, 40], format);
+  wide.write(0, rows);
+  const spelled = zerosIn(device, [2, 40], format);
+  spelled.write(0, rounded.data as Float32Array);
+  expect(await wide.data()).toEqual(await spelled.data());
+  assertClose(await wide.data(), rounded.data, { atol: worst[format], rtol: 0 });
+  for (const made of [rows, wide, spelled]) made.dispose();
+});
+
 /** Attention with keys and values in fewer bits, and with the same numbers in f32. */
 async function compare(on: WasmDevice, seed: number, sizes = modelSizes(seed)): Promise<void> {
   const { inputs, params } = randomCase(seed, sizes);

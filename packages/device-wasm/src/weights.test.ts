@@ -248,6 +248,24 @@ it('refuses files whose numbers or scales are not finite', () => {
   expect(upload('Q4_1', 2, 0x7e00)).toThrow('the minimum of block 0');
 });
 
+it.each([
+  ['Q8_0', 34],
+  ['Q4_0', 18],
+  ['Q4_1', 20],
+] as const)('looks at the scale of every block of %s, and at no other bytes', (format, size) => {
+  for (let block = 0; block < 6; block++) {
+    const bytes = new Uint8Array(6 * size);
+    bytes[block * size + 1] = 0x7c;
+    expect(() => uploadWeights(device, bytes, format, [2, 96])).toThrow(
+      `the scale of block ${block} is NaN or infinite`,
+    );
+    // the same bits as quants are two numbers
+    bytes[block * size + 1] = 0;
+    bytes.fill(0xff, block * size + (format === 'Q4_1' ? 4 : 2), (block + 1) * size);
+    uploadWeights(device, bytes, format, [2, 96]).dispose();
+  }
+});
+
 it('says what it cannot store and where a stored weight cannot go', () => {
   const odd = tensor(device, seededValues(4 * 33, 1), [4, 33]);
   expect(() => packWeights(odd, 'Q8_0')).toThrow('I a multiple of 32');

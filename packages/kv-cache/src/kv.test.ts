@@ -165,3 +165,18 @@ it('gives the specs of a config, the short group of a factor first', () => {
     '1.self',
   ]);
 });
+
+it('says of a window how many first tokens it never forgets', () => {
+  const window = { layers: 3, Hkv: 2, D: 4, window: 8, mix: [2, 1] } as const;
+  expect(specsOf({ ...window, sinks: 3 }).map(({ kind, cap, sinks }) => [kind, cap, sinks])).toEqual([
+    ['window', 11, 3],
+    ['window', 11, 3],
+    ['full', Infinity, undefined],
+  ]);
+  expect(specsOf(window)[0]).toEqual({
+    kind: 'window',
+    rows: { k: [2, 4], v: [2, 4] },
+    cap: 8,
+    constant: {},
+  });
+});

@@ -10,7 +10,7 @@ import {
   sinkTokens,
   slidingWindow,
 } from '@headwise/attention-variants';
-import { cropStates } from '@headwise/kv-cache';
+import { type Cache, cropStates, loadStates } from '@headwise/kv-cache';
 import { dynamicNtk, longrope, rotary } from '@headwise/positional';
 import { createDevice, type Device, type Tensor, watch } from '@headwise/tensor';
 import { assertClose, toleranceOf } from '@headwise/tensor/testing';
@@ -40,6 +40,45 @@ const kinds = {
   },
 } as const;
 const names = Object.keys(kinds) as (keyof typeof kinds)[];
+
+it('a fork and its session know their own texts from then on', async () => {
+  const device = await createDevice('reference');
+  using session = tinyDecoder(device).start();
+  session.step([1, 2, 3]).dispose();
+  using fork = session.fork();
+  fork.step([4, 5]).dispose();
+  session.step([6, 7]).dispose();
+  expect([session.reuse([1, 2, 3, 6, 7, 8]), fork.reuse([1, 2, 3, 4, 5, 8])]).toEqual([[5], [5]]);
+  session.crop(1);
+  expect(fork.reuse([1, 2, 3, 4, 5, 8])).toEqual([5]);
+  device.dispose();
+});
+
+it('knows nothing of a text of the same length that somebody else has put into its states', async () => {
+  const device = await createDevice('reference');
+  const decoder = tinyDecoder(device);
+  const [own, other] = [
+    [1, 2, 3, 4, 5],
+    [9, 2, 3, 4, 5],
+  ];
+  using session = decoder.start();
+  using others = decoder.start();
+  session.step(own).dispose();
+  others.step(other).dispose();
+  const [states, file] = [session.states as Cache[], await others.save()];
+  loadStates(states, file);
+  expect(session.reuse([...own, 6])).toEqual([0]);
+  session.step(own).dispose();
+  expect(session.reuse([...own, 6])).toEqual([5]);
+
+  // there and back again is another text, too
+  cropStates(states, 2);
+  loadStates(states, file);
+  using fork = session.fork();
+  expect(fork.reuse([...own, 6])).toEqual([0]);
+  expect(await read(session.prompt(own))).toEqual(await read(decoder.start().step(own)));
+  device.dispose();
+});
 
 describe.each(['reference', 'wasm'])('on %s', (name) => {
   let device: Device;

@@ -1,18 +1,35 @@
+import type { LayerState } from '@headwise/tensor';
+
 /**
  * Which ids each sequence of a session has seen, as far as they went through it, and under which angles its keys were
- * turned. What happened to the states behind its back shows in their lengths: such a text is unknown.
+ * turned. What happened to the states behind its back shows in their lengths, whose list is another one after each
+ * change, though its numbers may be the same: such a text is unknown.
  */
 export class Texts {
   #texts: number[][];
   /** `[B]` the regime of the kept keys; undefined: that of the length. */
   #regimes: (string | undefined)[];
   readonly #regimeOf: (length: number) => string;
+  /** Of each state, its lengths when the session had last moved it. */
+  #seen: readonly (readonly number[])[] = [];
 
   /** @param regimeOf lengths with the same name have the same angles */
   constructor(B: number, regimeOf: (length: number) => string) {
     this.#texts = Array.from({ length: B }, () => []);
     this.#regimes = new Array<string | undefined>(B).fill(undefined);
     this.#regimeOf = regimeOf;
+  }
+
+  /** The states are as the session has left them. */
+  note(states: readonly LayerState[]): void {
+    this.#seen = states.map(({ lengths }) => lengths);
+  }
+
+  /** Forgets what it knows if somebody else has moved the states since. */
+  recheck(states: readonly LayerState[], B: number): void {
+    if (states.every((state, n) => isUnmoved(state, this.#seen[n]))) return;
+    this.forget(B);
+    this.note(states);
   }
 
   /** The ids of a sequence of this length; undefined where they are not known. */
@@ -65,6 +82,12 @@ export class Texts {
     twin.#regimes = [...this.#regimes];
     return twin;
   }
+}
+
+function isUnmoved(state: LayerState, seen: readonly number[] | undefined): boolean {
+  const { lengths } = state;
+  // states of somebody else's may make the list anew for whoever asks: then the numbers are all there is
+  return lengths === seen || (lengths !== state.lengths && String(lengths) === String(seen));
 }
 
 /** How many ids two texts begin with alike. Never throws. */

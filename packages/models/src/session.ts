@@ -79,6 +79,7 @@ export class Session implements Disposable {
     this.#states = states ?? makeStates(model, options, { B, capacity, cache, device });
     this.#textStates = ofText(model, this.#states);
     this.#texts = new Texts(B, (length) => model.regime?.(length) ?? '');
+    this.#texts.note(this.#textStates);
     try {
       checkIdsOf(this.#states, Object.keys(specs));
       model.reserve(Math.min(this.limit, capacity));
@@ -229,6 +230,7 @@ export class Session implements Disposable {
    */
   crop(length: number | readonly number[]): void {
     const { lengths } = this;
+    this.#recheck();
     const wanted = typeof length === 'number' ? lengths.map((own) => Math.min(own, length)) : length;
     const fits = (to: number, b: number): boolean =>
       Number.isInteger(to) && to >= 0 && to <= (lengths[b] ?? -1);
@@ -249,6 +251,7 @@ export class Session implements Disposable {
       wanted,
     );
     this.#texts.crop(wanted);
+    this.#texts.note(this.#textStates);
   }
 
   /**
@@ -259,8 +262,10 @@ export class Session implements Disposable {
    */
   take(order: readonly number[]): void {
     const caches = this.#states.map((state) => asCache('take', state));
+    this.#recheck();
     this.#orBroken('take', () => takeStates(caches, order));
     this.#texts.take(order);
+    this.#texts.note(this.#textStates);
     const before = this.#order;
     if (this.#source) this.#order = before ? order.map((from) => before[from]!) : [...order];
   }
@@ -270,6 +275,7 @@ export class Session implements Disposable {
    * @throws {ValueError} if a cache cannot be saved, or its keys are still turned for a longer text that was cropped.
    */
   async save(): Promise<Uint8Array> {
+    this.#recheck();
     const longer = this.lengths.findIndex((length, b) => this.#texts.turnsAnew(b, length, length));
     if (longer >= 0) {
       const rule =
@@ -287,6 +293,7 @@ export class Session implements Disposable {
     const caches = this.#states.map((state) => asCache('load', state));
     this.#orBroken('load', () => loadStates(caches, file));
     this.#texts.forget(this.B);
+    this.#texts.note(this.#textStates);
     this.#broken = undefined;
   }
 
@@ -295,6 +302,7 @@ export class Session implements Disposable {
    * @throws {DeviceError} if it is disposed, or there is no room for the copies; {ValueError} where a state is no cache.
    */
   fork(): Session {
+    this.#recheck();
     const states = cloneStates(this.#states.map((state) => asCache('fork', state)));
     const { B, limit } = this;
     const source = this.#source && sharing(this.#source);
@@ -302,6 +310,7 @@ export class Session implements Disposable {
     const twin = new Session(this.#model, options, states);
     twin.#order = this.#order;
     twin.#texts = this.#texts.clone();
+    twin.#texts.note(twin.#textStates);
     twin.#broken = this.#broken;
     return twin;
   }
@@ -369,6 +378,8 @@ export class Session implements Disposable {
       if (backup) this.#restore(backup);
       else this.#takeBack(before, unread, error as Error);
       throw error;
+    } finally {
+      this.#texts.note(this.#textStates);
     }
   }
 
@@ -435,11 +446,17 @@ export class Session implements Disposable {
     }
   }
 
+  /** What somebody else has done to the states is no text of ours. */
+  #recheck(): void {
+    this.#texts.recheck(this.#textStates, this.B);
+  }
+
   /** @returns the lengths. */
   #checkAlive(): readonly number[] {
     const anew = this.#states.every(({ length, B }) => length === 0 && B === this.B);
     if (anew) this.#broken = undefined;
     const reason = this.#disposed ? 'it is disposed' : this.#broken;
+    this.#recheck();
     if (reason === undefined) return this.lengths;
     throw new ValueError('session', 'step', `is not possible, ${reason}; start a new one`, reason);
   }

@@ -71,6 +71,24 @@ it('uploads the rows of one call, once for the calls of a step, where a table wo
   expect(device.memory.buffers).toBeLessThanOrEqual(1 + 4 * 2);
 });
 
+it('leaves nothing behind where the second of two tables does not come about', () => {
+  const device = createReference();
+  const tables = new RowTables(device);
+  const positions = createPositions(device, [[3]]);
+  const { buffers } = device.memory;
+  // as many numbers as rows of 2 in the first, one too few in the second
+  const build = (at: ArrayLike<number>) => [
+    new Float64Array(2 * at.length),
+    new Float64Array(2 * at.length - 1),
+  ];
+  for (const lasting of [true, false]) {
+    expect(() => tables.lookUp('op', source({ lasting, build }), positions, 4)).toThrow('do not fill');
+    expect(device.memory.buffers).toBe(buffers);
+  }
+  expect(() => tables.reserve(source({ build }), 4)).toThrow('do not fill');
+  expect(device.memory.buffers).toBe(buffers);
+});
+
 it('holds one thing for each device, until it is disposed', () => {
   const freed: string[] = [];
   const held = new PerDevice<{ name: string } & Disposable>();

@@ -33,3 +33,13 @@ export function checkFields(
   const given = value as Readonly<Record<string, unknown>>;
   checkGiven(op, Object.fromEntries(fields.map((field) => [field, given[field]])));
 }
+
+/**
+ * Refuses a name that is none of those there are: types refuse it too, and a device would take it for another one.
+ *
+ * @throws {ValueError} naming the argument and all that it may be.
+ */
+export function checkKind(op: string, argument: string, kind: unknown, kinds: readonly string[]): void {
+  if (!kinds.includes(kind as string))
+    throw new ValueError(op, argument, `must be one of ${kinds.join(', ')}`, kind);
+}

@@ -56,7 +56,7 @@ export function checkVariant<Options extends object>(
         runGolden(variant, goldenCase, createReference()));
     }
 
-    it('gives the same on every device that works here', { timeout: 300_000 }, async () => {
+    it('gives the same on every device that works here', { timeout: 600_000 }, async () => {
       const open = await openDevices(devices && { only: devices, expected: devices });
       try {
         for (const device of open.filter(({ name }) => name !== 'reference')) {

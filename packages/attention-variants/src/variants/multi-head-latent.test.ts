@@ -32,3 +32,19 @@ it('refuses a rotated part that does not pair up', () => {
     'multi-head-latent: rope must be an even number ≥ 2: it is turned in pairs, got 3',
   );
 });
+
+it('costs what each way of a prefill computes with: unfolded keys, or latents', () => {
+  const shape = { E: 8, H: 2, D: 4, Dv: 6, layers: 1 };
+  const at = (prefill: 'naive' | 'absorbed', Lq: number, Lk: number) =>
+    multiHeadLatent.cost(
+      shape,
+      { ...multiHeadLatent.defaults, latent: 10, rope: 2, prefill },
+      { B: 3, Lq, Lk, layer: 0 },
+    ).attentionFlops;
+  const pairs = (5 * 6) / 2;
+  expect(at('naive', 5, 5)).toBe(2 * 3 * pairs * 2 * (4 + 2 + 6));
+  expect(at('absorbed', 5, 5)).toBe(2 * 3 * pairs * 2 * (2 * 10 + 2));
+  // a step, and a chunk behind others, have but the latents
+  expect(at('naive', 1, 5)).toBe(2 * 3 * 5 * 2 * (2 * 10 + 2));
+  expect(at('naive', 2, 5)).toBe(2 * 3 * (4 + 5) * 2 * (2 * 10 + 2));
+});

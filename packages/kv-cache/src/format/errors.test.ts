@@ -1,7 +1,7 @@
 import { createReference, printable, tensor } from '@headwise/tensor';
 import { expect, it } from 'vitest';
 import { plainSpec } from '../conformance/index.ts';
-import { createContiguous } from '../index.ts';
+import { createContiguous, createSinkPreserving } from '../index.ts';
 import { CacheFileError } from './errors.ts';
 import { decodeCaches, encodeCaches } from './format.ts';
 import type { Snapshot } from './record.ts';
@@ -36,4 +36,18 @@ it.each<readonly [what: string, change: (layer: Snapshot) => Snapshot]>([
   expect(new TextEncoder().encode(JSON.stringify(message)).length).toBeLessThan(8192);
   expect(message).toBe(printable(message));
   expect(message.split('\n')).toHaveLength(1);
+});
+
+it('names the windows and sinks of a file and of the cache', async () => {
+  const device = createReference();
+  const cacheOf = (cap: number, sinks: number) =>
+    createSinkPreserving({
+      device,
+      spec: { ...plainSpec, kind: 'window', cap, ...(sinks > 0 && { sinks }) },
+      B: 1,
+      capacity: cap,
+    });
+  const file = await cacheOf(6, 2).save();
+  expect(() => cacheOf(6, 1).load(file)).toThrow('window of 6 with 2 sinks, ');
+  expect(() => cacheOf(6, 1).load(file)).toThrow('window of 6 with 1 sinks, ');
 });

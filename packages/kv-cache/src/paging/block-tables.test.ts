@@ -245,6 +245,16 @@ it('a block that is written again is not found by its old tokens', () => {
   expect(tables.match([1, 2, 3, 4])).toBe(0);
 });
 
+it('a block whose tokens are said anew is not found by the old ones, nor what followed them', () => {
+  const tables = new BlockTables(size, noCopy);
+  const a = tables.open();
+  tables.append(a, 8);
+  tables.publish(a, [1, 2, 3, 4, 5, 6, 7, 8]);
+  tables.publish(a, [9, 2, 3, 4, 5, 6, 7, 8]);
+  expect([tables.match([1, 2, 3, 4]), tables.match([1, 2, 3, 4, 5, 6, 7, 8])]).toEqual([0, 0]);
+  expect(tables.match([9, 2, 3, 4, 5, 6, 7, 8])).toBe(8);
+});
+
 it('gives up the blocks that were unused longest, a prefix after what needs it', () => {
   const tables = new BlockTables(size, noCopy);
   const texts = [

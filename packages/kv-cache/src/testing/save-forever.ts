@@ -24,12 +24,14 @@ export function statesOf(value: number): Cache[] {
   return states;
 }
 
-/** Saves two contents in turn, to be killed: run as a program with the path as its argument. */
+/** Saves two contents in turn and prints a point after each, to be killed: run as a program with the path as its argument. */
 async function main(path: string): Promise<never> {
   const contents = [statesOf(1), statesOf(2)];
   await saveToFile(path, contents[0]!);
-  stdout.write('go\n');
-  for (let turn = 1; ; turn++) await saveToFile(path, contents[turn % 2]!);
+  for (let turn = 1; ; turn++) {
+    stdout.write('.');
+    await saveToFile(path, contents[turn % 2]!);
+  }
 }
 
 if (argv[2]?.endsWith('.cache')) await main(argv[2]);

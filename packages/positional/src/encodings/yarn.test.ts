@@ -8,6 +8,9 @@ checkEncoding(yarn, { golden });
 it('joins kept and slowed pairs where the facts say', () => {
   const range = { base: 10_000, originalLength: 4096, betaFast: 32, betaSlow: 1, truncate: true };
   expect(yarnRange(16, range)).toEqual([2, 6]);
+  // transformers' find_correction_range ends at R − 1, though there are but R/2 pairs
+  expect(yarnRange(8, { ...range, originalLength: 1e6 })).toEqual([3, 6]);
+  expect(yarnRange(8, { ...range, originalLength: 1e8 })).toEqual([5, 7]);
   const [low, high] = yarnRange(64, { ...range, base: 150_000, truncate: false });
   expect(low).toBeCloseTo(8.092779115512402, 9);
   expect(high).toBeCloseTo(17.39802450158856, 9);

@@ -35,6 +35,19 @@ function naive(ids: readonly number[], vocabulary: number, options: DryOptions):
   });
 }
 
+it('ends a repetition after the longest breaker that stands there, in whatever order they are given', () => {
+  // 5 6 7 8 comes again; of what follows the breaker 6 7, one token repeats
+  const ids = [5, 6, 7, 8, 9, 0, 5, 6, 7, 8];
+  for (const sequenceBreakers of [
+    [[6, 7], [6]],
+    [[6], [6, 7]],
+  ]) {
+    const options = { multiplier: 1, base: 2, allowedLength: 1, sequenceBreakers };
+    const { logits } = applyFilters(dry(options), new Array<number>(10).fill(0), { ids });
+    expect([...logits]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, -1]);
+  }
+});
+
 it('penalises by the length of the passage a token would repeat', () => {
   // the text ends in 1 2 3, which was followed by 4 before, and in 2 3, which was also followed by 5
   const ids = [1, 2, 3, 4, 0, 2, 3, 5, 1, 2, 3];

@@ -26,6 +26,10 @@ it('keeps the higher id of the least likely where they are equal', () => {
   expect(applyFilters(xtc({ probability: 1 }), [1, 1, 1], acting).ids).toEqual([2]);
 });
 
+it('acts at a threshold of 0.5 on two tokens that share all', () => {
+  expect(applyFilters(xtc({ probability: 1, threshold: 0.5 }), [1, 1], acting).ids).toEqual([1]);
+});
+
 it('does nothing with one likely token, above 0.5, or below the number to keep', () => {
   const all = [0, 1, 2, 3, 4, 5];
   const random = createReplay([0, 0]);

@@ -58,6 +58,20 @@ const drafters: readonly (readonly [name: string, make: (model: Markov) => Draft
   ['a drafter that gives nothing', () => ({ name: 'nothing', propose: () => [] })],
 ];
 
+it('hands a token to the target once, but for drafts that were wrong', async () => {
+  const model = createMarkov(1, 7);
+  const options = { prompt: [0, 1, 2], sampler: chain(greedy()), maxTokens: 10, draftLength: 2 };
+  const without = cached(model);
+  await speculate(without.verify, { ...options, drafter: { name: 'nothing', propose: () => [] } }).finish();
+  // the prompt, and each token but the last
+  expect(without.given()).toBe(3 + 9);
+  const wrong = drafters.find(([name]) => name === 'a drafter that is always wrong')![1](model);
+  const corrected = cached(model);
+  await speculate(corrected.verify, { ...options, drafter: wrong }).finish();
+  // two drafts a round, one where two tokens are left, none for the last
+  expect(corrected.given()).toBe(3 + 9 + 8 * 2 + 1);
+});
+
 describe.each(drafters)('with %s', (_name, make) => {
   it('and greedy choice gives the tokens of the plain loop', async () => {
     const model = createMarkov(1, 7);

@@ -1,6 +1,7 @@
 import { sameShape } from '../axes.ts';
 import type { ActivationKind } from '../contracts/kinds.ts';
 import { ShapeError } from '../errors.ts';
+import { checkKind } from '../given.ts';
 import { defineOp, run } from '../op.ts';
 import { type Tensor, tensor } from '../tensor.ts';
 import { binary, where } from './broadcast.ts';
@@ -33,7 +34,8 @@ const TANH_CUBE = 0.044715;
  */
 export const activationGradientOp = defineOp<{ x: Tensor; dy: Tensor }, ActivationParams>({
   name: 'activationGradient',
-  outputs({ x, dy }) {
+  outputs({ x, dy }, { kind }) {
+    checkKind('activationGradient', 'kind', kind, Object.keys(derivatives));
     if (!sameShape(x.shape, dy.shape))
       throw new ShapeError('activationGradient', 'x and dy must have the same shape', [
         { name: 'x', axes: [], shape: x.shape },
@@ -100,6 +102,7 @@ const slopes: Readonly<Record<Exclude<ActivationKind, 'relu'>, Slope>> = {
  * `dy · act′(x)`.
  *
  * @throws {ShapeError} if the shapes differ.
+ * @throws {ValueError} for a kind that is none.
  */
 export function activationGradient<Axes extends string>(
   x: Tensor<Axes>,

@@ -1,17 +1,22 @@
 import { expect, it } from 'vitest';
 import { createDevice } from '../device/devices.ts';
+import { run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { tensor, zeros } from '../tensor.ts';
+import { activationGradient } from './activation-gradient.ts';
 import { attention } from './attention.ts';
-import { add, swiglu } from './elementwise.ts';
+import { binary } from './broadcast.ts';
+import { add, gatedOp, gelu, swiglu } from './elementwise.ts';
 import { checkIds, gather } from './gather.ts';
 import { linear } from './linear.ts';
 import { matmul } from './matmul.ts';
 import { layerNorm } from './norm.ts';
 import { permute } from './permute.ts';
 import { topK } from './rank.ts';
+import { reduce } from './reduce.ts';
 import { rotary } from './rotary.ts';
 import { slice } from './slices.ts';
+import { unary } from './unary.ts';
 
 const device = await createDevice('gpujs:cpu');
 const z = <Axes extends string>(...shape: number[]): Tensor<Axes> => zeros(device, shape);
@@ -133,6 +138,47 @@ it('refuses values that do not fill a shape, and shapes that are none', () => {
     [ShapeError: reshape: 6 elements do not fill [4], which has 4
       tensor  [?=2, ?=3]]
   `);
+});
+
+it.each([
+  ['causal.offset', (n: number) => ({ causal: { offset: n } })],
+  ['window before', (n: number) => ({ window: [n, 0] as const })],
+  ['window after', (n: number) => ({ window: [0, n] as const })],
+  ['prefix', (n: number) => ({ prefix: n })],
+  ['segments.length', (n: number) => ({ segments: { length: n, anchors: false } })],
+  ['sinkTokens', (n: number) => ({ sinkTokens: n })],
+  ['valid', (n: number) => ({ valid: n })],
+  ['valueWidth', (n: number) => ({ valueWidth: n })],
+])('refuses numbers of attention that count nothing: %s', (name, options) => {
+  const qkv = { q: z<'B Lq H D'>(1, 2, 1, 4), k: z(1, 2, 1, 4), v: z(1, 2, 1, 4) } as never;
+  for (const bad of [-1, 0.5, 1.5, Number.NaN])
+    expect(() => attention(qkv, options(bad))).toThrow(`attention: ${name} must be a whole number`);
+  expect(() => attention(qkv, options(2))).not.toThrow();
+});
+
+it('names both shapes where axes neither agree nor are 1', () => {
+  expect(() => binary(z(2, 3), z(2, 2), 'add')).toThrowErrorMatchingInlineSnapshot(`
+    [ShapeError: binary: axis 1 of 2 has the sizes 3, 2: they must be equal, or 1
+      a  [?=2, ?=3]
+      b  [?=2, ?=2]]
+  `);
+});
+
+it('refuses kinds that are none, on every device, where one would take them for another', () => {
+  const x = z<'R C'>(2, 3);
+  const none = 'mean' as never;
+  expect(() => reduce(x, none)).toThrowErrorMatchingInlineSnapshot(
+    `[ValueError: reduce: kind must be one of sum, max, min, got "mean"]`,
+  );
+  expect(() => unary(x, none)).toThrow('unary: kind must be one of exp, log, tanh, ');
+  expect(() => binary(x, x, none)).toThrow('binary: kind must be one of add, subtract, multiply, ');
+  expect(() => gelu(x, { kind: none })).toThrow('gelu: kind must be one of exact, tanh');
+  expect(() => run(gatedOp, { gate: x, up: x }, { kind: none })).toThrow(
+    'gated: kind must be one of silu, gelu, gelu-tanh',
+  );
+  expect(() => activationGradient(x, x, none)).toThrow('activationGradient: kind must be one of silu, ');
+  // names that every object has are none
+  expect(() => unary(x, 'constructor' as never)).toThrow('unary: kind must be one of');
 });
 
 it('refuses what is no tensor', () => {

@@ -2,6 +2,7 @@ import { sizeOf } from '../axes.ts';
 import type { HostArray, ShapedInput } from '../contracts/device.ts';
 import type { BinaryKind } from '../contracts/kinds.ts';
 import { ShapeError } from '../errors.ts';
+import { checkKind } from '../given.ts';
 import { defineOp, run } from '../op.ts';
 import type { AnyAxes, Tensor } from '../tensor.ts';
 import { f32 } from './rows.ts';
@@ -26,7 +27,10 @@ const functions: Readonly<Record<BinaryKind, (a: number, b: number) => number>> 
  */
 export const binaryOp = defineOp<{ a: Tensor; b: Tensor }, { readonly kind: BinaryKind }>({
   name: 'binary',
-  outputs: ({ a, b }) => [f32(broadcastShape('binary', { a, b }))],
+  outputs({ a, b }, { kind }) {
+    checkKind('binary', 'kind', kind, Object.keys(functions));
+    return [f32(broadcastShape('binary', { a, b }))];
+  },
   reference({ a, b }, { kind }) {
     const shape = broadcastShape('binary', { a, b });
     const [inA, inB] = [offsetsOf(a, shape), offsetsOf(b, shape)];
@@ -100,6 +104,7 @@ export const whereOp = defineOp<{ condition: Tensor; a: Tensor; b: Tensor }, Rec
  * `f(a, b)` with axes aligned on the right; one of size 1 is repeated.
  *
  * @throws {ShapeError} if two axes differ and neither is 1.
+ * @throws {ValueError} for a kind that is none.
  */
 export function binary<Axes extends string = AnyAxes>(a: Tensor, b: Tensor, kind: BinaryKind): Tensor<Axes> {
   return run(binaryOp, { a, b }, { kind })[0] as Tensor<Axes>;

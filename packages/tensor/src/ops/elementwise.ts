@@ -2,6 +2,7 @@ import { sameShape } from '../axes.ts';
 import type { ShapedInput } from '../contracts/device.ts';
 import type { GateKind } from '../contracts/kinds.ts';
 import { ShapeError } from '../errors.ts';
+import { checkKind } from '../given.ts';
 import { defineOp, run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { erf } from './erf.ts';
@@ -57,7 +58,10 @@ export type GeluKind = 'exact' | 'tanh';
 /** `y = x · Φ(x)`. Hendrycks & Gimpel 2016, "Gaussian Error Linear Units". */
 export const geluOp = defineOp<{ x: Tensor }, { kind: GeluKind }>({
   name: 'gelu',
-  outputs: ({ x }) => [f32(x.shape)],
+  outputs({ x }, { kind }) {
+    checkKind('gelu', 'kind', kind, ['exact', 'tanh'] satisfies GeluKind[]);
+    return [f32(x.shape)];
+  },
   reference: ({ x }, { kind }) => [map(x, (value) => gelu64(value, kind))],
   gradient: {
     keeps: () => ['x'],
@@ -86,7 +90,8 @@ export type { GateKind } from '../contracts/kinds.ts';
  */
 export const gatedOp = defineOp<{ gate: Tensor; up: Tensor }, { kind: GateKind }>({
   name: 'gated',
-  outputs({ gate, up }) {
+  outputs({ gate, up }, { kind }) {
+    checkKind('gated', 'kind', kind, ['silu', 'gelu', 'gelu-tanh'] satisfies GateKind[]);
     if (!sameShape(gate.shape, up.shape)) {
       throw new ShapeError('gated', 'gate and up must have the same shape', [
         { name: 'gate', axes: [], shape: gate.shape },
@@ -140,6 +145,7 @@ export function silu<Axes extends string>(
 /**
  * `x · Φ(x)`, exact unless `kind` is `'tanh'`.
  *
+ * @throws {ValueError} for a kind that is none.
  * @throws {DeviceError} if x is disposed.
  */
 export function gelu<Axes extends string>(

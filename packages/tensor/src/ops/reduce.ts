@@ -1,6 +1,7 @@
 import { withoutLast } from '../axes.ts';
 import type { ReduceKind } from '../contracts/kinds.ts';
 import { ValueError } from '../errors.ts';
+import { checkKind } from '../given.ts';
 import { defineOp, run } from '../op.ts';
 import { scope } from '../scope.ts';
 import type { AnyAxes, Tensor } from '../tensor.ts';
@@ -20,7 +21,8 @@ export type { ReduceKind } from '../contracts/kinds.ts';
  */
 export const reduceOp = defineOp<{ x: Tensor }, { readonly kind: ReduceKind }>({
   name: 'reduce',
-  outputs({ x }) {
+  outputs({ x }, { kind }) {
+    checkKind('reduce', 'kind', kind, ['sum', 'max', 'min'] satisfies ReduceKind[]);
     rowsOf('reduce', 'x', x);
     return [f32(withoutLast(x.shape))];
   },
@@ -55,7 +57,7 @@ export const reduceOp = defineOp<{ x: Tensor }, { readonly kind: ReduceKind }>({
  * Sum, largest or smallest over some axes, which are gone from the result.
  *
  * @param axes from the left, or from the right when negative; default the last one
- * @throws {ValueError} for an axis that x has not, or one twice.
+ * @throws {ValueError} for a kind that is none, an axis that x has not, or one twice.
  */
 export function reduce<Axes extends string = AnyAxes>(
   x: Tensor,

@@ -10,7 +10,8 @@ import { storeRowsOp } from './memory.ts';
  * @param rows `[B, L, ...row]`
  * @param slots `[B | 1, L]` i32; what is outside `0 … S−1` (−1 for nobody) leaves a row out
  * @throws {ShapeError} if the shapes disagree.
- * @throws {ValueError} if the slots are not i32, or the rows not of the dtype of the target.
+ * @throws {ValueError} if the slots are not i32, the rows not of the dtype of the target, or a finite number is one that
+ * the format of the target cannot hold; nothing is written then.
  * @throws {DeviceError} if a tensor is disposed or on another device, or rows and target share their memory.
  */
 export function storeRows<T extends DType>(

@@ -1,4 +1,5 @@
 import type { UnaryKind } from '../contracts/kinds.ts';
+import { checkKind } from '../given.ts';
 import { defineOp, run } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { f32 } from './rows.ts';
@@ -20,7 +21,10 @@ const functions: Readonly<Record<UnaryKind, (x: number) => number>> = {
 /** `y = f(x)`, number by number: what compositions are made of. */
 export const unaryOp = defineOp<{ x: Tensor }, { readonly kind: UnaryKind }>({
   name: 'unary',
-  outputs: ({ x }) => [f32(x.shape)],
+  outputs({ x }, { kind }) {
+    checkKind('unary', 'kind', kind, Object.keys(functions));
+    return [f32(x.shape)];
+  },
   reference: ({ x }, { kind }) => [Float64Array.from(x.data as Float64Array, functions[kind])],
   gradient: {
     flows: ({ kind }) => kind !== 'floor',
@@ -56,6 +60,7 @@ export const unaryOp = defineOp<{ x: Tensor }, { readonly kind: UnaryKind }>({
 /**
  * `f(x)`, number by number; natural logarithm and exponential.
  *
+ * @throws {ValueError} for a kind that is none.
  * @throws {DeviceError} if the tensor is disposed.
  */
 export function unary<Axes extends string>(x: Tensor<Axes>, kind: UnaryKind): Tensor<Axes> {

@@ -118,9 +118,23 @@ const rowwise: readonly OpCase[] = [1, 3, 63, 100, 1000].flatMap((E) => [
 const hidden = (d: Device): Tensor =>
   tensor(d, [-Infinity, 1, -Infinity, 2, -Infinity, -Infinity, -Infinity, -Infinity], [2, 4]);
 
+/** The lowest number that f32 has is one, and larger than −∞. */
+const lowest = (d: Device): Tensor => {
+  const least = -3.4028234663852886e38;
+  return tensor(d, [least, -Infinity, least, -Infinity, -Infinity, -Infinity, -Infinity, least], [2, 4]);
+};
+
+/** Rows that have no number. */
+const lost = (d: Device): Tensor =>
+  tensor(d, [Number.NaN, -Infinity, -Infinity, -Infinity, -Infinity, Number.NaN], [2, 3]);
+
 const ranks: readonly OpCase[] = [
   opCase('softmax', '−∞ in a row, and a row of nothing else', (d) => softmax(hidden(d))),
   opCase('logSoftmax', '−∞ in a row, and a row of nothing else', (d) => logSoftmax(hidden(d))),
+  opCase('softmax', 'the lowest number beside −∞', (d) => softmax(lowest(d))),
+  opCase('logSoftmax', 'the lowest number beside −∞', (d) => logSoftmax(lowest(d))),
+  opCase('softmax', 'NaN beside −∞', (d) => softmax(lost(d))),
+  opCase('logSoftmax', 'NaN beside −∞', (d) => logSoftmax(lost(d))),
   opCase('argmax', 'ties give the first', (d) => argmax(tensor(d, [1, 7, 7, 2, 0, 0, 0, 0], [2, 4]))),
   opCase('argmax', 'width 5000', (d) => argmax(seeded(d, [5000], 3))),
   opCase('topK', '4 of 100', (d) => pair(topK(seeded(d, [3, 100], 1), 4))),

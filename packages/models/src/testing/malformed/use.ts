@@ -19,9 +19,14 @@ import { prompt } from './tokenizer.ts';
 
 /**
  * Does with a model what a person does: opens and loads it, encodes a text, writes a conversation, computes logits.
+ * What `ends` has all the time that a busy machine may need.
  * @returns the error, if there is one, and what the device held at the end
  */
-export async function use({ files, main }: Case): Promise<{ error?: unknown; held: number }> {
+export async function use(
+  { files, main }: Case,
+  { ends = true }: { readonly ends?: boolean } = {},
+): Promise<{ error?: unknown; held: number }> {
+  const deadline = ends ? patient : hasty;
   const device = createReference();
   let error: unknown;
   try {
@@ -35,8 +40,8 @@ export async function use({ files, main }: Case): Promise<{ error?: unknown; hel
     const loaded = await loadModel(device, checkpoint, { families });
     try {
       const model = loaded.model as Decoder;
-      const tokenizer = checkpoint.tokenizer && tokenizerOf(checkpoint.tokenizer, model.V);
-      await run(model, idsOf(tokenizer, checkpoint.chatTemplate), tokenizer);
+      const tokenizer = checkpoint.tokenizer && tokenizerOf(checkpoint.tokenizer, model.V, deadline);
+      await run(model, idsOf(tokenizer, checkpoint.chatTemplate, deadline), tokenizer);
     } finally {
       loaded.model.dispose();
     }
@@ -48,7 +53,7 @@ export async function use({ files, main }: Case): Promise<{ error?: unknown; hel
   return { error, held };
 }
 
-function idsOf(tokenizer: Tokenizer | undefined, source: string | undefined): number[] {
+function idsOf(tokenizer: Tokenizer | undefined, source: string | undefined, deadline: Deadline): number[] {
   // of pieces like "piece 1", no text is made
   if (!tokenizer || tokenizer.piece(3) === 'piece 3') return [1];
   if (source === undefined) return tokenizer.encode(prompt).slice(0, 1);
@@ -66,7 +71,7 @@ async function run(model: Decoder, ids: readonly number[], tokenizer: Tokenizer 
   tokenizer?.decode(ids);
 }
 
-function tokenizerOf(source: TokenizerSource, rows: number): Tokenizer {
+function tokenizerOf(source: TokenizerSource, rows: number, deadline: Deadline): Tokenizer {
   switch (source.kind) {
     case 'huggingface': {
       const { json, config } = source;
@@ -96,7 +101,7 @@ const box: { work: (() => unknown) | undefined } = { work: undefined };
 const context = createContext(box);
 const call = new Script('work()');
 
-const deadline: Deadline = (work, milliseconds) => {
+const hasty: Deadline = (work, milliseconds) => {
   box.work = work;
   try {
     return call.runInContext(context, { timeout: milliseconds }) as ReturnType<typeof work>;
@@ -108,3 +113,6 @@ const deadline: Deadline = (work, milliseconds) => {
     box.work = undefined;
   }
 };
+
+/** Stops what hangs, and nothing else. */
+const patient: Deadline = (work) => hasty(work, 600_000);

@@ -72,3 +72,23 @@ it('counts from nothing after it was emptied', () => {
   use('c', 50);
   expect(live).toEqual(['b', 'c']);
 });
+
+it('compiles again for whatever is baked into a kernel, and for nothing else', () => {
+  const { cache } = cacheOf({});
+  const step = { name: 'a', source: 'a', args: [], length: 6, threads: [2, 3], constants: { n: 1 } } as const;
+  const { run } = cache.get(step, ['Array'], 'x', 1);
+  expect(cache.get({ ...step, name: 'another name' }, ['Array'], 'x', 1).run).toBe(run);
+  for (const [other, types, signature] of [
+    [{ ...step, source: 'b' }, ['Array'], 'x'],
+    [{ ...step, helpers: ['function f() {}'] }, ['Array'], 'x'],
+    [{ ...step, constants: { n: 2 } }, ['Array'], 'x'],
+    [{ ...step, threads: [3, 2] as const }, ['Array'], 'x'],
+    [{ ...step, threads: [6] as const }, ['Array'], 'x'],
+    [step, ['NumberTexture'], 'x'],
+    [step, ['Array'], 'y'],
+  ] as const) {
+    const before = cache.size;
+    expect(cache.get(other, types, signature, 1).run).not.toBe(run);
+    expect(cache.size).toBe(before + 1);
+  }
+});

@@ -6,6 +6,7 @@ import { argmax } from '../../ops/rank.ts';
 import type { Tensor } from '../../tensor.ts';
 import { tensor, zeros } from '../../tensor.ts';
 import { createDevice } from '../devices.ts';
+import { loadGpujs } from './library.ts';
 import type { KernelStep } from './plan.ts';
 
 afterEach(() => {
@@ -21,6 +22,20 @@ function custom(step: Omit<KernelStep, 'name' | 'length'>, length = 4) {
     gpujs: () => ({ steps: [{ name: 'y', length, ...step }], outputs: ['y'] }),
   });
 }
+
+it.each(['gpujs:cpu', 'gpujs:webasm'])(
+  'gives back what gpu.js holds when %s is disposed, once',
+  async (name) => {
+    const { GPU } = await loadGpujs(name);
+    const destroy = vi.spyOn(GPU.prototype as { destroy(): Promise<void> }, 'destroy');
+    const device = await createDevice(name);
+    await tensor(device, [1], [1]).data();
+    const before = destroy.mock.calls.length;
+    device.dispose();
+    device.dispose();
+    expect(destroy.mock.calls.length - before).toBe(1);
+  },
+);
 
 it('runs the plan that an operation brings along', async () => {
   const device = await createDevice('gpujs:webasm');

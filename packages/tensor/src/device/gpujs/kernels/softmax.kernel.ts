@@ -22,18 +22,19 @@ const sum = sourceOf(
   }`,
 );
 
+/** A row that has a number has one that is its largest, whose power is 1; only a row of nothing but −∞ sums to 0. */
 const finish = sourceOf(
   ({ exp, logarithm }: { readonly exp: PlanTarget['exp']; readonly logarithm: boolean }) =>
-    `function (x, tops, sums, lowest${logarithm ? ', nothing' : ''}) {
-    const top = tops[this.thread.y];
-    const shifted = x[this.thread.y][this.thread.x] - top;
+    `function (x, tops, sums${logarithm ? ', nothing' : ''}) {
+    const shifted = x[this.thread.y][this.thread.x] - tops[this.thread.y];
+    const sum = sums[this.thread.y];
     ${
       logarithm
-        ? `const y = shifted - Math.log(sums[this.thread.y]);
-    return top === lowest ? nothing : y;`
+        ? `const y = shifted - Math.log(sum);
+    return sum === 0.0 ? nothing : y;`
         : `${expOf('p', 'shifted', exp)}
-    const y = p / sums[this.thread.y];
-    return top === lowest ? 0.0 : y;`
+    const y = p / sum;
+    return sum === 0.0 ? 0.0 : y;`
     }
   }`,
 );
@@ -57,7 +58,7 @@ function plan(shape: readonly number[], exp: PlanTarget['exp'], logarithm: boole
       {
         name: 'y',
         source: finish({ exp, logarithm }),
-        args: [x, 'tops', 'sums', LOWEST, ...(logarithm ? [{ float: -Infinity }] : [])],
+        args: [x, 'tops', 'sums', ...(logarithm ? [{ float: -Infinity }] : [])],
         length: rows * E,
         threads: [E, rows],
       },

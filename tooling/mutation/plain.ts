@@ -1,0 +1,128 @@
+/**
+ * Mutation testing for a machine with little time: changes the text of a copy, and runs the tests one after the other,
+ * the nearest first, up to the first that fails. Nothing is instrumented, so that a change which is noticed costs seconds;
+ * one that is not costs the whole suite of its package.
+ *
+ * pnpm mutation:plain tensor --sample 60 --seed 1
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { mutantsOf, type PlainMutant } from './mutants.ts';
+import { wilson } from './summary.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { sample: { type: 'string', default: '60' }, seed: { type: 'string', default: '1' } },
+});
+const [name = ''] = positionals;
+const [sample, seed] = [Number(values.sample), Number(values.seed)];
+if (!existsSync(join(root, 'packages', name, 'src')) || !(sample > 0) || !Number.isInteger(seed)) {
+  console.error('usage: npm run mutation:plain -- PACKAGE [--sample N] [--seed S]');
+  process.exit(2);
+}
+
+/**
+ * Kernels, generated code, kits, lists of names and what only tests use change nothing that a test of the package sees;
+ * engines of WebGL and WebGPU run in a browser, and so do their tests.
+ */
+const LEFT_OUT =
+  /\.test\.ts$|\.d\.ts$|[\\/](testing|conformance|generated)[\\/]|\.kernel\.ts$|[\\/](index|registry|testing[-\w]*|gl-texture|webgpu-engine|node-webgpu)\.ts$/;
+const NOT_RUN = /browser|dist|readme/;
+
+const copy = mkdtempSync(join(tmpdir(), 'headwise-mutants-'));
+process.once('exit', () => rmSync(copy, { recursive: true, force: true }));
+for (const entry of [
+  'packages',
+  'tooling/mutation',
+  'vitest.config.ts',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.base.json',
+])
+  cpSync(join(root, entry), join(copy, entry), {
+    recursive: true,
+    verbatimSymlinks: true,
+    filter: (path) => !path.endsWith(`${sep}dist`),
+  });
+symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+
+const src = join(copy, 'packages', name, 'src');
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .sort();
+const texts = new Map(files.map((file) => [file, readFileSync(join(src, file), 'utf8')]));
+const tests = files.filter((file) => file.endsWith('.test.ts') && !NOT_RUN.test(file));
+const mutants = files
+  .filter((file) => !LEFT_OUT.test(`${sep}${file}`))
+  .flatMap((file) => mutantsOf(texts.get(file)!).map((mutant) => ({ file, mutant })));
+
+let killed = 0;
+const chosen = spread(mutants);
+console.log(`${name}: ${mutants.length} mutants, ${chosen.length} of them are tried`);
+for (const [n, { file, mutant }] of chosen.entries()) {
+  const by = killerOf(file, mutant);
+  if (by !== undefined) killed++;
+  const was = texts.get(file)!.slice(mutant.start, mutant.end).replace(/\s+/g, ' ').slice(0, 80);
+  const what = `${file}:${mutant.line} ${mutant.kind}: ${was} → ${mutant.to.slice(0, 40)}`;
+  console.log(`${n + 1} ${by === undefined ? 'SURVIVED' : 'killed'} ${what}${by ? `  by ${by}` : ''}`);
+}
+const [low, high] = wilson(killed, chosen.length);
+const percent = (part: number): string => (100 * part).toFixed(0);
+console.log(`${percent(killed / chosen.length)} % killed (95 %: ${percent(low)} to ${percent(high)})`);
+
+/** Every so many-th, in an order in which each beginning of the list is spread over the files, too. */
+function spread<One>(all: readonly One[]): One[] {
+  const every = all.length / sample;
+  const golden = 0.618_033_988_749_895;
+  const drawn = Array.from(
+    { length: sample },
+    (_, i) => all[Math.floor(((seed * golden) % 1) * every + i * every)]!,
+  );
+  const place = drawn.map((one, i) => [(i * golden) % 1, one] as const);
+  return place.sort(([a], [b]) => a - b).map(([, one]) => one);
+}
+
+/** The first test that fails of a changed file, or undefined. */
+function killerOf(file: string, { start, end, to }: PlainMutant): string | undefined {
+  const text = texts.get(file)!;
+  writeFileSync(join(src, file), text.slice(0, start) + to + text.slice(end));
+  try {
+    const near = nearTests(file);
+    for (const some of [near, tests.filter((test) => !near.includes(test))]) {
+      if (some.length === 0) continue;
+      const paths = some.map((test) => relative(copy, join(src, test)));
+      const { stdout, status } = spawnSync(
+        process.execPath,
+        [join('node_modules', 'vitest', 'vitest.mjs'), 'run', '--project', 'node', '--bail', '1', ...paths],
+        { cwd: copy, encoding: 'utf8', timeout: 1_800_000 },
+      );
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: vitest writes in colours
+      if (status !== 0) return /FAIL\s+([^\n]*)/.exec(stdout.replace(/\u001b\[\d+m/g, ''))?.[1] ?? 'time';
+    }
+    return undefined;
+  } finally {
+    writeFileSync(join(src, file), text);
+  }
+}
+
+/** The test beside a file, those that import it, and those beside what imports it. */
+function nearTests(file: string): string[] {
+  const beside = (one: string): string => one.replace(/\.ts$/, '.test.ts');
+  const importers = files.filter((other) => texts.get(other)!.includes(`/${basename(file)}'`));
+  const near = [beside(file), ...importers, ...importers.map(beside)];
+  return [...new Set(near)].filter((test) => tests.includes(test));
+}
