@@ -23,6 +23,7 @@ export { Lora, type LoraOptions } from './lora.ts';
 export { contrastiveLoss, languageModelLoss } from './losses.ts';
 export { type AdamParams, adamOp } from './ops/adam.ts';
 export type { Optimizer, Rule, RuleCall, RuleResult } from './optimizers/contract.ts';
+export { type MuonOptions, muon } from './optimizers/muon.ts';
 export {
   type AdamOptions,
   adam,
