@@ -37,7 +37,14 @@ describe('guides', () => {
   });
 
   it('has samples, and they assert something', async () => {
-    for (const name of ['start.md', 'choose-a-variant.md', 'load-a-checkpoint.md', 'measure-honestly.md']) {
+    const asserting = [
+      'start.md',
+      'choose-a-variant.md',
+      'load-a-checkpoint.md',
+      'train.md',
+      'measure-honestly.md',
+    ];
+    for (const name of asserting) {
       const { blocks, asserted } = await runSamples(guide(name), modules);
       expect(blocks, name).toBeGreaterThan(0);
       expect(asserted, name).toBeGreaterThanOrEqual(blocks);

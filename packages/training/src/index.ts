@@ -9,7 +9,7 @@ export {
   type WindowOptions,
 } from './data/batches.ts';
 export type { Batches } from './data/contract.ts';
-export { reversal } from './data/reversal.ts';
+export { reversal, reversedSources } from './data/reversal.ts';
 export { type DropoutClock, type DropoutOptions, dropout, dropped } from './dropout.ts';
 export { TrainingError } from './errors.ts';
 export {

@@ -204,6 +204,16 @@ export function trainConfigOf(json: unknown, folder: string, name: string): Trai
   return read;
 }
 
+/** @throws {FormatError} if a model has fewer ids than its data, or less room than a row. */
+export function checkSizes(V: number, context: number | undefined, ids: number, length: number): void {
+  if (V < ids) throw new FormatError('model', `vocab_size ${V} must be at least ${ids}, the ids of the data`);
+  if ((context ?? Infinity) < length)
+    throw new FormatError(
+      'model',
+      `max_position_embeddings ${context} must be at least ${length}, a row of the data`,
+    );
+}
+
 function dataOf(data: Reader, folder: string): DataConfig {
   const examples = data.path('examples', folder);
   if (examples !== undefined) {

@@ -31,7 +31,12 @@ export interface MuonOptions extends AdamOptions {
  *
  * @throws {ValueError} for numbers out of range.
  */
-export function muon({ momentum = 0.95, decay = 0.1, on = isHidden, ...options }: MuonOptions = {}): Optimizer {
+export function muon({
+  momentum = 0.95,
+  decay = 0.1,
+  on = isHidden,
+  ...options
+}: MuonOptions = {}): Optimizer {
   if (!(momentum >= 0 && momentum < 1))
     throw new ValueError('muon', 'momentum', 'must be from 0 to below 1', momentum);
   const others = scaleByAdam(options);
@@ -51,7 +56,11 @@ export function muon({ momentum = 0.95, decay = 0.1, on = isHidden, ...options }
           continue;
         }
         const own = (of: Params): Params => ({ [name]: of[name]! });
-        const result = others.apply({ ...call, updates: own(updates), kept: { m: own(kept.m!), v: own(kept.v!) } });
+        const result = others.apply({
+          ...call,
+          updates: own(updates),
+          kept: { m: own(kept.m!), v: own(kept.v!) },
+        });
         out[name] = result.updates[name]!;
         m[name] = result.kept!.m![name]!;
         v[name] = result.kept!.v![name]!;
@@ -63,7 +72,7 @@ export function muon({ momentum = 0.95, decay = 0.1, on = isHidden, ...options }
 }
 
 /**
- * `[M, N]` with its singular vectors and singular values of about 1 (0.7 to 1.2 where they were above 0.002 of the
+ * `[M, N]` with its singular vectors and singular values of about 1 (0.68 to 1.2 where they were above 0.002 of the
  * norm), times `0.2 · √max(M, N)`.
  */
 function equalised(matrix: Tensor): Tensor {
