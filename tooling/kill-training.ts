@@ -6,7 +6,8 @@
  *   pnpm exec tsx tooling/kill-training.ts 20 wasm 7            so many, on this device, with this seed
  *
  * Each process is killed after a number of steps and milliseconds that the seed decides; every tenth before its first
- * step. Measured with 200 kills on the reference, files in memory (TMPDIR=/dev/shm): state and log of 6000 steps equal.
+ * step. Measured with 200 kills on the reference and 200 on wasm, files in memory (TMPDIR=/dev/shm): state and log of 6000
+ * steps equal.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -38,13 +38,14 @@ describe('guides', () => {
   });
 
   it('has samples, and they assert something', async () => {
-    for (const name of [
+    const asserting = [
       'start.md',
       'choose-a-variant.md',
       'load-a-checkpoint.md',
       'train.md',
       'measure-honestly.md',
-    ]) {
+    ];
+    for (const name of asserting) {
       const { blocks, asserted } = await runSamples(guide(name), modules);
       expect(blocks, name).toBeGreaterThan(0);
       expect(asserted, name).toBeGreaterThanOrEqual(blocks);

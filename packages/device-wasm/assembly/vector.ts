@@ -108,6 +108,19 @@ export function exp2Down(x: v128): v128 {
   return exp2With(x, exp2Constant(0), exp2Constant(1), exp2Constant(2), exp2Constant(3), exp2Constant(4), exp2Constant(5), exp2Constant(6), exp2Constant(7));
 }
 
+/** The same for x from −126 to 127, and NaN where x is. */
+// @ts-ignore: decorator
+@inline export function exp2Near(x: v128, magic: v128, c5: v128, c4: v128, c3: v128, c2: v128, c1: v128, c0: v128): v128 {
+  const t = f32x4.add(x, magic), f = f32x4.sub(x, f32x4.sub(t, magic));
+  let p = madd(c5, f, c4);
+  p = madd(p, f, c3);
+  p = madd(p, f, c2);
+  p = madd(p, f, c1);
+  p = madd(p, f, c0);
+  // c0 is 1: its exponent and n make that of 2^n
+  return f32x4.mul(p, i32x4.add(i32x4.shl(t, 23), c0));
+}
+
 // @ts-ignore: decorator
 @inline function isNumber(x: f32): bool {
   return x === x;
@@ -175,18 +188,19 @@ export function weighSeen(row: usize, count: i32, m: f32): f32 {
 }
 
 /**
- * The constants of what follows, which are loaded where they are used: see `EXP2`. Exponential 0 … 10, tanh 11 … 15, erfc
- * 16 … 25, small numbers 26 … 29, GELU 30 … 41.
+ * The constants of what follows, which are loaded where they are used: see `EXP2`. Exponential 0 … 10, tanh 11 … 15, Φ far
+ * below 0 16 … 25, small numbers 26 … 29, GELU 30 … 42.
  */
 const CONSTANTS: usize = memory.data<f32>(
   [
     -87.3, 88.3, 1.44269504088896341, 0.693359375, -2.12194440e-4,
     1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
     -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1,
-    0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418, 0.37409196, 1.00002368, -1.26551223,
+    0.246517297902, -1.18611494508, 2.14747446393, -1.63775315234, 0.402321581651,
+    -0.268756860339, 0.139630056523, 0.539700615528, 1.44272920391, -2.82574821841,
     1, 2, 0.5, 0.625,
-    0.70710678118654752, 0.231641888, 1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592,
-    0.39894228040143268, 0.79788456080286536, 0.044715, 0.134145, -0.5,
+    0.35355339059327376, 0.231641888, 1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592,
+    0.39894228040143268, 0.79788456080286536, 0.044715, 0.134145, -0.72134752044448170, 13,
   ],
   16,
 );
@@ -247,20 +261,4 @@ const CONSTANTS: usize = memory.data<f32>(
   const small = madd(f32x4.mul(p, z), x, x);
   const large = f32x4.sub(one(), f32x4.div(constant(27), f32x4.add(exp(f32x4.add(x, x)), one())));
   return v128.bitselect(small, large, f32x4.lt(f32x4.abs(x), constant(29)));
-}
-
-/** Complementary error function of z ≥ 0, relative error 1.2e-7 everywhere (Numerical Recipes, section 6.2). */
-// @ts-ignore: decorator
-@inline export function erfc(z: v128): v128 {
-  const t = f32x4.div(one(), madd(z, constant(28), one()));
-  let p = madd(constant(16), t, constant(17));
-  p = madd(p, t, constant(18));
-  p = madd(p, t, constant(19));
-  p = madd(p, t, constant(20));
-  p = madd(p, t, constant(21));
-  p = madd(p, t, constant(22));
-  p = madd(p, t, constant(23));
-  p = madd(p, t, constant(24));
-  p = madd(p, t, constant(25));
-  return f32x4.mul(t, expDown(f32x4.sub(p, f32x4.mul(z, z))));
 }

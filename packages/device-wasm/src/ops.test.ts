@@ -1,4 +1,5 @@
 import * as t from '@headwise/tensor';
+import { assertClose } from '@headwise/tensor/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createWasmWith, type WasmDevice } from './device.ts';
 import { agree, ints, pick, random, randomInt } from './testing.ts';
@@ -88,6 +89,19 @@ for (const [name, setup] of Object.entries(setups)) {
     const up = random([3, 2, E], seed + 2);
     for (const kind of ['silu', 'gelu', 'gelu-tanh'])
       await agree(device, t.gatedOp, { gate: a, up }, { kind }, { atol: 2e-6 });
+  });
+
+  it(`GELU below 0 to its last digits, and its limits (${name})`, async () => {
+    const data = Float32Array.from({ length: 181 }, (_, i) => i / 10 - 5);
+    const x = { shape: [181], data };
+    await agree(device, t.geluOp, { x }, { kind: 'exact' }, { atol: 1e-12, rtol: 3e-6 });
+    const ends = t.tensor(device, [Infinity, -Infinity, Number.NaN, -40], [4]);
+    const ones = t.tensor(device, [1, 1, 1, 1], [4]);
+    const made = [t.gelu(ends), t.activationGradient(ends, ones, 'gelu')];
+    const [y, slope] = await Promise.all(made.map((each) => each.data()));
+    assertClose(slope!, [1, 0, Number.NaN, 0], { atol: 1e-30, rtol: 0 });
+    assertClose(y!, [Infinity, 0, Number.NaN, 0], { atol: 1e-30, rtol: 0 });
+    for (const each of [ends, ones, ...made]) each.dispose();
   });
 
   on('norms and softmax', async (seed) => {

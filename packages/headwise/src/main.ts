@@ -159,10 +159,10 @@ function createCli(io: Io): ReturnType<typeof cac> {
   cli
     .command(
       'train [file]',
-      'Train a decoder, or an encoder to tell classes of texts apart; the same command goes on where it was',
+      'Train a decoder, alone or with an encoder, or an encoder to tell classes of texts apart; the same command goes on where it was',
     )
     .usage('train <config.json> [options]')
-    .option('--example <name>', 'reversal: learns in seconds to say digits backwards')
+    .option('--example <name>', 'reversal, transformer: learn in seconds to say digits backwards')
     .option(
       '--out <folder>',
       'Folder of the run: states, log, curves, picture, model; default: what the file says',

@@ -1,6 +1,6 @@
 const WIDTH = 720;
 const HEIGHT = 260;
-const EDGE = 48;
+const EDGE = 64;
 const MOST_POINTS = 720;
 
 interface Point {

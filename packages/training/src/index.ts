@@ -9,7 +9,7 @@ export {
   type WindowOptions,
 } from './data/batches.ts';
 export type { Batches } from './data/contract.ts';
-export { reversal } from './data/reversal.ts';
+export { reversal, reversedSources } from './data/reversal.ts';
 export { type DropoutClock, type DropoutOptions, dropout, dropped } from './dropout.ts';
 export { TrainingError } from './errors.ts';
 export {
@@ -23,6 +23,7 @@ export { Lora, type LoraOptions } from './lora.ts';
 export { contrastiveLoss, languageModelLoss } from './losses.ts';
 export { type AdamParams, adamOp } from './ops/adam.ts';
 export type { Optimizer, Rule, RuleCall, RuleResult } from './optimizers/contract.ts';
+export { type MuonOptions, muon } from './optimizers/muon.ts';
 export {
   type AdamOptions,
   adam,

@@ -1,6 +1,7 @@
 import { createReference, tensor } from '@headwise/tensor';
 import { expect, it } from 'vitest';
 import { contrastiveLoss } from './losses.ts';
+import { globalNorm } from './optimizers/rules.ts';
 import { rowsOf } from './rows.ts';
 
 it('contrastive: by hand for two pairs, and symmetric', async () => {
@@ -19,6 +20,10 @@ it('contrastive: by hand for two pairs, and symmetric', async () => {
   expect(loss[0]).toBeCloseTo((rows + columns) / 2, 6);
   const turned = await contrastiveLoss(b, a, { temperature: 0.5 }).data();
   expect(turned[0]).toBeCloseTo(loss[0]!, 6);
+  const { buffers } = device.memory;
+  contrastiveLoss(a, b).dispose();
+  globalNorm({ a, b }).dispose();
+  expect(device.memory.buffers, 'what it was computed with is freed').toBe(buffers);
   expect(() => contrastiveLoss(a, b, { temperature: 0 })).toThrow(
     'temperature must be a finite number > 0, got 0',
   );

@@ -62,16 +62,18 @@ export function contrastiveLoss(
     throw new ValueError('contrastiveLoss', 'temperature', 'must be a finite number > 0', temperature);
   const { device } = a;
   const B = a.shape[0]!;
-  const own = tensor(
-    device,
-    Int32Array.from({ length: B }, (_, i) => i),
-    [B],
-  );
-  const [x, y] = [unitRows(a), unitRows(b)];
-  const scale = tensor(device, [1 / temperature], []);
-  const one = (from: Tensor, to: Tensor): Tensor =>
-    crossEntropy(binary(linear(from, to), scale, 'multiply'), own);
-  return binary(binary(one(x, y), one(y, x), 'add'), tensor(device, [0.5], []), 'multiply');
+  return scope(() => {
+    const own = tensor(
+      device,
+      Int32Array.from({ length: B }, (_, i) => i),
+      [B],
+    );
+    const [x, y] = [unitRows(a), unitRows(b)];
+    const scale = tensor(device, [1 / temperature], []);
+    const one = (from: Tensor, to: Tensor): Tensor =>
+      crossEntropy(binary(linear(from, to), scale, 'multiply'), own);
+    return binary(binary(one(x, y), one(y, x), 'add'), tensor(device, [0.5], []), 'multiply');
+  });
 }
 
 /** Rows of length 1. */

@@ -65,6 +65,47 @@ it('trains on the bytes of a text, and generate loads what it wrote', async () =
   expect(typeof said.generated_text).toBe('string');
 });
 
+it('trains an encoder with a decoder, and translate loads what it wrote', async () => {
+  const cwd = temporaryFolder();
+  const config = {
+    model: {
+      model_type: 'transformer',
+      hidden_size: 16,
+      num_attention_heads: 2,
+      intermediate_size: 16,
+      encoder_layers: 1,
+      decoder_layers: 1,
+    },
+    data: { task: 'reversal', length: 3, symbols: 3 },
+    steps: 120,
+    optimizer: { name: 'muon', decay: 0 },
+    rate: { peak: 0.02, warmup: 10 },
+    evaluate: { batches: 1 },
+    out: 'run',
+  };
+  writeFileSync(join(cwd, 'digits.json'), JSON.stringify(config));
+  const trained = await json(['train', 'digits.json'], { cwd });
+  expect(trained.evaluation as number).toBeLessThan(0.3);
+  // the mark begins a text and ends it
+  const said = await json(['translate', '--model', 'run/model', '--ids', '0,2,1'], { cwd });
+  expect(JSON.stringify(said)).toContain('[1,2,0,3]');
+
+  const wrong = async (change: object): Promise<string> => {
+    writeFileSync(join(cwd, 'wrong.json'), JSON.stringify({ ...config, ...change, out: 'wrong' }));
+    return (await headwise(['train', 'wrong.json'], { cwd })).err;
+  };
+  writeFileSync(join(cwd, 'text.txt'), 'a text');
+  expect(await wrong({ data: { text: 'text.txt' } })).toContain(
+    'a Transformer reads one text and writes another: from nothing it learns the task "reversal"',
+  );
+  expect(await wrong({ model: { ...config.model, vocab_size: 3 } })).toContain(
+    'vocab_size 3 must be at least 4, the ids of the data',
+  );
+  expect(await wrong({ model: { ...config.model, max_position_embeddings: 3 } })).toContain(
+    'max_position_embeddings 3 must be at least 4, a row of the data',
+  );
+});
+
 it('lists everything that is wrong with a file, and says what it knows', async () => {
   const cwd = temporaryFolder();
   const wrong = {
@@ -82,7 +123,9 @@ it('lists everything that is wrong with a file, and says what it knows', async (
   expect(err).toContain('batch must be a whole number ≥ 1, it is 0');
   expect(err).toContain('rate.warmup 10 must be below steps 10');
   expect(err).toContain('optimiser is unknown; known: steps, data, model');
-  expect((await headwise(['train'], { cwd })).err).toContain('give a file, or --example NAME (reversal)');
+  expect((await headwise(['train'], { cwd })).err).toContain(
+    'give a file, or --example NAME (reversal, transformer)',
+  );
   expect((await headwise(['train', '--example', 'chess'], { cwd })).err).toContain(
     'there is no example "chess"',
   );

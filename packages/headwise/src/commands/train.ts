@@ -32,10 +32,17 @@ import { decoderOf, type LoadedModel, loadModel, neededTokenizer } from '../load
 import { jsonLine } from '../output.ts';
 import { readTokenizerFile, tokenizerOf } from '../tokenizers.ts';
 import { createClassifierRun } from '../train/classifier.ts';
-import { type DataConfig, readTrainConfig, type TrainConfig, trainConfigOf } from '../train/config.ts';
+import {
+  checkSizes,
+  type DataConfig,
+  readTrainConfig,
+  type TrainConfig,
+  trainConfigOf,
+} from '../train/config.ts';
 import { type TrainingData, trainingData } from '../train/data.ts';
 import { examples } from '../train/examples.ts';
 import { type AttentionPicture, asHtml, asText, attentionOf } from '../train/picture.ts';
+import { createTranslatorRun } from '../train/translator.ts';
 
 /**
  * `headwise train`: trains a decoder of any family from a file, an example, or a model; or an encoder to tell classes of
@@ -90,7 +97,7 @@ async function begin(device: Device, config: TrainConfig, io: Io): Promise<Begun
     const source = path === undefined ? undefined : readTokenizerFile(path);
     const rows = typeof config.model.vocab_size === 'number' ? config.model.vocab_size : undefined;
     const tokenizer = source && tokenizerOf(source, rows ?? sizeOfTokenizer(source));
-    return decoderRun(randomDecoder(device, config, tokenizer), config, copying(path));
+    return fromNothing(device, config, tokenizer, copying(path));
   }
   const loaded = await loadModel(device, config.from, { tokenizer: path, float32: true, signal: io.signal });
   const writeTokenizer = copying(path, config.from);
@@ -110,36 +117,52 @@ interface DecoderToTrain {
   readonly data: TrainingData;
 }
 
-/** A decoder with random weights, of the family that its config names. */
+/** A decoder, or an encoder with a decoder, with random weights, of the family that its config names. */
+function fromNothing(
+  device: Device,
+  config: TrainConfig,
+  tokenizer: Tokenizer | undefined,
+  writeTokenizer: (folder: string) => void,
+): Begun {
+  const type = String(config.model.model_type);
+  const family = Object.hasOwn(families, type) ? families[type] : undefined;
+  if (!family) {
+    const known = Object.keys(families).join(', ');
+    throw new FormatError('model', `model_type ${type} is unknown; known: ${known}`);
+  }
+  // the kind of a model does not depend on how many ids there are, and those that it names must be among them
+  const { kind } = readConfig(family, { vocab_size: 2 ** 24, ...config.model }).model;
+  if (kind === 'encoder-decoder') {
+    const made = createTranslatorRun(device, family, config);
+    return {
+      ...made,
+      name: made.data.name,
+      run: (options) => train({ ...options, params: made.weights, loss: made.loss, data: made.data }),
+      writeTokenizer: () => undefined,
+    };
+  }
+  if (kind !== 'decoder')
+    throw new FormatError(
+      'model',
+      `a ${family.title} is an ${kind}; train begins decoders, alone and with an encoder, from nothing, and encoders from a model (from)`,
+    );
+  return decoderRun(randomDecoder(device, family, config, tokenizer), config, writeTokenizer);
+}
+
 function randomDecoder(
   device: Device,
+  family: Family,
   config: TrainConfig,
   tokenizer: Tokenizer | undefined,
 ): DecoderToTrain {
   const { model, seed } = config;
   const data = trainingData(config.data, config.batch, seed, tokenizer);
   const { V, T } = data;
-  const type = String(model.model_type);
-  const family = Object.hasOwn(families, type) ? families[type] : undefined;
-  if (!family) {
-    const known = Object.keys(families).join(', ');
-    throw new FormatError('model', `model_type ${type} is unknown; known: ${known}`);
-  }
   const json = { vocab_size: V, ...model };
   const { model: made } = readConfig(family, json);
-  if (made.kind !== 'decoder')
-    throw new FormatError(
-      'model',
-      `a ${family.title} is an ${made.kind}; train begins decoders from nothing, and encoders from a model (from)`,
-    );
+  if (made.kind !== 'decoder') throw new FormatError('model', `a ${family.title} is an ${made.kind}`);
   const { parts } = made;
-  if (parts.shape.V < V)
-    throw new FormatError('model', `vocab_size ${parts.shape.V} must be at least ${V}, the ids of the data`);
-  if ((parts.context ?? Infinity) < T)
-    throw new FormatError(
-      'model',
-      `max_position_embeddings ${parts.context} must be at least ${T}, a row of the data`,
-    );
+  checkSizes(parts.shape.V, parts.context, V, T);
   const weights = randomWeights(device, decoderParameters(parts), { seed });
   return { family, json, decoder: createDecoder({ ...parts, device, weights }), weights, data };
 }

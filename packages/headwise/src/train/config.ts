@@ -9,6 +9,7 @@ import {
   inverseSquareRoot,
   linearDecay,
   lion,
+  muon,
   type Optimizer,
   type Schedule,
   sgd,
@@ -203,6 +204,16 @@ export function trainConfigOf(json: unknown, folder: string, name: string): Trai
   return read;
 }
 
+/** @throws {FormatError} if a model has fewer ids than its data, or less room than a row. */
+export function checkSizes(V: number, context: number | undefined, ids: number, length: number): void {
+  if (V < ids) throw new FormatError('model', `vocab_size ${V} must be at least ${ids}, the ids of the data`);
+  if ((context ?? Infinity) < length)
+    throw new FormatError(
+      'model',
+      `max_position_embeddings ${context} must be at least ${length}, a row of the data`,
+    );
+}
+
 function dataOf(data: Reader, folder: string): DataConfig {
   const examples = data.path('examples', folder);
   if (examples !== undefined) {
@@ -225,17 +236,19 @@ function dataOf(data: Reader, folder: string): DataConfig {
 }
 
 function optimizerOf(reader: Reader): Optimizer {
-  const name = reader.oneOf('name', ['adamw', 'adam', 'lion', 'sgd'], 'adamw');
+  const name = reader.oneOf('name', ['adamw', 'adam', 'lion', 'muon', 'sgd'], 'adamw');
   const beta1 = name === 'sgd' ? 0 : reader.share('beta1', 0.9);
   const beta2 = name === 'sgd' ? 0 : reader.share('beta2', name === 'lion' ? 0.99 : 0.999);
-  const decay =
-    name === 'adamw' || name === 'lion' ? reader.positive('decay', name === 'adamw' ? 0.01 : 0) : 0;
+  const decays: Readonly<Record<string, number>> = { adamw: 0.01, lion: 0, muon: 0.1 };
+  const decay = Object.hasOwn(decays, name) ? reader.positive('decay', decays[name]!) : 0;
   const clip = name === 'adamw' && reader.get('clip') !== undefined ? reader.positive('clip', 1) : undefined;
-  const momentum = name === 'sgd' ? reader.share('momentum', 0) : 0;
+  const momentum =
+    name === 'sgd' || name === 'muon' ? reader.share('momentum', name === 'muon' ? 0.95 : 0) : 0;
   reader.end();
   if (name === 'adamw') return adamW({ beta1, beta2, decay, ...(clip ? { clip } : {}) });
   if (name === 'adam') return adam({ beta1, beta2 });
   if (name === 'lion') return lion({ beta1, beta2, decay });
+  if (name === 'muon') return muon({ beta1, beta2, decay, momentum });
   return sgd({ momentum });
 }
 

@@ -22,4 +22,24 @@ export const examples: Readonly<Record<string, { readonly title: string; readonl
       out: 'runs/reversal',
     },
   },
+  transformer: {
+    title: 'the original Transformer reads digits and writes them backwards',
+    config: {
+      model: {
+        model_type: 'transformer',
+        hidden_size: 32,
+        num_attention_heads: 4,
+        intermediate_size: 64,
+        encoder_layers: 1,
+        decoder_layers: 1,
+      },
+      data: { task: 'reversal', length: 6, symbols: 10 },
+      batch: 32,
+      steps: 500,
+      optimizer: { name: 'adamw', beta2: 0.98, clip: 1 },
+      rate: { schedule: 'cosine', peak: 0.01, warmup: 50 },
+      evaluate: { every: 100, batches: 2 },
+      out: 'runs/transformer',
+    },
+  },
 };

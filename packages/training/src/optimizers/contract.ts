@@ -17,7 +17,7 @@ export interface RuleCall {
 /** What a rule hands back. */
 export interface RuleResult {
   readonly updates: Params;
-  /** What it keeps from now on, for each of its names. Default as before. */
+  /** What it keeps from now on, for each of its names; a parameter that is left out has what it had. Default as before. */
   readonly kept?: Readonly<Record<string, Params>>;
 }
 

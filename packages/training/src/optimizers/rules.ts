@@ -188,16 +188,18 @@ export function clipByGlobalNorm(most: number): Rule {
 
 /** `√Σ g²` over all tensors, a single number on the device. @throws what its operations throw. */
 export function globalNorm(updates: Params): Tensor {
-  const squares = Object.values(updates).map((update) =>
-    scope(() => {
-      const flat = update.reshape([update.size]);
-      return reduce(multiply(flat, flat), 'sum');
-    }),
-  );
-  return unary(
-    squares.reduce((sum, square) => add(sum, square)),
-    'sqrt',
-  );
+  return scope(() => {
+    const squares = Object.values(updates).map((update) =>
+      scope(() => {
+        const flat = update.reshape([update.size]);
+        return reduce(multiply(flat, flat), 'sum');
+      }),
+    );
+    return unary(
+      squares.reduce((sum, square) => add(sum, square)),
+      'sqrt',
+    );
+  });
 }
 
 /** −1, 0 or 1. */
