@@ -15,7 +15,18 @@ export function checkAttention(
   params: AttentionParams,
 ): readonly OutputSpec[] {
   const { q, k, v, bias, slopes, sinks, queryPositions, keyPositions, keyUntil, cursor } = inputs;
-  const qkv = { q: [q, 'B Lq H D'], k: [k, 'B Lk Hkv D'], v: [v, 'B Lk Hkv Dv'] } as const;
+  const qkv = {
+    q: [q, 'B Lq H D'],
+    k: [k, 'B Lk Hkv D'],
+    v: [v, 'B Lk Hkv Dv'],
+    bias: bias && [bias, `${orOne(bias, 0, 'B')} ${orOne(bias, 1, 'H')} Lq Lk`],
+    slopes: slopes && [slopes, 'H'],
+    sinks: sinks && [sinks, 'H'],
+    queryPositions: queryPositions && [queryPositions, `${orOne(queryPositions, 0, 'B')} Lq`],
+    keyPositions: keyPositions && [keyPositions, `${orOne(keyPositions, 0, 'B')} Lk`],
+    keyUntil: keyUntil && [keyUntil, `${orOne(keyUntil, 0, 'B')} Lk`],
+    cursor: cursor && [cursor, '2'],
+  } as const;
   const { B, H, Hkv, Lq, Lk } = bindAxes('attention', qkv);
   if (Hkv === 0 || H % Hkv !== 0) {
     throw new ShapeError(
@@ -25,17 +36,6 @@ export function checkAttention(
       'H',
     );
   }
-  const orOne = (size: number, axis: string): string => (size === 1 ? '1' : axis);
-  bindAxes('attention', {
-    ...qkv,
-    bias: bias && [bias, `${orOne(bias.shape[0]!, 'B')} ${orOne(bias.shape[1]!, 'H')} Lq Lk`],
-    slopes: slopes && [slopes, 'H'],
-    sinks: sinks && [sinks, 'H'],
-    queryPositions: queryPositions && [queryPositions, `${orOne(queryPositions.shape[0]!, 'B')} Lq`],
-    keyPositions: keyPositions && [keyPositions, `${orOne(keyPositions.shape[0]!, 'B')} Lk`],
-    keyUntil: keyUntil && [keyUntil, `${orOne(keyUntil.shape[0]!, 'B')} Lk`],
-    cursor: cursor && [cursor, '2'],
-  });
   checkParams(params, Lk, v.shape[3]!);
 
   const scores = f32([B, H, Lq, Lk]);
@@ -47,6 +47,10 @@ export function checkAttention(
     scores,
   };
   return [f32([B, Lq, H, params.Dv]), ...params.extras.map((name) => extra[name])];
+}
+
+function orOne({ shape }: ShapedInput, at: number, axis: string): string {
+  return shape[at] === 1 ? '1' : axis;
 }
 
 function checkParams(params: AttentionParams, Lk: number, width: number): void {
