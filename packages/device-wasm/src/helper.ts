@@ -32,7 +32,13 @@ function startInNode(bell: Int32Array, thread: number, onEnd: () => void): Promi
   const { Worker } = nodeThreads()!;
   // it makes nothing but a few letters
   const resourceLimits = { maxYoungGenerationSizeMb: 1 };
-  const worker = new Worker(workerSource, { eval: true, stdin: false, env: {}, execArgv: [], resourceLimits });
+  const worker = new Worker(workerSource, {
+    eval: true,
+    stdin: false,
+    env: {},
+    execArgv: [],
+    resourceLimits,
+  });
   const stop = (): void => {
     worker.off('exit', onEnd);
     void worker.terminate();

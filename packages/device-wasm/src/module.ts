@@ -56,11 +56,7 @@ async function unpack({
   const deflated = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
   const { readable, writable } = new DecompressionStream('deflate');
   const writer = writable.getWriter();
-  const [dealt] = await Promise.all([
-    gathered(readable),
-    writer.write(deflated),
-    writer.close(),
-  ]);
+  const [dealt] = await Promise.all([gathered(readable), writer.write(deflated), writer.close()]);
   const modules = { simd128: new Uint8Array(sizes.simd128), relaxed: new Uint8Array(sizes.relaxed) };
   let from = 0;
   for (let at = 0; from < dealt.length; at += BLOCK) {

@@ -27,5 +27,9 @@ it('knows addresses beyond two gibibytes', () => {
   const sizes = new Sizes();
   sizes.set(2 ** 32 - 128, 2 ** 31);
   sizes.set(64, 2 ** 32 - 64);
-  expect([sizes.get(2 ** 32 - 128), sizes.get(64), sizes.get(128)]).toEqual([2 ** 31, 2 ** 32 - 64, undefined]);
+  expect([sizes.get(2 ** 32 - 128), sizes.get(64), sizes.get(128)]).toEqual([
+    2 ** 31,
+    2 ** 32 - 64,
+    undefined,
+  ]);
 });

@@ -60,7 +60,17 @@ export const deepseekV2 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({ shape, sizes: { latent, rope, queryLatent, scale }, F, activation, mlpBias, eps, positions, context, tied }) {
+  model({
+    shape,
+    sizes: { latent, rope, queryLatent, scale },
+    F,
+    activation,
+    mlpBias,
+    eps,
+    positions,
+    context,
+    tied,
+  }) {
     // the norms of the latents have an eps of their own
     const attention = configure(multiHeadLatent, { latent, rope, queryLatent, scale, normEps: 1e-6 });
     const norm = createRmsNorm({ eps });

@@ -80,9 +80,8 @@ export const marian = /* @__PURE__ */ defineFamily({
           'lm_head.weight': 'model.shared.weight',
         }
       : {
-          'model.shared.weight': 'model.encoder.embed_tokens.weight',
           ...(tied && { 'lm_head.weight': 'model.decoder.embed_tokens.weight' }),
         },
-  // rows that follow from the config
-  unused: /embed_positions\.weight$/,
+  // rows that follow from the config; a table that the two halves do not share
+  unused: /embed_positions\.weight$|^model\.shared\.weight$/,
 });

@@ -81,7 +81,9 @@ export interface GgufArchitecture {
    * Names of tensors without `.weight` and `.bias`; `*` is the layer, `+` one of the experts along the first axis. Of
    * both halves of a model as `enc.blk.*.…` and `dec.blk.*.…`.
    */
-  readonly names: Readonly<Record<string, string>> | ((fields: GgufFields) => Readonly<Record<string, string>>);
+  readonly names:
+    | Readonly<Record<string, string>>
+    | ((fields: GgufFields) => Readonly<Record<string, string>>);
   /** By the name in the file, without `blk.N.` */
   readonly changes?: (name: string, fields: GgufFields) => Change;
 }
@@ -95,7 +97,6 @@ function shortest(value: number): number {
   }
   return value;
 }
-
 
 /** Rows of the embedding table. Never throws. */
 export function vocabulary(fields: GgufFields): unknown {

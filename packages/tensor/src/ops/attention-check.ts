@@ -15,18 +15,7 @@ export function checkAttention(
   params: AttentionParams,
 ): readonly OutputSpec[] {
   const { q, k, v, bias, slopes, sinks, queryPositions, keyPositions, keyUntil, cursor } = inputs;
-  const qkv = {
-    q: [q, 'B Lq H D'],
-    k: [k, 'B Lk Hkv D'],
-    v: [v, 'B Lk Hkv Dv'],
-    bias: bias && ([bias, `${orOne(bias, 0, 'B')} ${orOne(bias, 1, 'H')} Lq Lk`] as const),
-    slopes: slopes && ([slopes, 'H'] as const),
-    sinks: sinks && ([sinks, 'H'] as const),
-    queryPositions: queryPositions && ([queryPositions, `${orOne(queryPositions, 0, 'B')} Lq`] as const),
-    keyPositions: keyPositions && ([keyPositions, `${orOne(keyPositions, 0, 'B')} Lk`] as const),
-    keyUntil: keyUntil && ([keyUntil, `${orOne(keyUntil, 0, 'B')} Lk`] as const),
-    cursor: cursor && ([cursor, '2'] as const),
-  } as const;
+  const qkv = { q: [q, 'B Lq H D'], k: [k, 'B Lk Hkv D'], v: [v, 'B Lk Hkv Dv'] } as const;
   const { B, H, Hkv, Lq, Lk } = bindAxes('attention', qkv);
   if (Hkv === 0 || H % Hkv !== 0) {
     throw new ShapeError(
@@ -36,6 +25,19 @@ export function checkAttention(
       'H',
     );
   }
+  // no object made of another: at every step that is garbage which V8 keeps long
+  bindAxes('attention', {
+    q: qkv.q,
+    k: qkv.k,
+    v: qkv.v,
+    bias: bias && [bias, `${orOne(bias, 0, 'B')} ${orOne(bias, 1, 'H')} Lq Lk`],
+    slopes: slopes && [slopes, 'H'],
+    sinks: sinks && [sinks, 'H'],
+    queryPositions: queryPositions && [queryPositions, `${orOne(queryPositions, 0, 'B')} Lq`],
+    keyPositions: keyPositions && [keyPositions, `${orOne(keyPositions, 0, 'B')} Lk`],
+    keyUntil: keyUntil && [keyUntil, `${orOne(keyUntil, 0, 'B')} Lk`],
+    cursor: cursor && [cursor, '2'],
+  });
   checkParams(params, Lk, v.shape[3]!);
 
   const scores = f32([B, H, Lq, Lk]);
