@@ -211,8 +211,9 @@ function kvOf<Options extends object>(
   const cap = spec.cap?.(options) ?? Infinity;
   const producer = spec.producer?.(shape, options, layer) ?? layer;
   if (producer !== layer) return { kind: 'shared', rows: {}, cap, constant: {}, producer: stateId(producer) };
-  const keys = keyNames(maps).map((key) => [key, [Hkv / maps, D]]);
-  const rows = { ...Object.fromEntries(keys), v: [Hkv / maps, maps * Dv] };
+  const rows: Record<string, readonly number[]> = {};
+  for (const key of keyNames(maps)) rows[key] = [Hkv / maps, D];
+  rows.v = [Hkv / maps, maps * Dv];
   const sinks = spec.sinkTokens?.(options) ?? 0;
   return { kind: cap < Infinity ? 'window' : 'full', rows, cap, ...(sinks > 0 && { sinks }), constant: {} };
 }
@@ -268,14 +269,11 @@ function runLayer<Options extends object>(
   const q = normHeads(shape, splitHeads(project(x, weights, 'q'), H), weights, 'qNorm');
   const keysOf = (): Tensor<'B L H D'> =>
     normHeads(shape, splitHeads(project(x, weights, 'k'), Hkv), weights, 'kNorm');
-  const append = (k: Tensor): StateView =>
-    state.append(
-      {
-        ...named(splitMaps(tapped('k', k), maps)),
-        v: tapped('v', splitHeads(project(x, weights, 'v'), Hkv / maps)),
-      },
-      positions,
-    );
+  const append = (k: Tensor): StateView => {
+    const rows = named(splitMaps(tapped('k', k), maps));
+    rows.v = tapped('v', splitHeads(project(x, weights, 'v'), Hkv / maps));
+    return state.append(rows, positions);
+  };
   const producer = spec.producer?.(shape, options, layer) ?? layer;
 
   let turned: Tensor;

@@ -14,6 +14,7 @@ import { panelPackTask, panelUnpackTask } from './panel';
 import { prefillTask } from './prefill';
 import { argmaxTask, topKTask } from './rank';
 import { scoresTask } from './scores';
+import { spreadTask } from './spread';
 import { loadRowsTask, storeRowsTask } from './stored';
 import { columnSumsTask } from './strided';
 import { reduceTask, scatterAddTask, stridedTask } from './strided';
@@ -103,6 +104,7 @@ function run(kernel: i32, task: i32, scratch: usize): void {
     case Kernel.scores: return scoresTask(task, scratch);
     case Kernel.storeRows: return storeRowsTask(task);
     case Kernel.loadRows: return loadRowsTask(task, scratch);
+    case Kernel.spread: return spreadTask(task);
     case Kernel.strided: return stridedTask(task);
     case Kernel.reduce: return reduceTask(task);
     case Kernel.scatterAdd: return scatterAddTask(task);

@@ -18,6 +18,7 @@ export enum Kernel {
   scores = 15,
   storeRows = 16,
   loadRows = 17,
+  spread = 18,
   strided = 20,
   reduce = 21,
   scatterAdd = 22,

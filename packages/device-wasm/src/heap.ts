@@ -1,4 +1,5 @@
 import { DeviceError } from '@headwise/tensor';
+import { Sizes } from './sizes.ts';
 
 /** Bytes below this address belong to the control block and the kernels' own constants. */
 const FLOOR = 65536;
@@ -22,7 +23,7 @@ export class Heap {
   readonly memory: WebAssembly.Memory;
   readonly #limit: number;
   readonly #guard: number;
-  readonly #sizes = new Map<number, number>();
+  readonly #sizes = new Sizes();
   /** Free blocks by address. */
   readonly #free: Block[] = [];
   #end = FLOOR;
@@ -74,7 +75,7 @@ export class Heap {
 
   /** @throws {DeviceError} if something wrote beside this piece, or beside any when none is named. */
   check(address?: number): void {
-    const pieces = address === undefined ? [...this.#sizes.keys()] : [address];
+    const pieces = address === undefined ? this.#sizes.keys() : [address];
     for (const piece of pieces) {
       const end = this.#guardEnds.get(piece);
       if (end === undefined) continue;

@@ -30,7 +30,15 @@ export function nodeThreads(): typeof import('node:worker_threads') | undefined 
 
 function startInNode(bell: Int32Array, thread: number, onEnd: () => void): Promise<Helper> {
   const { Worker } = nodeThreads()!;
-  const worker = new Worker(workerSource, { eval: true, stdin: false, env: {}, execArgv: [] });
+  // it makes nothing but a few letters
+  const resourceLimits = { maxYoungGenerationSizeMb: 1 };
+  const worker = new Worker(workerSource, {
+    eval: true,
+    stdin: false,
+    env: {},
+    execArgv: [],
+    resourceLimits,
+  });
   const stop = (): void => {
     worker.off('exit', onEnd);
     void worker.terminate();

@@ -1,9 +1,15 @@
 import { checkRange, type RowFormat, ValueError } from '@headwise/tensor';
-import { Format } from '../assembly/kernel-list.ts';
+import { Format, Kernel } from '../assembly/kernel-list.ts';
 import { type Panels, packedBytes, panelBytes, WasmBuffer } from './buffer.ts';
 import type { Kit } from './kit.ts';
 
 const BLOCK = 32;
+
+/** Bytes of rows that are turned at once: they stay in the cache. */
+const SLICE = 2 ** 19;
+
+/** All ones in numbers that are not finite. */
+const exponents = { f16: 0x7c00, bf16: 0x7f80 } as const;
 
 /** Bytes of one block of 32 numbers in a GGUF file. */
 const blockBytes = { Q8_0: 34, Q4_0: 18, Q4_1: 20 } as const;
@@ -26,12 +32,15 @@ export function storedWeight(
   const { heap } = kit.engine;
   let address: number;
   if (source instanceof Uint8Array) {
-    checkCodes(source, format);
     address = kit.temporary(bytes);
-    const target = heap.views.u8.subarray(address, address + bytes);
-    target.fill(0);
-    if (format === 'f16' || format === 'bf16') spreadHalves(source, target, O, I);
-    else spreadBlocks(source, target, format, O, I);
+    if (format === 'f16' || format === 'bf16') {
+      if (!spreadHalves(kit, source, address, format, [O, I])) checkCodes(source, format);
+    } else {
+      checkCodes(source, format);
+      const target = heap.views.u8.subarray(address, address + bytes);
+      target.fill(0);
+      spreadBlocks(source, target, format, O, I);
+    }
   } else {
     const rows = kit.rows({ shape, dtype: 'f32', buffer: source });
     const values = heap.views.f32.subarray(rows / 4, rows / 4 + O * I);
@@ -52,7 +61,7 @@ function checkFinite(values: Float32Array): void {
 /** Weights are finite: the kernels read neither NaN nor infinity in 16 bits, nor such scales. */
 function checkCodes(bytes: Uint8Array, format: RowFormat): void {
   const halves = format === 'f16' || format === 'bf16';
-  const exponent = format === 'bf16' ? 0x7f80 : 0x7c00;
+  const exponent = exponents[format === 'bf16' ? 'bf16' : 'f16'];
   const words = wordsOf(bytes);
   // every 16-bit number, or the scale (and minimum) that a block begins with
   const step = halves ? 1 : blockBytes[format] / 2;
@@ -77,27 +86,36 @@ function wordsOf(bytes: Uint8Array): Uint16Array {
   return new Uint16Array(even.buffer, even.byteOffset, even.byteLength / 2);
 }
 
-/** `[O, I]` → panels `[⌈O/8⌉][I][8]`, 2 bytes each: eight rows at a time, which are written without a gap. */
-function spreadHalves(bytes: Uint8Array, target: Uint8Array, O: number, I: number): void {
-  const [from, to] = [wordsOf(bytes), wordsOf(target)];
-  const whole = O - (O % 8);
-  for (let o = 0; o < whole; o += 8) {
-    let [a, b, c, d] = [o * I, (o + 1) * I, (o + 2) * I, (o + 3) * I];
-    let [e, f, g, h] = [(o + 4) * I, (o + 5) * I, (o + 6) * I, (o + 7) * I];
-    const end = (o + 8) * I;
-    for (let at = o * I; at < end; at += 8) {
-      to[at] = from[a++]!;
-      to[at + 1] = from[b++]!;
-      to[at + 2] = from[c++]!;
-      to[at + 3] = from[d++]!;
-      to[at + 4] = from[e++]!;
-      to[at + 5] = from[f++]!;
-      to[at + 6] = from[g++]!;
-      to[at + 7] = from[h++]!;
-    }
+/**
+ * `[O, I]` → panels `[⌈O/8⌉][I][8]`, 2 bytes each: some rows at a time pass through working memory, so that nothing is
+ * there twice.
+ *
+ * @returns whether all numbers are finite
+ */
+function spreadHalves(
+  kit: Kit,
+  bytes: Uint8Array,
+  address: number,
+  format: 'f16' | 'bf16',
+  [O, I]: readonly [number, number],
+): boolean {
+  const { heap } = kit.engine;
+  const perRow = 2 * I;
+  const most = Math.min(O, 8 * Math.max(1, Math.floor(SLICE / (8 * perRow))));
+  const slice = kit.temporary(most * perRow);
+  const flag = kit.flag();
+  heap.views.i32[flag / 4] = 0;
+  for (let first = 0; first < O; first += most) {
+    const rows = Math.min(most, O - first);
+    heap.views.u8.set(bytes.subarray(first * perRow, (first + rows) * perRow), slice);
+    kit.launch({
+      kernel: Kernel.spread,
+      args: [slice, address + first * perRow, rows, I, exponents[format], flag],
+      tasks: Math.ceil(rows / 8),
+      cost: (rows * I) / 4,
+    });
   }
-  for (let o = whole; o < O; o++)
-    for (let i = 0; i < I; i++) to[whole * I + i * 8 + (o & 7)] = from[o * I + i]!;
+  return heap.views.i32[flag / 4] === 0;
 }
 
 /** `[O, I / 32]` blocks → panels of blocks; layouts in assembly/format.ts. */

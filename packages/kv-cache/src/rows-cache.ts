@@ -12,6 +12,7 @@ import type { CacheOptions } from './contract.ts';
 import { Indices } from './indices.ts';
 import { roundedRows } from './row-store.ts';
 import { isLevel, type Placement } from './tokens.ts';
+import { type Seen, View } from './view.ts';
 
 /** What a cache itself says of a view; where its queries stand is added where it is not among it. */
 export type Shown = Pick<StateView, 'rows' | 'valid' | 'keyUntil' | 'turnQueriesAt'> & {
@@ -122,28 +123,16 @@ export abstract class RowsCache extends BaseCache {
     const { rows, valid, keyPositions, keyUntil, turnQueriesAt } = shown;
     const offset = placed ? Math.max(...placed.before) : this.length;
     const queryPositions = shown.queryPositions ?? this.#placeQueries(placed);
-    const cursorOf = (view: StateView): IndexTensor => this.#cursorOf(view);
-    const view: { -readonly [Name in keyof StateView]: StateView[Name] } = {
-      rows,
-      valid,
-      offset,
-      get cursor() {
-        return cursorOf(this);
-      },
-    };
-    if (keyPositions) view.keyPositions = keyPositions;
-    if (queryPositions) view.queryPositions = queryPositions;
-    if (keyUntil) view.keyUntil = keyUntil;
-    if (turnQueriesAt) view.turnQueriesAt = turnQueriesAt;
-    return view;
+    const seen = { rows, valid, offset, keyPositions, queryPositions, keyUntil, turnQueriesAt };
+    return new View(seen as Seen, this.#cursorOf);
   }
 
   /** The cursor, which holds the numbers of the present view. */
-  #cursorOf(view: StateView): IndexTensor {
+  readonly #cursorOf = (view: StateView): IndexTensor => {
     if (view === this.#current) return this.#cursor.set(Int32Array.of(view.offset, view.valid), [2]);
     this.#cursor.reshape([2]);
     return this.#cursor.tensor;
-  }
+  };
 
   /** Positions of the slots of a cache whose slot j holds position j: nothing while all sequences are equally long. */
   protected keysInOrder(): IndexTensor | undefined {

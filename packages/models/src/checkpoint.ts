@@ -1,3 +1,4 @@
+import type { GgufTexts } from './formats/gguf-texts.ts';
 import type { HostTensor, StoredTensor } from './formats/host-tensor.ts';
 import type { Vocabulary } from './tokenizer.ts';
 
@@ -40,7 +41,10 @@ export interface TensorInfo {
   readonly turned?: true | undefined;
 }
 
-/** Metadata of a GGUF file. Integers are numbers where they are exact; arrays of numbers are typed arrays. */
+/**
+ * Metadata of a GGUF file. Integers are numbers where they are exact; arrays of numbers are typed arrays, arrays of more
+ * than a thousand texts are `GgufTexts`.
+ */
 export type GgufMetadata = ReadonlyMap<string, GgufValue>;
 
 /** A value of it. */
@@ -50,6 +54,7 @@ export type GgufValue =
   | boolean
   | string
   | ArrayLike<number | bigint>
+  | GgufTexts
   | readonly GgufValue[];
 
 /** What a model's files say of its tokenizer. */

@@ -204,9 +204,7 @@ describe('refuses, with nothing left on the device', () => {
         - those that are: llama
         - another one is a family of your own: loadModel(device, checkpoint, { families: { ...families, mine: defineFamily({ … }) } })"
     `);
-    expect(await refusal(await open(tensorsOf(), [] as never))).toContain(
-      'model_type undefined is not known',
-    );
+    expect(await refusal(await open(tensorsOf(), [] as never))).toContain('model_type is missing');
     expect(await refusal(await open(tensorsOf(), { ...json, model_type: 'toString' }))).toContain(
       'is not known',
     );

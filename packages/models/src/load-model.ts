@@ -111,7 +111,9 @@ export function familyOf(config: unknown, families: Readonly<Record<string, Fami
   const type = new ConfigFields(config).get('model_type');
   if (typeof type === 'string' && Object.hasOwn(families, type)) return families[type]!;
   const known = Object.keys(families).sort().join(', ');
-  throw new FormatError('config', `model_type ${shown(type)} is not known`, [
+  const wrong =
+    type === undefined || type === null ? 'model_type is missing' : `model_type ${shown(type)} is not known`;
+  throw new FormatError('config', wrong, [
     `those that are: ${known}`,
     'another one is a family of your own: loadModel(device, checkpoint, { families: { ...families, mine: defineFamily({ … }) } })',
   ]);

@@ -1,13 +1,21 @@
 /** What a scope frees: a tensor, of which nothing else matters here. */
 interface AnyTensor {
   dispose(): void;
+  /** The list of the scope that will free it. */
+  [owner]?: AnyTensor[] | undefined;
 }
 
-const open: Set<AnyTensor>[] = [];
+const owner = Symbol('scope');
+
+/** What each open scope will free, the innermost last, but for what has another owner by now. */
+const open: AnyTensor[][] = [];
 
 /** Called by every new tensor. Never throws. */
 export function track(tensor: AnyTensor): void {
-  open.at(-1)?.add(tensor);
+  const innermost = open.at(-1);
+  if (innermost === undefined) return;
+  innermost.push(tensor);
+  tensor[owner] = innermost;
 }
 
 /**
@@ -15,7 +23,7 @@ export function track(tensor: AnyTensor): void {
  * model holds. Never throws.
  */
 export function keep<T extends AnyTensor>(tensor: T): T {
-  for (const made of open) made.delete(tensor);
+  tensor[owner] = undefined;
   return tensor;
 }
 
@@ -32,7 +40,7 @@ export function keep<T extends AnyTensor>(tensor: T): T {
  * @throws {TypeError} if `work` returns a promise, and whatever `work` throws.
  */
 export function scope<Result>(work: () => Result): Result {
-  const made = new Set<AnyTensor>();
+  const made: AnyTensor[] = [];
   open.push(made);
   let result: Result | undefined;
   try {
@@ -48,8 +56,10 @@ export function scope<Result>(work: () => Result): Result {
     const kept = new Set<AnyTensor>();
     collect(result, kept);
     for (const tensor of made) {
-      if (!kept.has(tensor)) tensor.dispose();
-      else open.at(-1)?.add(tensor);
+      if (tensor[owner] !== made) continue;
+      tensor[owner] = undefined;
+      if (kept.has(tensor)) track(tensor);
+      else tensor.dispose();
     }
   }
 }

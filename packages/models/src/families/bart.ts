@@ -9,7 +9,7 @@ const offset = 2;
 
 /**
  * BART: the original Transformer's order of parts with gelu, learned positions and a norm on the embeddings; encoder
- * and decoder share one table with the output, whose logits have a bias.
+ * and decoder share one table with the output (or have their own), whose logits have a bias.
  *
  * ```text
  * x = norm(embed[ids] + table[i + 2])
@@ -41,7 +41,7 @@ export const bart = /* @__PURE__ */ defineFamily({
   },
 
   model(config) {
-    const { encoder, decoder, embedScale, context } = config;
+    const { encoder, decoder, embedScale, context, tied } = config;
     const blocks = bartBlocks(config);
     const common = {
       position: learnedPositions({ rows: context + offset, offset }),
@@ -53,14 +53,17 @@ export const bart = /* @__PURE__ */ defineFamily({
       kind: 'encoder-decoder',
       parts: {
         encoder: { ...common, shape: encoder.shape, blocks: blocks.encoder },
-        decoder: { ...common, shape: decoder.shape, blocks: blocks.decoder, headBias: true },
+        decoder: { ...common, shape: decoder.shape, blocks: blocks.decoder, headBias: true, tied },
+        shared: tied,
       },
     };
   },
 
-  weights: ({ encoder: { shape } }) =>
+  weights: ({ encoder: { shape }, tied }) =>
     named({
-      'encoder.embed': 'model.shared.weight',
+      'encoder.embed': tied ? 'model.shared.weight' : 'model.encoder.embed_tokens.weight',
+      'decoder.embed': 'model.decoder.embed_tokens.weight',
+      'decoder.head': 'lm_head.weight',
       ...bartNames(),
       'encoder.position.table': 'model.encoder.embed_positions.weight',
       'decoder.position.table': 'model.decoder.embed_positions.weight',
@@ -69,9 +72,14 @@ export const bart = /* @__PURE__ */ defineFamily({
       'decoder.head.bias': (file) => reshaped(file('final_logits_bias'), [shape.V]),
     }),
   stored: ({ decoder }) => ({ final_logits_bias: [1, decoder.shape.V] }),
-  copies: () => ({
-    'model.encoder.embed_tokens.weight': 'model.shared.weight',
-    'model.decoder.embed_tokens.weight': 'model.shared.weight',
-    'lm_head.weight': 'model.shared.weight',
-  }),
+  copies: ({ tied }): Readonly<Record<string, string>> =>
+    tied
+      ? {
+          'model.encoder.embed_tokens.weight': 'model.shared.weight',
+          'model.decoder.embed_tokens.weight': 'model.shared.weight',
+          'lm_head.weight': 'model.shared.weight',
+        }
+      : {},
+  // of an untied model nobody reads the table that the others are made from
+  unused: /^model\.shared\.weight$/,
 });

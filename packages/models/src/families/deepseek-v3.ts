@@ -2,9 +2,10 @@ import { configure, multiHeadLatent } from '@headwise/attention-variants';
 import type { ConfigEncoding } from '@headwise/positional';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
+import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { denseLayersOnly, latentSizes, unfolding } from '../formats/latent-attention.ts';
-import { createSwiglu } from '../parts/feed-forward.ts';
+import { createGatedMlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
 import { named } from '../weight-sources.ts';
 
@@ -30,7 +31,6 @@ export const deepseekV3 = /* @__PURE__ */ defineFamily({
     const H = fields.count('num_attention_heads');
     const layers = fields.count('num_hidden_layers');
     fields.only('num_key_value_heads', H);
-    fields.only('hidden_act', 'silu');
     denseLayersOnly(fields, layers, 3);
     fields.ignore('num_nextn_predict_layers', 'num_mtp_layers');
     const sizes = latentSizes(fields);
@@ -47,6 +47,7 @@ export const deepseekV3 = /* @__PURE__ */ defineFamily({
       },
       sizes,
       F: fields.count('intermediate_size'),
+      activation: activationOf(fields, 'hidden_act', 'silu'),
       eps: fields.epsilon('rms_norm_eps', 1e-6),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 4096),
@@ -54,11 +55,20 @@ export const deepseekV3 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({ shape, sizes: { latent, rope, queryLatent, scale }, F, eps, positions, context, tied }) {
+  model({
+    shape,
+    sizes: { latent, rope, queryLatent, scale },
+    F,
+    activation,
+    eps,
+    positions,
+    context,
+    tied,
+  }) {
     // the norms of the latents have an eps of their own
     const attention = configure(multiHeadLatent, { latent, rope, queryLatent, scale, normEps: 1e-6 });
     const norm = createRmsNorm({ eps });
-    const blocks = block({ attention, position: positions[0], norm, mlp: createSwiglu({ F }) });
+    const blocks = block({ attention, position: positions[0], norm, mlp: createGatedMlp({ F, activation }) });
     return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
   },
 

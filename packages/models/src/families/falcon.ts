@@ -1,12 +1,10 @@
 import { configure, groupedQuery } from '@headwise/attention-variants';
 import type { ConfigEncoding } from '@headwise/positional';
-import { parallel, parallelOneNorm } from '../arrangements/parallel.ts';
-import { preNorm } from '../arrangements/pre-norm.ts';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
 import { activationOf } from '../formats/config-activation.ts';
-import type { ConfigFields } from '../formats/config-fields.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
+import { formOf } from '../formats/falcon-forms.ts';
 import { ofGroups } from '../formats/grouped-projections.ts';
 import { createMlp } from '../parts/feed-forward.ts';
 import { createLayerNorm } from '../parts/norms.ts';
@@ -15,16 +13,6 @@ import { type FileTensor, named } from '../weight-sources.ts';
 
 /** Positions of a table of biases: the rounded ones say little beyond the first hundreds. */
 const MOST_BIASES = 2 ** 16;
-
-/** The orders of a block, with the file's names of the norms. */
-const orders = {
-  twoNorms: { arrange: parallel, norms: { attentionNorm: 'ln_attn', mlpNorm: 'ln_mlp' } },
-  oneNorm: { arrange: parallelOneNorm, norms: { norm: 'input_layernorm' } },
-  inSequence: {
-    arrange: preNorm,
-    norms: { attentionNorm: 'input_layernorm', mlpNorm: 'post_attention_layernorm' },
-  },
-};
 
 /**
  * Falcon: attention and feed-forward side by side on one stream, all projections of a group of heads in one matrix.
@@ -124,19 +112,3 @@ export const falcon = /* @__PURE__ */ defineFamily({
   }),
   copies: () => ({ 'lm_head.weight': 'transformer.word_embeddings.weight' }),
 });
-
-/** Order and key/value heads, by what the file says of its form. */
-function formOf(fields: ConfigFields, H: number) {
-  const isNew = fields.flag('new_decoder_architecture');
-  if (!isNew && !fields.flag('parallel_attn', true)) {
-    fields.ignore('num_ln_in_parallel_attn', 'num_kv_heads');
-    return { order: orders.inSequence, Hkv: fields.flag('multi_query', true) ? 1 : H };
-  }
-  fields.only('parallel_attn', true);
-  fields.only('num_ln_in_parallel_attn', ...(isNew ? [2, 1] : [1]));
-  const order = isNew && fields.get('num_ln_in_parallel_attn') !== 1 ? orders.twoNorms : orders.oneNorm;
-  // each form leaves one of these two unread
-  fields.ignore('multi_query', 'num_kv_heads');
-  if (isNew) return { order, Hkv: fields.count('num_kv_heads', H) };
-  return { order, Hkv: fields.flag('multi_query', true) ? 1 : H };
-}

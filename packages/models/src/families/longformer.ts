@@ -12,7 +12,8 @@ import { learnedPositions } from '../parts/trained-position.ts';
 
 /**
  * Longformer: RoBERTa whose tokens see a window to both sides, a layer's own, and a few global tokens, chosen by the
- * call (`globals`), that see all and are seen by all. A classifier's first token is one of them.
+ * call (`globals`), that see all and are seen by all. A classifier's first token is one of them; of a question with its
+ * passage all tokens of the question should be.
  *
  * ```text
  * x = norm(embed[ids] + table[pad + 1 + i] + type)
@@ -35,6 +36,7 @@ export const longformer = /* @__PURE__ */ defineFamily({
     'LongformerForMaskedLM',
     'LongformerForSequenceClassification',
     'LongformerForTokenClassification',
+    'LongformerForQuestionAnswering',
   ],
 
   config(fields) {

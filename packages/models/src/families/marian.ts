@@ -28,7 +28,7 @@ export const marian = /* @__PURE__ */ defineFamily({
 
   config(fields) {
     const sizes = bartSizes(fields);
-    const shared = fields.flag('share_encoder_decoder_embeddings', true);
+    const shared = fields.flag('share_encoder_decoder_embeddings', true) && sizes.tied;
     const { V } = sizes.encoder.shape;
     const decoderV = fields.count('decoder_vocab_size', V);
     if (shared && decoderV !== V)
@@ -44,7 +44,7 @@ export const marian = /* @__PURE__ */ defineFamily({
   },
 
   model(config) {
-    const { encoder, decoder, embedScale, context, shared, decoderV } = config;
+    const { encoder, decoder, embedScale, context, shared, tied, decoderV } = config;
     const blocks = bartBlocks(config);
     const common = { position: sinusoidal({ layout: 'half' }), embedScale, context };
     return {
@@ -56,6 +56,7 @@ export const marian = /* @__PURE__ */ defineFamily({
           shape: { ...decoder.shape, V: decoderV },
           blocks: blocks.decoder,
           headBias: true,
+          tied,
         },
         shared,
       },
@@ -64,13 +65,14 @@ export const marian = /* @__PURE__ */ defineFamily({
 
   weights: ({ shared, decoderV }) =>
     named({
+      'decoder.head': 'lm_head.weight',
       'encoder.embed': shared ? 'model.shared.weight' : 'model.encoder.embed_tokens.weight',
       'decoder.embed': 'model.decoder.embed_tokens.weight',
       ...bartNames(),
       'decoder.head.bias': (file) => reshaped(file('final_logits_bias'), [decoderV]),
     }),
   stored: ({ decoderV }) => ({ final_logits_bias: [1, decoderV] }),
-  copies: ({ shared }): Readonly<Record<string, string>> =>
+  copies: ({ shared, tied }): Readonly<Record<string, string>> =>
     shared
       ? {
           'model.encoder.embed_tokens.weight': 'model.shared.weight',
@@ -78,9 +80,8 @@ export const marian = /* @__PURE__ */ defineFamily({
           'lm_head.weight': 'model.shared.weight',
         }
       : {
-          'model.shared.weight': 'model.encoder.embed_tokens.weight',
-          'lm_head.weight': 'model.decoder.embed_tokens.weight',
+          ...(tied && { 'lm_head.weight': 'model.decoder.embed_tokens.weight' }),
         },
-  // rows that follow from the config
-  unused: /embed_positions\.weight$/,
+  // rows that follow from the config; a table that the two halves do not share
+  unused: /embed_positions\.weight$|^model\.shared\.weight$/,
 });

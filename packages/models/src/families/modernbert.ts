@@ -44,6 +44,7 @@ export const modernbert = /* @__PURE__ */ defineFamily({
     'ModernBertForMaskedLM',
     'ModernBertForSequenceClassification',
     'ModernBertForTokenClassification',
+    'ModernBertForQuestionAnswering',
   ],
 
   config(fields) {
@@ -89,6 +90,7 @@ export const modernbert = /* @__PURE__ */ defineFamily({
         ModernBertForSequenceClassification: () =>
           createClassifier({ ...inner, labels: labelsOf(fields), pooling }),
         ModernBertForTokenClassification: () => createTokenClassifier({ ...inner, labels: labelsOf(fields) }),
+        ModernBertForQuestionAnswering: () => createTokenClassifier({ ...inner, labels: ['start', 'end'] }),
       }),
     };
   },

@@ -24,6 +24,8 @@ export interface BartSizes {
   readonly embedScale: number;
   /** Most positions. */
   readonly context: number;
+  /** One table for both halves and the output. */
+  readonly tied: boolean;
 }
 
 /** Sizes under BART's names, with a problem where they do not go together. */
@@ -37,7 +39,6 @@ export function bartSizes(fields: ConfigFields): BartSizes {
     const shape = { V, E, H, D: Math.max(1, Math.floor(E / H)), layers, biases: allBiases };
     return { shape, F: fields.count(`${name}_ffn_dim`) };
   };
-  fields.only('tie_word_embeddings', true);
   // how it was trained, and what older files say twice
   fields.ignore('encoder_layerdrop', 'decoder_layerdrop', 'init_std', 'classif_dropout', 'num_hidden_layers');
   fields.ignore('extra_pos_embeddings', 'num_labels', '_num_labels', 'output_past', 'save_step');
@@ -48,6 +49,7 @@ export function bartSizes(fields: ConfigFields): BartSizes {
     activation: activationOf(fields, 'activation_function', 'gelu'),
     embedScale: fields.flag('scale_embedding') ? Math.sqrt(E) : 1,
     context: fields.count('max_position_embeddings'),
+    tied: fields.flag('tie_word_embeddings', true),
   };
 }
 

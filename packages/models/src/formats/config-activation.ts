@@ -1,9 +1,15 @@
 import {
   type Activation,
+  clippedGelu,
   exactGelu,
   hyperbolic,
+  identity,
+  leakyRectifier,
+  logistic,
+  mish,
   rectifier,
   sigmoidGelu,
+  squaredRectifier,
   swish,
   tanhGelu,
 } from '../parts/activations.ts';
@@ -23,6 +29,12 @@ export const activationNames: Readonly<Record<string, Activation>> = {
   silu: swish,
   swish,
   tanh: hyperbolic,
+  sigmoid: logistic,
+  linear: identity,
+  relu2: squaredRectifier,
+  leaky_relu: leakyRectifier,
+  mish,
+  gelu_10: clippedGelu,
 };
 
 /** The activation that a field names. A name that is not known is among the problems. Never throws. */

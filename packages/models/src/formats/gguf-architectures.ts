@@ -1,97 +1,6 @@
-import type { GgufMetadata, GgufValue } from '../checkpoint.ts';
-import { FormatError } from '../errors.ts';
-import type { GgufTensor } from './gguf.ts';
-import { halvesOfPairs, headByHead, type RowOrder } from './row-order.ts';
-
-/** What llama.cpp refuses to do without. */
-const needed = [
-  'context_length',
-  'embedding_length',
-  'block_count',
-  'feed_forward_length',
-  'attention.head_count',
-  'attention.layer_norm_rms_epsilon',
-  'attention.layer_norm_epsilon',
-];
-
-/** How a tensor of a GGUF file becomes the one that Hugging Face's file has under its name. */
-export interface Change {
-  readonly order?: RowOrder;
-  /** It is stored `[O, I]`, where Hugging Face has `[I, O]`. */
-  readonly turned?: true;
-  /** It is stored with 1 added. */
-  readonly plusOne?: true;
-}
-
-/** Architecture-specific fields of a GGUF file, by their names without the architecture's. */
-export class GgufFields {
-  readonly name: string;
-  readonly tensors: ReadonlyMap<string, GgufTensor>;
-  readonly #metadata: GgufMetadata;
-  readonly #read = new Set<string>();
-
-  constructor(name: string, metadata: GgufMetadata, tensors: ReadonlyMap<string, GgufTensor>) {
-    this.name = name;
-    this.#metadata = metadata;
-    this.tensors = tensors;
-  }
-
-  /** Integers, names and flags as they are; numbers that were decimal before they became f32 as such. */
-  get(key: string): GgufValue | undefined {
-    this.#read.add(`${this.name}.${key}`);
-    const value = this.#metadata.get(`${this.name}.${key}`);
-    return typeof value === 'number' ? shortest(value) : value;
-  }
-
-  number(key: string): number | undefined {
-    const value = this.get(key);
-    return typeof value === 'number' ? value : undefined;
-  }
-
-  /**
-   * A size that is not said has no default in this format, though it may have one in a `config.json`.
-   * @throws {FormatError} naming those that were asked for and are not there.
-   */
-  checkNeeded(): void {
-    const missing = needed
-      .map((key) => `${this.name}.${key}`)
-      .filter((key) => this.#read.has(key) && !this.#metadata.has(key));
-    if (missing.length > 0) throw new FormatError('GGUF', `${missing.join(', ')} must be said, and is not`);
-  }
-
-  /** Fields that nobody asked for, by their whole names: the family reports them. */
-  get unread(): Readonly<Record<string, GgufValue>> {
-    const own = [...this.#metadata].filter(
-      ([key]) => key.startsWith(`${this.name}.`) && !this.#read.has(key),
-    );
-    return Object.fromEntries(own);
-  }
-
-  has(tensor: string): boolean {
-    return this.tensors.has(tensor);
-  }
-}
-
-/** An architecture of GGUF as Hugging Face names it. */
-export interface GgufArchitecture {
-  readonly modelType: (fields: GgufFields) => string;
-  /** Fields of `config.json`; undefined ones are left out. */
-  readonly config: (fields: GgufFields) => Readonly<Record<string, unknown>>;
-  /** Names of tensors without `.weight` and `.bias`; `*` is the layer, `+` one of the experts along the first axis. */
-  readonly names: Readonly<Record<string, string>>;
-  /** By the name in the file, without `blk.N.` */
-  readonly changes?: (name: string, fields: GgufFields) => Change;
-}
-
-/** `9.999999747378752e-6` was 1e-5 once: the shortest decimal of the same f32. */
-function shortest(value: number): number {
-  if (Number.isInteger(value) || Math.fround(value) !== value) return value;
-  for (let digits = 1; digits < 10; digits++) {
-    const short = Number(value.toPrecision(digits));
-    if (Math.fround(short) === value) return short;
-  }
-  return value;
-}
+import { bertOfGguf, t5OfGguf } from './gguf-encoders.ts';
+import { type Change, type GgufArchitecture, type GgufFields, vocabulary } from './gguf-fields.ts';
+import { groupByGroup, halvesOfPairs, headByHead } from './row-order.ts';
 
 /** What decoders of this shape have in common. */
 function decoder(fields: GgufFields): Record<string, unknown> {
@@ -114,10 +23,6 @@ function decoder(fields: GgufFields): Record<string, unknown> {
     rope_parameters: rope(fields),
     ...(turns !== undefined && D !== undefined && turns !== D && { partial_rotary_factor: turns / D }),
   };
-}
-
-function vocabulary(fields: GgufFields): unknown {
-  return fields.get('vocab_size') ?? fields.tensors.get('token_embd.weight')?.shape[0];
 }
 
 function rope(fields: GgufFields): Record<string, unknown> {
@@ -311,6 +216,44 @@ export const ggufArchitectures: Readonly<Record<string, GgufArchitecture>> = {
     changes: (name, fields) =>
       /^attn_qkv\./.test(name) ? { order: headByHead(fields.number('attention.head_count') ?? 1) } : {},
   },
+  falcon: {
+    modelType: named('falcon'),
+    config(fields) {
+      const { num_key_value_heads: Hkv = 1, head_dim, intermediate_size, ...own } = decoder(fields);
+      // says how its queries lie, which all such files say
+      fields.get('tensor_data_layout');
+      const twoNorms = fields.has('blk.0.attn_norm_2.weight');
+      return {
+        ...own,
+        ffn_hidden_size: intermediate_size,
+        layer_norm_epsilon: fields.get('attention.layer_norm_epsilon'),
+        new_decoder_architecture: twoNorms || Hkv !== 1,
+        num_kv_heads: Hkv,
+        num_ln_in_parallel_attn: twoNorms ? 2 : 1,
+      };
+    },
+    names: (fields) => {
+      const two = fields.has('blk.0.attn_norm_2.weight');
+      return {
+        token_embd: 'transformer.word_embeddings',
+        output_norm: 'transformer.ln_f',
+        output: 'lm_head',
+        'blk.*.attn_norm': `transformer.h.*.${two ? 'ln_mlp' : 'input_layernorm'}`,
+        'blk.*.attn_norm_2': 'transformer.h.*.ln_attn',
+        'blk.*.attn_qkv': 'transformer.h.*.self_attention.query_key_value',
+        'blk.*.attn_output': 'transformer.h.*.self_attention.dense',
+        'blk.*.ffn_up': 'transformer.h.*.mlp.dense_h_to_4h',
+        'blk.*.ffn_down': 'transformer.h.*.mlp.dense_4h_to_h',
+      };
+    },
+    changes: (name, fields) => {
+      if (!/^attn_qkv\./.test(name)) return {};
+      const H = fields.number('attention.head_count') ?? 1;
+      return { order: groupByGroup(H, fields.number('attention.head_count_kv') ?? 1) };
+    },
+  },
+  bert: bertOfGguf,
+  t5: t5OfGguf,
   gpt2: {
     modelType: named('gpt2'),
     config: (fields) => ({

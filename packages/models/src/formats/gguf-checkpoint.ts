@@ -2,8 +2,9 @@ import type { ByteSource, Checkpoint, GgufMetadata, TensorInfo } from '../checkp
 import { atMost, FormatError } from '../errors.ts';
 import { fresh, giveBack } from '../sources/fresh.ts';
 import { type GgufTensor, readGguf } from './gguf.ts';
-import { type Change, type GgufArchitecture, GgufFields, ggufArchitectures } from './gguf-architectures.ts';
+import { ggufArchitectures } from './gguf-architectures.ts';
 import { isBlockType } from './gguf-blocks.ts';
+import { type Change, type GgufArchitecture, GgufFields } from './gguf-fields.ts';
 import { fileTensor, type HostTensor, numbersOf, onItsSide, type StoredTensor } from './host-tensor.ts';
 import { shown } from './json.ts';
 import { reordered } from './row-order.ts';
@@ -188,16 +189,17 @@ const inConfig = /^rope_(freqs|factors_short|factors_long)\.weight$/;
 
 function placesOf(
   own: ReadonlyMap<string, GgufTensor & { readonly source: ByteSource }>,
-  { names, changes }: GgufArchitecture,
+  { names: said, changes }: GgufArchitecture,
   fields: GgufFields,
 ): ReadonlyMap<string, Place> {
+  const names = typeof said === 'function' ? said(fields) : said;
   const places = new Map<string, Place>();
   const twice: string[] = [];
   for (const [name, tensor] of own) {
     if (inConfig.test(name)) continue;
-    const [, layer = '', inLayer = name] = /^blk\.(\d+)\.(.+)$/.exec(name) ?? [];
+    const [, side = '', layer = '', inLayer = name] = /^((?:enc\.|dec\.)?)blk\.(\d+)\.(.+)$/.exec(name) ?? [];
     const [, stem = name, ending = ''] = /^(.+?)(\.weight|\.bias)?$/.exec(inLayer) ?? [];
-    const pattern = layer === '' ? stem : `blk.*.${stem}`;
+    const pattern = layer === '' ? stem : `${side}blk.*.${stem}`;
     const theirs = Object.hasOwn(names, pattern) ? `${names[pattern]!.replace('*', layer)}${ending}` : name;
     const change = changes?.(inLayer, fields) ?? {};
     for (const [to, place] of spread(theirs, tensor, change)) {

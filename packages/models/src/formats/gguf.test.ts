@@ -181,7 +181,7 @@ const broken: readonly [what: string, file: Uint8Array | Parts, says: RegExp][] 
   [
     'an unknown architecture',
     withKey('general.architecture', ['text', 'mamba']),
-    /"mamba" is not known; those that are: cohere2, /,
+    /"mamba" is not known; those that are: bert, cohere2, /,
   ],
   [
     'no layers',

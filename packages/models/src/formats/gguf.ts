@@ -1,6 +1,7 @@
 import type { ByteSource, GgufMetadata, GgufValue } from '../checkpoint.ts';
 import { FormatError } from '../errors.ts';
 import { blockTypes, isBlockType } from './gguf-blocks.ts';
+import { GgufTexts } from './gguf-texts.ts';
 import { checkDownloaded } from './json.ts';
 
 const FORMAT = 'GGUF';
@@ -11,6 +12,8 @@ const FIRST_BYTES = 2 ** 20;
 const MOST_AXES = 4;
 const MOST_NESTING = 4;
 const DEFAULT_ALIGNMENT = 32;
+/** A longer list of texts is cut when it is read. */
+const SHORT_LIST = 1000;
 
 /** A tensor of a GGUF file, under its own name. */
 export interface GgufTensor {
@@ -367,7 +370,7 @@ class Cursor {
   }
 
   /** Vocabularies have hundreds of thousands: their bytes are put together and decoded at once, then cut. */
-  #texts(count: number, what: string): string[] {
+  #texts(count: number, what: string): string[] | GgufTexts {
     const first = this.at;
     let total = 0;
     for (let n = 0; n < count; n++) {
@@ -405,7 +408,8 @@ class Cursor {
     } catch {
       throw new FormatError(FORMAT, `a text of ${what} is not UTF-8`);
     }
-    return Array.from(ends, (end, n) => text.slice(n === 0 ? 0 : ends[n - 1], end));
+    const list = new GgufTexts(text, ends);
+    return count > SHORT_LIST ? list : [...list];
   }
 
   #numbers(kind: ArrayKind, count: number, what: string): ArrayLike<number | bigint> {

@@ -23,6 +23,21 @@ export function headByHead(heads: number): RowOrder {
   };
 }
 
+/**
+ * Queries of all heads, then keys, then values in the file; in Hugging Face's group by group, each the queries of its heads,
+ * their key and their value. Never throws.
+ */
+export function groupByGroup(H: number, Hkv: number): RowOrder {
+  return (r, rows) => {
+    const each = H / Hkv;
+    const D = rows / (H + 2 * Hkv);
+    const [head, place] = [Math.floor(r / D), r % D];
+    const [group, inGroup] = [Math.floor(head / (each + 2)), head % (each + 2)];
+    const from = inGroup < each ? group * each + inGroup : H + (inGroup - each) * Hkv + group;
+    return from * D + place;
+  };
+}
+
 /** Whole rows in another order; as they are where the heads do not divide them, which the shape says later. Never throws. */
 export function reordered(bytes: Uint8Array, rows: number, order: RowOrder): Uint8Array {
   const size = bytes.length / rows;

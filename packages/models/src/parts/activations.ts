@@ -1,4 +1,5 @@
 import {
+  type BinaryKind,
   binary,
   geglu,
   gelu,
@@ -57,6 +58,47 @@ export const swish: Activation = {
 
 /** `tanh(x)` */
 export const hyperbolic: Activation = { name: 'tanh', apply: (x) => unary(x, 'tanh') };
+
+/** `σ(x)` */
+export const logistic: Activation = { name: 'sigmoid', apply: (x) => unary(x, 'sigmoid') };
+
+/** `x`: none at all. */
+export const identity: Activation = { name: 'linear', apply: (x) => x };
+
+/** `max(x, 0)²`. So et al. 2021, "Primer". */
+export const squaredRectifier: Activation = {
+  name: 'relu-squared',
+  apply(x) {
+    const y = relu(x);
+    return multiply(y, y);
+  },
+};
+
+/** `max(x, x/100)` */
+export const leakyRectifier: Activation = {
+  name: 'leaky-relu',
+  apply: (x) => binary(x, with1(x, 0.01, 'multiply'), 'maximum'),
+};
+
+/** `x · tanh(log(1 + eˣ))`, of which the logarithm is `max(x, 0) + log(1 + e^−|x|)`. Misra 2019. */
+export const mish: Activation = {
+  name: 'mish',
+  apply(x) {
+    const small = unary(with1(unary(x, 'abs'), -1, 'multiply'), 'exp');
+    const soft = binary(relu(x), unary(with1(small, 1, 'add'), 'log'), 'add');
+    return multiply(x, unary(soft, 'tanh'));
+  },
+};
+
+/** The exact gelu between −10 and 10, as 8 bits want it. */
+export const clippedGelu: Activation = {
+  name: 'gelu-clipped',
+  apply: (x) => with1(with1(gelu(x, { kind: 'exact' }), -10, 'maximum'), 10, 'minimum'),
+};
+
+function with1<Axes extends string>(x: Tensor<Axes>, constant: number, kind: BinaryKind): Tensor<Axes> {
+  return binary(x, tensor(x.device, [constant], []), kind);
+}
 
 /** `act(gate) · up`. Shazeer 2020, "GLU Variants Improve Transformer". Never throws. */
 export function gateBy<Axes extends string>(

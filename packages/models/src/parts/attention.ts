@@ -88,21 +88,26 @@ function partOf(
     release() {
       if (position?.kind === 'rotation' && 'dispose' in position) (position.dispose as () => void)();
     },
-    run({ states, ...call }) {
-      const id = stateId(call.layer, role);
-      const encoding = encodingOf(position, call.weights);
-      const {
-        y,
-        state: _,
-        ...extras
-      } = attention.variant.layer({
-        ...call,
-        options: attention.options,
+    // field by field: at every step, an object made of another takes V8 many times as long, and is garbage of its own kind
+    run({ x, weights, states, positions, shape, layer, source, sourcePositions, extras, tap }) {
+      const id = stateId(layer, role);
+      const result = attention.variant.layer({
+        x,
+        weights,
         state: states[id]!,
         id,
-        position: encoding,
+        positions,
+        position: encodingOf(position, weights),
+        shape,
+        options: attention.options,
+        layer,
+        source,
+        sourcePositions,
+        extras,
+        tap,
       });
-      return { y, extras };
+      const { y, state: _, ...asked } = result;
+      return { y, extras: asked };
     },
   };
 }

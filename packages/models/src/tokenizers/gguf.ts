@@ -1,5 +1,6 @@
 import { ValueError } from '@headwise/tensor';
 import { FormatError } from '../errors.ts';
+import { listOf } from '../formats/gguf-texts.ts';
 import { shown } from '../formats/json.ts';
 import type { TextStream, Tokenizer } from './contract.ts';
 import { wordRules, wordsOf } from './gguf-words.ts';
@@ -112,7 +113,7 @@ function tokenizerOf(all: Pieces, words: Words, begin: readonly number[], end: r
 }
 
 function readPieces(metadata: TokenizerMetadata, rows: number): Pieces {
-  const pieces = metadata.get('tokenizer.ggml.tokens');
+  const pieces = listOf(metadata.get('tokenizer.ggml.tokens'));
   if (!Array.isArray(pieces) || pieces.length === 0 || !pieces.every((piece) => typeof piece === 'string'))
     throw new FormatError(FORMAT, `tokenizer.ggml.tokens must be a list of strings, it is ${shown(pieces)}`);
   if (pieces.length > rows)
@@ -229,7 +230,7 @@ function mergedWords(metadata: TokenizerMetadata, { ids }: Pieces): Words {
       `tokenizer.ggml.pre ${shown(name)} is not supported: ${Object.keys(wordRules).join(', ')}; give a tokenizer.json instead`,
     );
   const rules = wordRules[name]!;
-  const merges = metadata.get('tokenizer.ggml.merges');
+  const merges = listOf(metadata.get('tokenizer.ggml.merges'));
   if (!Array.isArray(merges))
     throw new FormatError(FORMAT, `a tokenizer "gpt2" needs tokenizer.ggml.merges, it is ${shown(merges)}`);
   const ranks = new Map<string, number>();

@@ -26,15 +26,17 @@ export function checkAttention(
     );
   }
   if (bias || slopes || sinks || queryPositions || keyPositions || keyUntil || cursor) {
-    const orOne = (size: number, axis: string): string => (size === 1 ? '1' : axis);
+    // no object made of another: at every step that is garbage which V8 keeps long
     bindAxes('attention', {
-      ...qkv,
-      bias: bias && [bias, `${orOne(bias.shape[0]!, 'B')} ${orOne(bias.shape[1]!, 'H')} Lq Lk`],
+      q: qkv.q,
+      k: qkv.k,
+      v: qkv.v,
+      bias: bias && [bias, `${orOne(bias, 0, 'B')} ${orOne(bias, 1, 'H')} Lq Lk`],
       slopes: slopes && [slopes, 'H'],
       sinks: sinks && [sinks, 'H'],
-      queryPositions: queryPositions && [queryPositions, `${orOne(queryPositions.shape[0]!, 'B')} Lq`],
-      keyPositions: keyPositions && [keyPositions, `${orOne(keyPositions.shape[0]!, 'B')} Lk`],
-      keyUntil: keyUntil && [keyUntil, `${orOne(keyUntil.shape[0]!, 'B')} Lk`],
+      queryPositions: queryPositions && [queryPositions, `${orOne(queryPositions, 0, 'B')} Lq`],
+      keyPositions: keyPositions && [keyPositions, `${orOne(keyPositions, 0, 'B')} Lk`],
+      keyUntil: keyUntil && [keyUntil, `${orOne(keyUntil, 0, 'B')} Lk`],
       cursor: cursor && [cursor, '2'],
     });
   }
@@ -59,6 +61,10 @@ function must(ok: boolean, argument: string, rule: string, got: unknown): void {
 
 function count(value: number): boolean {
   return Number.isInteger(value) && value >= 0;
+}
+
+function orOne({ shape }: ShapedInput, at: number, axis: string): string {
+  return shape[at] === 1 ? '1' : axis;
 }
 
 function checkParams(params: AttentionParams, Lk: number, width: number): void {

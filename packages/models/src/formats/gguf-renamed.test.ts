@@ -1,0 +1,212 @@
+import { createReference } from '@headwise/tensor';
+import { describe, expect, it } from 'vitest';
+import { createModel, type Model } from '../family.ts';
+import { loadModel } from '../load-model.ts';
+import { families } from '../registry.ts';
+import { memorySource } from '../sources/byte-sources.ts';
+import { type Tensor, type Value, writeGguf } from '../testing/gguf.ts';
+import { bytesOf, jsonOf, sharedFolder } from '../testing/shared.ts';
+import { ggufCheckpoint } from './gguf-checkpoint.ts';
+import { type HostTensor, readSafetensors } from './safetensors.ts';
+
+type Config = Readonly<Record<string, number>>;
+type Metadata = readonly (readonly [string, Value])[];
+
+/** How llama.cpp's converter writes a checkpoint, as far as it renames and reorders. */
+interface Converted {
+  readonly folder: string;
+  readonly head?: string;
+  /** Fields that the format has no place for: the file of Hugging Face is read with these. */
+  readonly config?: object;
+  readonly left?: RegExp;
+  readonly names: readonly (readonly [RegExp, string])[];
+  readonly metadata: (config: Config) => Metadata;
+  readonly data?: (name: string, tensor: HostTensor, config: Config) => Float32Array;
+}
+
+const sizes = (arch: string, keys: Readonly<Record<string, number | undefined>>): Metadata => [
+  ['general.architecture', ['text', arch]],
+  ...Object.entries(keys)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => [`${arch}.${key}`, [key.includes('epsilon') ? 'f32' : 'u32', value!]] as const),
+];
+
+const falcon: Omit<Converted, 'folder'> = {
+  names: [
+    [/^transformer\.word_embeddings/, 'token_embd'],
+    [/^transformer\.ln_f/, 'output_norm'],
+    [/^transformer\.h\.(\d+)\.(?:input_layernorm|ln_mlp)/, 'blk.$1.attn_norm'],
+    [/^transformer\.h\.(\d+)\.ln_attn/, 'blk.$1.attn_norm_2'],
+    [/^transformer\.h\.(\d+)\.self_attention\.query_key_value/, 'blk.$1.attn_qkv'],
+    [/^transformer\.h\.(\d+)\.self_attention\.dense/, 'blk.$1.attn_output'],
+    [/^transformer\.h\.(\d+)\.mlp\.dense_h_to_4h/, 'blk.$1.ffn_up'],
+    [/^transformer\.h\.(\d+)\.mlp\.dense_4h_to_h/, 'blk.$1.ffn_down'],
+  ],
+  metadata: (config) => [
+    ...sizes('falcon', {
+      context_length: config.max_position_embeddings,
+      embedding_length: config.hidden_size,
+      feed_forward_length: config.ffn_hidden_size,
+      block_count: config.num_hidden_layers,
+      'attention.head_count': config.num_attention_heads,
+      'attention.head_count_kv': groupsOf(config),
+      'attention.layer_norm_epsilon': config.layer_norm_epsilon,
+    }),
+    ['falcon.tensor_data_layout', ['text', 'jploski']],
+  ],
+  data(name, { data, shape }, config) {
+    if (!name.includes('query_key_value')) return data as Float32Array;
+    const [H, Hkv, E] = [config.num_attention_heads!, groupsOf(config), shape[1]!];
+    const D = shape[0]! / (H + 2 * Hkv);
+    const each = H / Hkv + 2;
+    const head = (group: number, place: number): number[] =>
+      Array.from(
+        data.subarray((group * each + place) * D * E, (group * each + place + 1) * D * E) as Float32Array,
+      );
+    const groups = Array.from({ length: Hkv }, (_, group) => group);
+    const queries = groups.flatMap((group) =>
+      Array.from({ length: each - 2 }, (_, n) => head(group, n)).flat(),
+    );
+    const [keys, values] = [2, 1].map((back) => groups.flatMap((group) => head(group, each - back)));
+    return Float32Array.from([...queries, ...keys!, ...values!]);
+  },
+};
+
+function groupsOf(config: Config): number {
+  return config.new_decoder_architecture ? config.num_kv_heads! : 1;
+}
+
+const half = (long: string, short: string, mlp: number): readonly (readonly [RegExp, string])[] => [
+  [
+    new RegExp(`^${long}\\.block\\.(\\d+)\\.layer\\.0\\.SelfAttention\\.([qkvo])\\.`),
+    `${short}.blk.$1.attn_$2.`,
+  ],
+  [
+    new RegExp(`^${long}\\.block\\.(\\d+)\\.layer\\.0\\.SelfAttention\\.relative_attention_bias`),
+    `${short}.blk.$1.attn_rel_b`,
+  ],
+  [new RegExp(`^${long}\\.block\\.(\\d+)\\.layer\\.0\\.layer_norm`), `${short}.blk.$1.attn_norm`],
+  [new RegExp(`^${long}\\.block\\.(\\d+)\\.layer\\.${mlp}\\.layer_norm`), `${short}.blk.$1.ffn_norm`],
+  [
+    new RegExp(`^${long}\\.block\\.(\\d+)\\.layer\\.${mlp}\\.DenseReluDense\\.wi_0`),
+    `${short}.blk.$1.ffn_gate`,
+  ],
+  [
+    new RegExp(`^${long}\\.block\\.(\\d+)\\.layer\\.${mlp}\\.DenseReluDense\\.wi(?:_1)?`),
+    `${short}.blk.$1.ffn_up`,
+  ],
+  [
+    new RegExp(`^${long}\\.block\\.(\\d+)\\.layer\\.${mlp}\\.DenseReluDense\\.wo`),
+    `${short}.blk.$1.ffn_down`,
+  ],
+  [new RegExp(`^${long}\\.final_layer_norm`), `${short}.output_norm`],
+];
+
+const t5: Omit<Converted, 'folder'> = {
+  // the format has no place for it
+  config: { relative_attention_max_distance: 128 },
+  names: [
+    [/^shared/, 'token_embd'],
+    [/^lm_head/, 'output'],
+    ...half('encoder', 'enc', 1),
+    ...half('decoder', 'dec', 2),
+    [/^decoder\.block\.(\d+)\.layer\.1\.EncDecAttention\.([qkvo])\./, 'dec.blk.$1.cross_attn_$2.'],
+    [/^decoder\.block\.(\d+)\.layer\.1\.layer_norm/, 'dec.blk.$1.cross_attn_norm'],
+  ],
+  metadata: (config) =>
+    sizes('t5', {
+      context_length: 512,
+      embedding_length: config.d_model,
+      feed_forward_length: config.d_ff,
+      block_count: config.num_layers,
+      decoder_block_count: config.num_decoder_layers,
+      'attention.head_count': config.num_heads,
+      'attention.key_length': config.d_kv,
+      'attention.value_length': config.d_kv,
+      'attention.layer_norm_epsilon': config.layer_norm_epsilon,
+      'attention.layer_norm_rms_epsilon': config.layer_norm_epsilon,
+      'attention.relative_buckets_count': config.relative_attention_num_buckets,
+      decoder_start_token_id: config.decoder_start_token_id,
+    }),
+};
+
+const bert: Omit<Converted, 'folder'> = {
+  head: 'mlm/',
+  config: { architectures: ['BertModel'] },
+  left: /^cls\./,
+  names: [
+    [/^bert\.embeddings\.word_embeddings/, 'token_embd'],
+    [/^bert\.embeddings\.token_type_embeddings/, 'token_types'],
+    [/^bert\.embeddings\.position_embeddings/, 'position_embd'],
+    [/^bert\.embeddings\.LayerNorm/, 'token_embd_norm'],
+    [/^bert\.encoder\.layer\.(\d+)\.attention\.self\.query/, 'blk.$1.attn_q'],
+    [/^bert\.encoder\.layer\.(\d+)\.attention\.self\.key/, 'blk.$1.attn_k'],
+    [/^bert\.encoder\.layer\.(\d+)\.attention\.self\.value/, 'blk.$1.attn_v'],
+    [/^bert\.encoder\.layer\.(\d+)\.attention\.output\.dense/, 'blk.$1.attn_output'],
+    [/^bert\.encoder\.layer\.(\d+)\.attention\.output\.LayerNorm/, 'blk.$1.attn_output_norm'],
+    [/^bert\.encoder\.layer\.(\d+)\.intermediate\.dense/, 'blk.$1.ffn_up'],
+    [/^bert\.encoder\.layer\.(\d+)\.output\.dense/, 'blk.$1.ffn_down'],
+    [/^bert\.encoder\.layer\.(\d+)\.output\.LayerNorm/, 'blk.$1.layer_output_norm'],
+  ],
+  metadata: (config) => [
+    ...sizes('bert', {
+      context_length: config.max_position_embeddings,
+      embedding_length: config.hidden_size,
+      feed_forward_length: config.intermediate_size,
+      block_count: config.num_hidden_layers,
+      'attention.head_count': config.num_attention_heads,
+      'attention.layer_norm_epsilon': config.layer_norm_eps,
+      pooling_type: 1,
+    }),
+    ['bert.attention.causal', ['bool', 0]],
+  ],
+};
+
+const all: readonly Converted[] = [
+  { folder: 'falcon_mq-a', ...falcon },
+  { folder: 'falcon_new-a', ...falcon },
+  { folder: 't5-a', ...t5 },
+  { folder: 't5-c', ...t5 },
+  { folder: 'bert-a', ...bert },
+];
+
+describe.each(all)(
+  '$folder as llama.cpp writes it',
+  ({ folder, head = '', config: said, left, names, metadata, data }) => {
+    const shared = sharedFolder(`conformance/models/tiny/${folder}`);
+
+    it.skipIf(!shared)('is the model that it was', async () => {
+      const config = { ...jsonOf<Config & { model_type: string }>(shared!, `${head}config.json`), ...said };
+      const read = readSafetensors(bytesOf(shared!, `${head}model.safetensors`)).tensors;
+      const kept = new Map([...read].filter(([name]) => !left?.test(name)));
+      const tensors = [...kept].map(([name, tensor]): Tensor => {
+        const rule = names.find(([pattern]) => pattern.test(name));
+        if (!rule) throw new Error(`${name} has no name in the format`);
+        const numbers = data?.(name, tensor, config) ?? (tensor.data as Float32Array);
+        const bytes = new Uint8Array(Float32Array.from(numbers).buffer);
+        return {
+          name: name.replace(...(rule as [RegExp, string])),
+          sizes: [...tensor.shape].reverse(),
+          type: 0,
+          bytes,
+        };
+      });
+      const device = createReference();
+      const was = createModel(device, families[config.model_type]!, config, kept);
+      const file = writeGguf({ metadata: metadata(config), tensors });
+      const is = await loadModel(device, await ggufCheckpoint([memorySource(file)]), { families });
+      const [before, now] = [await outputOf(was), await outputOf(is)];
+      expect(before.length).toBeGreaterThan(100);
+      expect(now).toEqual(before);
+      device.dispose();
+    });
+  },
+);
+
+/** What a model makes of a few ids. */
+async function outputOf({ kind, model }: Model): Promise<readonly number[]> {
+  const ids = [3, 17, 8, 29, 11, 5];
+  if (kind === 'encoder') return Array.from(await model.encode([ids]).hidden.data());
+  using session = kind === 'decoder' ? model.start({ capacity: 8 }) : model.start([ids], { capacity: 8 });
+  return Array.from(await session.forward(ids).data());
+}
