@@ -100,7 +100,9 @@ async function trial(
     dispose = () => trainee.decoder.dispose();
     const steps = Math.round(recipe.steps * (contender.share ?? 1));
     const step = (done: number, label: string) => onStep(done, `${contender.name}, ${label}`);
-    if (steps > 1) await learn(trainee, corpus, recipe, { steps, seed }, step, signal);
+    // a short training that warms up for as long as a whole one would do nothing else
+    const warmup = Math.ceil(recipe.warmup * (contender.share ?? 1));
+    if (steps > 1) await learn(trainee, corpus, { ...recipe, warmup }, { steps, seed }, step, signal);
     const past: Record<string, number> = {};
     for (const times of contender.past ?? [])
       past[times * T] = await checkLoss(trainee, corpus, { L: times * T, B: 1, tokens, from: T });

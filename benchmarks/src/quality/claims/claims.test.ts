@@ -28,6 +28,7 @@ describe('claims', () => {
           T: 16,
           difference: (a, b) => ask(a, b),
           growth: (name) => ask(name),
+          growthDifference: (a, b) => ask(a, b),
           kvPerToken: (name) => ask(name).n,
         });
       expect([...asked].toSorted(), id).toEqual(about.toSorted());

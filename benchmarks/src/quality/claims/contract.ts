@@ -56,6 +56,8 @@ export interface Evidence {
   difference(a: string, b: string, at?: { readonly past: number }): Mean;
   /** Loss past the length of training less that at it, of one contender. */
   growth(name: string, past: number): Mean;
+  /** Growth of `a` less that of `b`. */
+  growthDifference(a: string, b: string, past: number): Mean;
   kvPerToken(name: string): number;
 }
 
