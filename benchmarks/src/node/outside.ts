@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, UsageError } from '../errors.ts';
 import { isVariant } from '../outside-variants.ts';
+import { digestOf } from '../quality/corpus.ts';
 import type { OutsideVariant } from '../subjects.ts';
 
 /** Where a bundled file finds the modules of this process: a second copy of them would track its tensors apart. */
@@ -25,8 +26,9 @@ export async function loadVariants(file: string): Promise<OutsideVariant[]> {
   const path = resolve(file);
   if (!existsSync(path)) throw new UsageError(`--variant ${file}: there is no file ${path}`);
   let exported: Record<string, unknown>;
+  let digest: string;
   try {
-    exported = await evaluate(path);
+    ({ exported, digest } = await evaluate(path));
   } catch (error) {
     throw new UsageError(`--variant ${file} cannot be loaded: ${messageOf(error)}`);
   }
@@ -37,11 +39,13 @@ export async function loadVariants(file: string): Promise<OutsideVariant[]> {
       `--variant ${file} exports no variant (it exports ${names}); export what defineVariant or softmaxVariant returns`,
     );
   }
-  return variants.map((variant) => ({ variant, file }));
+  return variants.map((variant) => ({ variant, file, digest }));
 }
 
 /** Bundles the file with what it imports, except the packages of this process, and runs the bundle. */
-async function evaluate(path: string): Promise<Record<string, unknown>> {
+async function evaluate(
+  path: string,
+): Promise<{ readonly exported: Record<string, unknown>; readonly digest: string }> {
   const { build } = await import('vite');
   const loaded = await Promise.all(
     Object.entries(modules).map(async ([name, load]) => [name, await load()] as const),
@@ -60,7 +64,10 @@ async function evaluate(path: string): Promise<Record<string, unknown>> {
   try {
     const target = join(folder, 'variant.mjs');
     writeFileSync(target, code);
-    return await import(/* @vite-ignore */ pathToFileURL(target).href);
+    const exported = await import(/* @vite-ignore */ pathToFileURL(target).href);
+    // the bundle names its parts by their paths, which differ between machines
+    const digest = digestOf(new TextEncoder().encode(code.replace(/^\/\/#.*$/gm, '')));
+    return { exported, digest };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

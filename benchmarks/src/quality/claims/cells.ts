@@ -27,6 +27,7 @@ export function claimCells(context: ClaimContext): Cell<ClaimCell>[] {
       const id = `claims/${root.name}/${seed}`;
       return {
         id,
+        stale: ({ results }) => Object.values(results).some(({ status }) => status === 'failed'),
         run: async (onStep, signal) => {
           const began = context.clock.now();
           const results = await familyOf(context, root, seed, onStep, signal);
