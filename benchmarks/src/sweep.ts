@@ -102,6 +102,10 @@ export function shardFromEnvironment(
       const value = env[`SLURM_ARRAY_TASK_${name}`];
       return value === undefined ? undefined : Number(value);
     });
+    if (last === undefined && env.SLURM_ARRAY_TASK_COUNT === undefined)
+      throw new UsageError(
+        `SLURM_ARRAY_TASK_ID=${env.SLURM_ARRAY_TASK_ID} says which part this is, not of how many: SLURM_ARRAY_TASK_COUNT and SLURM_ARRAY_TASK_MAX are not set. Pass them on, or give --shard`,
+      );
     const count = last === undefined ? Number(env.SLURM_ARRAY_TASK_COUNT) : (last - first) / step + 1;
     // an array with holes, --array=1,5, has no place for a cell in between
     if (Number(env.SLURM_ARRAY_TASK_COUNT ?? count) !== count)

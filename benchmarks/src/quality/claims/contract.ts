@@ -78,6 +78,8 @@ export interface Claim {
   readonly theirs: string;
   /** Written before the run. */
   readonly expects: string;
+  /** What may make it come out otherwise at this size; written before the run too. */
+  readonly unless: string;
   /** Names of contenders. */
   readonly about: readonly string[];
   /** @throws {Error} where a contender has no result; the words say which. */
