@@ -36,8 +36,8 @@ function trainedFindings(results: Results): string[] {
     const [told, untold] = [compared.filter((line) => line.told), compared.filter((line) => !line.told)];
     const name = ({ subject }: QualityLine): string => subjectLabel(results, subject);
     const change = (line: QualityLine): string => {
-      const { mean, low, high } = line.ratio!;
-      return `${name(line)} ${signed(mean)} [${signed(low)}, ${signed(high)}]`;
+      const { mean, low, high, n } = line.ratio!;
+      return `${name(line)} ${signed(mean)}${n < 2 ? '' : ` [${signed(low)}, ${signed(high)}]`}`;
     };
     const held = comparison === 'equal-compute' ? 'parameters and compute' : 'parameters';
     const seeds = Math.max(...compared.map(({ ratio }) => ratio!.n));
