@@ -103,19 +103,22 @@ export async function sweepOn<Result extends { readonly id: string }>(
   try {
     const cells = cellsOn(device);
     const began = clock.now();
+    // what was kept costs no time, and says nothing of the rest
+    let first: number | undefined;
     const done = await sweep({
       cells,
       store,
       shard,
       signal,
       onProgress: async (share, label) => {
+        first ??= share;
         const passed = clock.now() - began;
         onProgress?.({
           stage: 'train',
           label,
           done: share,
           // the first steps, which compile, say little of the rest
-          ...(share > 0.01 && { leftMs: (passed / share) * (1 - share) }),
+          ...(share - first > 0.01 && { leftMs: (passed / (share - first)) * (1 - share) }),
         });
         await yieldToEvents();
       },

@@ -47,7 +47,7 @@ function trainedTables(results: Results): ReportTable[] {
     note:
       `E=${shape.E} H=${shape.H} D=${shape.D} layers=${shape.layers}; ${formatCount(steps)} steps of ${B} × ${T} bytes of ` +
       `${text.name} (${text.V} different), ${seeds.length === 1 ? 'one seed' : `${seeds.length} seeds`}. Perplexity a byte on the end of the text, never trained on; ` +
-      'the ratio pairs runs of one seed, which see the same rows in the same order; intervals over seeds by Student’s t, 95 % each. Decode times: one sequence at the end of a row.',
+      'the ratio pairs runs of one seed, which see the same rows in the same order; intervals over seeds by Student’s t, 95 % each. Decode times: one sequence at the end of a row, taken as each was trained and not in turns; the suites attention and model compare times.',
     head: [
       'variant',
       'perplexity',
