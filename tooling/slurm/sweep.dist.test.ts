@@ -66,11 +66,13 @@ it.skipIf(why)(
   'an array whose task is killed in the middle, and is given again, gives what one process gives',
   async ({ skip }) => {
     writeWaiting();
-    cluster = await startSlurm().catch((error: Error) => {
+    try {
+      cluster = await startSlurm();
+    } catch (error) {
       if (process.env.HEADWISE_SLURM) throw error;
-      console.log(`sweep on Slurm: skipped, it does not start here: ${error.message}`);
-      skip('Slurm does not start here');
-    });
+      console.log(`sweep on Slurm: skipped, it does not start here: ${(error as Error).message}`);
+      return skip('Slurm does not start here');
+    }
     const { run, ended, env } = cluster;
     env.SWEEP_OUT = at('sweep');
     const submit = (): string => {

@@ -76,6 +76,10 @@ describe('trainings', () => {
     const gap = await bench(`merge ${at('claims-2')} --out ${at('claims-gap')}`);
     expect(gap.status).toBe(1);
     expect(gap.out).toContain('gaps: 7 of 14 cells are in no part: claims/mha/1, claims/mqa/1');
+    // two of its contenders were trained, without the one that they are compared with
+    expect(gap.out).toMatch(/│ gqa-between +│ not trained +│ no result: mha: not trained/);
+    expect(gap.out).toMatch(/Of 12 claims of papers, tried small: .*not trained \(gqa-between, /);
+    expect(readFileSync(join(at('claims-gap'), 'report.html'), 'utf8')).toContain('Claims of papers');
 
     const path = join(at('claims-1'), 'results.json');
     writeFileSync(path, readFileSync(path, 'utf8').replace('"nats"', '"gnats"'));

@@ -21,6 +21,7 @@ function claimFindings({ claims }: Results): string[] {
     ...of('as the paper', 'came out as the paper says'),
     ...of('not as the paper', 'did not'),
     ...of('open', 'the seeds leave open'),
+    ...of('not trained', 'not trained'),
   ];
   return [`Of ${all.length} claims of papers, tried small: ${parts.join('; ')}.`];
 }

@@ -5,13 +5,27 @@ import type { Results } from '../results.ts';
 import { distinct, subjectLabel } from '../views.ts';
 import type { ReportTable } from './table.ts';
 
-/** One table for each thing that is held equal: perplexity beside bytes and time. */
-export function qualityTables(results: Results): ReportTable[] {
-  return [...trainedTables(results), ...claimTables(results)];
+const outcomeWords = {
+  'as the paper': 'yes',
+  'not as the paper': 'no',
+  open: 'open',
+  'not trained': 'not trained',
+} as const;
+
+/** Outcomes alone, by claim, where lines are short. */
+export function claimOutcomes({ claims }: Results): ReportTable[] {
+  if (!claims) return [];
+  return [
+    {
+      title: 'What the papers say, tried small: what was expected, and in full, in the report',
+      head: ['claim', 'as the paper?', 'came out'],
+      rows: judged(claims).map(({ id, verdict }) => [id, outcomeWords[verdict.outcome], verdict.ours]),
+    },
+  ];
 }
 
 /** What the papers say, what came out here, and what had been expected. */
-function claimTables({ claims }: Results): ReportTable[] {
+export function claimTables({ claims }: Results): ReportTable[] {
   if (!claims) return [];
   const { shape, T, B, steps, seeds, text } = claims.recipe;
   return [
@@ -28,14 +42,15 @@ function claimTables({ claims }: Results): ReportTable[] {
         `${paper}: ${theirs}`,
         expects,
         verdict.ours,
-        { 'as the paper': 'yes', 'not as the paper': 'no', open: 'open' }[verdict.outcome],
-        verdict.outcome === 'as the paper' ? '' : unless,
+        outcomeWords[verdict.outcome],
+        verdict.outcome === 'as the paper' || verdict.outcome === 'not trained' ? '' : unless,
       ]),
     },
   ];
 }
 
-function trainedTables(results: Results): ReportTable[] {
+/** One table for each thing that is held equal: perplexity beside bytes and time. */
+export function trainedTables(results: Results): ReportTable[] {
   const { quality } = results;
   if (!quality) return [];
   const baseline = results.variants.find((variant) => variant.baseline)?.name;

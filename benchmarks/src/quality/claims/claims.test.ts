@@ -87,7 +87,7 @@ describe('claims', () => {
 
   it('without a result say whose', () => {
     expect(verdict([cell('mqa', 1, { mqa: 1 })], 'cla2')).toEqual({
-      outcome: 'open',
+      outcome: 'not trained',
       ours: 'no result: mqa + cla2: not trained',
     });
     const diverged: ClaimCell = {

@@ -61,9 +61,9 @@ export interface Evidence {
   kvPerToken(name: string): number;
 }
 
-/** What came out. `open`: the seeds do not tell. */
+/** What came out. `open`: the seeds do not tell. `not trained`: what it is about has no result. */
 export interface Verdict {
-  readonly outcome: 'as the paper' | 'not as the paper' | 'open';
+  readonly outcome: 'as the paper' | 'not as the paper' | 'open' | 'not trained';
   /** In figures. */
   readonly ours: string;
 }

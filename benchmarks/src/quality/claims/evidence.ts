@@ -59,7 +59,10 @@ export function judged(results: Claims): readonly (Claim & { readonly verdict: V
     try {
       return { ...claim, verdict: claim.judge(evidence) };
     } catch (error) {
-      return { ...claim, verdict: { outcome: 'open', ours: `no result: ${(error as Error).message}` } };
+      return {
+        ...claim,
+        verdict: { outcome: 'not trained', ours: `no result: ${(error as Error).message}` },
+      };
     }
   });
 }
