@@ -11,6 +11,8 @@ import type { VariantFacts } from './results.ts';
 export interface Subject {
   readonly facts: VariantFacts;
   readonly variant: ConfiguredVariant;
+  /** Of the code of one from outside. */
+  readonly digest?: string | undefined;
 }
 
 /** A variant from outside the registry: `--variant ./mine.ts`. */
@@ -18,6 +20,8 @@ export interface OutsideVariant {
   readonly variant: AttentionVariant;
   /** Where it comes from, for messages. */
   readonly file: string;
+  /** Changes with the code. */
+  readonly digest?: string;
 }
 
 export interface SubjectOptions {
@@ -38,8 +42,8 @@ export function chooseSubjects(
   { names, outside = [], baseline }: SubjectOptions = {},
 ): Subject[] {
   const all = [
-    ...Object.values(registry).map((variant) => ({ variant, outside: false })),
-    ...outside.map(({ variant }) => ({ variant, outside: true })),
+    ...Object.values(registry).map((variant) => ({ variant, outside: false, digest: undefined })),
+    ...outside.map(({ variant, digest }) => ({ variant, outside: true, digest })),
   ];
   const known = all.map(({ variant }) => variant.name);
   known.forEach((name, i) => {
@@ -59,8 +63,9 @@ export function chooseSubjects(
       !names || entry.outside || names.includes(entry.variant.name) || entry.variant.name === baseline,
   );
   const first = baseline ?? chosen[0]?.variant.name;
-  return chosen.map(({ variant, outside: isOutside }) => ({
+  return chosen.map(({ variant, outside: isOutside, digest }) => ({
     variant: configure(variant),
+    ...(digest !== undefined && { digest }),
     facts: {
       name: variant.name,
       title: variant.title,

@@ -137,5 +137,8 @@ describe('a shard', () => {
       SLURM_ARRAY_TASK_COUNT: '2',
     };
     expect(() => shardFromEnvironment(holes)).toThrow('has 2 tasks between 1 and 5: give it without holes');
+    expect(() => shardFromEnvironment({ SLURM_ARRAY_TASK_ID: '2' })).toThrow(
+      'SLURM_ARRAY_TASK_ID=2 says which part this is, not of how many',
+    );
   });
 });

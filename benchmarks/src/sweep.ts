@@ -6,10 +6,13 @@ export interface Cell<Result> {
   readonly id: string;
   /** @param onStep told how far it is, 0 … 1, and what it is at */
   run(onStep: (done: number, label: string) => Promise<void>, signal: AbortSignal): Promise<Result>;
+  /** Whether a result that is kept is of something that has changed since. Default never. */
+  stale?(kept: Result): boolean;
 }
 
 /** Where cells that are done are kept, so that a run that was killed goes on. */
 export interface CellStore<Result> {
+  /** @throws {UsageError} for what is there and is no result of this cell. */
   read(id: string): Result | undefined;
   write(id: string, result: Result): void;
 }
@@ -29,11 +32,11 @@ export interface SweepOptions<Result> {
 }
 
 /**
- * Does the cells of a shard, one after the other; what the store holds is taken from it. A cell that was interrupted is
+ * Does the cells of a shard, one after the other; what the store holds is taken from it, before the first is begun. A cell that was interrupted is
  * not kept, and is begun anew next time.
  *
  * @returns results by id, in the order of the cells; those of other shards, and what was not reached, are missing.
- * @throws what a cell throws.
+ * @throws what the store and a cell throw.
  */
 export async function sweep<Result>({
   cells,
@@ -43,9 +46,14 @@ export async function sweep<Result>({
   onProgress = async () => {},
 }: SweepOptions<Result>): Promise<Map<string, Result>> {
   const mine = shardOf(cells, shard);
+  const kept = new Map<string, Result>();
+  for (const { id, stale } of mine) {
+    const known = store.read(id);
+    if (known !== undefined && !stale?.(known)) kept.set(id, known);
+  }
   const done = new Map<string, Result>();
   for (const [i, cell] of mine.entries()) {
-    const known = store.read(cell.id);
+    const known = kept.get(cell.id);
     if (known !== undefined) {
       done.set(cell.id, known);
       continue;
@@ -94,6 +102,10 @@ export function shardFromEnvironment(
       const value = env[`SLURM_ARRAY_TASK_${name}`];
       return value === undefined ? undefined : Number(value);
     });
+    if (last === undefined && env.SLURM_ARRAY_TASK_COUNT === undefined)
+      throw new UsageError(
+        `SLURM_ARRAY_TASK_ID=${env.SLURM_ARRAY_TASK_ID} says which part this is, not of how many: SLURM_ARRAY_TASK_COUNT and SLURM_ARRAY_TASK_MAX are not set. Pass them on, or give --shard`,
+      );
     const count = last === undefined ? Number(env.SLURM_ARRAY_TASK_COUNT) : (last - first) / step + 1;
     // an array with holes, --array=1,5, has no place for a cell in between
     if (Number(env.SLURM_ARRAY_TASK_COUNT ?? count) !== count)

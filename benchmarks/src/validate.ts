@@ -1,3 +1,4 @@
+import type { Claims } from './quality/claims/contract.ts';
 import { type Results, SCHEMA } from './results.ts';
 
 /** A results file that this program cannot read, and why. */
@@ -29,7 +30,7 @@ export function parseResults(text: string, name: string): Results {
  * @throws {ResultsError} if `value` is not results of this schema version.
  */
 export function validateResults(value: unknown, name: string): Results {
-  const need = (holder: unknown, path: string, fields: Readonly<Record<string, Kind>>): void => {
+  const need: Need = (holder, path, fields) => {
     const place = path === '' ? 'the file' : path;
     if (kindOf(holder) !== 'object')
       throw new ResultsError(`${name}: ${place} must be an object, it is ${kindOf(holder)}`);
@@ -106,7 +107,31 @@ export function validateResults(value: unknown, name: string): Results {
         need(cell, where, { nats: 'number', kv: 'object', curve: 'array', parameters: 'number' });
     });
   }
+  if (results.claims !== undefined) validateClaims(results.claims, need);
   return results;
+}
+
+type Need = (holder: unknown, path: string, fields: Readonly<Record<string, Kind>>) => void;
+
+function validateClaims(claims: unknown, need: Need): asserts claims is Claims {
+  need(claims, 'claims', { recipe: 'object', plan: 'array', cells: 'array' });
+  const { recipe, cells } = claims as Claims;
+  need(recipe, 'claims.recipe', {
+    shape: 'object',
+    text: 'object',
+    T: 'number',
+    steps: 'number',
+    seeds: 'array',
+  });
+  cells.forEach((cell, i) => {
+    const where = `claims.cells[${i}]`;
+    need(cell, where, { id: 'string', seed: 'number', results: 'object' });
+    for (const [name, result] of Object.entries(cell.results)) {
+      const path = `${where}.results[${JSON.stringify(name)}]`;
+      need(result, path, { status: 'string' });
+      if (result.status === 'ok') need(result, path, { nats: 'number', kvPerToken: 'number' });
+    }
+  });
 }
 
 function checkVersion(value: unknown, name: string): void {

@@ -12,7 +12,11 @@ import type { CellStore } from '../sweep.ts';
  * @param name of the folder in the report's
  * @throws {UsageError} if the folder holds cells of another recipe or version, or cannot be written.
  */
-export function folderStore<Result>(folder: string, name: string, recipe: unknown): CellStore<Result> {
+export function folderStore<Result extends { readonly id: string }>(
+  folder: string,
+  name: string,
+  recipe: unknown,
+): CellStore<Result> {
   const cells = join(folder, name);
   const kept = { schema: SCHEMA, recipe: JSON.parse(JSON.stringify(recipe)) };
   const recipeFile = join(cells, 'recipe.json');
@@ -34,9 +38,11 @@ export function folderStore<Result>(folder: string, name: string, recipe: unknow
     try {
       return JSON.parse(readFileSync(path, 'utf8'));
     } catch (error) {
-      throw new UsageError(`${path} is not JSON: ${messageOf(error)}. Remove it, and its cell is done anew`);
+      throw new UsageError(`${path} is not JSON: ${messageOf(error)}. Remove it, and it is made anew`);
     }
   };
+  const isOf = (value: unknown, id: string): value is Result =>
+    typeof value === 'object' && value !== null && (value as { id?: unknown }).id === id;
   const before = read(recipeFile);
   if (before === undefined) write(recipeFile, kept);
   else if (!isDeepStrictEqual(before, kept))
@@ -45,7 +51,11 @@ export function folderStore<Result>(folder: string, name: string, recipe: unknow
     );
   const fileOf = (id: string): string => join(cells, `${id.replace(/[^a-z0-9-]+/gi, '_')}.json`);
   return {
-    read: (id) => read(fileOf(id)) as Result | undefined,
+    read(id) {
+      const value = read(fileOf(id));
+      if (value === undefined || isOf(value, id)) return value;
+      throw new UsageError(`${fileOf(id)} is no result of ${id}. Remove it, and it is made anew`);
+    },
     write: (id, result) => write(fileOf(id), result),
   };
 }

@@ -8,7 +8,7 @@ import { type Comparison, compareResults } from '../compare.ts';
 import { builtInDevices, checkDeviceNames, type DeviceSource } from '../engines.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import { findingsNote, findingsOf } from '../findings.ts';
-import { runClaims } from '../quality/claims/run.ts';
+import { claimsRecipe, runClaims } from '../quality/claims/run.ts';
 import { untimedResults, withTrainings } from '../quality/results.ts';
 import { type QualityOptions, qualityRecipe, qualitySubjects, runQuality } from '../quality/run.ts';
 import { replaceMarked, resultsMarkdown } from '../report/markdown.ts';
@@ -130,7 +130,12 @@ function exitStatus(
     say(`\n${regressions.length} ${ratios} to the baseline ${have} grown by more than ${failAt}×.`);
     return 1;
   }
-  const all: readonly { readonly status: string }[] = [...results.rows, ...(results.quality?.cells ?? [])];
+  const tried = (results.claims?.cells ?? []).flatMap((cell) => Object.values(cell.results));
+  const all: readonly { readonly status: string }[] = [
+    ...results.rows,
+    ...(results.quality?.cells ?? []),
+    ...tried,
+  ];
   return all.some(({ status }) => status === 'failed') ? 1 : 0;
 }
 
@@ -209,7 +214,9 @@ function prepareTraining(
   streams: Streams,
 ): Training {
   const text = options.text === undefined ? undefined : readText(options.text);
-  qualityRecipe({ profile: options.profile.quality, text });
+  const { suites, quality, claims } = options.profile;
+  if (suites.includes('claims')) claimsRecipe({ profile: claims, text });
+  if (suites.includes('quality')) qualityRecipe({ profile: quality, text });
   qualitySubjects({
     profile: options.profile.quality,
     registry: variants,

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '../errors.ts';
 import type { ClaimCell, Claims } from '../quality/claims/contract.ts';
 import type { Quality, QualityCell, QualityRecipe } from '../quality/contract.ts';
+import { withTrainers } from '../quality/results.ts';
 import type { Results } from '../results.ts';
 import { distinct } from '../views.ts';
 
@@ -35,6 +36,9 @@ export function mergeResults(parts: readonly Part[]): Merged {
       throw new UsageError(
         `${name} was made by another version than ${first.name}: ${JSON.stringify(here)}, ${JSON.stringify(there)}`,
       );
+    const [own, others] = [baselineOf(results), baselineOf(first.results)];
+    if (own !== others)
+      throw new UsageError(`${name} is of another sweep than ${first.name}: baseline ${own}, not ${others}`);
   }
   const quality = joined<QualityCell>(parts, ({ quality }) => quality);
   const claims = joined<ClaimCell>(parts, ({ claims }) => claims);
@@ -43,6 +47,12 @@ export function mergeResults(parts: readonly Part[]): Merged {
   const machines = distinct(
     cells.flatMap(({ timing }) => timing?.machine ?? []),
     (machine) => machine,
+  );
+  const commits = distinct(
+    parts.flatMap(({ results: { machine } }) =>
+      machine.commit ? `${machine.commit.slice(0, 12)}${machine.uncommitted ? ' and changes' : ''}` : [],
+    ),
+    (commit) => commit,
   );
   const unreached = (quality?.missing ?? []).map(
     (id): QualityCell => ({ ...headOf(id), status: 'not-reached', reason: 'in none of the parts' }),
@@ -53,6 +63,9 @@ export function mergeResults(parts: readonly Part[]): Merged {
     notes: [
       ...(quality?.notes ?? []),
       ...(claims?.notes ?? []),
+      ...(commits.length > 1
+        ? [`${commits.length} commits, whose numbers may differ: ${commits.join(', ')}`]
+        : []),
       ...(machines.length > 1
         ? [`${machines.length} machines, whose times are not to be compared: ${machines.join('; ')}`]
         : []),
@@ -62,6 +75,7 @@ export function mergeResults(parts: readonly Part[]): Merged {
       command: `merge ${parts.map(({ name }) => name).join(' ')}`,
       seconds: parts.reduce((sum, { results }) => sum + results.seconds, 0),
       partial: missing.length > 0,
+      devices: withTrainers(first.results.devices, quality?.sweep),
       ...(quality && {
         quality: {
           ...quality.sweep,
@@ -128,6 +142,10 @@ function joined<Cell extends { readonly id: string }>(
         : []),
     ],
   };
+}
+
+function baselineOf({ variants }: Results): string | undefined {
+  return variants.find(({ baseline }) => baseline)?.name;
 }
 
 function withoutTimes(cell: object): object {

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, UsageError } from '../errors.ts';
 import { isVariant } from '../outside-variants.ts';
+import { digestOf } from '../quality/corpus.ts';
 import type { OutsideVariant } from '../subjects.ts';
 import { findVite } from './bundler.ts';
 
@@ -27,8 +28,9 @@ export async function loadVariants(file: string): Promise<OutsideVariant[]> {
   if (!existsSync(path)) throw new UsageError(`--variant ${file}: there is no file ${path}`);
   const vite = await findVite(`--variant ${file}`, [path]);
   let exported: Record<string, unknown>;
+  let digest: string;
   try {
-    exported = await evaluate(path, vite);
+    ({ exported, digest } = await evaluate(path, vite));
   } catch (error) {
     throw new UsageError(`--variant ${file} cannot be loaded: ${messageOf(error)}`);
   }
@@ -39,11 +41,14 @@ export async function loadVariants(file: string): Promise<OutsideVariant[]> {
       `--variant ${file} exports no variant (it exports ${names}); export what defineVariant or softmaxVariant returns`,
     );
   }
-  return variants.map((variant) => ({ variant, file }));
+  return variants.map((variant) => ({ variant, file, digest }));
 }
 
 /** Bundles the file with what it imports, except the packages of this process, and runs the bundle. */
-async function evaluate(path: string, { build }: typeof import('vite')): Promise<Record<string, unknown>> {
+async function evaluate(
+  path: string,
+  { build }: typeof import('vite'),
+): Promise<{ readonly exported: Record<string, unknown>; readonly digest: string }> {
   const loaded = await Promise.all(
     Object.entries(modules).map(async ([name, load]) => [name, await load()] as const),
   );
@@ -61,7 +66,10 @@ async function evaluate(path: string, { build }: typeof import('vite')): Promise
   try {
     const target = join(folder, 'variant.mjs');
     writeFileSync(target, code);
-    return await import(/* @vite-ignore */ pathToFileURL(target).href);
+    const exported = await import(/* @vite-ignore */ pathToFileURL(target).href);
+    // the bundle names its parts by their paths, which differ between machines
+    const digest = digestOf(new TextEncoder().encode(code.replace(/^\/\/#.*$/gm, '')));
+    return { exported, digest };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import type { Change, Comparison } from '../compare.ts';
 import { formatEstimate, formatInterval, formatMs, formatPercent, formatRatio } from '../format.ts';
+import { claimOutcomes } from '../report/quality-tables.ts';
 import type { ReportTable } from '../report/table.ts';
 import { reportTables } from '../report/tables.ts';
 import type { Results, Row } from '../results.ts';
@@ -34,10 +35,16 @@ export function terminalTables(results: Results, width: number): string {
     wrapped(countsLabel(results, attention), width),
     ...model.map((table) => draw(shortModel(table), width)),
     ...[...work, ...alone, ...quality].map((table) => draw(broken(table), width)),
+    ...claimOutcomes(results).map((table) => draw(apart(table), width)),
     problems(results),
   ]
     .filter((text) => text !== '')
     .join('\n\n');
+}
+
+/** Every figure on a line of its own. */
+function apart(table: ReportTable): ReportTable {
+  return { ...table, rows: table.rows.map((row) => row.map((text) => text.replaceAll('; ', '\n'))) };
 }
 
 function attentionTable(results: Results, rows: readonly Row[], width: number): string {

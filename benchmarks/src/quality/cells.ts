@@ -57,9 +57,17 @@ function cellOf(
   seed: number,
 ): Cell<QualityCell> {
   const id = `quality/${comparison}/${subject.facts.name}/${seed}`;
-  const head = { id, subject: subject.facts.name, comparison, seed } as const;
+  const { digest } = subject;
+  const head = {
+    id,
+    subject: subject.facts.name,
+    comparison,
+    seed,
+    ...(digest !== undefined && { digest }),
+  } as const;
   return {
     id,
+    stale: (kept) => kept.digest !== digest || !follows(kept, context, subject, comparison),
     run: async (onStep, signal) => {
       try {
         const made = planOf(context, subject, comparison);
@@ -75,6 +83,24 @@ function cellOf(
       }
     },
   };
+}
+
+/** Whether a cell is a result of what would be trained now: another baseline gives other widths. What failed is tried again. */
+function follows(
+  kept: QualityCell,
+  context: QualityContext,
+  subject: Subject,
+  comparison: QualityComparison,
+): boolean {
+  if (kept.status === 'diverged') return true;
+  if (kept.status !== 'ok') return false;
+  try {
+    const { facts } = planOf(context, subject, comparison);
+    const names = Object.keys(facts) as (keyof typeof facts)[];
+    return names.every((name) => JSON.stringify(kept[name]) === JSON.stringify(facts[name]));
+  } catch {
+    return false;
+  }
 }
 
 export function verdictOf(device: Device, error: unknown): readonly [QualityCell['status'], string] {

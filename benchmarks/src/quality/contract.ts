@@ -40,6 +40,8 @@ export interface QualityCell {
   readonly status: 'ok' | 'unsupported' | 'diverged' | 'failed' | 'not-reached';
   readonly reason?: string;
   readonly options?: Readonly<Record<string, unknown>>;
+  /** Of the file that the variant comes from, where it is not of the registry. */
+  readonly digest?: string;
   readonly parameters?: number;
   readonly hidden?: number;
   readonly steps?: number;

@@ -38,22 +38,27 @@ export function withTrainings(
   { quality, claims }: { readonly quality?: Quality | undefined; readonly claims?: Claims | undefined },
   partial: boolean,
 ): Results {
-  const ran = distinct(
-    (quality?.cells ?? []).flatMap(({ timing }) => timing ?? []),
-    ({ device, engine }) => `${device} ${engine}`,
-  ).map((pair) => pair.split(' ') as [string, string]);
-  const known = new Set(results.devices.map(({ name }) => name));
   return {
     ...results,
     ...(quality && { quality }),
     ...(claims && { claims }),
     partial: results.partial || partial,
     seconds: (Date.now() - Date.parse(results.startedAt)) / 1000,
-    devices: [
-      ...results.devices,
-      ...ran
-        .filter(([name]) => !known.has(name))
-        .map(([name, engine]) => ({ name, engine, emulated: false, details: {} })),
-    ],
+    devices: withTrainers(results.devices, quality),
   };
+}
+
+/** Devices of a run, and those that something was trained on. */
+export function withTrainers(devices: Results['devices'], quality: Quality | undefined): Results['devices'] {
+  const ran = distinct(
+    (quality?.cells ?? []).flatMap(({ timing }) => timing ?? []),
+    ({ device, engine }) => `${device} ${engine}`,
+  ).map((pair) => pair.split(' ') as [string, string]);
+  const known = new Set(devices.map(({ name }) => name));
+  return [
+    ...devices,
+    ...ran
+      .filter(([name]) => !known.has(name))
+      .map(([name, engine]) => ({ name, engine, emulated: false, details: {} })),
+  ];
 }

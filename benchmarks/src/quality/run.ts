@@ -17,8 +17,8 @@ export interface SweepRun<Result> {
   /** Default `wasm`, the fastest to train on. */
   readonly device?: string | undefined;
   readonly deviceSource?: DeviceSource | undefined;
-  /** Keeps cells that are done; the recipe is told first, so that cells of another are refused. */
-  readonly store: (recipe: QualityRecipe) => CellStore<Result>;
+  /** Keeps cells that are done; the recipe is told first, so that cells of another are refused, or of a device that rounds otherwise. */
+  readonly store: (recipe: QualityRecipe & { readonly device: string }) => CellStore<Result>;
   readonly shard?: Shard | undefined;
   readonly machine: string;
   readonly clock?: Clock | undefined;
@@ -44,17 +44,21 @@ export function qualitySubjects({
   return chooseSubjects(registry, { ...options, names: options.names ?? profile.names });
 }
 
-/** The text of a run, and how its models are trained. @throws {UsageError} for a text that is too short. */
-export function qualityRecipe({ profile, text }: Pick<QualityOptions, 'profile' | 'text'>): {
-  readonly recipe: QualityRecipe;
-  readonly corpus: Corpus;
-} {
+/**
+ * The text of a run, and how its models are trained.
+ * @param longest row that is checked, in lengths of training
+ * @throws {UsageError} for a text that is too short.
+ */
+export function qualityRecipe(
+  { profile, text }: Pick<QualityOptions, 'profile' | 'text'>,
+  longest = 1,
+): { readonly recipe: QualityRecipe; readonly corpus: Corpus } {
   const { names: _, storyBytes, ...sizes } = profile;
   const { name, bytes } = text ?? {
     name: `${storyBytes} bytes of little stories`,
     bytes: new TextEncoder().encode(littleStories(storyBytes)),
   };
-  const corpus = corpusOf(name, bytes, profile.T);
+  const corpus = corpusOf(name, bytes, longest * profile.T);
   const { V, digest, check } = corpus;
   const checked = Math.min(sizes.checked, check.length - 1);
   return { corpus, recipe: { ...sizes, checked, text: { name, bytes: bytes.length, digest, V } } };
@@ -91,27 +95,30 @@ export async function sweepOn<Result extends { readonly id: string }>(
 ): Promise<{ readonly plan: readonly string[]; readonly cells: readonly Result[] }> {
   const { device: name = DEVICE, deviceSource = builtInDevices, shard, onProgress } = options;
   const signal = options.signal ?? new AbortController().signal;
-  const store = options.store(recipe);
   checkDeviceNames([name], deviceSource.names);
+  const store = options.store({ ...recipe, device: name });
   const device = await deviceSource.create(name).catch((error: Error) => {
     throw new UsageError(`${name} does not work here: ${error.message}. Another one: --devices gpujs:webasm`);
   });
   try {
     const cells = cellsOn(device);
     const began = clock.now();
+    // what was kept costs no time, and says nothing of the rest
+    let first: number | undefined;
     const done = await sweep({
       cells,
       store,
       shard,
       signal,
       onProgress: async (share, label) => {
+        first ??= share;
         const passed = clock.now() - began;
         onProgress?.({
           stage: 'train',
           label,
           done: share,
           // the first steps, which compile, say little of the rest
-          ...(share > 0.01 && { leftMs: (passed / share) * (1 - share) }),
+          ...(share - first > 0.01 && { leftMs: (passed / (share - first)) * (1 - share) }),
         });
         await yieldToEvents();
       },

@@ -26,11 +26,12 @@ export interface QualityLine {
 
 /** One line a variant and comparison, in the order of the cells. */
 export function qualityLines({ cells }: Quality, baseline: string | undefined): QualityLine[] {
-  const keys = [...new Set(cells.map(({ subject, comparison }) => `${comparison} ${subject}`))];
-  const compared = keys.filter((key) => key.split(' ')[1] !== baseline).length;
+  const keyOf = ({ subject, comparison }: QualityCell): string => `${comparison} ${subject}`;
+  const keys = [...new Set(cells.map(keyOf))];
+  const compared = new Set(cells.filter(({ subject }) => subject !== baseline).map(keyOf)).size;
   const base = cells.filter(({ subject, status }) => subject === baseline && status === 'ok');
   return keys.map((key) => {
-    const own = cells.filter(({ subject, comparison }) => `${comparison} ${subject}` === key);
+    const own = cells.filter((cell) => keyOf(cell) === key);
     const done = own.filter(({ status }) => status === 'ok');
     const { subject, comparison } = own[0]!;
     const logs = done.map(({ nats }) => nats!);

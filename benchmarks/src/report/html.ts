@@ -67,6 +67,7 @@ function sectionsOf(results: Results, charts: readonly Chart[], { changes }: Rep
       title: 'Quality: the same decoder trained with each variant',
       body: `${figures(quality)}${all(tables.quality)}`,
     },
+    { title: 'Claims of papers', body: all(tables.claims) },
     { title: 'Memory of real models', body: all(tables.memory) },
     { title: 'Caches', body: all(tables.cache) },
     {

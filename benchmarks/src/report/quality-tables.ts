@@ -5,13 +5,27 @@ import type { Results } from '../results.ts';
 import { distinct, subjectLabel } from '../views.ts';
 import type { ReportTable } from './table.ts';
 
-/** One table for each thing that is held equal: perplexity beside bytes and time. */
-export function qualityTables(results: Results): ReportTable[] {
-  return [...trainedTables(results), ...claimTables(results)];
+const outcomeWords = {
+  'as the paper': 'yes',
+  'not as the paper': 'no',
+  open: 'open',
+  'not trained': 'not trained',
+} as const;
+
+/** Outcomes alone, by claim, where lines are short. */
+export function claimOutcomes({ claims }: Results): ReportTable[] {
+  if (!claims) return [];
+  return [
+    {
+      title: 'What the papers say, tried small: what was expected, and in full, in the report',
+      head: ['claim', 'as the paper?', 'came out'],
+      rows: judged(claims).map(({ id, verdict }) => [id, outcomeWords[verdict.outcome], verdict.ours]),
+    },
+  ];
 }
 
 /** What the papers say, what came out here, and what had been expected. */
-function claimTables({ claims }: Results): ReportTable[] {
+export function claimTables({ claims }: Results): ReportTable[] {
   if (!claims) return [];
   const { shape, T, B, steps, seeds, text } = claims.recipe;
   return [
@@ -20,20 +34,23 @@ function claimTables({ claims }: Results): ReportTable[] {
       note:
         `E=${shape.E} H=${shape.H} D=${shape.D} layers=${shape.layers}, equal weights; ${formatCount(steps)} steps of ${B} × ${T} bytes of ${text.name}, ` +
         `${seeds.length === 1 ? 'one seed' : `${seeds.length} seeds`}. Changes of perplexity with intervals of 95 % over seeds; “open”: the seeds do not tell. ` +
-        'A model this small may miss what a large one shows, and the other way round.',
-      head: ['claim', 'the paper', 'expected here', 'came out', 'as the paper?'],
-      rows: judged(claims).map(({ title, paper, theirs, expects, verdict }) => [
+        'Each interval stands alone: of twenty that are called something, one may be so by chance. ' +
+        'A model this small may miss what a large one shows, and the other way round; the last column says how, and was written before the run, as what was expected.',
+      head: ['claim', 'the paper', 'expected here', 'came out', 'as the paper?', 'if not, perhaps since'],
+      rows: judged(claims).map(({ title, paper, theirs, expects, unless, verdict }) => [
         title,
         `${paper}: ${theirs}`,
         expects,
         verdict.ours,
-        { 'as the paper': 'yes', 'not as the paper': 'no', open: 'open' }[verdict.outcome],
+        outcomeWords[verdict.outcome],
+        verdict.outcome === 'as the paper' || verdict.outcome === 'not trained' ? '' : unless,
       ]),
     },
   ];
 }
 
-function trainedTables(results: Results): ReportTable[] {
+/** One table for each thing that is held equal: perplexity beside bytes and time. */
+export function trainedTables(results: Results): ReportTable[] {
   const { quality } = results;
   if (!quality) return [];
   const baseline = results.variants.find((variant) => variant.baseline)?.name;
@@ -45,7 +62,7 @@ function trainedTables(results: Results): ReportTable[] {
     note:
       `E=${shape.E} H=${shape.H} D=${shape.D} layers=${shape.layers}; ${formatCount(steps)} steps of ${B} × ${T} bytes of ` +
       `${text.name} (${text.V} different), ${seeds.length === 1 ? 'one seed' : `${seeds.length} seeds`}. Perplexity a byte on the end of the text, never trained on; ` +
-      'the ratio pairs runs of one seed, which see the same rows in the same order; intervals over seeds by Student’s t, 95 % each. Decode times: one sequence at the end of a row.',
+      'the ratio pairs runs of one seed, which see the same rows in the same order; intervals over seeds by Student’s t, 95 % each. Decode times: one sequence at the end of a row, taken as each was trained and not in turns; the suites attention and model compare times.',
     head: [
       'variant',
       'perplexity',
@@ -63,6 +80,7 @@ function trainedTables(results: Results): ReportTable[] {
 function rowOf(results: Results, line: QualityLine): string[] {
   const name = subjectLabel(results, line.subject);
   const [first] = line.done;
+  const isBaseline = results.variants.some(({ name, baseline }) => baseline && name === line.subject);
   const reasons = line.reasons.join('; ');
   if (!first) return [name, reasons, '', '', '', '', '', ''];
   const decode = decodeOf(line);
@@ -70,7 +88,11 @@ function rowOf(results: Results, line: QualityLine): string[] {
   return [
     name,
     `${meanWords(line.perplexity!)}${reasons ? `; ${reasons}` : ''}`,
-    line.ratio ? `${meanWords(line.ratio)}${line.told ? '' : ', not told apart'}` : 'baseline',
+    line.ratio
+      ? `${meanWords(line.ratio)}${line.told ? '' : ', not told apart'}`
+      : isBaseline
+        ? 'baseline'
+        : 'not trained beside it',
     formatBytes(first.kv!.bytesAtT),
     decode === undefined ? '' : formatMs(decode),
     formatCount(first.parameters!),

@@ -25,7 +25,7 @@ import {
   sizesLabel,
   subjectLabel,
 } from '../views.ts';
-import { qualityTables } from './quality-tables.ts';
+import { claimTables, trainedTables } from './quality-tables.ts';
 import type { ReportTable } from './table.ts';
 
 /** The tables of the report by section. */
@@ -40,6 +40,7 @@ export interface ReportTables {
   readonly rows: readonly ReportTable[];
   /** What trained models came to. */
   readonly quality: readonly ReportTable[];
+  readonly claims: readonly ReportTable[];
 }
 
 export function reportTables(results: Results): ReportTables {
@@ -51,7 +52,8 @@ export function reportTables(results: Results): ReportTables {
     cache: cacheTables(results),
     work: workTables(results),
     rows: rowTables(results),
-    quality: qualityTables(results),
+    quality: trainedTables(results),
+    claims: claimTables(results),
   };
 }
 

@@ -27,6 +27,7 @@ export function claimCells(context: ClaimContext): Cell<ClaimCell>[] {
       const id = `claims/${root.name}/${seed}`;
       return {
         id,
+        stale: ({ results }) => Object.values(results).some(({ status }) => status === 'failed'),
         run: async (onStep, signal) => {
           const began = context.clock.now();
           const results = await familyOf(context, root, seed, onStep, signal);
@@ -100,7 +101,9 @@ async function trial(
     dispose = () => trainee.decoder.dispose();
     const steps = Math.round(recipe.steps * (contender.share ?? 1));
     const step = (done: number, label: string) => onStep(done, `${contender.name}, ${label}`);
-    if (steps > 1) await learn(trainee, corpus, recipe, { steps, seed }, step, signal);
+    // a short training that warms up for as long as a whole one would do nothing else
+    const warmup = Math.ceil(recipe.warmup * (contender.share ?? 1));
+    if (steps > 1) await learn(trainee, corpus, { ...recipe, warmup }, { steps, seed }, step, signal);
     const past: Record<string, number> = {};
     for (const times of contender.past ?? [])
       past[times * T] = await checkLoss(trainee, corpus, { L: times * T, B: 1, tokens, from: T });

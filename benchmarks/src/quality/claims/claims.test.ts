@@ -28,6 +28,7 @@ describe('claims', () => {
           T: 16,
           difference: (a, b) => ask(a, b),
           growth: (name) => ask(name),
+          growthDifference: (a, b) => ask(a, b),
           kvPerToken: (name) => ask(name).n,
         });
       expect([...asked].toSorted(), id).toEqual(about.toSorted());
@@ -86,7 +87,7 @@ describe('claims', () => {
 
   it('without a result say whose', () => {
     expect(verdict([cell('mqa', 1, { mqa: 1 })], 'cla2')).toEqual({
-      outcome: 'open',
+      outcome: 'not trained',
       ours: 'no result: mqa + cla2: not trained',
     });
     const diverged: ClaimCell = {

@@ -16,8 +16,8 @@ import { type Device, keep, seededBits, type Tensor, tensor } from '@headwise/te
 import type { Params } from '@headwise/training';
 import type { Contender } from './contract.ts';
 
-/** How far past the length of training a stretched encoding is asked to reach. */
-const REACH = 4;
+/** How far past the length of training a stretched encoding is asked to reach: the longest row of the suite. */
+export const REACH = 4;
 
 /** All decoders of the suite for one shape, roots before those that begin with what they learnt. */
 export function contendersOf(shape: LayerShape, T: number): readonly Contender[] {

@@ -56,12 +56,14 @@ export interface Evidence {
   difference(a: string, b: string, at?: { readonly past: number }): Mean;
   /** Loss past the length of training less that at it, of one contender. */
   growth(name: string, past: number): Mean;
+  /** Growth of `a` less that of `b`. */
+  growthDifference(a: string, b: string, past: number): Mean;
   kvPerToken(name: string): number;
 }
 
-/** What came out. `open`: the seeds do not tell. */
+/** What came out. `open`: the seeds do not tell. `not trained`: what it is about has no result. */
 export interface Verdict {
-  readonly outcome: 'as the paper' | 'not as the paper' | 'open';
+  readonly outcome: 'as the paper' | 'not as the paper' | 'open' | 'not trained';
   /** In figures. */
   readonly ours: string;
 }
@@ -76,6 +78,8 @@ export interface Claim {
   readonly theirs: string;
   /** Written before the run. */
   readonly expects: string;
+  /** What may make it come out otherwise at this size; written before the run too. */
+  readonly unless: string;
   /** Names of contenders. */
   readonly about: readonly string[];
   /** @throws {Error} where a contender has no result; the words say which. */

@@ -23,6 +23,8 @@ export function evidenceOf({ recipe, cells }: Claims): Evidence {
     const result = bySeed.get(seed)?.[name];
     return past === undefined ? result?.nats : result?.past?.[past * T];
   };
+  const growthOf = (name: string, seed: number, past: number): number | undefined =>
+    less(lossOf(name, seed, past), lossOf(name, seed));
   const meanOver = (names: readonly string[], of: (seed: number) => number | undefined): Mean => {
     const values = seeds.flatMap((seed) => of(seed) ?? []);
     if (values.length === 0) {
@@ -34,21 +36,20 @@ export function evidenceOf({ recipe, cells }: Claims): Evidence {
   return {
     T,
     difference: (a, b, at) =>
-      meanOver([a, b], (seed) => {
-        const [first, second] = [lossOf(a, seed, at?.past), lossOf(b, seed, at?.past)];
-        return first === undefined || second === undefined ? undefined : first - second;
-      }),
-    growth: (name, past) =>
-      meanOver([name], (seed) => {
-        const [first, second] = [lossOf(name, seed, past), lossOf(name, seed)];
-        return first === undefined || second === undefined ? undefined : first - second;
-      }),
+      meanOver([a, b], (seed) => less(lossOf(a, seed, at?.past), lossOf(b, seed, at?.past))),
+    growth: (name, past) => meanOver([name], (seed) => growthOf(name, seed, past)),
+    growthDifference: (a, b, past) =>
+      meanOver([a, b], (seed) => less(growthOf(a, seed, past), growthOf(b, seed, past))),
     kvPerToken(name) {
       const found = results(name).find(({ kvPerToken }) => kvPerToken !== undefined)?.kvPerToken;
       if (found === undefined) throw new Error(`${name}: not trained`);
       return found;
     },
   };
+}
+
+function less(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a - b;
 }
 
 /** Every claim with what came out of it. */
@@ -58,7 +59,10 @@ export function judged(results: Claims): readonly (Claim & { readonly verdict: V
     try {
       return { ...claim, verdict: claim.judge(evidence) };
     } catch (error) {
-      return { ...claim, verdict: { outcome: 'open', ours: `no result: ${(error as Error).message}` } };
+      return {
+        ...claim,
+        verdict: { outcome: 'not trained', ours: `no result: ${(error as Error).message}` },
+      };
     }
   });
 }

@@ -8,7 +8,7 @@ import { variantMark } from '../palette.ts';
 import { panelsOption, type Series } from '../panel.ts';
 import { PANEL, stacked, variantPanels } from './series.ts';
 
-/** Perplexity against KV bytes; the third axis, the time of a decode step, stands beside each name. */
+/** Perplexity against KV bytes; the third axis, tokens a second, stands beside each name. */
 export function qualityChart(results: Results, comparison: QualityComparison): Chart | undefined {
   const lines = linesOf(results, comparison);
   if (lines.length === 0) return undefined;
@@ -24,7 +24,8 @@ export function qualityChart(results: Results, comparison: QualityComparison): C
     title,
     caption:
       'One point per variant: lower predicts the text better, further left keeps less. The bar is the interval of the mean over ' +
-      'seeds; the time beside a name is that of a decode step; ◇ marks what no other beats in all three.',
+      'seeds; beside a name stand tokens a second when decoding; ◇ marks what no other beats in all three by their middles: where ' +
+      'intervals overlap, another run may mark others.',
     svg: drawSvg(
       id,
       { width: PANEL.width, height: PANEL.height * panels.length, label: title },
@@ -48,12 +49,13 @@ export function qualityChart(results: Results, comparison: QualityComparison): C
       ),
     ),
     table: {
-      head: ['variant', 'KV bytes', 'perplexity', 'decode step', 'beaten in all three'],
+      head: ['variant', 'KV bytes', 'perplexity', 'decode step', 'tokens/s', 'beaten in all three'],
       rows: lines.map((line) => [
         name(line),
         formatBytes(line.done[0]!.kv!.bytesAtT),
         digits(line.perplexity!.mean, 4),
         formatMs(decodeOf(line) ?? Number.NaN),
+        tokensASecond(line) ?? '',
         front.includes(line) ? 'no' : 'yes',
       ]),
     },
@@ -131,13 +133,19 @@ const heldIn = (comparison: QualityComparison): string =>
 
 function pointOf(line: QualityLine, order: number, name: string, isFront: boolean): Series {
   const { mean, low, high, n } = line.perplexity!;
-  const decode = decodeOf(line);
+  const speed = tokensASecond(line);
   return {
-    label: `${name}${isFront ? ' ◇' : ''}${decode === undefined ? '' : `  ${formatMs(decode)}`}`,
+    label: `${name}${isFront ? ' ◇' : ''}${speed === undefined ? '' : `  ${speed} tok/s`}`,
     mark: variantMark(order),
     scattered: true,
     points: [{ x: line.done[0]!.kv!.bytesAtT, y: mean, ...(n > 1 && { interval: { low, high } }) }],
   };
+}
+
+/** Of one sequence. */
+function tokensASecond(line: QualityLine): string | undefined {
+  const ms = decodeOf(line);
+  return ms === undefined ? undefined : formatCount(Math.round(1000 / ms));
 }
 
 /** From the lowest to the highest end of an interval, where there are any. */
