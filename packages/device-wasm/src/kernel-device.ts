@@ -10,8 +10,8 @@ import {
   type Op,
   type OpCall,
   type OutputSpec,
-  sizeOf,
   type ShapedInput,
+  sizeOf,
 } from '@headwise/tensor';
 import { WasmBuffer } from './buffer.ts';
 import type { Engine } from './engine.ts';

@@ -27,8 +27,8 @@ export function linear(kit: Kit, { inputs, params, outputs }: OpCall): readonly 
   const { transposed } = params as { transposed: boolean };
   const { x, weight, bias } = inputs as Required<typeof inputs>;
   const K = x!.shape.at(-1)!;
-  const M = K === 0 ? sizeOf(outputs[0]!.shape) / Math.max(1, outputs[0]!.shape.at(-1)!) : sizeOf(x!.shape) / K;
   const O = outputs[0]!.shape.at(-1)!;
+  const M = sizeOf(outputs[0]!.shape) / O;
   const w = kit.weight(weight!, { G: 1, O, I: K, transposed }, [x, bias]);
   const y = kit.output(outputs[0]!);
   multiply(kit, {
