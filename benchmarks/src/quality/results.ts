@@ -1,4 +1,5 @@
 import { machineClock } from '../clock.ts';
+import type { RaspResults } from '../rasp/contract.ts';
 import { type Results, SCHEMA } from '../results.ts';
 import type { RunOptions } from '../run.ts';
 import { chooseSubjects } from '../subjects.ts';
@@ -35,11 +36,19 @@ export function untimedResults(options: Untimed): Results {
 /** Results with the trainings in them. */
 export function withTrainings(
   results: Results,
-  { quality, claims }: { readonly quality?: Quality | undefined; readonly claims?: Claims | undefined },
+  {
+    quality,
+    claims,
+    rasp,
+  }: {
+    readonly quality?: Quality | undefined;
+    readonly claims?: Claims | undefined;
+    readonly rasp?: RaspResults | undefined;
+  },
   partial: boolean,
 ): Results {
   const ran = distinct(
-    (quality?.cells ?? []).flatMap(({ timing }) => timing ?? []),
+    [...(quality?.cells ?? []), ...(rasp?.cells ?? [])].flatMap(({ timing }) => timing ?? []),
     ({ device, engine }) => `${device} ${engine}`,
   ).map((pair) => pair.split(' ') as [string, string]);
   const known = new Set(results.devices.map(({ name }) => name));
@@ -47,6 +56,7 @@ export function withTrainings(
     ...results,
     ...(quality && { quality }),
     ...(claims && { claims }),
+    ...(rasp && { rasp }),
     partial: results.partial || partial,
     seconds: (Date.now() - Date.parse(results.startedAt)) / 1000,
     devices: [

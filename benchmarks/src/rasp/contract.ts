@@ -34,7 +34,8 @@ export interface Task {
   readonly shown: string;
   /** What a text of length `most` can need. */
   alphabet(most: number): Alphabet;
-  /** Whether symbols make up most of the alphabet, or digits: for the record. */
+  /** Most tokens that a model reads of a text of length n: all but the end. */
+  tokens(n: number): number;
   /** A text of length n, with any hints at random places of their range. */
   example(random: Random, n: number, alphabet: Alphabet): Example;
   readonly program: Program;

@@ -26,6 +26,7 @@ import {
   subjectLabel,
 } from '../views.ts';
 import { qualityTables } from './quality-tables.ts';
+import { raspTables } from './rasp-tables.ts';
 import type { ReportTable } from './table.ts';
 
 /** The tables of the report by section. */
@@ -40,6 +41,8 @@ export interface ReportTables {
   readonly rows: readonly ReportTable[];
   /** What trained models came to. */
   readonly quality: readonly ReportTable[];
+  /** Which algorithms generalise to longer texts. */
+  readonly rasp: readonly ReportTable[];
 }
 
 export function reportTables(results: Results): ReportTables {
@@ -52,6 +55,7 @@ export function reportTables(results: Results): ReportTables {
     work: workTables(results),
     rows: rowTables(results),
     quality: qualityTables(results),
+    rasp: raspTables(results),
   };
 }
 

@@ -12,6 +12,7 @@ export const additionReversed: Task = {
   title: 'Addition, reversed, with hints',
   shown: '> i 0 j 5 k 7 + i 0 j 6 k 8 | k 5 j 2 i 1 .',
   alphabet: (most) => ({ symbols: 10, hints: most + 3 }),
+  tokens: (n) => 6 * n + 9,
   example(random, n, { symbols, hints }) {
     const [x, y] = [numbers(random, n, symbols), numbers(random, n, symbols)];
     const from = HINT + random.below(hints - n);

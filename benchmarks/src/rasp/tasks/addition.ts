@@ -10,6 +10,7 @@ export const addition: Task = {
   title: 'Addition',
   shown: '> 5 7 + 6 8 | 1 2 5 .',
   alphabet: () => ({ symbols: 10, hints: 0 }),
+  tokens: (n) => 3 * n + 4,
   example(random, n, { symbols }) {
     const [x, y] = [numbers(random, n, symbols), numbers(random, n, symbols)];
     return { prompt: [START, ...x, PLUS, ...y, MARK], answer: [...sumOf(x, y), END] };

@@ -8,6 +8,7 @@ export const copyRepeated: Task = {
   title: 'Copy, repeated tokens',
   shown: '> a b a | a b a .',
   alphabet: () => ({ symbols: 2, hints: 0 }),
+  tokens: (n) => 2 * n + 2,
   example(random, n, { symbols }) {
     const text = numbers(random, n, symbols);
     return { prompt: [START, ...text, MARK], answer: [...text, END] };

@@ -8,6 +8,7 @@ export const copyUnique: Task = {
   title: 'Copy, unique tokens',
   shown: '> a b c | a b c .',
   alphabet: (most) => ({ symbols: most + 2, hints: 0 }),
+  tokens: (n) => 2 * n + 2,
   example(random, n, { symbols }) {
     const text = different(random, n, symbols);
     return { prompt: [START, ...text, MARK], answer: [...text, END] };

@@ -8,6 +8,7 @@ export const count: Task = {
   title: 'Counting',
   shown: '> 5 8 | 5 6 7 8 .',
   alphabet: (most) => ({ symbols: most + 4, hints: 0 }),
+  tokens: (n) => n + 4,
   example(random, n, { symbols }) {
     const from = random.below(symbols - n + 1);
     const numbers = Array.from({ length: n }, (_, i) => from + i);

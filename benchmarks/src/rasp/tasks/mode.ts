@@ -11,6 +11,7 @@ export const mode: Task = {
   title: 'Mode',
   shown: '> a b b c b | b .',
   alphabet: () => ({ symbols: 16, hints: 0 }),
+  tokens: (n) => n + 3,
   example(random, n, { symbols }) {
     for (;;) {
       const text = drawn(random, n, symbols);

@@ -11,6 +11,7 @@ export const parityScratchpad: Task = {
   title: 'Parity with scratchpad',
   shown: '> i 1 j 0 k 1 l 1 | i 1 k 0 l 1 .',
   alphabet: (most) => ({ symbols: 2, hints: most + 2 }),
+  tokens: (n) => 4 * n + 2,
   example(random, n, { symbols, hints }) {
     const bits = numbers(random, n, symbols);
     const from = HINT + random.below(hints - n + 1);

@@ -8,6 +8,7 @@ export const parity: Task = {
   title: 'Parity',
   shown: '> 1 0 1 1 | 1 .',
   alphabet: () => ({ symbols: 2, hints: 0 }),
+  tokens: (n) => n + 3,
   example(random, n, { symbols }) {
     const bits = numbers(random, n, symbols);
     const ones = bits.reduce((sum, bit) => sum + bit, 0);

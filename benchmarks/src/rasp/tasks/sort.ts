@@ -8,6 +8,7 @@ export const sort: Task = {
   title: 'Sort',
   shown: '> 7 2 5 | 2 5 7 .',
   alphabet: (most) => ({ symbols: most + 2, hints: 0 }),
+  tokens: (n) => 2 * n + 2,
   example(random, n, { symbols }) {
     const text = different(random, n, symbols);
     return { prompt: [START, ...text, MARK], answer: [...text.toSorted((a, b) => a - b), END] };
