@@ -145,6 +145,7 @@ function withoutTimes(cell: object): object {
 
 function outcome(cell: object): string {
   if ('nats' in cell) return `${cell.nats} nats`;
+  if ('right' in cell) return `${JSON.stringify(cell.right)} right`;
   return 'status' in cell ? String(cell.status) : 'other numbers';
 }
 

@@ -1,4 +1,4 @@
-import { configure, multiHead } from '@headwise/attention-variants';
+import { configure, multiHead, slidingWindow } from '@headwise/attention-variants';
 import {
   block,
   createDecoder,
@@ -9,6 +9,7 @@ import {
   decoderParameters,
   randomWeights,
 } from '@headwise/models';
+import { rotary } from '@headwise/positional';
 import { createPositions, crossEntropy, type Device, scope, type Tensor, tensor } from '@headwise/tensor';
 import { adamW, cosineDecay, IGNORED, type Params, train, withThroughStates } from '@headwise/training';
 import type { RaspRecipe, Task } from './contract.ts';
@@ -37,11 +38,21 @@ export function partsOf(
   { layers, E, H, hidden }: RaspRecipe,
   V: number,
   rows: number,
-  { position, added }: RaspEncoding,
+  { position, added, window }: RaspEncoding,
 ): DecoderParts {
   const norm = createRmsNorm();
-  const blocks = block({ attention: configure(multiHead), position, norm, mlp: createSwiglu({ F: hidden }) });
-  return { shape: { V, E, H, D: E / H, layers }, blocks, norm, ...(added && { position: added(rows) }) };
+  const mlp = createSwiglu({ F: hidden });
+  const all = block({ attention: configure(multiHead), position, norm, mlp });
+  const near =
+    window === undefined
+      ? all
+      : block({ attention: configure(slidingWindow, { window }), position: rotary(), norm, mlp });
+  return {
+    shape: { V, E, H, D: E / H, layers },
+    blocks: (layer) => (layer % 2 === 0 ? near : all),
+    norm,
+    ...(added && { position: added(rows) }),
+  };
 }
 
 export function beginPupil(
