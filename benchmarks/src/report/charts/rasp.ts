@@ -7,7 +7,7 @@ import { lineOnly, variantMark } from '../palette.ts';
 import { type Box, type Panel, panelsOption, type Series } from '../panel.ts';
 
 const COLUMNS = 2;
-const SIZE = { width: 450, height: 230, left: 52, top: 34, right: 92, bottom: 48 } as const;
+const SIZE = { width: 450, height: 230, left: 52, top: 34, right: 112, bottom: 48 } as const;
 
 /** Right answers against length: a panel a task, a line an encoding. */
 export function raspChart(results: Results): Chart | undefined {
