@@ -70,6 +70,11 @@ describe('texts', () => {
     expect(ids.toSorted((a, b) => a - b)).toEqual(Array.from({ length: vocabulary.V }, (_, i) => i));
   });
 
+  it('longer than tokens of 8 bits can name are refused', () => {
+    expect(() => vocabularyOf({ symbols: 65, hints: 0 })).toThrow('rasp: symbols must be at most 64');
+    expect(() => vocabularyOf({ symbols: 10, hints: 70 })).toThrow('rasp: hints must be at most 64');
+  });
+
   it('fill a row, whole ones alone, and begin anywhere', () => {
     const task = tasks.find(({ name }) => name === 'sort')!;
     const vocabulary = vocabularyOf(task.alphabet(4));

@@ -125,7 +125,7 @@ function compared(
           'open',
           `not learnt up to ${length} in ${steps} steps: longer texts say nothing about the conjecture`,
         ]
-      : ['yes', `not learnt up to ${length} either, in ${steps} steps`];
+      : ['yes', `not learnt up to ${length} either: ${steps} steps that are too few would look the same`];
   if ((outcome === 'generalises') === expects.generalises) return ['yes', ''];
   return outcome === 'generalises'
     ? ['no', 'reaches further than its lack of a short program lets expect']

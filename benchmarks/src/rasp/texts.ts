@@ -1,3 +1,4 @@
+import { ValueError } from '@headwise/tensor';
 import { IGNORED } from '@headwise/training';
 import { type Alphabet, END, type Example, HINT, MARK, PLUS, START, type Task } from './contract.ts';
 import type { Random } from './random.ts';
@@ -21,8 +22,15 @@ export interface Vocabulary extends Alphabet {
 
 const SHARED = [START, MARK, END, PLUS];
 
+/** @throws {ValueError} for more symbols or hints than tokens of 8 bits have room for: shorter texts need fewer. */
 export function vocabularyOf(alphabet: Alphabet): Vocabulary {
   const { symbols, hints } = alphabet;
+  for (const [name, many] of [
+    ['symbols', symbols],
+    ['hints', hints],
+  ] as const)
+    if (many > HINT)
+      throw new ValueError('rasp', name, `must be at most ${HINT}, for texts that are shorter`, many);
   const symbol = SHARED.length;
   return {
     ...alphabet,
