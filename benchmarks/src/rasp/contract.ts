@@ -73,6 +73,8 @@ export interface RaspRecipe {
 export interface TaskRecipe {
   readonly length: number;
   readonly steps: number;
+  /** Heads, where a task needs wider ones to tell its symbols apart. Default the recipe's. */
+  readonly H?: number;
 }
 
 /** One training: a task, an encoding and a seed. */

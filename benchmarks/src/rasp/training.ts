@@ -63,9 +63,9 @@ export function beginPupil(
   encoding: RaspEncoding,
   seed: number,
 ): Pupil {
-  const { length } = recipe.tasks[task.name]!;
+  const { length, H = recipe.H } = recipe.tasks[task.name]!;
   const rows = task.tokens(Math.ceil(length * Math.max(...recipe.times)));
-  const parts = partsOf(recipe, vocabulary.V, rows, encoding);
+  const parts = partsOf({ ...recipe, H }, vocabulary.V, rows, encoding);
   const weights = randomWeights(device, decoderParameters(parts), { seed });
   return { task, vocabulary, decoder: createDecoder({ ...parts, device, weights }), weights, rows };
 }
