@@ -6,6 +6,7 @@ import { preset } from '../tooling/tsup.preset.ts';
 const entry = [
   'src/index.ts',
   'src/report/index.ts',
+  'src/rasp/index.ts',
   'src/cli.ts',
   'src/node/main.ts',
   'src/browser/page.ts',

@@ -1,6 +1,7 @@
 import { type Compared, comparedIn, type Family, familyOf, headlineContext } from './family.ts';
 import { formatContext, formatEstimate, formatRatio, formatShare } from './format.ts';
 import { qualityFindings } from './quality/findings.ts';
+import { raspFindings } from './rasp/findings.ts';
 import type { Results, Row } from './results.ts';
 import { sharingSentence } from './sharing.ts';
 import { differs, type Estimate } from './statistics.ts';
@@ -20,6 +21,7 @@ export function findingsOf(results: Results): string[] {
     ...timeFindings(results, family, 'prefill'),
     modelFinding(results, family),
     ...qualityFindings(results),
+    ...raspFindings(results),
     refusalFinding(results),
     failureFinding(results),
   ].filter((finding) => finding !== undefined);

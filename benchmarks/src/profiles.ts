@@ -1,5 +1,7 @@
 import type { LayerShape } from '@headwise/attention-variants';
 import type { QualityRecipe } from './quality/contract.ts';
+import type { RaspRecipe } from './rasp/contract.ts';
+import { raspCi, raspFull, raspQuick } from './rasp/profile.ts';
 import type { SuiteName } from './results.ts';
 
 /** What a run does, as numbers. Everything a command-line flag can change is here. */
@@ -20,6 +22,7 @@ export interface Profile {
   readonly model: ModelProfile;
   readonly quality: QualityProfile;
   readonly claims: QualityProfile;
+  readonly rasp: RaspRecipe;
   readonly cache: { readonly contexts: readonly number[] };
   /** Tokens for which the memory suite really allocates each named configuration. */
   readonly allocate: number;
@@ -70,6 +73,7 @@ const claims: QualityProfile = {
 
 const quick: Profile = {
   claims,
+  rasp: raspQuick,
   name: 'quick',
   suites: ['attention', 'model', 'cache', 'memory', 'device'],
   limits: true,
@@ -111,6 +115,7 @@ export const profiles: Readonly<Record<'quick' | 'full' | 'ci', Profile>> = {
   full: {
     ...quick,
     name: 'full',
+    rasp: raspFull,
     claims: {
       ...claims,
       shape: { E: 128, H: 8, D: 16, layers: 6 },
@@ -148,6 +153,7 @@ export const profiles: Readonly<Record<'quick' | 'full' | 'ci', Profile>> = {
   ci: {
     ...quick,
     name: 'ci',
+    rasp: raspCi,
     claims: {
       ...claims,
       shape: { E: 16, H: 2, D: 8, layers: 6 },

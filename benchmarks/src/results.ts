@@ -1,11 +1,12 @@
 import type { Claims } from './quality/claims/contract.ts';
 import type { Quality } from './quality/contract.ts';
+import type { RaspResults } from './rasp/contract.ts';
 import type { Sample, Summary } from './statistics.ts';
 
 /** Name and version of the file format. A change that an older reader would misread raises the version. */
 export const SCHEMA = { name: 'headwise-bench', version: 2 } as const;
 
-export type SuiteName = 'attention' | 'cache' | 'model' | 'memory' | 'device' | 'quality' | 'claims';
+export type SuiteName = 'attention' | 'cache' | 'model' | 'memory' | 'device' | 'quality' | 'claims' | 'rasp';
 
 /**
  * What is held equal between variants. The two are never mixed: a ratio is only taken between rows of the same.
@@ -232,4 +233,6 @@ export interface Results {
   readonly quality?: Quality;
   /** What the papers say, tried small, where the suite ran. */
   readonly claims?: Claims;
+  /** Which algorithms generalise to longer texts, where the suite ran. */
+  readonly rasp?: RaspResults;
 }

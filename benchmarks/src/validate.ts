@@ -108,6 +108,21 @@ export function validateResults(value: unknown, name: string): Results {
     });
   }
   if (results.claims !== undefined) validateClaims(results.claims, need);
+  if (results.rasp !== undefined) {
+    need(results.rasp, 'rasp', { recipe: 'object', plan: 'array', cells: 'array' });
+    need(results.rasp.recipe, 'rasp.recipe', { tasks: 'object', times: 'array', seeds: 'array' });
+    results.rasp.cells.forEach((cell, i) => {
+      const where = `rasp.cells[${i}]`;
+      need(cell, where, {
+        id: 'string',
+        task: 'string',
+        encoding: 'string',
+        seed: 'number',
+        status: 'string',
+      });
+      if (cell.status === 'ok') need(cell, where, { right: 'object', curve: 'array', parameters: 'number' });
+    });
+  }
   return results;
 }
 

@@ -10,6 +10,7 @@ const guides = [
   { text: 'Start', link: '/start' },
   { text: 'Choose a variant', link: '/choose-a-variant' },
   { text: 'Self-attention, from the beginning', link: '/self-attention' },
+  { text: 'Algorithms that are learnt', link: '/algorithms' },
   { text: 'Load a checkpoint', link: '/load-a-checkpoint' },
   { text: 'Train', link: '/train' },
   { text: 'Measure honestly', link: '/measure-honestly' },

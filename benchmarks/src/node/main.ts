@@ -11,6 +11,7 @@ import { findingsNote, findingsOf } from '../findings.ts';
 import { claimsRecipe, runClaims } from '../quality/claims/run.ts';
 import { untimedResults, withTrainings } from '../quality/results.ts';
 import { type QualityOptions, qualityRecipe, qualitySubjects, runQuality } from '../quality/run.ts';
+import { runRasp } from '../rasp/run.ts';
 import { replaceMarked, resultsMarkdown } from '../report/markdown.ts';
 import { reportFiles } from '../report/report.ts';
 import type { Results } from '../results.ts';
@@ -24,7 +25,7 @@ import { prepareFolder, writeFiles } from './folder.ts';
 import { onInterrupt } from './interrupt.ts';
 import { availableBytes, machineFacts } from './machine.ts';
 import { mergeMain } from './merge.ts';
-import { CALLED, type CliOptions, readOptions } from './options.ts';
+import { CALLED, type CliOptions, readOptions, TRAINS } from './options.ts';
 import { loadVariants } from './outside.ts';
 import { createProgress } from './progress.ts';
 import type { Streams } from './streams.ts';
@@ -135,6 +136,7 @@ function exitStatus(
     ...results.rows,
     ...(results.quality?.cells ?? []),
     ...tried,
+    ...(results.rasp?.cells ?? []),
   ];
   return all.some(({ status }) => status === 'failed') ? 1 : 0;
 }
@@ -183,7 +185,7 @@ async function measure(
       });
     }
     const local = { ...shared, outside, registry: variants, machine: machineFacts(), ...surroundings };
-    const timed = options.profile.suites.filter((suite) => suite !== 'quality' && suite !== 'claims');
+    const timed = options.profile.suites.filter((suite) => !TRAINS.has(suite));
     const results =
       timed.length === 0
         ? untimedResults(local)
@@ -202,8 +204,7 @@ async function measure(
   }
 }
 
-const trains = ({ profile: { suites } }: CliOptions): boolean =>
-  suites.includes('quality') || suites.includes('claims');
+const trains = ({ profile: { suites } }: CliOptions): boolean => suites.some((suite) => TRAINS.has(suite));
 
 /** What a training needs, looked at before the first minute of measuring. */
 type Training = Pick<QualityOptions, 'text' | 'shard'>;
@@ -262,7 +263,15 @@ async function trained(
           store: (recipe) => folderStore(out, 'claims', recipe),
         })
       : undefined;
-  return withTrainings(results, { quality, claims }, signal.aborted);
+  const rasp =
+    suites.includes('rasp') && !signal.aborted
+      ? await runRasp({
+          ...shared,
+          profile: profile.rasp,
+          store: (recipe) => folderStore(out, 'rasp', recipe),
+        })
+      : undefined;
+  return withTrainings(results, { quality, claims, rasp }, signal.aborted);
 }
 
 function readText(path: string): { readonly name: string; readonly bytes: Uint8Array } {

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '../errors.ts';
 import type { ClaimCell, Claims } from '../quality/claims/contract.ts';
-import type { Quality, QualityCell, QualityRecipe } from '../quality/contract.ts';
+import type { Quality, QualityCell } from '../quality/contract.ts';
 import { withTrainers } from '../quality/results.ts';
+import type { RaspCell, RaspResults } from '../rasp/contract.ts';
 import type { Results } from '../results.ts';
 import { distinct } from '../views.ts';
 
@@ -29,8 +30,10 @@ export function mergeResults(parts: readonly Part[]): Merged {
   const [first] = parts;
   if (!first) throw new UsageError('merge needs at least one folder');
   for (const { name, results } of parts) {
-    if (!results.quality && !results.claims)
-      throw new UsageError(`${name} has no trainings; merge joins parts of --suites quality and claims`);
+    if (!results.quality && !results.claims && !results.rasp)
+      throw new UsageError(
+        `${name} has no trainings; merge joins parts of --suites quality, claims and rasp`,
+      );
     const [here, there] = [results.machine.versions, first.results.machine.versions];
     if (!isDeepStrictEqual(here, there))
       throw new UsageError(
@@ -42,8 +45,14 @@ export function mergeResults(parts: readonly Part[]): Merged {
   }
   const quality = joined<QualityCell>(parts, ({ quality }) => quality);
   const claims = joined<ClaimCell>(parts, ({ claims }) => claims);
-  const missing = [...(quality?.missing ?? []), ...(claims?.missing ?? [])];
-  const cells = [...(quality?.sweep.cells ?? []), ...(claims?.sweep.cells ?? [])];
+  const rasp = joined<RaspCell>(parts, ({ rasp }) => rasp);
+  const sweeps = [quality, claims, rasp];
+  const missing = sweeps.flatMap((one) => one?.missing ?? []);
+  const cells = [
+    ...(quality?.sweep.cells ?? []),
+    ...(claims?.sweep.cells ?? []),
+    ...(rasp?.sweep.cells ?? []),
+  ];
   const machines = distinct(
     cells.flatMap(({ timing }) => timing?.machine ?? []),
     (machine) => machine,
@@ -61,8 +70,7 @@ export function mergeResults(parts: readonly Part[]): Merged {
   return {
     missing,
     notes: [
-      ...(quality?.notes ?? []),
-      ...(claims?.notes ?? []),
+      ...sweeps.flatMap((one) => one?.notes ?? []),
       ...(commits.length > 1
         ? [`${commits.length} commits, whose numbers may differ: ${commits.join(', ')}`]
         : []),
@@ -75,20 +83,24 @@ export function mergeResults(parts: readonly Part[]): Merged {
       command: `merge ${parts.map(({ name }) => name).join(' ')}`,
       seconds: parts.reduce((sum, { results }) => sum + results.seconds, 0),
       partial: missing.length > 0,
-      devices: withTrainers(first.results.devices, quality?.sweep),
+      devices: withTrainers(first.results.devices, [
+        ...(quality?.sweep.cells ?? []),
+        ...(rasp?.sweep.cells ?? []),
+      ]),
       ...(quality && {
         quality: {
-          ...quality.sweep,
+          ...(quality.sweep as Sweep<QualityCell> & Quality),
           cells: quality.sweep.plan.map((id) => all.get(id)!),
-        } satisfies Quality,
+        },
       }),
-      ...(claims && { claims: claims.sweep satisfies Claims }),
+      ...(claims && { claims: claims.sweep as Sweep<ClaimCell> & Claims }),
+      ...(rasp && { rasp: rasp.sweep as Sweep<RaspCell> & RaspResults }),
     },
   };
 }
 
 interface Sweep<Cell> {
-  readonly recipe: QualityRecipe;
+  readonly recipe: object;
   readonly plan: readonly string[];
   readonly cells: readonly Cell[];
 }
@@ -154,6 +166,7 @@ function withoutTimes(cell: object): object {
 
 function outcome(cell: object): string {
   if ('nats' in cell) return `${cell.nats} nats`;
+  if ('right' in cell) return `${JSON.stringify(cell.right)} right`;
   return 'status' in cell ? String(cell.status) : 'other numbers';
 }
 
@@ -163,8 +176,9 @@ function headOf(id: string): Pick<QualityCell, 'id' | 'subject' | 'comparison' |
 }
 
 function differenceOf(a: Sweep<unknown>, b: Sweep<unknown>): string {
-  for (const key of Object.keys(b.recipe) as (keyof QualityRecipe)[])
-    if (!isDeepStrictEqual(a.recipe[key], b.recipe[key]))
-      return `${key} ${JSON.stringify(a.recipe[key])}, not ${JSON.stringify(b.recipe[key])}`;
+  const [here, there] = [a.recipe, b.recipe] as Record<string, unknown>[];
+  for (const key of Object.keys(there!))
+    if (!isDeepStrictEqual(here![key], there![key]))
+      return `${key} ${JSON.stringify(here![key])}, not ${JSON.stringify(there![key])}`;
   return `${a.plan.length} cells, not ${b.plan.length}, or others`;
 }

@@ -153,6 +153,38 @@ describe('trainings', () => {
     );
   });
 
+  it('algorithms to learn are parts of a sweep too', async () => {
+    const learn = '--suites rasp --profile ci --seeds 1 --devices wasm';
+    const whole = await bench(`${learn} --out ${at('rasp')}`);
+    expect(whole).toMatchObject({ status: 0, err: expect.stringContaining('1 of 4: rasp/sort/none/1') });
+    expect(whole.out).toMatch(
+      /Which follow the conjecture.*Sort: > 7 2 5 \| 2 5 7 \..*Right answers by length/s,
+    );
+    for (const part of [1, 2])
+      expect((await bench(`${learn} --shard ${part}/2 --out ${at(`rasp${part}`)}`)).status).toBe(0);
+    const merged = await bench(`merge ${at('rasp2')} ${at('rasp1')} --out ${at('rasp-merged')}`);
+    expect(merged.status).toBe(0);
+    const withoutTimings = ({ rasp }: Results): unknown => ({
+      ...rasp,
+      cells: rasp!.cells.map(({ timing: _, ...cell }) => cell),
+    });
+    expect(withoutTimings(read(at('rasp-merged')))).toEqual(withoutTimings(read(at('rasp'))));
+    expect(readdirSync(join(at('rasp-merged'), 'charts'))).toEqual(['rasp.svg']);
+    const spoilt = read(at('rasp2'));
+    const cells = spoilt.rasp!.cells.map((cell) => ({ ...cell, right: { 4: 0.123 } }));
+    mkdirSync(at('rasp-spoilt'));
+    writeFileSync(
+      join(at('rasp-spoilt'), 'results.json'),
+      JSON.stringify({ ...spoilt, rasp: { ...spoilt.rasp, cells } }),
+    );
+    expect((await bench(`merge ${at('rasp')} ${at('rasp-spoilt')} --out ${at('no')}`)).err).toMatch(
+      /came to [^ ]*"4":[^ ]* right in .* and to \{"4":0\.123\} right in .*; the same recipe/,
+    );
+    expect((await bench(`${learn} --steps 9 --out ${at('rasp')}`)).err).toMatch(
+      /holds cells of another run \(recipe\..* 8, here 9\)/,
+    );
+  });
+
   it('a folder that holds cells goes on with them, and refuses those of another recipe', async () => {
     const folder = at('again');
     expect((await bench(`${train} --out ${folder}`)).status).toBe(0);
@@ -260,7 +292,7 @@ export default softmaxVariant({
 
   it.each([
     ['--suites quality --text nowhere.txt', /^bench: --text nowhere\.txt cannot be read: ENOENT/],
-    ['--steps 5', /^bench: --steps is about trainings: add --suites quality or claims\n$/],
+    ['--steps 5', /^bench: --steps is about trainings: add --suites quality, claims or rasp\n$/],
     ['--suites quality --shard 5/4', /^bench: --shard takes a part of the cells, 1\/4 … 4\/4, got "5\/4"\n$/],
     ['--suites quality --browser', /^bench: --browser does not train/],
     ['merge', /^bench: bench merge needs the folders of the parts/],

@@ -56,6 +56,18 @@ describe('readOptions', () => {
     expect([profile.prefill, profile.decode]).toEqual([[64], [128, 256]]);
   });
 
+  it('takes tasks, encodings, steps and seeds of algorithms to learn', () => {
+    const { rasp } = read(
+      '--suites rasp --tasks sort,parity --encodings t5 --steps 40 --seeds 2 --seed 5',
+    ).profile;
+    expect(rasp.tasks).toEqual({
+      sort: { ...profiles.quick.rasp.tasks.sort, steps: 40 },
+      parity: { ...profiles.quick.rasp.tasks.parity, steps: 40 },
+    });
+    expect([rasp.encodings, rasp.seeds, rasp.warmup]).toEqual([['t5'], [5, 6], 4]);
+    expect(read('--suites rasp').profile.rasp).toEqual(profiles.quick.rasp);
+  });
+
   it('takes --markdown with and without a file', () => {
     expect(read('--markdown').markdown).toBe('BENCHMARKS.md');
     expect(read('--markdown other.md').markdown).toBe('other.md');
@@ -72,8 +84,12 @@ describe('readOptions', () => {
     ['--compare o.json --fail-at wide', '--fail-at takes a number from 1 on, got "wide"'],
     [
       '--suites attention,speed',
-      '--suites takes attention, model, cache, memory, device, quality, claims, got "speed"',
+      '--suites takes attention, model, cache, memory, device, quality, claims, rasp, got "speed"',
     ],
+    ['--suites rasp --text a.txt', '--text is about models of a text: add --suites quality or claims'],
+    ['--suites quality --tasks sort', '--tasks is about algorithms to learn: add --suites rasp'],
+    ['--suites rasp --tasks sorting', '--tasks takes count, mode, copy-unique'],
+    ['--suites rasp --encodings compass', '--encodings takes none, learned, rotary'],
     ['--variants ,', '--variants needs at least one name'],
     ['--fail-at 1.5', '--fail-at needs --compare <results.json>: the run to compare with'],
     ['--from a.json --fail-at 1.5', '--fail-at needs --compare <results.json>: the run to compare with'],

@@ -2,6 +2,8 @@ import { cac } from 'cac';
 import { UsageError } from '../errors.ts';
 import { type Profile, profiles, type QualityProfile } from '../profiles.ts';
 import type { QualityComparison } from '../quality/contract.ts';
+import type { RaspRecipe } from '../rasp/contract.ts';
+import { raspSubjects } from '../rasp/run.ts';
 import type { SuiteName } from '../results.ts';
 import { readShard, type Shard } from '../sweep.ts';
 
@@ -56,12 +58,29 @@ const MEASURING = [
   'text',
   'compute',
   'shard',
+  'tasks',
+  'encodings',
 ] as const;
 
 /** Options that say how models are trained: nothing else does. */
-const TRAINING = ['seeds', 'steps', 'text', 'compute', 'shard'] as const;
+const TRAINING = ['seeds', 'steps', 'shard'] as const;
+/** Of which models of a text. */
+const TEXTS = ['text', 'compute'] as const;
+/** And of algorithms. */
+const ALGORITHMS = ['tasks', 'encodings'] as const;
 
-const SUITES: readonly SuiteName[] = ['attention', 'model', 'cache', 'memory', 'device', 'quality', 'claims'];
+const SUITES: readonly SuiteName[] = [
+  'attention',
+  'model',
+  'cache',
+  'memory',
+  'device',
+  'quality',
+  'claims',
+  'rasp',
+];
+/** Suites that train. */
+export const TRAINS: ReadonlySet<SuiteName> = new Set<SuiteName>(['quality', 'claims', 'rasp']);
 
 /** What one types in this repository; who carries the command says what it is called there. */
 export const CALLED = 'npm run bench --';
@@ -98,10 +117,12 @@ function program(called: string) {
     .option('--markdown [file]', 'Regenerate the tables of BENCHMARKS.md')
     .option('--browser', 'Run in headless Chromium on webgpu, webgl2 and webasm')
     .option('--seed <n>', 'Of inputs and of the order of rows; 1 when left out')
-    .option('--seeds <n>', 'Trainings of each variant; 3 when left out (these five: --suites quality)')
+    .option('--seeds <n>', 'Trainings of each variant or task (these four: --suites quality, claims, rasp)')
     .option('--steps <n>', 'Steps of a training')
     .option('--text <file>', 'A text to train on; little stories when left out')
     .option('--compute', 'Train at equal compute as well as at equal parameters')
+    .option('--tasks <list>', 'Algorithms to learn; all when left out (these two: --suites rasp)')
+    .option('--encodings <list>', 'Encodings of positions to learn them with')
     .option('--shard <i/n>', 'Train this part only; also from Slurm arrays, Indexed Jobs and HEADWISE_SHARDS')
     .example(`  ${called} merge part1 part2 --out all    joins the parts of such a sweep into one report`);
   cli.help();
@@ -165,13 +186,23 @@ function checkTogether(given: Record<string, unknown>): void {
       `--from reports a run that is over; ${ignored.join(', ')} ${they} what is to be measured. Leave out one or the other`,
     );
   }
-  const trains = list(given, 'suites')?.some((suite) => suite === 'quality' || suite === 'claims') ?? false;
-  const idle = TRAINING.filter((name) => given[name] !== undefined).map((name) => `--${name}`);
-  if (!trains && idle.length > 0)
-    throw new UsageError(`${idle.join(', ')} is about trainings: add --suites quality or claims`);
+  const suites = list(given, 'suites') ?? [];
+  const trains = suites.some((suite) => TRAINS.has(suite as SuiteName));
+  const idle = (names: readonly string[]): string[] =>
+    names.filter((name) => given[name] !== undefined).map((name) => `--${name}`);
+  if (!trains && idle(TRAINING).length > 0)
+    throw new UsageError(
+      `${idle(TRAINING).join(', ')} is about trainings: add --suites quality, claims or rasp`,
+    );
+  if (!(suites.includes('quality') || suites.includes('claims')) && idle(TEXTS).length > 0)
+    throw new UsageError(
+      `${idle(TEXTS).join(', ')} is about models of a text: add --suites quality or claims`,
+    );
+  if (!suites.includes('rasp') && idle(ALGORITHMS).length > 0)
+    throw new UsageError(`${idle(ALGORITHMS).join(', ')} is about algorithms to learn: add --suites rasp`);
   if (trains && given.browser !== undefined)
     throw new UsageError(
-      '--browser does not train; leave it out, or take quality and claims out of --suites',
+      '--browser does not train; leave it out, or take quality, claims and rasp out of --suites',
     );
 }
 
@@ -211,6 +242,7 @@ function adjust(base: Profile, given: Record<string, unknown>, seed: number): Pr
     },
     quality: adjustTraining(base.quality, given, seed),
     claims: adjustTraining(base.claims, given, seed),
+    rasp: adjustRasp(base.rasp, given, seed),
     ...(budget !== undefined && { budgetMs: 1000 * budget }),
     ...(longest !== undefined && { longestCallMs: 1000 * longest }),
   };
@@ -224,6 +256,28 @@ function adjustTraining(base: QualityProfile, given: Record<string, unknown>, se
     steps,
     warmup: Math.min(base.warmup, Math.ceil(steps / 10)),
     seeds: Array.from({ length: seeds }, (_, i) => seed + i),
+  };
+}
+
+/** @throws {UsageError} for a task or an encoding that is not known. */
+function adjustRasp(base: RaspRecipe, given: Record<string, unknown>, seed: number): RaspRecipe {
+  const steps = count(given, 'steps', 2);
+  const seeds = count(given, 'seeds') ?? base.seeds.length;
+  const encodings = list(given, 'encodings') ?? base.encodings;
+  const names = list(given, 'tasks') ?? Object.keys(base.tasks);
+  raspSubjects({
+    encodings,
+    tasks: Object.fromEntries(names.map((name) => [name, { length: 1, steps: 2 }])),
+  });
+  const tasks = Object.entries(base.tasks)
+    .filter(([name]) => names.includes(name))
+    .map(([name, task]) => [name, { ...task, steps: steps ?? task.steps }] as const);
+  return {
+    ...base,
+    tasks: Object.fromEntries(tasks),
+    encodings,
+    seeds: Array.from({ length: seeds }, (_, i) => seed + i),
+    ...(steps !== undefined && { warmup: Math.min(base.warmup, Math.ceil(steps / 10)) }),
   };
 }
 

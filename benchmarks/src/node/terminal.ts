@@ -28,13 +28,13 @@ export function terminalTables(results: Results, width: number): string {
     const rows = attention.filter(({ device, phase, batch }) => `${device} ${phase} ${batch}` === key);
     return attentionTable(results, rows, width);
   });
-  const { model, work, cache, memory, quality } = reportTables(results);
+  const { model, work, cache, memory, quality, rasp } = reportTables(results);
   const alone = attention.length === 0 && model.length === 0 ? [...cache, ...memory] : [];
   return [
     ...tables,
     wrapped(countsLabel(results, attention), width),
     ...model.map((table) => draw(shortModel(table), width)),
-    ...[...work, ...alone, ...quality].map((table) => draw(broken(table), width)),
+    ...[...work, ...alone, ...quality, ...rasp].map((table) => draw(broken(table), width)),
     ...claimOutcomes(results).map((table) => draw(apart(table), width)),
     problems(results),
   ]
@@ -112,9 +112,13 @@ function problems(results: Results): string {
   const untrained = (results.quality?.cells ?? []).flatMap(({ subject, status, reason }) =>
     reason === undefined ? [] : `${subjectLabel(results, subject)} trained: ${status}: ${reason}`,
   );
+  const untaught = (results.rasp?.cells ?? []).flatMap(({ id, status, reason }) =>
+    reason === undefined ? [] : `${id}: ${status}: ${reason}`,
+  );
   return [
     ...missing,
     ...new Set(untrained),
+    ...untaught,
     ...[...reasons].map(([reason, rows]) => {
       const more = rows.length > 1 ? ` and ${rows.length - 1} more rows` : '';
       return `${rowLabel(results, rows[0]!)}${more}: ${reason}`;

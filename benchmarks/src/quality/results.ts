@@ -1,4 +1,5 @@
 import { machineClock } from '../clock.ts';
+import type { RaspResults } from '../rasp/contract.ts';
 import { type Results, SCHEMA } from '../results.ts';
 import type { RunOptions } from '../run.ts';
 import { chooseSubjects } from '../subjects.ts';
@@ -35,23 +36,35 @@ export function untimedResults(options: Untimed): Results {
 /** Results with the trainings in them. */
 export function withTrainings(
   results: Results,
-  { quality, claims }: { readonly quality?: Quality | undefined; readonly claims?: Claims | undefined },
+  {
+    quality,
+    claims,
+    rasp,
+  }: {
+    readonly quality?: Quality | undefined;
+    readonly claims?: Claims | undefined;
+    readonly rasp?: RaspResults | undefined;
+  },
   partial: boolean,
 ): Results {
   return {
     ...results,
     ...(quality && { quality }),
     ...(claims && { claims }),
+    ...(rasp && { rasp }),
     partial: results.partial || partial,
     seconds: (Date.now() - Date.parse(results.startedAt)) / 1000,
-    devices: withTrainers(results.devices, quality),
+    devices: withTrainers(results.devices, [...(quality?.cells ?? []), ...(rasp?.cells ?? [])]),
   };
 }
 
 /** Devices of a run, and those that something was trained on. */
-export function withTrainers(devices: Results['devices'], quality: Quality | undefined): Results['devices'] {
+export function withTrainers(
+  devices: Results['devices'],
+  cells: readonly { readonly timing?: { readonly device: string; readonly engine: string } | undefined }[],
+): Results['devices'] {
   const ran = distinct(
-    (quality?.cells ?? []).flatMap(({ timing }) => timing ?? []),
+    cells.flatMap(({ timing }) => timing ?? []),
     ({ device, engine }) => `${device} ${engine}`,
   ).map((pair) => pair.split(' ') as [string, string]);
   const known = new Set(devices.map(({ name }) => name));

@@ -13,12 +13,12 @@ import { type Corpus, corpusOf } from './corpus.ts';
 import { littleStories } from './stories.ts';
 
 /** What any sweep of trainings needs around it. */
-export interface SweepRun<Result> {
+export interface SweepRun<Result, Recipe = QualityRecipe> {
   /** Default `wasm`, the fastest to train on. */
   readonly device?: string | undefined;
   readonly deviceSource?: DeviceSource | undefined;
   /** Keeps cells that are done; the recipe is told first, so that cells of another are refused, or of a device that rounds otherwise. */
-  readonly store: (recipe: QualityRecipe & { readonly device: string }) => CellStore<Result>;
+  readonly store: (recipe: Recipe & { readonly device: string }) => CellStore<Result>;
   readonly shard?: Shard | undefined;
   readonly machine: string;
   readonly clock?: Clock | undefined;
@@ -87,9 +87,9 @@ const DEVICE = 'wasm';
  * Does the cells of a sweep on a device that it opens and closes.
  * @throws {UsageError} for a device that is not known or does not work here; what `store` and a cell throw.
  */
-export async function sweepOn<Result extends { readonly id: string }>(
-  options: SweepRun<Result>,
-  recipe: QualityRecipe,
+export async function sweepOn<Result extends { readonly id: string }, Recipe = QualityRecipe>(
+  options: SweepRun<Result, Recipe>,
+  recipe: Recipe,
   clock: Clock,
   cellsOn: (device: Device) => Cell<Result>[],
 ): Promise<{ readonly plan: readonly string[]; readonly cells: readonly Result[] }> {

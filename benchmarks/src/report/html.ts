@@ -51,7 +51,7 @@ interface Section {
 }
 
 function sectionsOf(results: Results, charts: readonly Chart[], { changes }: ReportExtras): Section[] {
-  const { main, validity, devices, quality } = sorted(charts);
+  const { main, validity, devices, quality, rasp } = sorted(charts);
   const tables = reportTables(results);
   const figures = (list: readonly Chart[]): string => list.map(figureHtml).join('\n');
   const all = (list: readonly ReportTable[]): string => list.map((table) => tableHtml(table)).join('\n');
@@ -68,6 +68,10 @@ function sectionsOf(results: Results, charts: readonly Chart[], { changes }: Rep
       body: `${figures(quality)}${all(tables.quality)}`,
     },
     { title: 'Claims of papers', body: all(tables.claims) },
+    {
+      title: 'Longer texts than in training: which algorithms are learnt',
+      body: `${figures(rasp)}${all(tables.rasp)}`,
+    },
     { title: 'Memory of real models', body: all(tables.memory) },
     { title: 'Caches', body: all(tables.cache) },
     {
@@ -112,11 +116,12 @@ export function svgFile(chart: Chart): string {
 
 function sorted(
   charts: readonly Chart[],
-): Record<'main' | 'validity' | 'devices' | 'quality', readonly Chart[]> {
+): Record<'main' | 'validity' | 'devices' | 'quality' | 'rasp', readonly Chart[]> {
   const of = (test: RegExp): Chart[] => charts.filter(({ id }) => test.test(id));
   return {
-    main: of(/^(?!devices|roofline|control|changes|quality)/),
+    main: of(/^(?!devices|roofline|control|changes|quality|rasp)/),
     quality: of(/^quality/),
+    rasp: of(/^rasp/),
     devices: of(/^(devices|roofline)/),
     validity: of(/^control/),
   };

@@ -9,7 +9,7 @@ const END = '<!-- bench:end -->';
 /** The tables of a run as Markdown, with what they were measured on in the head. */
 export function resultsMarkdown(results: Results): string {
   const { machine, startedAt, profile } = results;
-  const { equalShape, model, memory, quality, claims } = reportTables(results);
+  const { equalShape, model, memory, quality, claims, rasp } = reportTables(results);
   const emulated = results.devices.filter((device) => device.emulated).map(({ name }) => name);
   const commit = machine.commit
     ? `, commit ${machine.commit.slice(0, 10)}${machine.uncommitted ? ' with changes' : ''}`
@@ -25,6 +25,7 @@ export function resultsMarkdown(results: Results): string {
     ...(equalShape.length > 0 ? ['## Equal shape', ...equalShape.map(tableMarkdown)] : []),
     ...(quality.length > 0 ? ['## Trained', ...quality.map(tableMarkdown)] : []),
     ...(claims.length > 0 ? ['## Claims of papers', ...claims.map(tableMarkdown)] : []),
+    ...(rasp.length > 0 ? ['## Longer texts than in training', ...rasp.map(tableMarkdown)] : []),
     ...(model.length > 0 ? ['## The same decoder', ...model.map(tableMarkdown)] : []),
     ...(memory.length > 0 ? ['## KV memory of real models', ...memory.map(tableMarkdown)] : []),
   ].join('\n\n');

@@ -26,6 +26,7 @@ import {
   subjectLabel,
 } from '../views.ts';
 import { claimTables, trainedTables } from './quality-tables.ts';
+import { raspTables } from './rasp-tables.ts';
 import type { ReportTable } from './table.ts';
 
 /** The tables of the report by section. */
@@ -41,6 +42,8 @@ export interface ReportTables {
   /** What trained models came to. */
   readonly quality: readonly ReportTable[];
   readonly claims: readonly ReportTable[];
+  /** Which algorithms generalise to longer texts. */
+  readonly rasp: readonly ReportTable[];
 }
 
 export function reportTables(results: Results): ReportTables {
@@ -54,6 +57,7 @@ export function reportTables(results: Results): ReportTables {
     rows: rowTables(results),
     quality: trainedTables(results),
     claims: claimTables(results),
+    rasp: raspTables(results),
   };
 }
 

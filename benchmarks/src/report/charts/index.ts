@@ -6,6 +6,7 @@ import { controlChart } from './forest.ts';
 import { kvBytesChart } from './kv-bytes.ts';
 import { layersChart } from './layers.ts';
 import { learningChart, qualityChart } from './quality.ts';
+import { raspChart } from './rasp.ts';
 import { rooflineChart } from './roofline.ts';
 import { timeChart } from './time.ts';
 import { tradeOffChart } from './trade-off.ts';
@@ -24,6 +25,7 @@ export function drawCharts(results: Results): Chart[] {
     ...places.map((place) => rooflineChart(results, place)),
     controlChart(results),
     ...qualityCharts(results),
+    raspChart(results),
   ].filter((chart) => chart !== undefined);
 }
 
