@@ -47,11 +47,13 @@ function runKit(): {
   rmSync(report, { force: true });
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
   const { HEADWISE_DEVICES: _, ...env } = process.env;
-  const run = spawnSync(process.execPath, [vitest, 'run', '--reporter', 'json', '--outputFile', report], {
-    cwd: project,
-    encoding: 'utf8',
-    env,
-  });
+  // a busy machine is many times slower than the seconds that a test has of itself
+  const patient = ['--testTimeout', '600000'];
+  const run = spawnSync(
+    process.execPath,
+    [vitest, 'run', ...patient, '--reporter', 'json', '--outputFile', report],
+    { cwd: project, encoding: 'utf8', env },
+  );
   expect(existsSync(report), `${run.stdout}${run.stderr}`).toBe(true);
   const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as Report;
   const all = testResults.flatMap(({ assertionResults }) => assertionResults);
