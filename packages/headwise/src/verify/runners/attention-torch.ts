@@ -65,7 +65,7 @@ export async function runGradients(testCase: VerifyCase, device: Device): Promis
     const call = { q: turned('q'), k: turned('k'), v: turned('v'), offset: 0 };
     const { out } =
       typeof softcap === 'number'
-        ? softCapped.attend(call, { softcap, causal, scale })
+        ? softCapped.attend(call, { softcap, causal, scale, ...(typeof window === 'number' && { window }) })
         : typeof window === 'number'
           ? slidingWindow.attend(call, { window, scale })
           : groupedQuery.attend(call, { causal, scale });
