@@ -30,7 +30,6 @@ it.each([
   ['normalize_before', true],
   ['static_position_embeddings', true],
   ['add_final_layer_norm', true],
-  ['tie_word_embeddings', false],
 ])('refuses %s %s', (key, value) => {
   expect(() => readConfig(bart, { ...json, [key]: value })).toThrow(`${key} ${value} is not supported`);
 });

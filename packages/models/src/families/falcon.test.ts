@@ -62,7 +62,7 @@ describe('a Falcon', () => {
     [{ hidden_size: 25 }, 'hidden_size 25 must be a multiple of num_attention_heads 6'],
     [{ new_decoder_architecture: true, num_kv_heads: 4 }, 'must be a multiple of num_kv_heads 4'],
     [{ num_attention_heads: 2 ** 17 }, 'num_attention_heads must be at most 65536'],
-    [{ activation: 'mish' }, 'activation must be one of'],
+    [{ activation: 'sine' }, 'activation must be one of'],
     [{ alibi: true, max_position_embeddings: 2 ** 17 }, 'must be at most 65536 with alibi'],
     [{ n_head_kv: 1 }, '"n_head_kv" 1 is not understood'],
   ])('refuses %j', (said, message) => {

@@ -25,7 +25,7 @@ it('has the defaults of GPT-2 where the file is silent', () => {
 it.each([
   [{ n_embd: 13 }, 'n_embd 13 must be a multiple of n_head 3'],
   [{ add_cross_attention: true }, 'add_cross_attention true is not supported, only false'],
-  [{ activation_function: 'mish' }, 'activation_function must be one of gelu, gelu_python, gelu_new'],
+  [{ activation_function: 'sine' }, 'activation_function must be one of gelu, gelu_python, gelu_new'],
   [{ scale_attn_weights: 1 }, 'scale_attn_weights must be true or false'],
   [{ n_layer: 1e9 }, 'n_layer must be at most 10000'],
   [{ rotary_dim: 4 }, '"rotary_dim" 4 is not understood'],

@@ -63,7 +63,7 @@ describe('its config', () => {
         - hidden_size must be a whole number ≥ 1, it is "16"
         - num_attention_heads 4 must be a multiple of num_key_value_heads 3
         - vocab_size must be a whole number ≥ 1, it is 0
-        - hidden_act must be one of gelu, gelu_python, gelu_new, gelu_fast, gelu_pytorch_tanh, gelu_python_tanh, gelu_accurate, quick_gelu, relu, silu, swish, tanh, it is "snake"
+        - hidden_act must be one of gelu, gelu_python, gelu_new, gelu_fast, gelu_pytorch_tanh, gelu_python_tanh, gelu_accurate, quick_gelu, relu, silu, swish, tanh, sigmoid, linear, relu2, leaky_relu, mish, gelu_10, it is "snake"
         - rms_norm_eps must be a number > 0 and < 1, it is -1
         - "sliding_window" 8 is not understood: the model would be another
         - eos_token_id must be an id or a list of ids, it is "end"]
