@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { mapped, shuffled, split, tokenWindows } from './batches.ts';
-import { reversal } from './reversal.ts';
+import { reversal, reversedSources } from './reversal.ts';
 
 it('windows: each row is a piece of the text, its targets one further, every place once an epoch', () => {
   const tokens = Uint16Array.from({ length: 103 }, (_, i) => i);
@@ -44,4 +44,16 @@ it('reversal: what follows the mark is the text backwards, and only that counts'
     expect(row[3]).toBe(5);
     expect(targets[b]).toEqual([-1, -1, -1, ...digits.toReversed()]);
   }
+});
+
+it('reversed sources: the mark begins a text and ends it, and rows differ in length', () => {
+  const { sources, ids, targets } = reversedSources({ length: 4, symbols: 5, B: 12, seed: 1 }).batch(7);
+  for (const [b, digits] of sources.entries()) {
+    expect(ids[b]).toEqual([5, ...digits.toReversed()]);
+    expect(targets[b]).toEqual([...digits.toReversed(), 5]);
+  }
+  expect(new Set(sources.map(({ length }) => length))).toEqual(new Set([2, 3, 4]));
+  expect(() => reversedSources({ length: 0, B: 1, seed: 1 })).toThrow(
+    'reversedSources: length must be a whole number ≥ 1, got 0',
+  );
 });
