@@ -37,9 +37,9 @@ export function claimTables({ claims }: Results): ReportTable[] {
         'Each interval stands alone: of twenty that are called something, one may be so by chance. ' +
         'A model this small may miss what a large one shows, and the other way round; the last column says how, and was written before the run, as what was expected.',
       head: ['claim', 'the paper', 'expected here', 'came out', 'as the paper?', 'if not, perhaps since'],
-      rows: judged(claims).map(({ title, paper, theirs, expects, unless, verdict }) => [
-        title,
-        `${paper}: ${theirs}`,
+      rows: judged(claims).map(({ id, title, paper, theirs, expects, unless, verdict }) => [
+        id,
+        `${title}. ${paper}: ${theirs}`,
         expects,
         verdict.ours,
         outcomeWords[verdict.outcome],
