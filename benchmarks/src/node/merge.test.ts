@@ -181,7 +181,7 @@ describe('trainings', () => {
       /came to [^ ]*"4":[^ ]* right in .* and to \{"4":0\.123\} right in .*; the same recipe/,
     );
     expect((await bench(`${learn} --steps 9 --out ${at('rasp')}`)).err).toMatch(
-      /holds cells of another run \(recipe\..* 8, here 9\)/,
+      /holds cells of another run \(recipe\.warmup 2, here 1\)/,
     );
   });
 

@@ -1,7 +1,7 @@
 import { formatPercent } from '../format.ts';
 import type { Results } from '../results.ts';
 import { raspEncodings } from './encodings.ts';
-import { judgeRasp, type RaspJudgement } from './summary.ts';
+import { BEYOND, DONE, judgeRasp, type RaspJudgement } from './summary.ts';
 
 /** Which tasks go beyond the lengths of training, in one sentence computed from the cells. */
 export function raspFindings({ rasp }: Results): string[] {
@@ -23,10 +23,11 @@ export function raspFindings({ rasp }: Results): string[] {
   return [`${parts.join('; ')}.`];
 }
 
-/** `(98 % at 25, trained to 10, none)` */
+/** `(98 % at 25, trained to 10, positions none)`: beyond twice the length, or at it where it is not learnt. */
 export function furthest({ points, encoding }: NonNullable<RaspJudgement['best']>): string {
   const first = points[0]!;
-  const far = points.find(({ times }) => times > 2) ?? points.at(-1)!;
+  const beyond = points.find(({ times }) => times > BEYOND) ?? points.at(-1)!;
+  const far = first.share < DONE ? first : beyond;
   const title = raspEncodings.find(({ name }) => name === encoding)?.title ?? encoding;
   return `(${formatPercent(far.share)} at ${far.length}, trained to ${first.length}, positions ${title})`;
 }

@@ -67,7 +67,7 @@ describe('the report', () => {
     expect(text).toMatch(/Sort.*none ◇.*99 % \[98 %, 99 %\]/);
     expect(resultsMarkdown(results)).toContain('## Longer texts than in training');
     expect(findingsOf(results)).toEqual([
-      expect.stringMatching(/^Beyond twice the length of training go counting \(99 % at 25, trained to 10/),
+      expect.stringMatching(/^Beyond twice the length of training go counting \(99 % at 50, trained to 20/),
     ]);
   });
 

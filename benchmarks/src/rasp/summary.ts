@@ -67,10 +67,16 @@ export function reachOf({ points }: RaspLine): RaspPoint | undefined {
   return broken < 0 ? points.at(-1) : points[broken - 1];
 }
 
-/** The line that reaches furthest; of several, the one with the most right texts over all lengths. */
+/**
+ * The line that reaches furthest; of several, the one with the most right texts over all lengths. Where none is done at the
+ * length of training, the one with the most right texts there.
+ */
 export function bestOf(lines: readonly RaspLine[]): RaspLine | undefined {
   const sum = ({ points }: RaspLine): number => points.reduce((total, { share }) => total + share, 0);
-  const rank = (line: RaspLine): number => (reachOf(line)?.times ?? 0) * 100 + sum(line);
+  const rank = (line: RaspLine): number => {
+    const reach = reachOf(line);
+    return reach ? 100 * reach.times + sum(line) : line.points[0]!.share;
+  };
   return lines.filter(({ points }) => points.length > 0).toSorted((a, b) => rank(b) - rank(a))[0];
 }
 

@@ -4,7 +4,6 @@ import { furthest } from '../rasp/findings.ts';
 import { BEYOND, bestOf, DONE, judgeRasp, type RaspLine, raspLines } from '../rasp/summary.ts';
 import { tasks } from '../rasp/tasks.ts';
 import type { Results } from '../results.ts';
-import { distinct } from '../views.ts';
 import type { ReportTable } from './table.ts';
 
 /** Which algorithms follow the paper's conjecture, and the right answers of every task and encoding by length. */
@@ -67,7 +66,7 @@ export function raspTables(results: Results): ReportTable[] {
         ...recipe.times.map((times) => `${times} ×`),
         'weights',
       ],
-      rows: distinct(lines, ({ task }) => task).flatMap((name) => {
+      rows: tasks.flatMap(({ name }) => {
         const own = lines.filter(({ task }) => task === name);
         const best = bestOf(own);
         return own.map((line) => rowOf(results, line, line === best));
