@@ -11,14 +11,17 @@ const documents = [
   { file: 'README.md', from: 'packages/headwise' },
   ...readdirSync(join(root, 'docs'))
     .filter((name) => name.endsWith('.md'))
-    .map((name) => ({ file: `docs/${name}`, from: 'packages/headwise' })),
+    .map((name) => ({
+      file: `docs/${name}`,
+      from: name === 'algorithms.md' ? 'benchmarks' : 'packages/headwise',
+    })),
   ...readdirSync(join(root, 'packages'))
     .filter((name) => existsSync(join(root, 'packages', name, 'README.md')))
     .map((name) => ({ file: `packages/${name}/README.md`, from: `packages/${name}` })),
 ];
 
 /** Documents whose blocks are one program. */
-const joined = ['docs/self-attention.md'];
+const joined = ['docs/self-attention.md', 'docs/algorithms.md'];
 
 /** Every `ts` block as a module of its own: path → text. A package finds itself, and its own dependencies. */
 const modules = new Map<string, { readonly text: string; readonly where: string }>();

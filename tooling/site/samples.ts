@@ -11,6 +11,7 @@ export const modules: Readonly<Record<string, () => Promise<unknown>>> = {
   '@headwise/sampling': () => import('../../packages/sampling/src/index.ts'),
   '@headwise/tensor': () => import('../../packages/tensor/src/index.ts'),
   '@headwise/training': () => import('../../packages/training/src/index.ts'),
+  'benchmarks/rasp': () => import('../../benchmarks/src/rasp/index.ts'),
 };
 
 /** The text of a guide. */

@@ -34,7 +34,8 @@ const pages = await variantPages();
 describe('guides', () => {
   it.each(guides)('runs the samples of %s', async (name) => {
     // one program from its first number to its last, where the others are samples each for itself
-    await runSamples(guide(name), modules, { joined: name === 'self-attention.md' });
+    const joined = name === 'self-attention.md' || name === 'algorithms.md';
+    await runSamples(guide(name), modules, { joined });
   });
 
   it('has samples, and they assert something', async () => {
