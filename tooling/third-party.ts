@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Options } from 'tsup';
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number];
@@ -14,7 +14,10 @@ export function thirdParty(file: string): Plugin {
         if (!metafile) return;
         const folders = new Set(Object.keys(metafile.inputs).flatMap((path) => packageFolder(path) ?? []));
         const texts = [...folders].sort().map(licenceOf);
-        if (texts.length > 0) writeFileSync(file, `${texts.join(`\n${'-'.repeat(80)}\n\n`)}`);
+        if (texts.length === 0) return;
+        // the first build of all writes this before its own files
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, texts.join(`\n${'-'.repeat(80)}\n\n`));
       });
     },
   };
