@@ -161,5 +161,5 @@ function decode(kit: Kit, common: readonly number[], shape: Shape): void {
     cost: Math.max((B * n * Hkv * (D + Dv)) / 4, (B * n * rows * (D + Dv)) / 20),
     scratch: floats * 4,
   });
-  kit.launch({ kernel: Kernel.combine, args, tasks: B * rows, cost: B * rows * chunks * Dv });
+  kit.launch({ kernel: Kernel.combine, args, tasks: B * rows, cost: (B * rows * chunks * Dv) / 5 });
 }
