@@ -20,6 +20,7 @@ import {
   tokenWindows,
   train,
 } from '@headwise/training';
+import { type CurvePoint, followed } from '../learning-curve.ts';
 import type { QualityRecipe } from './contract.ts';
 import type { Corpus } from './corpus.ts';
 
@@ -79,9 +80,7 @@ export async function learn(
   { steps, seed }: { readonly steps: number; readonly seed: number },
   onStep: (done: number, label: string) => Promise<void>,
   signal: AbortSignal,
-): Promise<(readonly [number, number])[]> {
-  const curve: (readonly [number, number])[] = [];
-  let [sum, since] = [0, 0];
+): Promise<CurvePoint[]> {
   const run = train({
     params: weights,
     loss: languageModelLoss(decoder),
@@ -91,15 +90,7 @@ export async function learn(
     steps,
     signal,
   });
-  for await (const { step, loss } of run) {
-    [sum, since] = [sum + loss, since + 1];
-    if (step === steps || step % Math.ceil(steps / POINTS) === 0) {
-      curve.push([step, sum / since]);
-      [sum, since] = [0, 0];
-    }
-    await onStep(step / steps, `step ${step} of ${steps}, loss ${loss.toFixed(3)}`);
-  }
-  return curve;
+  return followed(run, { steps, points: POINTS }, onStep);
 }
 
 /**

@@ -12,6 +12,7 @@ import {
 import { rotary } from '@headwise/positional';
 import { createPositions, crossEntropy, type Device, scope, type Tensor, tensor } from '@headwise/tensor';
 import { adamW, cosineDecay, IGNORED, type Params, train, withThroughStates } from '@headwise/training';
+import { type CurvePoint, followed } from '../learning-curve.ts';
 import type { RaspRecipe, Task } from './contract.ts';
 import type { RaspEncoding } from './encodings.ts';
 import { randomOf } from './random.ts';
@@ -77,7 +78,7 @@ export async function teach(
   seed: number,
   onStep: (done: number, label: string) => Promise<void>,
   signal: AbortSignal,
-): Promise<(readonly [number, number])[]> {
+): Promise<CurvePoint[]> {
   const { task, vocabulary, weights, rows } = pupil;
   const { length: most, steps } = recipe.tasks[task.name]!;
   const T = Math.max(recipe.T, task.tokens(most));
@@ -85,8 +86,6 @@ export async function teach(
     Array.from({ length: recipe.B }, (_, b) =>
       packedRow(randomOf(seed, index, b), task, vocabulary, { most, T, rows }),
     );
-  const curve: (readonly [number, number])[] = [];
-  let [sum, since] = [0, 0];
   const run = train({
     params: weights,
     loss: (_, texts: readonly RaspRow[]) => lossOf(pupil, texts),
@@ -101,15 +100,7 @@ export async function teach(
     steps,
     signal,
   });
-  for await (const { step, loss } of run) {
-    [sum, since] = [sum + loss, since + 1];
-    if (step === steps || step % Math.ceil(steps / POINTS) === 0) {
-      curve.push([step, sum / since]);
-      [sum, since] = [0, 0];
-    }
-    await onStep(step / steps, `step ${step} of ${steps}, loss ${loss.toFixed(3)}`);
-  }
-  return curve;
+  return followed(run, { steps, points: POINTS }, onStep);
 }
 
 /** Logits `[B, L, V]` of rows, whose texts do not see each other. */

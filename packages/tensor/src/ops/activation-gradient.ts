@@ -35,7 +35,7 @@ const TANH_CUBE = 0.044715;
 export const activationGradientOp = defineOp<{ x: Tensor; dy: Tensor }, ActivationParams>({
   name: 'activationGradient',
   outputs({ x, dy }, { kind }) {
-    checkKind('activationGradient', 'kind', kind, Object.keys(derivatives));
+    checkKind('activationGradient', 'kind', kind, kinds);
     if (!sameShape(x.shape, dy.shape))
       throw new ShapeError('activationGradient', 'x and dy must have the same shape', [
         { name: 'x', axes: [], shape: x.shape },
@@ -66,6 +66,8 @@ const derivatives: Readonly<Record<ActivationKind, (x: number, alpha: number) =>
   },
   relu: (x) => (x > 0 ? 1 : 0),
 };
+
+const kinds = /* @__PURE__ */ Object.keys(derivatives);
 
 type Slope = (x: Tensor, number: (value: number) => Tensor, alpha: number) => Tensor;
 

@@ -21,6 +21,8 @@ const functions: Readonly<Record<BinaryKind, (a: number, b: number) => number>> 
   equal: (a, b) => (a === b ? 1 : 0),
 };
 
+const kinds = /* @__PURE__ */ Object.keys(functions);
+
 /**
  * `y = f(a, b)`, where axes are aligned on the right and one of size 1 is repeated, on either side: what compositions
  * are made of. `add` and `multiply` are the fast forms of two of them.
@@ -28,7 +30,7 @@ const functions: Readonly<Record<BinaryKind, (a: number, b: number) => number>> 
 export const binaryOp = defineOp<{ a: Tensor; b: Tensor }, { readonly kind: BinaryKind }>({
   name: 'binary',
   outputs({ a, b }, { kind }) {
-    checkKind('binary', 'kind', kind, Object.keys(functions));
+    checkKind('binary', 'kind', kind, kinds);
     return [f32(broadcastShape('binary', { a, b }))];
   },
   reference({ a, b }, { kind }) {

@@ -10,6 +10,8 @@ import { f32 } from './rows.ts';
 
 type Two = { a: Tensor; b: Tensor };
 
+const gateKinds: readonly GateKind[] = ['silu', 'gelu', 'gelu-tanh'];
+
 /**
  * `y = a + scale · b`. `b` has the shape of `a`, or of its last axes, and is then repeated over the first ones.
  */
@@ -55,11 +57,13 @@ export const siluOp = defineOp<{ x: Tensor }, { alpha: number }>({
 /** How GELU is computed: with the error function, or with the tanh of Hendrycks & Gimpel 2016, section 2. */
 export type GeluKind = 'exact' | 'tanh';
 
+const geluKinds: readonly GeluKind[] = ['exact', 'tanh'];
+
 /** `y = x · Φ(x)`. Hendrycks & Gimpel 2016, "Gaussian Error Linear Units". */
 export const geluOp = defineOp<{ x: Tensor }, { kind: GeluKind }>({
   name: 'gelu',
   outputs({ x }, { kind }) {
-    checkKind('gelu', 'kind', kind, ['exact', 'tanh'] satisfies GeluKind[]);
+    checkKind('gelu', 'kind', kind, geluKinds);
     return [f32(x.shape)];
   },
   reference: ({ x }, { kind }) => [map(x, (value) => gelu64(value, kind))],
@@ -91,7 +95,7 @@ export type { GateKind } from '../contracts/kinds.ts';
 export const gatedOp = defineOp<{ gate: Tensor; up: Tensor }, { kind: GateKind }>({
   name: 'gated',
   outputs({ gate, up }, { kind }) {
-    checkKind('gated', 'kind', kind, ['silu', 'gelu', 'gelu-tanh'] satisfies GateKind[]);
+    checkKind('gated', 'kind', kind, gateKinds);
     if (!sameShape(gate.shape, up.shape)) {
       throw new ShapeError('gated', 'gate and up must have the same shape', [
         { name: 'gate', axes: [], shape: gate.shape },

@@ -10,6 +10,8 @@ import { f32, rowsOf } from './rows.ts';
 
 export type { ReduceKind } from '../contracts/kinds.ts';
 
+const kinds: readonly ReduceKind[] = ['sum', 'max', 'min'];
+
 /**
  * The numbers of each row to one: their sum, the largest or the smallest. A row of nothing gives 0, −∞ or ∞; one that
  * holds NaN gives NaN.
@@ -22,7 +24,7 @@ export type { ReduceKind } from '../contracts/kinds.ts';
 export const reduceOp = defineOp<{ x: Tensor }, { readonly kind: ReduceKind }>({
   name: 'reduce',
   outputs({ x }, { kind }) {
-    checkKind('reduce', 'kind', kind, ['sum', 'max', 'min'] satisfies ReduceKind[]);
+    checkKind('reduce', 'kind', kind, kinds);
     rowsOf('reduce', 'x', x);
     return [f32(withoutLast(x.shape))];
   },

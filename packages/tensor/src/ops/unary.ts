@@ -18,11 +18,13 @@ const functions: Readonly<Record<UnaryKind, (x: number) => number>> = {
   'elu+1': (x) => (x > 0 ? x + 1 : Math.exp(x)),
 };
 
+const kinds = /* @__PURE__ */ Object.keys(functions);
+
 /** `y = f(x)`, number by number: what compositions are made of. */
 export const unaryOp = defineOp<{ x: Tensor }, { readonly kind: UnaryKind }>({
   name: 'unary',
   outputs({ x }, { kind }) {
-    checkKind('unary', 'kind', kind, Object.keys(functions));
+    checkKind('unary', 'kind', kind, kinds);
     return [f32(x.shape)];
   },
   reference: ({ x }, { kind }) => [Float64Array.from(x.data as Float64Array, functions[kind])],
