@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { lineOnly } from './palette.ts';
-import { panelsOption } from './panel.ts';
+import { linearTicks, panelsOption } from './panel.ts';
 
 it('draws what has an end, on an axis that ends', () => {
   const points = [
@@ -26,4 +26,14 @@ it('draws what has an end, on an axis that ends', () => {
     },
     { data: [[1, 0, 4, 0]] },
   ]);
+});
+
+it.each([
+  [1.2086, 1.2294, ['1.210', '1.215', '1.220', '1.225']],
+  [0, 3.05, ['0.0', '0.5', '1.0', '1.5', '2.0', '2.5', '3.0']],
+  [0, 1000, ['0', '200', '400', '600', '800', '1000']],
+  [-0.3, 0.3, ['-0.3', '-0.2', '-0.1', '0.0', '0.1', '0.2', '0.3']],
+])('writes ticks from %d to %d that are told apart', (low, high, written) => {
+  const { ticks, format } = linearTicks(low, high);
+  expect(ticks.map(format)).toEqual(written);
 });

@@ -131,6 +131,18 @@ export function logTicks(low: number, high: number, scale: 'binary' | 'decimal')
   return all.slice(Math.max(0, first), last === -1 ? undefined : Math.max(last, first + 1) + 1);
 }
 
+/** Ticks at multiples of 1, 2 or 5 · 10ⁿ inside a linear range, four to eight of them, and how each is written: all to one place. */
+export function linearTicks(low: number, high: number): Pick<Axis, 'format'> & { readonly ticks: number[] } {
+  const rough = (high - low) / 8;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].find((size) => size * power >= rough * (1 - 1e-9))! * power;
+  const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const first = Math.ceil(low / step - 1e-9);
+  const count = Math.floor(high / step + 1e-9) - first + 1;
+  const ticks = Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+  return { ticks, format: (value) => value.toFixed(places) };
+}
+
 function valuesOf(panel: Panel, side: 'x' | 'y'): number[] {
   return panel.series.flatMap(({ points }) =>
     points.flatMap((point) => {

@@ -5,7 +5,7 @@ import type { Results } from '../../results.ts';
 import { subjectLabel } from '../../views.ts';
 import { type Chart, drawSvg } from '../draw.ts';
 import { variantMark } from '../palette.ts';
-import { panelsOption, type Series } from '../panel.ts';
+import { linearTicks, panelsOption, type Series } from '../panel.ts';
 import { PANEL, stacked, variantPanels } from './series.ts';
 
 /** Perplexity against KV bytes; the third axis, tokens a second, stands beside each name. */
@@ -40,7 +40,7 @@ export function qualityChart(results: Results, comparison: QualityComparison): C
             min: Math.min(...bytes) / 1.4,
             max: Math.max(...bytes) * 1.4,
           },
-          y: { title: '', format: (value) => digits(value), scale: 'linear', ...rangeOf(lines) },
+          y: { title: '', scale: 'linear', ...rangeOf(lines) },
           series: variants.flatMap((variant) => {
             const line = lines.find(({ subject }) => subject === variant.name);
             return line ? [pointOf(line, variant.order, name(line), front.includes(line))] : [];
@@ -91,7 +91,6 @@ export function learningChart(results: Results, comparison: QualityComparison): 
           },
           y: {
             title: '',
-            format: (value) => digits(value),
             scale: 'linear',
             ...spread(all.map(({ y }) => y)),
           },
@@ -158,11 +157,11 @@ function rangeOf(lines: readonly QualityLine[]): ReturnType<typeof spread> {
   );
 }
 
-function spread(values: readonly number[]): { min: number; max: number; ticks: number[] } {
+function spread(values: readonly number[]): { min: number; max: number } & ReturnType<typeof linearTicks> {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = 0.08 * (high - low || Math.abs(high) || 1);
   const [min, max] = [Math.max(0, low - room), high + room];
-  return { min, max, ticks: Array.from({ length: 5 }, (_, i) => min + ((max - min) * i) / 4) };
+  return { min, max, ...linearTicks(min, max) };
 }
 
 function meanCurve({ done }: QualityLine): { x: number; y: number }[] {
