@@ -41,6 +41,7 @@ if (!existsSync(join(root, 'packages', name, 'src')) || !(sample > 0) || !Number
  */
 const LEFT_OUT =
   /\.test\.ts$|\.d\.ts$|[\\/](testing|conformance|generated)[\\/]|\.kernel\.ts$|[\\/](index|registry|testing[-\w]*|gl-texture|webgpu-engine|node-webgpu)\.ts$/;
+const HANGS_MS = 1_800_000;
 const NOT_RUN = /browser|dist|readme/;
 
 const copy = mkdtempSync(join(tmpdir(), 'headwise-mutants-'));
@@ -70,6 +71,12 @@ const mutants = files
   .filter((file) => !LEFT_OUT.test(`${sep}${file}`))
   .flatMap((file) => mutantsOf(texts.get(file)!).map((mutant) => ({ file, mutant })));
 
+// where the tests fail by themselves, every change would count as noticed
+const before = failure(tests);
+if (before !== undefined) {
+  console.error(`the tests of ${name} fail before anything is changed: ${before}`);
+  process.exit(1);
+}
 let killed = 0;
 const chosen = spread(mutants);
 console.log(`${name}: ${mutants.length} mutants, ${chosen.length} of them are tried`);
@@ -103,20 +110,28 @@ function killerOf(file: string, { start, end, to }: PlainMutant): string | undef
   try {
     const near = nearTests(file);
     for (const some of [near, tests.filter((test) => !near.includes(test))]) {
-      if (some.length === 0) continue;
-      const paths = some.map((test) => relative(copy, join(src, test)));
-      const { stdout, status } = spawnSync(
-        process.execPath,
-        [join('node_modules', 'vitest', 'vitest.mjs'), 'run', '--project', 'node', '--bail', '1', ...paths],
-        { cwd: copy, encoding: 'utf8', timeout: 1_800_000 },
-      );
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: vitest writes in colours
-      if (status !== 0) return /FAIL\s+([^\n]*)/.exec(stdout.replace(/\u001b\[\d+m/g, ''))?.[1] ?? 'time';
+      const failed = failure(some);
+      if (failed !== undefined) return failed;
     }
     return undefined;
   } finally {
     writeFileSync(join(src, file), text);
   }
+}
+
+/** The first of these tests that fails, how the run ended where it was none of them, or undefined. */
+function failure(some: readonly string[]): string | undefined {
+  if (some.length === 0) return undefined;
+  const paths = some.map((test) => relative(copy, join(src, test)));
+  const { stdout, stderr, status, signal } = spawnSync(
+    process.execPath,
+    [join('node_modules', 'vitest', 'vitest.mjs'), 'run', '--project', 'node', '--bail', '1', ...paths],
+    { cwd: copy, encoding: 'utf8', timeout: HANGS_MS, maxBuffer: 2 ** 28 },
+  );
+  if (status === 0) return undefined;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: vitest writes in colours
+  const plain = `${stdout}\n${stderr}`.replace(/\u001b\[\d+m/g, '');
+  return /FAIL\s+([^\n]*)/.exec(plain)?.[1] ?? (signal === 'SIGTERM' ? 'time' : `exit ${status ?? signal}`);
 }
 
 /** The test beside a file, those that import it, and those beside what imports it. */
