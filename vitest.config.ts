@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { playwright } from '@vitest/browser-playwright';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 const chromium = process.env.CHROME_PATH ?? '/usr/bin/chromium';
 
@@ -39,6 +39,40 @@ export const sourceFirst = {
   ssr: { resolve: { conditions: ['@headwise/source'] } },
 };
 
+/** Tests in a page, isolated as threads want it. Those of a software GPU alone have a name of their own. */
+const inChromium = (name: 'browser' | 'gpu'): TestProjectConfiguration => ({
+  ...sourceFirst,
+  server: {
+    // conformance data may lie beside the repository
+    fs: { allow: ['.', existsSync('../shared') ? realpathSync('../shared') : '.'] },
+    headers: {
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Embedder-Policy': 'require-corp',
+    },
+  },
+  test: {
+    name,
+    maxWorkers,
+    env: expected('reference,gpujs:cpu,gpujs:webasm,gpujs:webgl2,gpujs:webgpu'),
+    include: [`{packages,apps,benchmarks}/**/src/**/*.${name}.test.ts`],
+    ...patience,
+    browser: {
+      enabled: true,
+      connectTimeout: HANGS_MS,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({
+        launchOptions: {
+          args: softwareGpu,
+          timeout: HANGS_MS,
+          ...(existsSync(chromium) && { executablePath: chromium }),
+        },
+      }),
+      instances: [{ browser: 'chromium' }],
+    },
+  },
+});
+
 export default defineConfig({
   test: {
     coverage: {
@@ -59,7 +93,7 @@ export default defineConfig({
             'tooling/**/*.test.ts',
           ],
           exclude: [
-            '**/*.browser.test.ts',
+            '**/*.{browser,gpu}.test.ts',
             '**/*.dist.test.ts',
             'tooling/consumers/**',
             '**/node_modules/**',
@@ -90,38 +124,9 @@ export default defineConfig({
         // tarballs in fresh projects: minutes, so a command of their own
         test: { name: 'consumers', include: ['tooling/consumers/*.test.ts'], ...patience },
       },
-      {
-        ...sourceFirst,
-        server: {
-          // conformance data may lie beside the repository
-          fs: { allow: ['.', existsSync('../shared') ? realpathSync('../shared') : '.'] },
-          headers: {
-            'Cross-Origin-Opener-Policy': 'same-origin',
-            'Cross-Origin-Embedder-Policy': 'require-corp',
-          },
-        },
-        test: {
-          name: 'browser',
-          maxWorkers,
-          env: expected('reference,gpujs:cpu,gpujs:webasm,gpujs:webgl2,gpujs:webgpu'),
-          include: ['{packages,apps}/*/src/**/*.browser.test.ts', 'benchmarks/src/**/*.browser.test.ts'],
-          ...patience,
-          browser: {
-            enabled: true,
-            connectTimeout: HANGS_MS,
-            headless: true,
-            screenshotFailures: false,
-            provider: playwright({
-              launchOptions: {
-                args: softwareGpu,
-                timeout: HANGS_MS,
-                ...(existsSync(chromium) && { executablePath: chromium }),
-              },
-            }),
-            instances: [{ browser: 'chromium' }],
-          },
-        },
-      },
+      inChromium('browser'),
+      // every variant, cache and published case on software GPUs: minutes, so a job of its own
+      inChromium('gpu'),
     ],
   },
 });

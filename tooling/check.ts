@@ -4,7 +4,7 @@
  *
  *   npm test                        all but what has a job of its own
  *   npm test -- lint types          these steps
- *   npm test -- --all               those with a job of their own too: pages, site, consumers
+ *   npm test -- --all               those with a job of their own too: gpu, pages, site, consumers
  *   npm test -- long                properties, tried a hundred times as often, with new seeds: hours
  */
 import { spawn } from 'node:child_process';
@@ -102,7 +102,17 @@ const steps: readonly Step[] = [
   },
   { name: 'unit', what: 'tests in Node, samples of documents', run: vitest('node') },
   { name: 'dist', what: 'built files: sizes, commands, the guide', run: vitest('dist') },
-  { name: 'browser', what: 'tests in Chromium', run: tsx('tooling/browser-tests.ts') },
+  {
+    name: 'browser',
+    what: 'tests in Chromium: threads, WebGL, the page',
+    run: node('--import', 'tsx', 'tooling/browser-tests.ts', 'browser'),
+  },
+  {
+    name: 'gpu',
+    what: 'all variants, caches and cases on WebGL and WebGPU',
+    job: 'npm run test:gpu',
+    run: node('--import', 'tsx', 'tooling/browser-tests.ts', 'gpu'),
+  },
   {
     name: 'pages',
     what: 'the playground as it is published, in Chromium',
@@ -138,7 +148,7 @@ function longTests(): readonly string[] {
   const folders = readdirSync(join(root, 'packages')).map((name) => join('packages', name, 'src'));
   return folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('.test.ts') && !path.endsWith('.browser.test.ts'))
+      .filter((path) => path.endsWith('.test.ts') && !/\.(browser|gpu)\.test\.ts$/.test(path))
       .map((path) => join(folder, path))
       .filter((path) => /HEADWISE_LONG|propertyRuns/.test(readFileSync(join(root, path), 'utf8'))),
   );

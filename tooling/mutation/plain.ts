@@ -42,7 +42,7 @@ if (!existsSync(join(root, 'packages', name, 'src')) || !(sample > 0) || !Number
 const LEFT_OUT =
   /\.test\.ts$|\.d\.ts$|[\\/](testing|conformance|generated)[\\/]|\.kernel\.ts$|[\\/](index|registry|testing[-\w]*|gl-texture|webgpu-engine|node-webgpu)\.ts$/;
 const HANGS_MS = 1_800_000;
-const NOT_RUN = /browser|dist|readme/;
+const NOT_RUN = /browser|gpu\.test|dist|readme/;
 
 const copy = mkdtempSync(join(tmpdir(), 'headwise-mutants-'));
 process.once('exit', () => rmSync(copy, { recursive: true, force: true }));

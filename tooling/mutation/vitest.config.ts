@@ -10,7 +10,7 @@ export default defineConfig({
   test: {
     include: [`packages/${name}/src/**/*.test.ts`],
     exclude: [
-      '**/*.browser.test.ts',
+      '**/*.{browser,gpu}.test.ts',
       '**/*.dist.test.ts',
       '**/node_modules/**',
       // samples of a README run other packages; a file is saved two hundred times by processes of its own
