@@ -191,12 +191,14 @@ it('measures a variant of one’s own far from the repository, by the command of
   expect(readFileSync(join(mine, 'bench-report/report.html'), 'utf8')).toMatch(/^<!doctype html>/);
   expect(existsSync(join(mine, 'bench-report/charts/kv-bytes.svg'))).toBe(true);
   const { rows, machine } = JSON.parse(readFileSync(join(mine, 'bench-report/results.json'), 'utf8')) as {
-    readonly rows: readonly { readonly subject: string; readonly status: string }[];
+    readonly rows: readonly { readonly subject: string; readonly status: string; readonly reason?: string }[];
     readonly machine: { readonly commit?: string };
   };
   const own = rows.filter(({ subject }) => subject === 'mine');
   expect(own.length).toBeGreaterThan(1);
-  expect(new Set(own.map((row) => row.status))).toEqual(new Set(['ok']));
+  // a second may end, on a busy machine, before every row had its turn
+  const outOfTime = /^too short to time: |^the time budget of /;
+  for (const { status, reason = status } of own) if (status !== 'ok') expect(reason).toMatch(outOfTime);
   // that of a project around it says nothing about what was measured
   expect(machine.commit).toBeUndefined();
   // a variant that fails where it is timed has its failure in its rows, and no time
