@@ -28,9 +28,9 @@ def arrays(tensors):
     return {name: array(values) for name, values in tensors.items()}
 
 
-def write(name, cases):
+def write(name, cases, program=PROGRAM):
     FOLDER.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"program": PROGRAM, "cases": cases}, separators=(",", ":"))
+    text = json.dumps({"program": program, "cases": cases}, separators=(",", ":"))
     (FOLDER / f"{name}.json").write_text(text.replace('{"name"', '\n{"name"') + "\n", encoding="utf-8")
     print(f"{name}: {len(cases)} cases, {len(text)} bytes")
 

@@ -89,6 +89,37 @@ export function checkWeights(
   throw new ValueError(variant, `weights["${missing}"]`, rule, weights[missing]);
 }
 
+/** For a variant without a softmax. @throws {ValueError} if something of one is asked for. */
+export function refuseExtras(variant: string, extras: readonly string[]): void {
+  if (extras.length === 0) return;
+  throw new ValueError(variant, 'extras', 'cannot be returned: there is no softmax and no score', extras);
+}
+
+/**
+ * For a variant that sums up its keys: refuses parts of a score, and placements, that such a sum cannot have.
+ *
+ * @throws {ValueError} naming the part.
+ */
+export function refuseScoreParts(variant: string, call: AttendCall, causal: boolean): void {
+  refuseExtras(variant, call.extras ?? []);
+  const parts = ['bias', 'slopes', 'modifiers', 'keyPositions', 'queryPositions', 'keyUntil'] as const;
+  const given = parts.find((part) => call[part] !== undefined);
+  if (given)
+    throw new ValueError(variant, given, 'has no meaning here: there are no scores to act on', 'one');
+  const Lk = call.k.shape[1]!;
+  if (call.valid !== undefined && call.valid !== Lk)
+    throw new ValueError(variant, 'valid', `must be all ${Lk} keys: they are summed up`, call.valid);
+  const Lq = call.q.shape[1]!;
+  if (Lq !== Lk) {
+    const rule = `must have as many tokens as k (${Lk}): use the layer form to decode`;
+    throw new ValueError(variant, 'q', rule, Lq);
+  }
+  if (causal && (call.offset ?? 0) !== 0) {
+    const rule = 'must be 0: earlier tokens are in the state of the layer form';
+    throw new ValueError(variant, 'offset', rule, call.offset);
+  }
+}
+
 /** The parts of a variant that say what a call must look like. */
 interface Described<Options> {
   readonly name: string;

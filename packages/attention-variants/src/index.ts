@@ -20,6 +20,7 @@ export {
   type VariantIdentity,
 } from './contract.ts';
 export { type HostWeights, poolHeads, shareLayers, splitLatentUp } from './convert.ts';
+export { type DeltaOptions, type DeltaSizes, type DeltaVariant, deltaVariant } from './delta-variant.ts';
 export { and, not, or } from './modifiers/compose.ts';
 export {
   type Constants,
@@ -40,6 +41,11 @@ export {
   linearAttentionOp,
   type UpdateRule,
 } from './ops/linear-attention.ts';
+export {
+  type ShortConvolutionResult,
+  shortConvolution,
+  shortConvolutionOp,
+} from './ops/short-convolution.ts';
 export { type RowHook, type SoftmaxVariant, softmaxVariant } from './softmax-variant.ts';
 export { additive } from './variants/additive.ts';
 export { anchor, anchorUntil } from './variants/anchor.ts';
@@ -53,7 +59,9 @@ export {
   sharingPatterns,
 } from './variants/cross-layer-patterns.ts';
 export { differential } from './variants/differential.ts';
+export { type GatedDeltaOptions, gatedDelta } from './variants/gated-delta.ts';
 export { groupedQuery } from './variants/grouped-query.ts';
+export { kimiDelta } from './variants/kimi-delta.ts';
 export { learnedSinks } from './variants/learned-sinks.ts';
 export { linear } from './variants/linear.ts';
 export { multiHead } from './variants/multi-head.ts';

@@ -5,7 +5,9 @@ import { chunked } from './variants/chunked.ts';
 import { crossAttention } from './variants/cross-attention.ts';
 import { crossLayer } from './variants/cross-layer.ts';
 import { differential } from './variants/differential.ts';
+import { gatedDelta } from './variants/gated-delta.ts';
 import { groupedQuery } from './variants/grouped-query.ts';
+import { kimiDelta } from './variants/kimi-delta.ts';
 import { learnedSinks } from './variants/learned-sinks.ts';
 import { linear } from './variants/linear.ts';
 import { multiHead } from './variants/multi-head.ts';
@@ -33,6 +35,8 @@ export const variants = defineRegistry({
   'multi-head-latent': multiHeadLatent,
   differential,
   linear,
+  'gated-delta': gatedDelta,
+  'kimi-delta': kimiDelta,
   'cross-attention': crossAttention,
   additive,
   multiplicative,

@@ -10,6 +10,7 @@ import { describe, it } from 'vitest';
 import { additiveScores } from './additive-scores.ts';
 import { differentialMix } from './differential-mix.ts';
 import { type LinearAttentionParams, linearAttention } from './linear-attention.ts';
+import { shortConvolution } from './short-convolution.ts';
 
 const of = (
   shapes: Readonly<Record<string, readonly number[]>>,
@@ -46,6 +47,13 @@ const cases: Readonly<Record<string, Differentiable>> = {
   'gated, a decay a channel': recurrence({ decay: [2, 3, 2, 3] }, { rule: 'gated' }),
   'the delta rule': recurrence({ beta: [2, 3, 1] }, { rule: 'delta' }),
   'the gated delta rule': recurrence({ decay: [2, 3, 2, 1], beta: [2, 3, 2] }, { rule: 'gated_delta' }),
+  'the short convolution, its tail among them': of(
+    { x: [2, 3, 5], tail: [2, 3, 5], weight: [5, 4] },
+    ({ x, tail, weight }) => {
+      const result = shortConvolution(x!, tail!, weight!);
+      return [result.y, result.tail] as Tensor[];
+    },
+  ),
   'additive scores in groups, with a bias': of(
     { q: [2, 3, 4, 5], k: [2, 5, 2, 5], score: [4, 5], bias: [1, 4, 3, 5] },
     ({ q, k, score, bias }) => additiveScores(q!, k!, score!, bias),

@@ -36,6 +36,8 @@ export function smallConfigurations(): readonly {
     ],
     ['differential', configure(variants.differential)],
     ['linear', configure(variants.linear)],
+    ['gated-delta', configure(variants['gated-delta'], { Hk: 2, kernel: 3 })],
+    ['kimi-delta', configure(variants['kimi-delta'], { kernel: 3 })],
     ['cross-attention', configure(variants['cross-attention'])],
     ['additive', configure(variants.additive)],
     ['multiplicative', configure(variants.multiplicative)],

@@ -10,15 +10,16 @@ import {
   ValueError,
   zeros,
 } from '@headwise/tensor';
-import { checkAttendCall, checkGroups, checkLayerCall, checkLayerShape } from '../checks.ts';
-import { checkKinds, resolveOptions } from '../configure.ts';
 import {
-  type AttendCall,
-  type AttentionVariant,
-  defineVariant,
-  type LayerCall,
-  type LayerShape,
-} from '../contract.ts';
+  checkAttendCall,
+  checkGroups,
+  checkLayerCall,
+  checkLayerShape,
+  refuseExtras,
+  refuseScoreParts,
+} from '../checks.ts';
+import { checkKinds, resolveOptions } from '../configure.ts';
+import { type AttentionVariant, defineVariant, type LayerCall, type LayerShape } from '../contract.ts';
 import { sumCost } from '../cost.ts';
 import { linearAttention } from '../ops/linear-attention.ts';
 import { mergeHeads, project, rotate, splitHeads, withBiases } from '../wiring.ts';
@@ -95,7 +96,7 @@ export const linear: Linear = defineVariant({
     const { eps, causal, Hkv: configured } = resolveOptions(linear, given);
     checkAttendCall('linear', call, () => configured);
     checkEps(eps);
-    refuseParts(call, causal);
+    refuseScoreParts('linear', call, causal);
     const { q, k, v } = call;
     return scope(() => {
       const [B = 1, , Hkv = 1, Dv = 1] = v.shape;
@@ -112,7 +113,7 @@ export const linear: Linear = defineVariant({
   layer(call) {
     checkLayerCall(linear, call);
     const { x, weights, state, shape, options, extras = [] } = call;
-    refuseExtras(extras);
+    refuseExtras('linear', extras);
     if (call.position?.kind === 'bias') {
       throw new ValueError(
         'linear',
@@ -158,36 +159,4 @@ function sizesOf({ E, H, D, Dv = D }: LayerShape, { Hkv = H }: LinearOptions) {
 
 function checkEps(eps: number): void {
   if (!(eps >= 0 && Number.isFinite(eps))) throw new ValueError('linear', 'eps', 'must be a number ≥ 0', eps);
-}
-
-function refuseExtras(extras: readonly string[]): void {
-  if (extras.length === 0) return;
-  throw new ValueError('linear', 'extras', 'cannot be returned: there is no softmax and no score', extras);
-}
-
-/** Parts of a score, and placements, that a sum over all keys cannot have. */
-function refuseParts(call: AttendCall, causal: boolean): void {
-  refuseExtras(call.extras ?? []);
-  const parts = ['bias', 'slopes', 'modifiers', 'keyPositions', 'queryPositions', 'keyUntil'] as const;
-  const given = parts.find((part) => call[part] !== undefined);
-  if (given)
-    throw new ValueError('linear', given, 'has no meaning here: there are no scores to act on', 'one');
-  const Lk = call.k.shape[1]!;
-  if (call.valid !== undefined && call.valid !== Lk)
-    throw new ValueError('linear', 'valid', `must be all ${Lk} keys: they are summed up`, call.valid);
-  const Lq = call.q.shape[1]!;
-  if (Lq !== Lk)
-    throw new ValueError(
-      'linear',
-      'q',
-      `must have as many tokens as k (${Lk}): use the layer form to decode`,
-      Lq,
-    );
-  if (causal && (call.offset ?? 0) !== 0)
-    throw new ValueError(
-      'linear',
-      'offset',
-      'must be 0: earlier tokens are in the state of the layer form',
-      call.offset,
-    );
 }
