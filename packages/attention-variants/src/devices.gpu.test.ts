@@ -7,6 +7,7 @@ import { checkModifiers, modifierCases } from './testing/modifier-cases.ts';
 const files = import.meta.glob<GoldenFile>('../golden/*.json', { eager: true, import: 'default' });
 
 const summed = 'keys cannot be hidden one by one: they are summed up';
+const summedUp = { 'sees nothing, gives zero': summed, 'hidden keys change nothing': summed };
 // biome-ignore lint/suspicious/noExplicitAny: settings of variants of several options
 const settings: Readonly<Partial<Record<VariantName, CheckSettings<any>>>> = {
   'grouped-query': { options: { Hkv: 2 } },
@@ -18,7 +19,9 @@ const settings: Readonly<Partial<Record<VariantName, CheckSettings<any>>>> = {
   anchor: { options: { segments: 4 } },
   'cross-layer': { options: { Hkv: 2 } },
   differential: { keys: [4, 4], values: [2, 8] },
-  linear: { except: { 'sees nothing, gives zero': summed, 'hidden keys change nothing': summed } },
+  linear: { except: summedUp },
+  'gated-delta': { except: summedUp, options: { Hk: 2 } },
+  'kimi-delta': { except: summedUp },
 };
 
 describe.each(['gpujs:webgl2', 'gpujs:webgpu'])('on %s', (deviceName) => {

@@ -5,6 +5,7 @@ import { createWasm } from '@headwise/device-wasm';
 import { expect, it } from 'vitest';
 
 const summed = 'keys cannot be hidden one by one: they are summed up';
+const summedUp = { 'sees nothing, gives zero': summed, 'hidden keys change nothing': summed };
 // biome-ignore lint/suspicious/noExplicitAny: settings of variants of several options
 const settings: Readonly<Partial<Record<VariantName, CheckSettings<any>>>> = {
   'grouped-query': { options: { Hkv: 2 } },
@@ -16,7 +17,9 @@ const settings: Readonly<Partial<Record<VariantName, CheckSettings<any>>>> = {
   anchor: { options: { segments: 4 } },
   'cross-layer': { options: { Hkv: 2 } },
   differential: { keys: [4, 4], values: [2, 8] },
-  linear: { except: { 'sees nothing, gives zero': summed, 'hidden keys change nothing': summed } },
+  linear: { except: summedUp },
+  'gated-delta': { except: summedUp, options: { Hk: 2 } },
+  'kimi-delta': { except: summedUp },
 };
 
 it.each(Object.keys(variants) as VariantName[])('%s is on wasm what it is on the reference', async (name) => {

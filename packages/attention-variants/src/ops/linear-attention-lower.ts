@@ -3,35 +3,20 @@ import {
   binary,
   concat,
   type Device,
-  gather,
   matmul,
   multiply,
   permute,
-  scope,
   slice,
   type Tensor,
   tensor,
   unary,
 } from '@headwise/tensor';
+import { deltaInChunks } from './delta-chunks.ts';
 import type { LinearAttentionInputs, LinearAttentionParams } from './linear-attention-form.ts';
+import { type HeadsFirst, headwise, joined, number, rows } from './linear-attention-pieces.ts';
 
 /** Tokens of a piece whose scores are computed at once: small beside the sequence, large beside a row of the state. */
 const CHUNK = 64;
-
-/** What the two forms need, heads first: `G = H / Hkv` query heads read one state, `N = B · Hkv` states. */
-interface HeadsFirst {
-  readonly device: Device;
-  readonly L: number;
-  readonly G: number;
-  /** `[N · G, L, D]` */
-  readonly q: Tensor;
-  /** `[N, L, D]` */
-  readonly k: Tensor;
-  /** `[N, L, W]`; with a normaliser W is Dv + 1, and the last number of each row is 1 */
-  readonly v: Tensor;
-  /** `[N, D, W]`; the normaliser is its last column */
-  readonly S: Tensor;
-}
 
 /**
  * Linear attention from products. A normaliser is one more column of the values, of ones: then the sum of φ(k) is one
@@ -41,7 +26,7 @@ export function lowerLinearAttention(
   inputs: LinearAttentionInputs,
   params: LinearAttentionParams,
 ): readonly Tensor[] {
-  const { rule, scale, eps, causal } = params;
+  const { scale, eps } = params;
   const [B, L, H] = inputs.q.shape as [number, number, number];
   const [, , Hkv, Dv] = inputs.v.shape as [number, number, number, number];
   const D = inputs.k.shape[3]!;
@@ -52,8 +37,7 @@ export function lowerLinearAttention(
     return [filled(q.device, [B, 0, H, Dv], 0), same(S), ...(z ? [same(z)] : [])];
   }
   const heads = headsFirst(inputs, params);
-  const { y, S } =
-    rule === 'linear' ? (causal ? inChunks(heads) : atOnce(heads)) : tokenByToken(heads, inputs);
+  const { y, S } = formOf(inputs, params)(heads, inputs);
   const W = heads.v.shape[2]!;
   const rows = permute(y.reshape([B, H, L, W]), [0, 2, 1, 3]);
   const state = S.reshape([B, Hkv, D, W]);
@@ -63,6 +47,13 @@ export function lowerLinearAttention(
   const norm = binary(slice(rows, Dv, 1), number(heads.device, eps), 'add');
   const z = slice(state, Dv, 1).reshape([B, Hkv, D]);
   return [scaled(binary(slice(rows, 0, Dv), norm, 'divide')), slice(state, 0, Dv), z];
+}
+
+/** A token alone is one step of the recurrence. A decay of its own for each channel has no scores to be taken out of. */
+function formOf({ q, decay }: LinearAttentionInputs, { rule, causal }: LinearAttentionParams) {
+  if (rule === 'linear') return causal ? inChunks : atOnce;
+  const corrects = rule === 'delta' || (rule === 'gated_delta' && decay!.shape[3] === 1);
+  return corrects && q.shape[1]! > 1 ? deltaInChunks : tokenByToken;
 }
 
 function headsFirst(
@@ -114,23 +105,12 @@ function inChunks({ device, L, G, q, k, v, S }: HeadsFirst): { y: Tensor; S: Ten
 }
 
 /** The recurrence of the gated and delta rules, as it is written. */
-function tokenByToken(
-  { device, L, G, q, k, v, S }: HeadsFirst,
-  { decay, beta }: LinearAttentionInputs,
-): { y: Tensor; S: Tensor } {
+function tokenByToken(heads: HeadsFirst, { decay, beta }: LinearAttentionInputs): { y: Tensor; S: Tensor } {
+  const { L, G, q, k, v, S } = heads;
   const [N, , D] = k.shape as [number, number, number];
   const W = v.shape[2]!;
-  const headwise = (x: Tensor): Tensor => {
-    const [B, , heads, width] = x.shape as [number, number, number, number];
-    const each = permute(x, [0, 2, 1, 3]);
-    if (B * heads === N) return each.reshape([N, L, width]);
-    // one number for all heads of a token
-    const Hkv = N / B;
-    const ids = Int32Array.from({ length: N * L }, (_, n) => Math.floor(n / (Hkv * L)) * L + (n % L));
-    return gather(each.reshape([B * L, width]), tensor(device, ids, [N, L]));
-  };
-  const kept = decay && unary(headwise(decay), 'exp');
-  const written = beta && headwise(beta.reshape([...beta.shape, 1]));
+  const kept = decay && unary(headwise(heads, decay), 'exp');
+  const written = beta && headwise(heads, beta.reshape([...beta.shape, 1]));
   return joined(0, L, S, (t, before) => {
     const kt = rows(k, t, 1); // [N, 1, D]
     const vt = rows(v, t, 1); // [N, 1, W]
@@ -143,37 +123,6 @@ function tokenByToken(
   });
 }
 
-/**
- * Steps `from … to − 1`, each from the state that the one before leaves: their outputs side by side, and the last
- * state. Halves are joined in scopes, so a few outputs and states are alive at once, and a number is copied log(steps)
- * times.
- */
-function joined(
-  from: number,
-  to: number,
-  S: Tensor,
-  step: (n: number, S: Tensor) => { y: Tensor; S: Tensor },
-): { y: Tensor; S: Tensor } {
-  return scope(() => {
-    if (to - from === 1) return step(from, S);
-    const middle = Math.ceil((from + to) / 2);
-    const left = joined(from, middle, S, step);
-    const right = joined(middle, to, left.S, step);
-    return { y: concat(left.y, right.y), S: right.S };
-  });
-}
-
-/** Rows `start … start + count − 1` of each matrix `[N, L, W]`. */
-function rows(x: Tensor, start: number, count: number): Tensor {
-  const [N, L, W] = x.shape as [number, number, number];
-  if (count === L) return x;
-  const ids = Int32Array.from(
-    { length: N * count },
-    (_, n) => Math.floor(n / count) * L + start + (n % count),
-  );
-  return gather(x.reshape([N * L, W]), tensor(x.device, ids, [N, count]));
-}
-
 /** 1 on and below the diagonal. */
 function lowerHalf(device: Device, C: number): Tensor {
   const ones = Float32Array.from({ length: C * C }, (_, n) => (n % C <= Math.floor(n / C) ? 1 : 0));
@@ -182,8 +131,4 @@ function lowerHalf(device: Device, C: number): Tensor {
 
 function filled(device: Device, shape: readonly number[], value: number): Tensor {
   return tensor(device, new Float32Array(shape.reduce((size, axis) => size * axis, 1)).fill(value), shape);
-}
-
-function number(device: Device, value: number): Tensor {
-  return tensor(device, [value], []);
 }

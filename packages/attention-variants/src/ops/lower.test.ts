@@ -1,12 +1,15 @@
 import {
+  add,
   createReference,
   type Device,
   type OpCall,
+  rmsNorm,
   run,
   scope,
   sizeOf,
   type Tensor,
   tensor,
+  unary,
   zeros,
 } from '@headwise/tensor';
 import { assertClose, openDevices, seeded, withoutKernels } from '@headwise/tensor/testing';
@@ -116,6 +119,47 @@ it.each(sizes.slice(0, 2))(
   },
 );
 
+it.each([
+  [1, 33, 2, 1, 4, 6],
+  [2, 70, 4, 2, 8, 5],
+  [1, 65, 3, 3, 3, 2],
+] as const)('composes the delta rules in chunks: [%i, %i, %i/%i, %i, %i]', async (B, L, H, Hkv, D, Dv) => {
+  for (const rule of ['delta', 'gated_delta'] as const)
+    for (const wide of [true, false])
+      await compare(
+        linearAttentionOp,
+        (d) => ({
+          q: seeded(d, [B, L, H, D], 1),
+          k: rmsNorm(seeded(d, [B, L, Hkv, D], 2), tensor(d, new Float32Array(D).fill(D ** -0.5), [D])),
+          v: seeded(d, [B, L, Hkv, Dv], 3),
+          S: seeded(d, [B, Hkv, D, Dv], 4),
+          // from hardly anything to all of it is forgotten
+          decay: rule === 'delta' ? undefined : add(seeded(d, [B, L, Hkv, 1], 5), tensor(d, [-1], [1])),
+          beta: unary(seeded(d, [B, L, wide ? Hkv : 1], 6), 'sigmoid'),
+        }),
+        { rule, feature: 'none', scale: 0.5, eps: 0, causal: true },
+      );
+});
+
+it('one key again and again, and a token that forgets everything, in chunks', async () => {
+  const [L, D, Dv] = [50, 4, 3];
+  const decay = Float32Array.from({ length: L }, (_, t) =>
+    t === 20 ? -Infinity : t % 7 === 0 ? -40 : -0.001,
+  );
+  await compare(
+    linearAttentionOp,
+    (d) => ({
+      q: seeded(d, [1, L, 1, D], 1),
+      k: tensor(d, new Float32Array(L * D).fill(0.5), [1, L, 1, D]),
+      v: seeded(d, [1, L, 1, Dv], 3),
+      S: seeded(d, [1, 1, D, Dv], 4),
+      decay: tensor(d, decay, [1, L, 1, 1]),
+      beta: tensor(d, new Float32Array(L).fill(1), [1, L, 1]),
+    }),
+    { rule: 'gated_delta', feature: 'none', scale: 1, eps: 0, causal: true },
+  );
+});
+
 it('composes additive scores, queries in pieces, with every form of a bias', async () => {
   for (const bias of [undefined, [1, 1], [2, 1], [1, 6], [2, 6]] as const)
     await compare(
@@ -195,7 +239,8 @@ it.each(['linear', 'gated', 'gated_delta'] as const)(
         { rule, feature: 'none', scale: 1, eps: 0, causal: true },
       );
     expect(peak(2048) / peak(512)).toBeLessThan(4);
-    // of each token q, k, v, each of them with the heads first, and the output twice
-    expect(peak(2048)).toBeLessThan(10 * 4 * 2048 * H * D);
+    // of each token q, k, v, each of them with the heads first, and the output twice; which tokens of a chunk of 32 are
+    // between which two, once
+    expect(peak(2048)).toBeLessThan(10 * 4 * 2048 * H * D + (rule === 'gated_delta' ? 4 * 32 ** 3 : 0));
   },
 );
