@@ -1,5 +1,6 @@
 import {
   binary,
+  checkFields,
   concat,
   type Device,
   gather,
@@ -41,11 +42,11 @@ import { linearAttention } from './ops/linear-attention.ts';
 import { shortConvolution } from './ops/short-convolution.ts';
 import { mergeHeads, project, rotate, splitHeads, withBiases } from './wiring.ts';
 
-/** What every delta rule of a layer has. */
+/** What the options of every delta rule have. */
 export interface DeltaOptions {
-  /** Tokens that the short convolution before the rule mixes, the own one among them. */
+  /** Tokens that the short convolution mixes, the own one among them; at least 2. */
   readonly kernel: number;
-  /** Of the norm of a head's output. */
+  /** Added to the mean square in the norm of the output. */
   readonly eps: number;
 }
 
@@ -92,11 +93,12 @@ const UNIT_EPS = 1e-6;
  * y = output projection of gate(rmsNorm(o), x)
  * ```
  *
- * Never throws.
+ * @throws {ValueError} if a part is left out.
  */
 export function deltaVariant<const Name extends string, Options extends DeltaOptions>(
   spec: DeltaVariant<Name, Options>,
 ): AttentionVariant<Name, Options> {
+  checkFields('deltaVariant', 'spec', spec, ['name', 'defaults', 'forgets', 'forget', 'gates', 'gate']);
   const { name, title, summary, paper, defaults } = spec;
   const sizesOf = (shape: LayerShape, options: Options): DeltaSizes => {
     const { E, H, D, Dv = D } = shape;

@@ -61,7 +61,7 @@ export {
 export { differential } from './variants/differential.ts';
 export { type GatedDeltaOptions, gatedDelta } from './variants/gated-delta.ts';
 export { groupedQuery } from './variants/grouped-query.ts';
-export { kimiDelta } from './variants/kimi-delta.ts';
+export { type KimiDeltaOptions, kimiDelta } from './variants/kimi-delta.ts';
 export { learnedSinks } from './variants/learned-sinks.ts';
 export { linear } from './variants/linear.ts';
 export { multiHead } from './variants/multi-head.ts';

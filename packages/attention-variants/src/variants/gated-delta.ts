@@ -1,12 +1,16 @@
 import { ShapeError, swiglu, type Tensor } from '@headwise/tensor';
 import { checkCount } from '../checks.ts';
 import type { AttentionVariant } from '../contract.ts';
-import { type DeltaOptions, deltaVariant } from '../delta-variant.ts';
+import { deltaVariant } from '../delta-variant.ts';
 import { project } from '../wiring.ts';
 
-export interface GatedDeltaOptions extends DeltaOptions {
+export interface GatedDeltaOptions {
   /** Heads of queries and keys, each for as many of the values; `undefined` for as many as of values. */
   readonly Hk: number | undefined;
+  /** Tokens that the short convolution mixes, the own one among them; at least 2. */
+  readonly kernel: number;
+  /** Added to the mean square in the norm of the output. */
+  readonly eps: number;
 }
 
 type GatedDelta = AttentionVariant<'gated-delta', GatedDeltaOptions>;

@@ -1,9 +1,16 @@
 import { multiply, type Tensor, unary } from '@headwise/tensor';
 import type { AttentionVariant } from '../contract.ts';
-import { type DeltaOptions, deltaVariant } from '../delta-variant.ts';
+import { deltaVariant } from '../delta-variant.ts';
 import { project } from '../wiring.ts';
 
-type KimiDelta = AttentionVariant<'kimi-delta', DeltaOptions>;
+export interface KimiDeltaOptions {
+  /** Tokens that the short convolution mixes, the own one among them; at least 2. */
+  readonly kernel: number;
+  /** Added to the mean square in the norm of the output. */
+  readonly eps: number;
+}
+
+type KimiDelta = AttentionVariant<'kimi-delta', KimiDeltaOptions>;
 
 /**
  * Kimi Delta Attention (KDA): Gated DeltaNet whose forgetting is finer. Each channel of a key has a rate of its own, where
@@ -33,7 +40,7 @@ export const kimiDelta: KimiDelta = deltaVariant({
     year: 2025,
     arxiv: '2510.26692',
   },
-  defaults: { kernel: 4, eps: 1e-5 } as DeltaOptions,
+  defaults: { kernel: 4, eps: 1e-5 } as KimiDeltaOptions,
 
   forgets: ({ E, H, D, Dv }) => ({ forgetDown: [Dv, E], forgetUp: [H * D, Dv], 'forgetUp.bias': [H * D] }),
   forget: (x, weights) => project(project(x, weights, 'forgetDown'), weights, 'forgetUp'),
