@@ -4,6 +4,7 @@ import type { AttentionVariant } from '../contract.ts';
 import { deltaVariant } from '../delta-variant.ts';
 import { project } from '../wiring.ts';
 
+/** Options of Gated DeltaNet. */
 export interface GatedDeltaOptions {
   /** Heads of queries and keys, each for as many of the values; `undefined` for as many as of values. */
   readonly Hk: number | undefined;

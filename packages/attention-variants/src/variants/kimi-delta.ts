@@ -3,6 +3,7 @@ import type { AttentionVariant } from '../contract.ts';
 import { deltaVariant } from '../delta-variant.ts';
 import { project } from '../wiring.ts';
 
+/** Options of Kimi Delta Attention. */
 export interface KimiDeltaOptions {
   /** Tokens that the short convolution mixes, the own one among them; at least 2. */
   readonly kernel: number;
