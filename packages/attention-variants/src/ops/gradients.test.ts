@@ -47,6 +47,10 @@ const cases: Readonly<Record<string, Differentiable>> = {
   'gated, a decay a channel': recurrence({ decay: [2, 3, 2, 3] }, { rule: 'gated' }),
   'the delta rule': recurrence({ beta: [2, 3, 1] }, { rule: 'delta' }),
   'the gated delta rule': recurrence({ decay: [2, 3, 2, 1], beta: [2, 3, 2] }, { rule: 'gated_delta' }),
+  'the gated delta rule, a decay a channel': recurrence(
+    { decay: [2, 3, 2, 3], beta: [2, 3, 2] },
+    { rule: 'gated_delta' },
+  ),
   'the short convolution, its tail among them': of(
     { x: [2, 3, 5], tail: [2, 3, 5], weight: [5, 4] },
     ({ x, tail, weight }) => {

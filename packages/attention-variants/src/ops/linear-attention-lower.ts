@@ -49,11 +49,10 @@ export function lowerLinearAttention(
   return [scaled(binary(slice(rows, 0, Dv), norm, 'divide')), slice(state, 0, Dv), z];
 }
 
-/** A token alone is one step of the recurrence. A decay of its own for each channel has no scores to be taken out of. */
-function formOf({ q, decay }: LinearAttentionInputs, { rule, causal }: LinearAttentionParams) {
+/** A token alone is one step of the recurrence. */
+function formOf({ q }: LinearAttentionInputs, { rule, causal }: LinearAttentionParams) {
   if (rule === 'linear') return causal ? inChunks : atOnce;
-  const corrects = rule === 'delta' || (rule === 'gated_delta' && decay!.shape[3] === 1);
-  return corrects && q.shape[1]! > 1 ? deltaInChunks : tokenByToken;
+  return rule !== 'gated' && q.shape[1]! > 1 ? deltaInChunks : tokenByToken;
 }
 
 function headsFirst(

@@ -1,5 +1,5 @@
 import {
-  add,
+  binary,
   createReference,
   type Device,
   type OpCall,
@@ -134,31 +134,39 @@ it.each([
           v: seeded(d, [B, L, Hkv, Dv], 3),
           S: seeded(d, [B, Hkv, D, Dv], 4),
           // from hardly anything to all of it is forgotten
-          decay: rule === 'delta' ? undefined : add(seeded(d, [B, L, Hkv, 1], 5), tensor(d, [-1], [1])),
+          decay:
+            rule === 'delta'
+              ? undefined
+              : binary(seeded(d, [B, L, Hkv, wide ? D : 1], 5), tensor(d, [-1], []), 'add'),
           beta: unary(seeded(d, [B, L, wide ? Hkv : 1], 6), 'sigmoid'),
         }),
         { rule, feature: 'none', scale: 0.5, eps: 0, causal: true },
       );
 });
 
-it('one key again and again, and a token that forgets everything, in chunks', async () => {
-  const [L, D, Dv] = [50, 4, 3];
-  const decay = Float32Array.from({ length: L }, (_, t) =>
-    t === 20 ? -Infinity : t % 7 === 0 ? -40 : -0.001,
-  );
-  await compare(
-    linearAttentionOp,
-    (d) => ({
-      q: seeded(d, [1, L, 1, D], 1),
-      k: tensor(d, new Float32Array(L * D).fill(0.5), [1, L, 1, D]),
-      v: seeded(d, [1, L, 1, Dv], 3),
-      S: seeded(d, [1, 1, D, Dv], 4),
-      decay: tensor(d, decay, [1, L, 1, 1]),
-      beta: tensor(d, new Float32Array(L).fill(1), [1, L, 1]),
-    }),
-    { rule: 'gated_delta', feature: 'none', scale: 1, eps: 0, causal: true },
-  );
-});
+it.each([1, 4])(
+  'one key again and again, and a token that forgets everything, in chunks: %i',
+  async (width) => {
+    const [L, D, Dv] = [50, 4, 3];
+    const decay = Array.from({ length: L }, (_, t) => (t === 20 ? -Infinity : t % 7 === 0 ? -40 : -0.001));
+    await compare(
+      linearAttentionOp,
+      (d) => ({
+        q: seeded(d, [1, L, 1, D], 1),
+        k: tensor(d, new Float32Array(L * D).fill(0.5), [1, L, 1, D]),
+        v: seeded(d, [1, L, 1, Dv], 3),
+        S: seeded(d, [1, 1, D, Dv], 4),
+        decay: tensor(
+          d,
+          decay.flatMap((kept) => Array<number>(width).fill(kept)),
+          [1, L, 1, width],
+        ),
+        beta: tensor(d, new Float32Array(L).fill(1), [1, L, 1]),
+      }),
+      { rule: 'gated_delta', feature: 'none', scale: 1, eps: 0, causal: true },
+    );
+  },
+);
 
 it('composes additive scores, queries in pieces, with every form of a bias', async () => {
   for (const bias of [undefined, [1, 1], [2, 1], [1, 6], [2, 6]] as const)
