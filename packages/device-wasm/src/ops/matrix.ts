@@ -128,9 +128,16 @@ export function linearGradient(kit: Kit, { inputs, params, outputs }: OpCall): r
     });
   }
   if (bias) {
-    const columns = 32;
+    // wide tasks read memory front to back
+    const columns = Math.min(1024, Math.ceil(O / kit.engine.threads / 16) * 16);
     const args = [kit.rows(dy), bias.address, N, O, columns];
-    kit.launch({ kernel: Kernel.columnSums, args, tasks: Math.ceil(O / columns), cost: (N * O) / 3 });
+    kit.launch({
+      kernel: Kernel.columnSums,
+      args,
+      tasks: Math.ceil(O / columns),
+      cost: (N * O) / 6,
+      scratch: columns * 12,
+    });
   }
   return results;
 }
