@@ -10,7 +10,7 @@ import { twoShortPanels } from './vector-panels';
  *
  * ```text
  * arguments  0 x, 1 floats from row to row, 2 floats from batch to batch
- *            3 panels, 4 bytes from batch to batch, 5 bias or 0
+ *            3 panels, 4 bytes from batch to batch, 5 bias, y itself to add to what is there (not of one row), or 0
  *            6 y, 7 floats from row to row, 8 floats from batch to batch
  *            9 M, 10 O, 11 K, 12 rows a task, 13 panels a task (or of each stream, see `vectorTask`), 14 row tasks, 15 panel tasks
  *            16 format, 17 depth, 18 x is turned: argument 1 is the floats from step to step, its rows lie side by side
@@ -35,7 +35,7 @@ export function matrixTask(task: i32, scratch: usize): void {
   const y = at(ptr(6), g * int(8) + firstRow * int(7) + (firstPanel << 3));
   const format = int(16);
   const w = ptr(3) + <usize>g * ptr(4) + <usize>firstPanel * panelBytes(format, K);
-  const bias = ptr(5) === 0 ? 0 : at(ptr(5), firstPanel << 3);
+  const bias = ptr(5) === 0 ? 0 : ptr(5) === ptr(6) ? y : at(ptr(5), firstPanel << 3);
   const width = min(panels << 3, O - (firstPanel << 3));
   rowsTimesPanels(x, w, bias, y, K, rows, panels, width, format, scratch);
 }
@@ -121,8 +121,8 @@ function rowsTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, rows
   const together = whole < rows ? WIDE : 1;
   let k0 = 0;
   do {
-    // a block adds to the one before it, the first one to the bias
-    const steps = min(depth, K - k0), base = k0 > 0 ? y : bias, ldb = k0 > 0 ? ldy : 0;
+    // a block adds to the one before it, the first one to the bias, or to what is there
+    const steps = min(depth, K - k0), base = k0 > 0 ? y : bias, ldb = base === y ? ldy : 0;
     const from = x + <usize>k0 * (int(18) ? ldx : 4);
     const groups = whole / ROWS;
     if (int(18)) packTurnedGroups(from, ldx, scratch, groups, steps);
