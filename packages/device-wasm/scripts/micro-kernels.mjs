@@ -76,7 +76,10 @@ export function microKernels({ tileKeys, rows }) {
     aOffset: (row) => row * tileKeys * 4,
     aStep: 4,
   });
-  const choices = list(rows - 1, (n) => `case ${n + 1}: return tile${n + 1}(a, b, c, depth, ldc, base, ldb);`);
+  const choices = list(
+    rows - 1,
+    (n) => `case ${n + 1}: return tile${n + 1}(a, b, c, depth, ldc, base, ldb);`,
+  );
   const wider = Object.keys(PANELS).map(
     (n) =>
       `${n === Object.keys(PANELS).at(-1) ? 'default' : `case ${n}`}: return wide${n}(a, b, size, step, c, depth, ldc, base, ldb);`,

@@ -114,7 +114,9 @@ export function linearGradient(kit: Kit, { inputs, params, outputs }: OpCall): r
     // block by block, so that panels are read while they are in the cache
     const depth = M === 1 ? N : Math.min(N, depthOf(N));
     const w = {
-      address: kit.temporary(packedBytes({ G: 1, O: columns, I: depth, transposed: true, format: Format.f32 })),
+      address: kit.temporary(
+        packedBytes({ G: 1, O: columns, I: depth, transposed: true, format: Format.f32 }),
+      ),
       format: Format.f32,
       batchBytes: 0,
     };
