@@ -90,23 +90,23 @@ export function attentionGradientTask(task: i32, scratch: usize): void {
         const panel = ((b * int(7) + h) * blocks + block) * BLOCK;
         for (let j = 0; j < PADDED; j += ROWS)
           for (let i = firstQuery(first + j, block * BLOCK); i < BLOCK; i += 8) {
-            multiplyTile(ROWS, at(keys, j * D), at(ptr(37), (panel + i) * D), at(weights, j * BLOCK + i), D, BLOCK * 4, false);
-            multiplyTile(ROWS, at(values, j * Dv), at(ptr(41), (panel + i) * Dv), at(slopes, j * BLOCK + i), Dv, BLOCK * 4, false);
+            multiplyTile(ROWS, at(keys, j * D), at(ptr(37), (panel + i) * D), at(weights, j * BLOCK + i), D, BLOCK * 4, 0, 0);
+            multiplyTile(ROWS, at(values, j * Dv), at(ptr(41), (panel + i) * Dv), at(slopes, j * BLOCK + i), Dv, BLOCK * 4, 0, 0);
           }
         bend(b, h, first, block * BLOCK, count, weights, slopes, positions, until, queries, seen === PARTLY);
         for (let j = 0; j < PADDED; j += ROWS) {
           const i = firstQuery(first + j, block * BLOCK), steps = BLOCK - i;
           for (let d = 0; d < Wp; d += 8)
-            tileStrided(at(weights, j * BLOCK + i), at(ptr(38), panel * Wp + d * BLOCK + (i << 3)), at(dv, j * Wp + d), steps, <usize>Wp << 2, true);
+            tileStrided(at(weights, j * BLOCK + i), at(ptr(38), panel * Wp + d * BLOCK + (i << 3)), at(dv, j * Wp + d), steps, <usize>Wp << 2, at(dv, j * Wp + d), <usize>Wp << 2);
           for (let d = 0; d < Dp; d += 8)
-            tileStrided(at(slopes, j * BLOCK + i), at(ptr(42), panel * Dp + d * BLOCK + (i << 3)), at(dk, j * Dp + d), steps, <usize>Dp << 2, true);
+            tileStrided(at(slopes, j * BLOCK + i), at(ptr(42), panel * Dp + d * BLOCK + (i << 3)), at(dk, j * Dp + d), steps, <usize>Dp << 2, at(dk, j * Dp + d), <usize>Dp << 2);
         }
         turn(slopes, turned);
         const dq = at(ptr(44), ((b * int(7) + h) * int(53) + block * BLOCK) * Dp);
         for (let i = 0; i < PADDED; i += ROWS) {
           const steps = keysSeen(first, block * BLOCK + i + ROWS - 1);
           for (let d = 0; d < Dp; d += 8)
-            tileStrided(at(turned, i * BLOCK), at(columns, d * BLOCK), at(dq, i * Dp + d), steps, <usize>Dp << 2, true);
+            tileStrided(at(turned, i * BLOCK), at(columns, d * BLOCK), at(dq, i * Dp + d), steps, <usize>Dp << 2, at(dq, i * Dp + d), <usize>Dp << 2);
         }
       }
     for (let l = 0; l < count; l++) {

@@ -111,7 +111,7 @@ function run(kernel: i32, task: i32, scratch: usize): void {
     case Kernel.normGradient: return normGradientTask(task);
     case Kernel.crossEntropy: return crossEntropyTask(task);
     case Kernel.crossEntropyGradient: return crossEntropyGradientTask(task);
-    case Kernel.columnSums: return columnSumsTask(task);
+    case Kernel.columnSums: return columnSumsTask(task, scratch);
     case Kernel.adam: return adamTask(task);
     case Kernel.attentionDelta: return attentionDeltaTask(task);
     case Kernel.attentionGradient: return attentionGradientTask(task, scratch);

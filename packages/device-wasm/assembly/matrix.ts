@@ -10,7 +10,7 @@ import { twoShortPanels } from './vector-panels';
  *
  * ```text
  * arguments  0 x, 1 floats from row to row, 2 floats from batch to batch
- *            3 panels, 4 bytes from batch to batch, 5 bias or 0
+ *            3 panels, 4 bytes from batch to batch, 5 bias, y itself to add to what is there (not of one row), or 0
  *            6 y, 7 floats from row to row, 8 floats from batch to batch
  *            9 M, 10 O, 11 K, 12 rows a task, 13 panels a task (or of each stream, see `vectorTask`), 14 row tasks, 15 panel tasks
  *            16 format, 17 depth, 18 x is turned: argument 1 is the floats from step to step, its rows lie side by side
@@ -35,7 +35,7 @@ export function matrixTask(task: i32, scratch: usize): void {
   const y = at(ptr(6), g * int(8) + firstRow * int(7) + (firstPanel << 3));
   const format = int(16);
   const w = ptr(3) + <usize>g * ptr(4) + <usize>firstPanel * panelBytes(format, K);
-  const bias = ptr(5) === 0 ? 0 : at(ptr(5), firstPanel << 3);
+  const bias = ptr(5) === 0 ? 0 : ptr(5) === ptr(6) ? y : at(ptr(5), firstPanel << 3);
   const width = min(panels << 3, O - (firstPanel << 3));
   rowsTimesPanels(x, w, bias, y, K, rows, panels, width, format, scratch);
 }
@@ -83,7 +83,7 @@ function rowTimesStreams(x: usize, w: usize, jump: usize, y: usize, step: usize,
   let k0 = 0;
   do {
     const steps = min(depth, K - k0), add = bias || k0 > 0;
-    if (format === Format.f32) wide1(at(x, k0), w + panelBytes(format, k0), jump, step, y, steps, 0, add);
+    if (format === Format.f32) wide1(at(x, k0), w + panelBytes(format, k0), jump, step, y, steps, 0, add ? y : 0, 0);
     else twoShortPanels(at(x, k0), w + panelBytes(format, k0), jump, y, step, steps, format, add);
     k0 += steps;
   } while (k0 < K);
@@ -105,7 +105,7 @@ function rowTimesPanel(x: usize, w: usize, y: usize, K: i32, format: i32, bias: 
   let k0 = 0;
   do {
     const steps = min(depth, K - k0), add = bias || k0 > 0;
-    if (format === Format.f32) tile1(at(x, k0), w + panelBytes(format, k0), y, steps, 0, add);
+    if (format === Format.f32) tile1(at(x, k0), w + panelBytes(format, k0), y, steps, 0, add ? y : 0, 0);
     else quantizedRow(at(x, k0), w + panelBytes(format, k0), y, steps, format, add);
     k0 += steps;
   } while (k0 < K);
@@ -115,21 +115,23 @@ function rowsTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, rows
   const ldx = <usize>int(1) << 2, ldy = <usize>int(7) << 2, depth = int(17);
   const wide = scratch + Tile.rows * Tile.depth * 4, corner = wide + WIDE * Tile.depth * 32;
   const size = panelBytes(format, K);
-  if (bias) for (let row = 0; row < rows; row++) copyRow(bias, y + <usize>row * ldy, width);
-
   const few = rows % ROWS, two = few === 2 || (few === 3 && ASC_FEATURE_RELAXED_SIMD) ? 2 : 0;
   const one = few === 1 || (few === 3 && ASC_FEATURE_RELAXED_SIMD) ? 1 : 0, whole = rows - two - one;
   // a few rows take several panels at once
   const together = whole < rows ? WIDE : 1;
   let k0 = 0;
   do {
-    const steps = min(depth, K - k0), add = bias !== 0 || k0 > 0;
+    // a block adds to the one before it, the first one to the bias, or to what is there
+    const steps = min(depth, K - k0), base = k0 > 0 ? y : bias, ldb = base === y ? ldy : 0;
     const from = x + <usize>k0 * (int(18) ? ldx : 4);
-    for (let row = 0; row < whole; row += ROWS) packRows(from, row, ldx, at(scratch, row * steps), min(ROWS, whole - row), steps);
+    const groups = whole / ROWS;
+    if (int(18)) packTurnedGroups(from, ldx, scratch, groups, steps);
+    for (let row = int(18) ? groups * ROWS : 0; row < whole; row += ROWS) packRows(from, row, ldx, at(scratch, row * steps), min(ROWS, whole - row), steps);
     if (two) packRows(from, whole, ldx, at(scratch, whole * steps), 2, steps);
     if (one) packRows(from, rows - 1, ldx, at(scratch, (rows - 1) * steps), 1, steps);
     for (let panel = 0; panel < panels; panel += together) {
       const count = min(together, panels - panel), left = width - (panel << 3), target = at(y, panel << 3);
+      const below = base ? at(base, panel << 3) : 0;
       let b = w + <usize>panel * size + panelBytes(format, k0), apart = size;
       if (format !== Format.f32) {
         apart = <usize>steps << 5;
@@ -138,28 +140,34 @@ function rowsTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, rows
       }
       for (let n = 0; n < count; n++)
         for (let row = 0; row < whole; row += ROWS)
-          rowsTimesPanel(min(ROWS, whole - row), at(scratch, row * steps), b + <usize>n * apart, at(target, n << 3) + <usize>row * ldy, left - (n << 3), corner, steps, ldy, add);
-      if (two) rowsTimesSome(2, at(scratch, whole * steps), b, apart, count, target + <usize>whole * ldy, left, corner, steps, ldy, add);
-      if (one) rowsTimesSome(1, at(scratch, (rows - 1) * steps), b, apart, count, target + <usize>(rows - 1) * ldy, left, corner, steps, ldy, add);
+          rowsTimesPanel(min(ROWS, whole - row), at(scratch, row * steps), b + <usize>n * apart, at(target, n << 3) + <usize>row * ldy, left - (n << 3), corner, steps, ldy, under(below, n << 3, row, ldb), ldb);
+      if (two) rowsTimesSome(2, at(scratch, whole * steps), b, apart, count, target + <usize>whole * ldy, left, corner, steps, ldy, under(below, 0, whole, ldb), ldb);
+      if (one) rowsTimesSome(1, at(scratch, (rows - 1) * steps), b, apart, count, target + <usize>(rows - 1) * ldy, left, corner, steps, ldy, under(below, 0, rows - 1, ldb), ldb);
     }
     k0 += steps;
   } while (k0 < K);
 }
 
+/** Where the numbers to add to a tile stand; 0 where there are none. */
+// @ts-ignore: decorator
+@inline function under(base: usize, column: i32, row: i32, ldb: usize): usize {
+  return base ? at(base, column) + <usize>row * ldb : 0;
+}
+
 /** One or two packed rows times `count` panels, `apart` bytes apart, of which `left` columns exist. */
-function rowsTimesSome(rows: i32, a: usize, b: usize, apart: usize, count: i32, y: usize, left: i32, corner: usize, steps: i32, ldy: usize, add: bool): void {
+function rowsTimesSome(rows: i32, a: usize, b: usize, apart: usize, count: i32, y: usize, left: i32, corner: usize, steps: i32, ldy: usize, base: usize, ldb: usize): void {
   const step = panelsOf(rows);
   let n = 0;
   for (; n + step <= count && left >= (n + step) << 3; n += step)
-    multiplyWide(rows, a, b + <usize>n * apart, apart, 32, at(y, n << 3), steps, ldy, add);
-  for (; n < count; n++) rowsTimesPanel(rows, a, b + <usize>n * apart, at(y, n << 3), left - (n << 3), corner, steps, ldy, add);
+    multiplyWide(rows, a, b + <usize>n * apart, apart, 32, at(y, n << 3), steps, ldy, under(base, n << 3, 0, 0), ldb);
+  for (; n < count; n++) rowsTimesPanel(rows, a, b + <usize>n * apart, at(y, n << 3), left - (n << 3), corner, steps, ldy, under(base, n << 3, 0, 0), ldb);
 }
 
 /** At most ROWS packed rows times one panel, of which `left` columns exist. */
-function rowsTimesPanel(rows: i32, a: usize, b: usize, y: usize, left: i32, corner: usize, steps: i32, ldy: usize, add: bool): void {
-  if (left >= 8) return multiplyTile(rows, a, b, y, steps, ldy, add);
-  multiplyTile(rows, a, b, corner, steps, 32, false);
-  for (let r: usize = 0; r < <usize>rows; r++) addRow(corner + (r << 5), y + r * ldy, left, add);
+function rowsTimesPanel(rows: i32, a: usize, b: usize, y: usize, left: i32, corner: usize, steps: i32, ldy: usize, base: usize, ldb: usize): void {
+  if (left >= 8) return multiplyTile(rows, a, b, y, steps, ldy, base, ldb);
+  multiplyTile(rows, a, b, corner, steps, 32, 0, 0);
+  for (let r: usize = 0; r < <usize>rows; r++) addRow(corner + (r << 5), y + r * ldy, left, under(base, 0, <i32>r, ldb));
 }
 
 /** `[rows, steps]`, or turned `[steps, rows]`, from row `first` on → `[steps][rows]` */
@@ -210,13 +218,26 @@ export function packWhole(x: usize, ldx: usize, target: usize, steps: i32): void
   }
 }
 
-/** Rows that lie side by side, step after step. */
+/** Whole groups of rows that lie side by side, step after step: all groups of a step at once, for they share lines of the cache. */
+function packTurnedGroups(x: usize, ldx: usize, target: usize, groups: i32, steps: i32): void {
+  const apart = <usize>(steps * ROWS) << 2;
+  for (let k = 0; k < steps; k++) {
+    let from = x, to = target;
+    for (let group = 0; group < groups; group++) {
+      v128.store(to, v128.load(from));
+      if (ROWS === 6) store<u64>(to, load<u64>(from, 16), 16);
+      from += ROWS << 2;
+      to += apart;
+    }
+    x += ldx;
+    target += ROWS << 2;
+  }
+}
+
+/** The same of fewer rows. */
 function packTurned(x: usize, ldx: usize, target: usize, rows: i32, steps: i32): void {
   for (let k = 0; k < steps; k++) {
-    if (rows === ROWS) {
-      v128.store(target, v128.load(x));
-      if (ROWS === 6) store<u64>(target, load<u64>(x, 16), 16);
-    } else for (let row = 0; row < rows; row++) store<f32>(at(target, row), load<f32>(at(x, row)));
+    for (let row = 0; row < rows; row++) store<f32>(at(target, row), load<f32>(at(x, row)));
     target += <usize>rows << 2;
     x += ldx;
   }
@@ -226,6 +247,6 @@ function copyRow(from: usize, to: usize, count: i32): void {
   memory.copy(to, from, <usize>count << 2);
 }
 
-function addRow(from: usize, to: usize, count: i32, add: bool): void {
-  for (let n = 0; n < count; n++) store<f32>(at(to, n), load<f32>(at(from, n)) + (add ? load<f32>(at(to, n)) : 0));
+function addRow(from: usize, to: usize, count: i32, base: usize): void {
+  for (let n = 0; n < count; n++) store<f32>(at(to, n), load<f32>(at(from, n)) + (base ? load<f32>(at(base, n)) : 0));
 }

@@ -140,7 +140,7 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
       read = true;
     }
     const q = at(scratch, group * D);
-    for (let j = from; j < to; j += 8) multiplyTile(ROWS, q, keys + <usize>(j * D) * 4, at(scores, j), D, Tile.keys * 4, false);
+    for (let j = from; j < to; j += 8) multiplyTile(ROWS, q, keys + <usize>(j * D) * 4, at(scores, j), D, Tile.keys * 4, 0, 0);
     if (masked || scored)
       for (let row = 0; row < min(ROWS, rows - group); row++)
         finishScores(at(scores, row * Tile.keys + from), to - from, j0 + from, b, h, first + group + row, load<i32>(at(qPositions, group + row)), at(kPositions, from), at(until, from), masked);
@@ -150,7 +150,7 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
     if (odd && masked) carefulSums(scores, from, to, values, target, width);
     else
       for (let d = 0; d < width; d += 8)
-        tileStrided(at(scores, from), values + <usize>(d * Tile.keys + from * 8) * 4, at(target, d), to - from, <usize>width << 2, true);
+        tileStrided(at(scores, from), values + <usize>(d * Tile.keys + from * 8) * 4, at(target, d), to - from, <usize>width << 2, at(target, d), <usize>width << 2);
   }
 }
 

@@ -102,60 +102,49 @@ export function scatterAddTask(task: i32): void {
   }
 }
 
-/** Rows that are summed in f32 before they join the sum in f64. */
+/** Rows that are summed in f32 before they join the sum in f64; a multiple of 4. */
 const PIECE: i32 = 64;
 
 /**
- * The sum of each column over all rows; a task takes some columns.
+ * The sum of each column over all rows; a task takes some columns, and reads their rows front to back.
  *
  * ```text
- * arguments  0 x [rows, E], 1 y [E], 2 rows, 3 E, 4 columns a task, a multiple of 16
+ * arguments  0 x [rows, E], 1 y [E], 2 rows, 3 E, 4 columns a task, a multiple of 4
+ * scratch    sums of some rows [columns a task] | sums in f64 [columns a task]
  * ```
  */
-export function columnSumsTask(task: i32): void {
-  const E = int(3), end = min(E, (task + 1) * int(4)), rows = int(2), stride = <usize>E << 2;
-  let e = task * int(4);
-  for (; e + 16 <= end; e += 16) columns(at(ptr(0), e), at(ptr(1), e), rows, stride);
-  for (; e < end; e++) {
-    let sum: f64 = 0, from = at(ptr(0), e);
-    for (let row = 0; row < rows; row++, from += stride) sum += <f64>load<f32>(from);
-    store<f32>(at(ptr(1), e), <f32>sum);
-  }
-}
-
-/** Sixteen columns: a line of the cache. */
-function columns(x: usize, y: usize, rows: i32, stride: usize): void {
-  let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0, from = x;
-  for (let left = rows; left > 0; left -= PIECE) {
-    let a = splat(0), b = a, c = a, d = a;
-    for (let n = min(PIECE, left); n > 0; n--) {
-      a = f32x4.add(a, v128.load(from));
-      b = f32x4.add(b, v128.load(from, 16));
-      c = f32x4.add(c, v128.load(from, 32));
-      d = f32x4.add(d, v128.load(from, 48));
-      from += stride;
+export function columnSumsTask(task: i32, scratch: usize): void {
+  const first = task * int(4), width = min(int(4), int(3) - first), rows = int(2), stride = <usize>int(3) << 2;
+  const sums = at(scratch, int(4));
+  memory.fill(sums, 0, <usize>width << 3);
+  let from = at(ptr(0), first), row = 0;
+  while (row < rows) {
+    memory.fill(scratch, 0, <usize>width << 2);
+    const end = min(row + PIECE, rows);
+    for (; row + 4 <= end; row += 4, from += stride << 2) addFour(from, stride, scratch, width);
+    for (; row < end; row++, from += stride) addOne(from, scratch, width);
+    for (let e = 0; e < width; e++) {
+      const place = sums + (<usize>e << 3);
+      store<f64>(place, load<f64>(place) + <f64>load<f32>(at(scratch, e)));
     }
-    s0 = f64x2.add(s0, f64x2.promote_low_f32x4(a));
-    s1 = f64x2.add(s1, f64x2.promote_low_f32x4(high(a)));
-    s2 = f64x2.add(s2, f64x2.promote_low_f32x4(b));
-    s3 = f64x2.add(s3, f64x2.promote_low_f32x4(high(b)));
-    s4 = f64x2.add(s4, f64x2.promote_low_f32x4(c));
-    s5 = f64x2.add(s5, f64x2.promote_low_f32x4(high(c)));
-    s6 = f64x2.add(s6, f64x2.promote_low_f32x4(d));
-    s7 = f64x2.add(s7, f64x2.promote_low_f32x4(high(d)));
   }
-  v128.store(y, joined(s0, s1));
-  v128.store(y, joined(s2, s3), 16);
-  v128.store(y, joined(s4, s5), 32);
-  v128.store(y, joined(s6, s7), 48);
+  for (let e = 0; e < width; e++) store<f32>(at(ptr(1), first + e), <f32>load<f64>(sums + (<usize>e << 3)));
 }
 
-// @ts-ignore: decorator
-@inline function high(v: v128): v128 {
-  return v128.shuffle<f32>(v, v, 2, 3, 2, 3);
+/** Adds four rows to the sums of their columns. */
+function addFour(x0: usize, stride: usize, sums: usize, width: i32): void {
+  const x1 = x0 + stride, x2 = x1 + stride, x3 = x2 + stride, whole = <usize>(width & ~3) << 2, end = <usize>width << 2;
+  let e: usize = 0;
+  for (; e < whole; e += 16) {
+    const pair = f32x4.add(v128.load(x0 + e), v128.load(x1 + e)), other = f32x4.add(v128.load(x2 + e), v128.load(x3 + e));
+    v128.store(sums + e, f32x4.add(v128.load(sums + e), f32x4.add(pair, other)));
+  }
+  for (; e < end; e += 4) {
+    const pair = load<f32>(x0 + e) + load<f32>(x1 + e), other = load<f32>(x2 + e) + load<f32>(x3 + e);
+    store<f32>(sums + e, load<f32>(sums + e) + (pair + other));
+  }
 }
 
-// @ts-ignore: decorator
-@inline function joined(low: v128, high: v128): v128 {
-  return v128.shuffle<f32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
+function addOne(x: usize, sums: usize, width: i32): void {
+  for (let e = 0; e < width; e++) store<f32>(at(sums, e), load<f32>(at(sums, e)) + load<f32>(at(x, e)));
 }

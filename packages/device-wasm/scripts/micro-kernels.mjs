@@ -4,7 +4,7 @@
  *
  * One micro-kernel computes a tile `c (+)= a · b` over `depth` steps: some rows of a times one or more panels of b. A
  * panel is 8 numbers a step, contiguous; panels lie `size` bytes apart. Each number of c is one sum, taken step by step
- * and then added to what was there. So a row has the same bits however many rows are computed with it; few rows take
+ * and then added to what stands at `base`: c itself, a bias (`ldb` is 0 then, each row has the same) or nothing. So a row has the same bits however many rows are computed with it; few rows take
  * more panels at once instead of more sums, so that no addition waits for the one before it.
  *
  * How many rows is a matter of V8's registers, 15 on x64. Fused multiply-add: 12 accumulators, 2 of b, 1 of a make 6
@@ -18,16 +18,18 @@ const PANELS = { 1: 4, 2: 2 };
 
 const list = (n, line) => Array.from({ length: n }, (_, i) => line(i));
 
-/** @returns {string} `export function <name>(a, b, c, depth, ldc, load)`, with `size, step` before `c` for more panels than one */
+/** @returns {string} `export function <name>(a, b, c, depth, ldc, base, ldb)`, `base` 0 for nothing; with `size, step` before `c` for more panels than one */
 function tile({ name, rows, panels = 1, aOffset, aStep }) {
   const more = panels > 1;
   const acc = (row, panel, vector) => `c${row}${panel}${vector}`;
   const every = (line) =>
     list(rows, (row) => list(panels, (panel) => list(2, (vector) => line(row, panel, vector)))).flat(2);
-  const at = (row, panel) => {
-    const column = panel === 0 ? 'c' : panel === 1 ? 'c + step' : `c + ${panel} * step`;
-    return row === 0 ? column : `${column} + ${row} * ldc`;
+  const place = (start, rowBytes) => (row, panel) => {
+    const column = panel === 0 ? start : panel === 1 ? `${start} + step` : `${start} + ${panel} * step`;
+    return row === 0 ? column : `${column} + ${row} * ${rowBytes}`;
   };
+  const at = place('c', 'ldc');
+  const baseAt = place('base', 'ldb');
   const x = (row) => `v128.load32_splat(a, ${aOffset(row)})`;
   // one number of a stays in a register for all panels; more of them would not find any
   const shared = rows === 1 && more;
@@ -41,17 +43,17 @@ function tile({ name, rows, panels = 1, aOffset, aStep }) {
   ]).flat();
 
   return [
-    `export function ${name}(a: usize, p0: usize, ${more ? 'size: usize, step: usize, ' : ''}c: usize, depth: i32, ldc: usize, load: bool): void {`,
+    `export function ${name}(a: usize, p0: usize, ${more ? 'size: usize, step: usize, ' : ''}c: usize, depth: i32, ldc: usize, base: usize, ldb: usize): void {`,
     ...list(panels - 1, (n) => `const size${n + 1} = size * ${n + 1};`),
     ...every((...cell) => `let ${acc(...cell)} = f32x4.splat(0);`),
     'if (depth > 0) { const end = p0 + (<usize>depth << 5); do {',
     ...(shared ? [`const x0 = ${x(0)};`] : []),
     ...steps,
     `a += ${aStep}; p0 += 32; } while (p0 !== end); }`,
-    'if (load) {',
+    'if (base) {',
     ...every(
       (row, panel, vector) =>
-        `${acc(row, panel, vector)} = f32x4.add(${acc(row, panel, vector)}, v128.load(${at(row, panel)}, ${vector * 16}));`,
+        `${acc(row, panel, vector)} = f32x4.add(${acc(row, panel, vector)}, v128.load(${baseAt(row, panel)}, ${vector * 16}));`,
     ),
     '}',
     ...every(
@@ -74,12 +76,15 @@ export function microKernels({ tileKeys, rows }) {
     aOffset: (row) => row * tileKeys * 4,
     aStep: 4,
   });
-  const choices = list(rows - 1, (n) => `case ${n + 1}: return tile${n + 1}(a, b, c, depth, ldc, load);`);
+  const choices = list(
+    rows - 1,
+    (n) => `case ${n + 1}: return tile${n + 1}(a, b, c, depth, ldc, base, ldb);`,
+  );
   const wider = Object.keys(PANELS).map(
     (n) =>
-      `${n === Object.keys(PANELS).at(-1) ? 'default' : `case ${n}`}: return wide${n}(a, b, size, step, c, depth, ldc, load);`,
+      `${n === Object.keys(PANELS).at(-1) ? 'default' : `case ${n}`}: return wide${n}(a, b, size, step, c, depth, ldc, base, ldb);`,
   );
-  const parameters = 'c: usize, depth: i32, ldc: usize, load: bool';
+  const parameters = 'c: usize, depth: i32, ldc: usize, base: usize, ldb: usize';
   return [
     `import { madd } from './vector';`,
     '/** Rows of the largest tile. */',
@@ -92,7 +97,7 @@ export function microKernels({ tileKeys, rows }) {
     `export function multiplyTile(rows: i32, a: usize, b: usize, ${parameters}): void {`,
     'switch (rows) {',
     ...choices,
-    `default: return tile${rows}(a, b, c, depth, ldc, load);`,
+    `default: return tile${rows}(a, b, c, depth, ldc, base, ldb);`,
     '} }',
     '/** Panels that `multiplyWide` takes at once, 1 where rows are enough to keep the arithmetic busy. */',
     'export function panelsOf(rows: i32): i32 {',

@@ -1,4 +1,11 @@
-import { type AttentionOptions, attentionWith, type Device, type Tensor, tensor } from '@headwise/tensor';
+import {
+  type AttentionOptions,
+  attentionWith,
+  type Device,
+  linear,
+  type Tensor,
+  tensor,
+} from '@headwise/tensor';
 import { compareGradients, type Differentiable, gradientCases, seeded } from '@headwise/tensor/testing';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { KernelDevice } from './kernel-device.ts';
@@ -30,6 +37,18 @@ function attentionOf(
   };
 }
 
+/** Of more rows than a block of depth has, of which the last one is short. */
+function projectionOf(inputs: number, outputs: number, transposed = false): Differentiable {
+  return {
+    parameters: (device) => ({
+      x: seeded(device, [801, inputs], 1),
+      weight: seeded(device, transposed ? [inputs, outputs] : [outputs, inputs], 2),
+      bias: seeded(device, [outputs], 3),
+    }),
+    run: ({ x, weight, bias }) => [linear(x!, weight!, { bias, transposed })],
+  };
+}
+
 const places = (device: Device, of: (n: number) => number, shape: readonly [number, number]): Tensor =>
   tensor(
     device,
@@ -38,6 +57,10 @@ const places = (device: Device, of: (n: number) => number, shape: readonly [numb
   ) as never;
 
 const cases: Readonly<Record<string, Differentiable>> = {
+  'a projection of 801 rows, to 21 numbers': projectionOf(13, 21),
+  'a projection of 801 rows, to 19 numbers, transposed': projectionOf(51, 19, true),
+  'a projection of 801 rows, to one number': projectionOf(11, 1),
+  'a projection of 801 rows, from one number': projectionOf(1, 11, true),
   'everything seen': attentionOf({}),
   'causal from an offset': attentionOf({ causal: { offset: 63 } }),
   'a prefix': attentionOf({ causal: true, prefix: 80 }, { Lq: 133 }),

@@ -17,6 +17,7 @@ interface Product {
   readonly w: PackedWeight;
   /** One weight for all batches. */
   readonly shared?: boolean;
+  /** 0 for none; `y` adds to what is there, of more rows than one. */
   readonly bias: number;
   readonly y: number;
   readonly yStrides: readonly [number, number];
@@ -110,27 +111,48 @@ export function linearGradient(kit: Kit, { inputs, params, outputs }: OpCall): r
     // the rows of the result come from one of them, its columns from the other; the sums go over the rows of both
     const [left, right] = transposed ? [x!, dy!] : [dy!, x!];
     const [M, columns] = [left.shape.at(-1)!, right.shape.at(-1)!];
-    const panels = { G: 1, O: columns, I: N, transposed: true, format: Format.f32 } as const;
-    const address = kit.temporary(packedBytes(panels));
-    kit.pack(kit.rows(right), address, panels);
-    multiply(kit, {
-      G: 1,
-      M,
-      O: columns,
-      K: N,
-      x: kit.rows(left),
-      xStrides: [M, 0],
-      turned: true,
-      w: { address, format: Format.f32, batchBytes: 0 },
-      bias: 0,
-      y: weight.address,
-      yStrides: [columns, 0],
-    });
+    // block by block, so that panels are read while they are in the cache
+    const depth = M === 1 ? N : Math.min(N, depthOf(N));
+    const w = {
+      address: kit.temporary(
+        packedBytes({ G: 1, O: columns, I: depth, transposed: true, format: Format.f32 }),
+      ),
+      format: Format.f32,
+      batchBytes: 0,
+    };
+    const [from, across] = [kit.rows(left), kit.rows(right)];
+    let done = 0;
+    do {
+      const K = Math.min(depth, N - done);
+      const panels = { G: 1, O: columns, I: K, transposed: true, format: Format.f32 } as const;
+      kit.pack(across + done * columns * 4, w.address, panels);
+      multiply(kit, {
+        G: 1,
+        M,
+        O: columns,
+        K,
+        x: from + done * M * 4,
+        xStrides: [M, 0],
+        turned: true,
+        w,
+        bias: done > 0 ? weight.address : 0,
+        y: weight.address,
+        yStrides: [columns, 0],
+      });
+      done += K;
+    } while (done < N);
   }
   if (bias) {
-    const columns = 32;
+    // wide tasks read memory front to back
+    const columns = Math.min(1024, Math.ceil(O / kit.engine.threads / 16) * 16);
     const args = [kit.rows(dy), bias.address, N, O, columns];
-    kit.launch({ kernel: Kernel.columnSums, args, tasks: Math.ceil(O / columns), cost: (N * O) / 3 });
+    kit.launch({
+      kernel: Kernel.columnSums,
+      args,
+      tasks: Math.ceil(O / columns),
+      cost: (N * O) / 6,
+      scratch: columns * 12,
+    });
   }
   return results;
 }
