@@ -1,10 +1,11 @@
 import { END, HINT, MARK, START, type Task } from '../contract.ts';
 import { nextAbove, shift, where } from '../library.ts';
-import { numbers } from '../random.ts';
+import { different, numbers } from '../random.ts';
 
 /**
  * Parity with a scratchpad: each bit has an index hint before it; of every one its hint is said, and the parity up to it.
- * Zhou et al. 2023, section 4.2.
+ * Zhou et al. 2023, section 4.2. Hints go up, with gaps, over all that the longest text needs: those that stand far apart in a
+ * long text have stood side by side in a short one. The program never asks for the hint that follows, only for the next above.
  */
 export const parityScratchpad: Task = {
   name: 'parity-scratchpad',
@@ -14,14 +15,16 @@ export const parityScratchpad: Task = {
   tokens: (n) => 4 * n + 2,
   example(random, n, { symbols, hints }) {
     const bits = numbers(random, n, symbols);
-    const from = HINT + random.below(hints - n + 1);
+    const own = different(random, n, hints)
+      .toSorted((a, b) => a - b)
+      .map((hint) => HINT + hint);
     let odd = 0;
     const said = bits.flatMap((bit, i) => {
       if (bit === 0) return [];
       odd = 1 - odd;
-      return [from + i, odd];
+      return [own[i]!, odd];
     });
-    return { prompt: [START, ...bits.flatMap((bit, i) => [from + i, bit]), MARK], answer: [...said, END] };
+    return { prompt: [START, ...bits.flatMap((bit, i) => [own[i]!, bit]), MARK], answer: [...said, END] };
   },
   program(l, text) {
     const isHint = l.tokMap(text, (token) => token >= HINT);
