@@ -13,7 +13,7 @@ import {
 } from '@headwise/attention-variants';
 import { alibi, dynamicNtk, learned, longrope, rotary, sinusoidal, t5 } from '@headwise/positional';
 import { createDevice, type Device, type PositionEncoding } from '@headwise/tensor';
-import { assertClose, seeded, toleranceOf } from '@headwise/tensor/testing';
+import { assertClose, randomIndex, seeded, toleranceOf } from '@headwise/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Decoder } from './decoder.ts';
 import type { Session } from './session.ts';
@@ -21,6 +21,10 @@ import type { StepIds, StepOptions } from './session-contract.ts';
 import { tinyDecoder } from './testing/tiny.ts';
 
 const V = 20;
+
+// gpu.js compiles for each length of a text, which costs more than anything else here
+const long = process.env.HEADWISE_LONG === '1';
+const pick = randomIndex(3);
 
 /** Every way of keeping: rows, rows of fewer heads, a ring, a ring with sinks, latents, sums, another layer's. */
 const kinds = {
@@ -226,14 +230,17 @@ async function raggedAsAlone(decoder: Decoder): Promise<void> {
   using together = decoder.start({ B: 3 });
   const alone = steps[0]!.map(() => decoder.start());
   const seen = steps[0]!.map((): number[] => []);
-  for (const rows of steps) {
+  const everyLength = long || !decoder.device.name.startsWith('gpujs:');
+  const drawn = pick(steps.length - 1);
+  for (const [i, rows] of steps.entries()) {
+    const inOnePass = everyLength || i === drawn || i === steps.length - 1;
     const logits = await read(together.step(rows));
     for (const [b, row] of rows.entries()) {
       if (row.length === 0) continue;
       seen[b]!.push(...row);
       const got = logits.subarray(b * V, (b + 1) * V);
       assertClose(got, await read(alone[b]!.step(row)), tolerance);
-      assertClose(got, await logitsOf(decoder, seen[b]!), tolerance);
+      if (inOnePass) assertClose(got, await logitsOf(decoder, seen[b]!), tolerance);
     }
     expect(together.lengths).toEqual(seen.map(({ length }) => length));
   }

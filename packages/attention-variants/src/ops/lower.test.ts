@@ -180,12 +180,12 @@ it('composes additive scores, queries in pieces, with every form of a bias', asy
       }),
       {},
     );
-  // more numbers than one piece may have
+  // more numbers than one piece may have: pieces of three queries, and one left over
   await compare(
     additiveScoresOp,
     (d) => ({
-      q: seeded(d, [1, 40, 2, 33], 1),
-      k: seeded(d, [1, 3000, 2, 33], 2),
+      q: seeded(d, [1, 7, 2, 33], 1),
+      k: seeded(d, [1, 1300, 2, 33], 2),
       score: seeded(d, [2, 33], 3),
     }),
     {},

@@ -6,6 +6,7 @@ import { reduce } from '../ops/reduce.ts';
 import { scope } from '../scope.ts';
 import { type Tensor, tensor } from '../tensor.ts';
 import { assertClose, toleranceOf } from './close.ts';
+import { randomIndex } from './mutate.ts';
 import { seeded } from './seeded.ts';
 
 /** Tensors by name, that gradients are taken of. */
@@ -57,6 +58,26 @@ export async function gradientsOn(
   );
 }
 
+/** Which numbers of a parameter, by its name and how many it has. */
+type Places = (name: string, size: number) => readonly number[];
+
+const allPlaces: Places = (_, size) => [...Array(size).keys()];
+
+/** So many numbers of a parameter are moved one by one; each costs two runs of the function. */
+const ENOUGH = 256;
+
+/** All numbers of a small parameter; of a large one the first, the last, and one of each of equal stretches, by seed. */
+const drawnPlaces: Places = (name, size) => {
+  if (size <= ENOUGH) return allPlaces(name, size);
+  const pick = randomIndex(size);
+  const stretch = size / (ENOUGH - 2);
+  const inner = Array.from({ length: ENOUGH - 2 }, (_, i) => {
+    const from = Math.floor(i * stretch);
+    return from + pick(Math.floor((i + 1) * stretch) - from);
+  });
+  return [...new Set([0, ...inner, size - 1])];
+};
+
 /**
  * The same by differences of two values, number by number, in float64: the reference keeps float64 between operations,
  * so the step is added and the difference taken on it.
@@ -64,21 +85,28 @@ export async function gradientsOn(
  * @param step half the distance; the error is of its square
  * @throws what the function throws.
  */
-export async function centralDifferences(
+export async function centralDifferences(of: Differentiable, step = 1e-5): Promise<HostGradients> {
+  return differencesAt(of, allPlaces, step);
+}
+
+/** Central differences at some places, in their order. */
+async function differencesAt(
   { parameters, run }: Differentiable,
-  step = 1e-5,
+  places: Places,
+  step: number,
 ): Promise<HostGradients> {
   const device = createReference();
   const given = parameters(device);
   const gradients: Record<string, Float32Array> = {};
   for (const [name, parameter] of Object.entries(given)) {
-    const found = new Float32Array(parameter.size);
-    for (let n = 0; n < found.length; n++) {
+    const moved = places(name, parameter.size);
+    const found = new Float32Array(moved.length);
+    for (const [i, n] of moved.entries()) {
       const at = (by: number): Tensor => {
-        const one = new Float32Array(found.length);
+        const one = new Float32Array(parameter.size);
         one[n] = 1;
-        const moved = add(parameter, tensor(device, one, parameter.shape), { scale: by });
-        return lossOf(run({ ...given, [name]: moved }, device), device);
+        const there = add(parameter, tensor(device, one, parameter.shape), { scale: by });
+        return lossOf(run({ ...given, [name]: there }, device), device);
       };
       const slope = scope(() =>
         multiply(
@@ -87,7 +115,7 @@ export async function centralDifferences(
           add(tensor(device, [0], []), tensor(device, [1], []), { scale: 0.5 / step }),
         ),
       );
-      found[n] = (await slope.data())[0]!;
+      found[i] = (await slope.data())[0]!;
       slope.dispose();
     }
     gradients[name] = found;
@@ -115,14 +143,28 @@ export function assertGradients(
 const DIFFERENCES = { atol: 2e-7, rtol: 2e-6 } as const;
 
 /**
- * Law: gradients equal central differences in float64.
+ * Law: gradients equal central differences in float64. Of a parameter of more than 256 numbers so many are tried, drawn
+ * evenly by a fixed seed, and `checkDirections` looks at all of them together.
  *
+ * @param options `every`: one by one, however many there are
  * @throws {Error} naming the parameter whose gradient differs.
  */
-export async function checkGradients(of: Differentiable): Promise<void> {
+export async function checkGradients(
+  of: Differentiable,
+  { every = false }: { readonly every?: boolean } = {},
+): Promise<void> {
   const device = createReference();
-  assertGradients(await gradientsOn(device, of), await centralDifferences(of), DIFFERENCES);
+  const all = await gradientsOn(device, of);
+  const places = every ? allPlaces : drawnPlaces;
+  const got = Object.fromEntries(
+    Object.entries(all).map(([name, gradient]) => [
+      name,
+      Float32Array.from(places(name, gradient.length), (n) => gradient[n]!),
+    ]),
+  );
+  assertGradients(got, await differencesAt(of, places, 1e-5), DIFFERENCES);
   device.dispose();
+  if (Object.values(all).some(({ length }) => length > ENOUGH)) await checkDirections(of);
 }
 
 /**
