@@ -113,9 +113,11 @@ export function checkStore(
  * @throws {ValueError} if the format is not a `RowFormat`.
  */
 export function checkIntake(shape: readonly number[], format?: RowFormat): void {
-  if (format === undefined) return checkShape('intake', shape);
-  checkFormat('intake', shape, format);
-  checkMatrix('intake', shape, format);
+  if (format === undefined) checkShape('intake', shape);
+  else {
+    checkFormat('intake', shape, format);
+    checkMatrix('intake', shape, format);
+  }
 }
 
 function checkFormat(op: string, shape: readonly number[], format: RowFormat): void {
