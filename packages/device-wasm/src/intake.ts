@@ -4,7 +4,7 @@ import { type Panels, packedBytes, panelBytes, WasmBuffer } from './buffer.ts';
 import type { Engine } from './engine.ts';
 
 /** Bytes of a piece: those that become panels stay in the cache until then. */
-const PIECE = { rows: 2 ** 20, panels: 2 ** 18 } as const;
+const PIECE = { rows: 2 ** 20, panels: 2 ** 19 } as const;
 /** Pieces that may be out at once: some are read while one is worked on. */
 const AHEAD = 3;
 /** Numbers that one task of the kernel looks at; as EACH of assembly/finite.ts. */
@@ -156,7 +156,8 @@ export class WasmIntake implements Intake {
   #look(address: number, count: number): void {
     const { engine } = this.#host;
     const tasks = Math.ceil(count / LOOKED_AT);
-    engine.launch({ kernel: Kernel.finite, args: [address, count, this.#work], tasks, cost: count / 4 });
+    // on this thread: helpers that look out for more would keep who reads from running
+    engine.launch({ kernel: Kernel.finite, args: [address, count, this.#work], tasks, cost: 0 });
     if (!this.#odd) return;
     const numbers = engine.heap.views.f32.subarray(address / 4, address / 4 + count);
     const at = numbers.findIndex((x) => !Number.isFinite(x));
