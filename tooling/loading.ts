@@ -1,13 +1,14 @@
 /**
  * How long a large safetensors file takes to load onto `wasm`, beside the time of only reading it, in turns; and how much
- * memory the loading takes at its peak.
+ * memory the loading takes at its peak, in a process of its own.
  *
  *   pnpm exec tsx --conditions=@headwise/source tooling/loading.ts                 440 MB, F32, BF16 and F16
  *   pnpm exec tsx --conditions=@headwise/source tooling/loading.ts 100 BF16        100 MB, BF16
  *
- * ROUNDS is how often each is done (5). The file lies in a temporary folder and is in the system's cache: a disk would
+ * ROUNDS is how often each is done (5); with `node --expose-gc` what one round leaves is gone before the next. The file lies in a temporary folder and is in the system's cache: a disk would
  * hide what loading costs.
  */
+import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,13 +17,21 @@ import { createWasm } from '../packages/device-wasm/src/index.ts';
 import { decoderParameters, loadModel, openCheckpoint, readConfig } from '../packages/models/src/index.ts';
 import { pathFiles } from '../packages/models/src/node.ts';
 import { families } from '../packages/models/src/registry.ts';
+import type { Device } from '../packages/tensor/src/index.ts';
 
 const [size = '440', ...types] = process.argv.slice(2);
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
 const widths: Readonly<Record<string, number>> = { F32: 4, BF16: 2, F16: 2 };
+/** Asks for what a process of its own holds at most. */
+const PEAK = '--peak';
 const E = 768;
 const F = 2048;
 const V = 32_000;
+
+if (size === PEAK) {
+  await printPeak(types[0]!);
+  process.exit();
+}
 
 for (const type of types.length > 0 ? types : Object.keys(widths)) {
   const folder = mkdtempSync(join(tmpdir(), 'headwise-loading-'));
@@ -86,38 +95,48 @@ function tensorsOf(json: object): [string, readonly number[]][] {
 async function measure(type: string, folder: string, bytes: number): Promise<void> {
   const reads: number[] = [];
   const loads: number[] = [];
-  let peak = 0;
-  // the first round warms up, and looks at the memory
+  // the first round warms up
   for (let round = 0; round <= ROUNDS; round++) {
-    const began = performance.now();
-    await readWhole(join(folder, 'model.safetensors'), bytes);
-    const read = performance.now() - began;
+    globalThis.gc?.();
+    const read = await timed(() => readWhole(join(folder, 'model.safetensors'), bytes));
     globalThis.gc?.();
     const device = await createWasm();
-    const before = process.memoryUsage.rss();
-    const start = performance.now();
-    const checkpoint = await openCheckpoint(pathFiles(folder));
-    const { model } = await loadModel(device, checkpoint, {
-      families,
-      // asking takes the system as long as a small tensor takes us
-      ...(round === 0 && {
-        onProgress() {
-          peak = Math.max(peak, process.memoryUsage.rss() - before);
-        },
-      }),
-    });
-    const load = performance.now() - start;
-    checkpoint.close();
-    model.dispose();
+    const load = await timed(() => loadInto(device, folder));
     device.dispose();
     if (round === 0) continue;
     reads.push(read);
     loads.push(load);
   }
   const ratios = loads.map((load, n) => load / reads[n]!);
-  console.log(
-    `${type}, ${(bytes / 1e6).toFixed(0)} MB: read in ${median(reads).toFixed(0)} ms, loaded in ${median(loads).toFixed(0)} ms, ${median(ratios).toFixed(2)} × (${Math.min(...ratios).toFixed(2)} … ${Math.max(...ratios).toFixed(2)}); at most ${(peak / bytes).toFixed(2)} × the file in memory`,
+  const peak = Number(
+    execFileSync(process.execPath, [...process.execArgv, process.argv[1]!, PEAK, folder], {
+      encoding: 'utf8',
+    }),
   );
+  console.log(
+    `${type}, ${(bytes / 1e6).toFixed(0)} MB: read in ${median(reads).toFixed(0)} ms, loaded in ${median(loads).toFixed(0)} ms, ${median(ratios).toFixed(2)} × (${Math.min(...ratios).toFixed(2)} … ${Math.max(...ratios).toFixed(2)}); at best ${Math.min(...reads).toFixed(0)} and ${Math.min(...loads).toFixed(0)} ms, ${(Math.min(...loads) / Math.min(...reads)).toFixed(2)} ×; at most ${(peak / bytes).toFixed(2)} × the file in memory`,
+  );
+}
+
+/** The most that a process of its own holds while it loads, beyond what it holds with an empty device. */
+async function printPeak(folder: string): Promise<void> {
+  const device = await createWasm();
+  const before = process.memoryUsage.rss();
+  await loadInto(device, folder);
+  console.log(process.resourceUsage().maxRSS * 1024 - before);
+  device.dispose();
+}
+
+async function loadInto(device: Device, folder: string): Promise<void> {
+  const checkpoint = await openCheckpoint(pathFiles(folder));
+  await loadModel(device, checkpoint, { families });
+  checkpoint.close();
+}
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
 }
 
 async function readWhole(path: string, size: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { int, ptr } from './job';
+import { Format } from './kernel-list';
 
 /**
  * Rows of 16-bit numbers, as a file has them, as panels of 8 outputs; one task makes one panel.
@@ -65,4 +66,76 @@ function spreadEights(p: usize, stride: usize, panel: usize, whole: i32, exponen
 @inline function storeColumns(upper: v128, lower: v128, target: usize): void {
   v128.store(target, v128.shuffle<i64>(upper, lower, 0, 2));
   v128.store(target, v128.shuffle<i64>(upper, lower, 1, 3), 16);
+}
+
+/**
+ * Rows of blocks of 32 numbers, as a GGUF file has them, as panels of 8 outputs; one task makes one panel. Layouts in
+ * format.ts.
+ *
+ * ```text
+ * arguments  0 source [rows, I / 32] blocks, 1 panels, 2 rows, 3 I, 4 the format, 5 a word that becomes 1 where a scale is not finite
+ * panels     [⌈rows/8⌉][I / 32] blocks of 8 rows; rows beyond the last are zeros
+ * ```
+ */
+export function spreadBlocksTask(task: i32): void {
+  const rows = int(2), format = int(4), first = task << 3, perRow = int(3) >> 5;
+  const header: usize = format === Format.Q4_1 ? 4 : 2, bytes = header + (format === Format.Q8_0 ? 32 : 16);
+  const step = (header << 3) + (format === Format.Q8_0 ? 256 : 128), stride = bytes * <usize>perRow;
+  const panel = ptr(1) + <usize>task * step * <usize>perRow;
+  let odd = false;
+  for (let row = 0; row < 8; row++) {
+    let from = ptr(0) + <usize>(first + row) * stride, to = panel + (<usize>row << 1);
+    if (first + row >= rows) {
+      for (let n = 0; n < perRow; n++, to += step) clearRow(to, row, format, header);
+      continue;
+    }
+    for (let n = 0; n < perRow; n++, from += bytes, to += step) {
+      const d = load<u16>(from);
+      odd = odd || (d & 0x7c00) === 0x7c00;
+      store<u16>(to, d);
+      if (format === Format.Q4_1) {
+        const m = load<u16>(from, 2);
+        odd = odd || (m & 0x7c00) === 0x7c00;
+        store<u16>(to, m, 16);
+      }
+      const words = to + (header << 3) + (<usize>row << 1);
+      if (format === Format.Q8_0) spreadBytes(from + 2, words);
+      else spreadHalfBytes(from + header, words);
+    }
+  }
+  if (odd) store<i32>(ptr(5), 1);
+}
+
+/** 32 signed bytes, which are kept with 128 added: of each four the inner two change places. */
+// @ts-ignore: decorator
+@inline function spreadBytes(from: usize, to: usize): void {
+  for (let g: usize = 0; g < 8; g++) {
+    const x = load<u32>(from + (g << 2)) ^ 0x80808080;
+    store<u32>(to + (g << 5), (x & 0xff0000ff) | ((x >> 8) & 0xff00) | ((x << 8) & 0xff0000));
+  }
+}
+
+/** 16 bytes: number k in the low half of byte k, number k + 16 in its high half. */
+// @ts-ignore: decorator
+@inline function spreadHalfBytes(from: usize, to: usize): void {
+  const a = load<u64>(from), b = load<u64>(from, 8);
+  store<u32>(to, eight(a));
+  store<u32>(to, eight(b), 32);
+  store<u32>(to, eight(a >> 4), 64);
+  store<u32>(to, eight(b >> 4), 96);
+}
+
+/** Numbers 0 … 7 in the low halves of eight bytes as four bytes: 0|2, 4|6, 1|3, 5|7. */
+// @ts-ignore: decorator
+@inline function eight(x: u64): u32 {
+  const low = x & 0x0f0f0f0f0f0f0f0f, two = low | (low >> 12);
+  return <u32>((two & 0xff) | ((two >> 24) & 0xff00) | ((two << 8) & 0xff0000) | ((two >> 16) & 0xff000000));
+}
+
+function clearRow(to: usize, row: i32, format: i32, header: usize): void {
+  store<u16>(to, 0);
+  if (format === Format.Q4_1) store<u16>(to, 0, 16);
+  const words = to + (header << 3) + (<usize>row << 1);
+  const groups: usize = format === Format.Q8_0 ? 8 : 4;
+  for (let g: usize = 0; g < groups; g++) store<u32>(words + (g << 5), 0);
 }

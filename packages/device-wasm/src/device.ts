@@ -1,12 +1,21 @@
-import { checkStore, type DeviceBuffer, type DeviceFactory, type RowFormat, sizeOf } from '@headwise/tensor';
+import {
+  checkIntake,
+  checkStore,
+  type DeviceBuffer,
+  type DeviceFactory,
+  type Intake,
+  type RowFormat,
+  sizeOf,
+} from '@headwise/tensor';
 import { storedRows, WasmBuffer } from './buffer.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import * as kernels from './generated/kernels.ts';
+import { WasmIntake } from './intake.ts';
 import { KernelDevice } from './kernel-device.ts';
 import { Kit } from './kit.ts';
 import type { Simd } from './module.ts';
 import { operations } from './ops/index.ts';
-import { storedWeight } from './weights.ts';
+import { filled, storedWeight } from './weights.ts';
 
 /** Options of `createWasm`. */
 export interface WasmOptions {
@@ -46,13 +55,30 @@ export class WasmDevice extends KernelDevice {
     this.check('store');
     checkStore('store', shape, format, source);
     if (!source) return this.#storeZeros(shape, format);
-    const from = source instanceof Uint8Array ? source : this.held(source, 'store');
+    if (source instanceof Uint8Array) return filled(this.#intake('uploadWeights', shape, format, 1), source);
+    const from = this.held(source, 'store');
     const kit = new Kit(this.engine);
     try {
       return this.own(storedWeight(kit, shape, format, from));
     } finally {
       kit.end();
     }
+  }
+
+  /**
+   * A buffer that is filled piece by piece, in shared memory in place: as the contract says.
+   * @throws {ShapeError | ValueError | DeviceError} as `Device.intake` does.
+   */
+  intake(shape: readonly number[], format?: RowFormat): Intake {
+    this.check('intake');
+    checkIntake(shape, format);
+    return this.#intake('intake', shape, format);
+  }
+
+  #intake(op: string, shape: readonly number[], format?: RowFormat, ahead?: number): WasmIntake {
+    const check = (what: string): void => this.check(what);
+    const own = (buffer: WasmBuffer): WasmBuffer => this.own(buffer);
+    return new WasmIntake({ engine: this.engine, check, own }, op, shape, format, ahead);
   }
 
   #storeZeros(shape: readonly number[], format: RowFormat): DeviceBuffer {

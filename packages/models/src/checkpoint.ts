@@ -13,9 +13,18 @@ export interface ByteSource {
    * @throws the reason of the signal once it is aborted.
    */
   read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /**
+   * Fills memory with the bytes from `start` on; absent where bytes come in memory of their own anyway. Once it has settled,
+   * whatever came of it, nothing is written there any more.
+   * @throws as `read` does.
+   */
+  readInto?(start: number, target: Uint8Array, signal?: AbortSignal): Promise<void>;
   /** Never throws. */
   close?(): void;
 }
+
+/** Fills memory with bytes of one tensor, from byte `start` of it on; as `ByteSource.readInto`. */
+export type TensorReader = (start: number, target: Uint8Array, signal?: AbortSignal) => Promise<void>;
 
 /** The files of one model, found by name: a folder, several `File`s of a page, what lies below a URL. */
 export interface FileSet {
@@ -91,6 +100,11 @@ export interface Checkpoint {
     name: string,
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<HostTensor | StoredTensor>;
+  /**
+   * What reads a tensor into memory that is given, in the bits and the order of its file; undefined where the source cannot,
+   * or `read` hands out something else than these bytes. Never throws.
+   */
+  reader?(name: string): TensorReader | undefined;
   readonly tokenizer?: TokenizerSource | undefined;
   /** A template in Jinja, as text. */
   readonly chatTemplate?: string | undefined;

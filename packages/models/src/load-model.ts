@@ -18,6 +18,7 @@ import type { HostTensor, StoredTensor } from './formats/host-tensor.ts';
 import { shown } from './formats/json.ts';
 import type { Shapes, Weights } from './part.ts';
 import { giveBack } from './sources/fresh.ts';
+import { StraightReader, straightWeights } from './straight.ts';
 import type { WeightBuilder } from './weight-sources.ts';
 import {
   makeWeight,
@@ -148,26 +149,39 @@ async function loadWeights(
   signal?.throwIfAborted();
   const reader = new Reader(checkpoint, signal, onProgress);
   const plan = planWeights(wanted, checkpoint.tensors, build, extra, (name) => reader.get(name));
+  const through = new StraightReader(device, signal);
   const names = Object.keys(wanted);
   const uploaded: Record<string, Tensor> = {};
   try {
     // what cannot be a model is refused without reading it
     checkPlan(plan, checkpoint);
     reader.expect(names.map((name) => plan.sources[name]!.files));
+    const straight = straightWeights(device, checkpoint, plan, wanted, float32 === true);
     const different: string[] = [];
     for (const [copy, of] of plan.copies)
       if (!(await reader.same(copy, of))) different.push(unknownTensor(copy));
     if (different.length > 0) throw refusal([different], checkpoint.config);
     for (const [n, name] of names.entries()) {
       const source = plan.sources[name]!;
+      const direct = straight.get(name);
+      if (direct) {
+        await through.read(direct, (weight) => {
+          uploaded[name] = weight;
+          reader.passed(source.files);
+        });
+        continue;
+      }
       await reader.need(source.files);
       const next = names[n + 1];
-      if (next !== undefined) reader.begin(plan.sources[next]!.files);
+      if (next !== undefined && !straight.has(next)) reader.begin(plan.sources[next]!.files);
       uploaded[name] = makeWeight(device, float32 ? { ...source, stored: undefined } : source, wanted[name]!);
       reader.done(source.files);
     }
-    return uploaded;
+    await through.settle();
+    // in their order, whenever each was there
+    return Object.fromEntries(names.map((name) => [name, uploaded[name]!]));
   } catch (error) {
+    await through.cancel();
     for (const made of Object.values(uploaded)) made.dispose();
     throw error;
   } finally {
@@ -251,10 +265,25 @@ class Reader {
       this.#held.set(file, await reading);
       this.#begun.delete(file);
       this.#signal?.throwIfAborted();
-      if (!this.#uses.has(file)) continue;
-      this.#loaded += this.#checkpoint.tensors.get(file)!.bytes;
-      this.#onProgress?.({ loaded: this.#loaded, total: this.#total, tensor: file });
+      if (this.#uses.has(file)) this.#count(file);
     }
+  }
+
+  /** Weights are made of these that did not pass through here. */
+  passed(files: readonly string[]): void {
+    for (const file of files) if (this.#used(file) === 0) this.#count(file);
+  }
+
+  #count(file: string): void {
+    this.#loaded += this.#checkpoint.tensors.get(file)!.bytes;
+    this.#onProgress?.({ loaded: this.#loaded, total: this.#total, tensor: file });
+  }
+
+  /** @returns how often it will be needed again */
+  #used(file: string): number {
+    const left = this.#uses.get(file)! - 1;
+    this.#uses.set(file, left);
+    return left;
   }
 
   get(name: string): Content {
@@ -263,9 +292,7 @@ class Reader {
 
   done(files: readonly string[]): void {
     for (const file of files) {
-      const left = this.#uses.get(file)! - 1;
-      this.#uses.set(file, left);
-      if (left > 0) continue;
+      if (this.#used(file) > 0) continue;
       const content = this.get(file);
       this.#held.delete(file);
       giveBack('bytes' in content ? content.bytes : content.data);

@@ -36,21 +36,36 @@ export async function fileSource(path: string): Promise<ByteSource> {
       signal?.throwIfAborted();
       checkSpan(path, size, start, end);
       const bytes = spares.get(end - start);
-      let at = 0;
-      while (at < bytes.length) {
-        const read = await readSome(file, path, bytes, at, start);
-        signal?.throwIfAborted();
-        if (read === 0) break;
-        at += read;
-      }
-      if (at < bytes.length) checkLength(path, bytes.subarray(0, at), start, end);
+      await fill(file, path, start, bytes, signal);
       return spares.lend(bytes);
+    },
+    async readInto(start, target, signal) {
+      signal?.throwIfAborted();
+      checkSpan(path, size, start, start + target.length);
+      await fill(file, path, start, target, signal);
     },
     close() {
       spares.clear();
       file.close().catch(() => {});
     },
   };
+}
+
+async function fill(
+  file: FileHandle,
+  path: string,
+  start: number,
+  bytes: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let at = 0;
+  while (at < bytes.length) {
+    const read = await readSome(file, path, bytes, at, start);
+    signal?.throwIfAborted();
+    if (read === 0) break;
+    at += read;
+  }
+  if (at < bytes.length) checkLength(path, bytes.subarray(0, at), start, start + bytes.length);
 }
 
 async function readSome(

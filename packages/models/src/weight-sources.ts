@@ -12,8 +12,24 @@ export interface WeightSource {
   readonly store?: ((values: Float32Array) => void) | undefined;
   /** Its rows as the file has them, where they are whole rows of tensors in fewer bits: a device may keep them so. */
   readonly stored?: { readonly dtype: StoredType; readonly bytes: () => Uint8Array } | undefined;
+  /** Where its bytes stand, where they are runs of bytes of tensors one after the other: read straight to where they go. */
+  readonly place?: WeightPlace | undefined;
   /** The same matrix on its side, where the file has it so. */
   readonly turned?: WeightSource | undefined;
+}
+
+/** Runs of bytes of tensors that are a weight, row by row. */
+export interface WeightPlace {
+  /** `F32`, or that of `stored`. */
+  readonly dtype: 'F32' | StoredType;
+  readonly spans: readonly Span[];
+}
+
+/** The bytes `start … end − 1` of a tensor. */
+export interface Span {
+  readonly file: string;
+  readonly start: number;
+  readonly end: number;
 }
 
 /**
@@ -179,8 +195,39 @@ export function rowsOf(
       return [x];
     },
   );
-  if (!stored) return made;
-  return { ...made, stored: { dtype: stored.dtype, bytes: () => picked(stored.bytes()) } };
+  return {
+    ...made,
+    stored: stored && { dtype: stored.dtype, bytes: () => picked(stored.bytes()) },
+    place: source.place && rowsAt(source.place, O, runs),
+  };
+}
+
+/** Where runs of rows of `O` are. */
+function rowsAt(
+  { dtype, spans }: WeightPlace,
+  O: number,
+  runs: readonly (readonly [first: number, count: number])[],
+): WeightPlace {
+  const row = spans.reduce((sum, { start, end }) => sum + end - start, 0) / O;
+  const cut = ([first, count]: readonly [number, number]): Span[] => {
+    let before = 0;
+    return spans.flatMap(({ file, start, end }) => {
+      const from = Math.max(start, start + first * row - before);
+      const to = Math.min(end, start + (first + count) * row - before);
+      before += end - start;
+      return from < to ? [{ file, start: from, end: to }] : [];
+    });
+  };
+  return { dtype, spans: runs.flatMap(cut) };
+}
+
+/** One behind the other, where all are of one type. */
+function placesOf(sources: readonly WeightSource[]): WeightPlace | undefined {
+  const places = sources.flatMap(({ place }) => place ?? []);
+  const dtype = places[0]?.dtype;
+  if (!dtype || places.length < sources.length || places.some((each) => each.dtype !== dtype))
+    return undefined;
+  return { dtype, spans: places.flatMap(({ spans }) => spans) };
 }
 
 /** Every number plus a constant: gains that are stored as what they differ from 1 (Gemma). Never throws. */
@@ -212,12 +259,13 @@ export function scaledColumns(source: WeightSource, gain: WeightSource): WeightS
 export function reshaped(source: WeightSource, shape: readonly number[]): WeightSource {
   const size = (of: readonly number[]): number => of.reduce((product, each) => product * each, 1);
   const fits = source.shape && size(source.shape) === size(shape);
-  return from(
+  const made = from(
     [source],
     fits ? shape : source.shape,
     ([x]) => x!,
     (y) => [y],
   );
+  return { ...made, place: source.place };
 }
 
 /** Axes in another order: `[X, F, E]` with `[1, 0, 2]` is `[F, X, E]`. Never throws. */
@@ -257,7 +305,8 @@ function inOrder(x: Float32Array, shape: readonly number[], order: readonly numb
 export function stacked(sources: readonly WeightSource[]): WeightSource {
   const shape = sources[0]?.shape;
   const alike = sources.every((source) => String(source.shape) === String(shape));
-  return from(sources, shape && alike ? [sources.length, ...shape] : undefined, (all) => joined(all), parted);
+  const whole = shape && alike ? [sources.length, ...shape] : undefined;
+  return { ...from(sources, whole, (all) => joined(all), parted), place: placesOf(sources) };
 }
 
 /** Several under one another, along the first axis: projections that a file keeps apart. Never throws. */
@@ -269,8 +318,10 @@ export function appended(sources: readonly WeightSource[]): WeightSource {
   const made = from(sources, alike ? [rows, ...first.slice(1)] : undefined, (all) => joined(all), parted);
   const kept = sources.flatMap(({ stored }) => stored ?? []);
   const dtype = kept[0]?.dtype;
-  if (!dtype || kept.length < sources.length || kept.some((each) => each.dtype !== dtype)) return made;
-  return { ...made, stored: { dtype, bytes: () => joined(kept.map(({ bytes }) => bytes())) } };
+  const place = placesOf(sources);
+  if (!dtype || kept.length < sources.length || kept.some((each) => each.dtype !== dtype))
+    return { ...made, place };
+  return { ...made, place, stored: { dtype, bytes: () => joined(kept.map(({ bytes }) => bytes())) } };
 }
 
 function joined<Numbers extends Float32Array | Uint8Array>(all: readonly Numbers[]): Numbers {

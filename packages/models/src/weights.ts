@@ -13,7 +13,7 @@ import { isBlockType } from './formats/gguf-blocks.ts';
 import { type HostTensor, numbersOf, type StoredTensor, type StoredType } from './formats/host-tensor.ts';
 import { shown } from './formats/json.ts';
 import type { Shapes } from './part.ts';
-import type { WeightBuilder, WeightSource } from './weight-sources.ts';
+import type { WeightBuilder, WeightPlace, WeightSource } from './weight-sources.ts';
 
 const FORMAT = 'weights';
 const MOST_LISTED = 20;
@@ -31,7 +31,13 @@ export interface WeightExtras {
 }
 
 /** What is known of a tensor before it is read. */
-type Known = Readonly<{ dtype: string; shape: readonly number[]; turned?: boolean | undefined }>;
+type Known = Readonly<{
+  dtype: string;
+  shape: readonly number[];
+  /** In the file, where it is known by its place there. */
+  bytes?: unknown;
+  turned?: boolean | undefined;
+}>;
 
 /** Of which tensors each weight is made. */
 export interface WeightPlan {
@@ -68,11 +74,15 @@ export function planWeights(
     const dtype = found?.dtype as StoredType;
     const bytes = (): Uint8Array => (contentOf(name) as StoredTensor).bytes;
     const stored = dtype === 'F16' || dtype === 'BF16' || isBlockType(dtype) ? { dtype, bytes } : undefined;
-    if (!found?.turned || !stored) return { files: [name], shape: found?.shape, numbers, stored };
+    const place: WeightPlace | undefined =
+      typeof found?.bytes === 'number' && (stored || found.dtype === 'F32')
+        ? { dtype: stored?.dtype ?? 'F32', spans: [{ file: name, start: 0, end: found.bytes }] }
+        : undefined;
+    if (!found?.turned || !stored) return { files: [name], shape: found?.shape, numbers, stored, place };
     const shape = [...found.shape].reverse();
     const asItLies = (): Float32Array =>
       floatsOf({ ...(contentOf(name) as StoredTensor), shape, turned: false });
-    const turned = { files: [name], shape, numbers: asItLies, stored };
+    const turned = { files: [name], shape, numbers: asItLies, stored, place };
     return { files: [name], shape: found.shape, numbers, turned };
   }, wanted);
   const { copies, unknown } = others(tensors, used, extra);
@@ -177,8 +187,8 @@ export function buildWeights(
  */
 export function makeWeight(device: Device, source: WeightSource, shape: readonly number[]): Tensor {
   const { stored, files } = source;
-  const format = stored && formatOf(stored.dtype);
-  if (stored && format && device.store && shape.length === 2) {
+  const format = keptFormat(device, source, shape);
+  if (stored && format) {
     try {
       return uploadWeights(device, stored.bytes(), format, shape as [number, number]);
     } catch (error) {
@@ -195,6 +205,15 @@ export function makeWeight(device: Device, source: WeightSource, shape: readonly
     );
   }
   return tensor(device, numbers, shape);
+}
+
+/** In which of its formats a device keeps a weight; undefined for float32. Never throws. */
+export function keptFormat(
+  device: Device,
+  { stored }: WeightSource,
+  shape: readonly number[],
+): RowFormat | undefined {
+  return stored && device.store && shape.length === 2 ? formatOf(stored.dtype) : undefined;
 }
 
 /** The format of a device that a type of files is. */
@@ -264,7 +283,8 @@ function others(
   };
 }
 
-function quoted(files: readonly string[]): string {
+/** Names as they stand in messages. Never throws. */
+export function quoted(files: readonly string[]): string {
   return files.map((file) => `"${file}"`).join(', ');
 }
 

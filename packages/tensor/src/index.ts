@@ -9,6 +9,7 @@ export type {
   HostArray,
   HostData,
   InputDType,
+  Intake,
   MemoryCounters,
   Op,
   OpCall,
@@ -63,7 +64,7 @@ export type {
 } from './device/gpujs/plan.ts';
 export { checkWrite, MemoryLedger } from './device/memory.ts';
 export { createReference } from './device/reference.ts';
-export { checkStore, packWeights, uploadWeights, zerosIn } from './device/store.ts';
+export { checkIntake, checkStore, packWeights, uploadWeights, zerosIn } from './device/store.ts';
 export { type BoundShape, DeviceError, KnownError, ShapeError, ValueError } from './errors.ts';
 export { checkFields, checkGiven } from './given.ts';
 export { defineOp, type Ran, reasonsAgainst, run, watch } from './op.ts';

@@ -181,7 +181,8 @@ export function zeros<Axes extends string = AnyAxes, T extends DType = 'f32'>(
   return new Tensor<Axes, T>(device, device.allocate(sizeOf(shape), dtype ?? 'f32'), shape);
 }
 
-function checkShape(op: string, shape: readonly number[]): void {
+/** @throws {ShapeError} if an axis is not a whole number. */
+export function checkShape(op: string, shape: readonly number[]): void {
   if (areSizes(shape)) return;
   throw new ShapeError(op, `every axis must be a whole number ≥ 0, got [${shape.join(', ')}]`, []);
 }

@@ -1,5 +1,6 @@
 import type { ByteSource, Checkpoint, GgufMetadata, TensorInfo } from '../checkpoint.ts';
 import { atMost, FormatError } from '../errors.ts';
+import { readerAt } from '../sources/byte-sources.ts';
 import { fresh, giveBack } from '../sources/fresh.ts';
 import { type GgufTensor, readGguf } from './gguf.ts';
 import { ggufArchitectures } from './gguf-architectures.ts';
@@ -69,6 +70,13 @@ export async function ggufCheckpoint(
       const { source, start, bytes } = place;
       return changed(name, place, await source.read(start, start + bytes, options?.signal));
     },
+    reader(name) {
+      const place = places.get(name);
+      if (!place || place.change.order || place.change.plusOne) return undefined;
+      // on its side it is handed out as it lies in 16 bits and blocks only
+      if (place.change.turned && !place.turned) return undefined;
+      return readerAt(place.source, place.start);
+    },
     close() {
       for (const source of sources) source.close?.();
     },
@@ -82,6 +90,15 @@ function readAlready(source: ByteSource, start: number, bytes: Uint8Array): Byte
     name: source.name,
     size: source.size,
     close: () => source.close?.(),
+    ...(source.readInto && {
+      async readInto(from: number, target: Uint8Array, signal?: AbortSignal) {
+        const here =
+          from < start ? bytes.subarray(0, 0) : bytes.subarray(from - start, from - start + target.length);
+        target.set(here);
+        if (here.length < target.length)
+          await source.readInto!(from + here.length, target.subarray(here.length), signal);
+      },
+    }),
     async read(from, to, signal) {
       if (from < start || from >= end) return source.read(from, to, signal);
       const here = bytes.slice(from - start, to - start);

@@ -12,19 +12,30 @@ export function fromHalf(half: number): number {
 
 let table: Float32Array | undefined;
 
-/** The values of many: looked up in a table of all 65,536. */
+/** The values of many. */
 export function widenHalves(halves: Uint16Array): Float32Array {
-  table ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => fromHalf(half));
   const values = new Float32Array(halves.length);
-  for (let n = 0; n < halves.length; n++) values[n] = table[halves[n]!]!;
+  halvesInto(halves, values);
   return values;
+}
+
+/** Writes the values of many: looked up in a table of all 65,536. */
+export function halvesInto(halves: Uint16Array, values: Float32Array): void {
+  table ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => fromHalf(half));
+  for (let n = 0; n < halves.length; n++) values[n] = table[halves[n]!]!;
 }
 
 /** The values of many bfloat16. */
 export function widenBrains(brains: Uint16Array): Float32Array {
-  const words = new Uint32Array(brains.length);
+  const values = new Float32Array(brains.length);
+  brainsInto(brains, values);
+  return values;
+}
+
+/** Writes the values of many bfloat16. */
+export function brainsInto(brains: Uint16Array, values: Float32Array): void {
+  const words = new Uint32Array(values.buffer, values.byteOffset, brains.length);
   for (let n = 0; n < brains.length; n++) words[n] = brains[n]! << 16;
-  return new Float32Array(words.buffer);
 }
 
 /** The nearest binary16, ties to even; ±∞ from 65520 on. */

@@ -1,6 +1,6 @@
 import { FormatError } from '../errors.ts';
-import { type BlockType, isBlockType, widenBlocks } from './gguf-blocks.ts';
-import { widenBrains, widenHalves } from './half.ts';
+import { type BlockType, blockTypes, isBlockType, widenBlocks } from './gguf-blocks.ts';
+import { brainsInto, halvesInto, widenBrains, widenHalves } from './half.ts';
 
 /**
  * A tensor on the host, as a file holds it. `data` are values, one an element: F16 and BF16 are widened to
@@ -136,6 +136,25 @@ function widened({ dtype, bytes }: StoredTensor): Float32Array {
   const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
   const words = new Uint16Array(aligned.buffer, aligned.byteOffset, bytes.byteLength / 2);
   return dtype === 'F16' ? widenHalves(words) : widenBrains(words);
+}
+
+/** Writes numbers in 16 bits or blocks as float32, as many as there is room for. Never throws. */
+export function widenInto(bytes: Uint8Array, dtype: StoredType, target: Float32Array): void {
+  if (isBlockType(dtype)) {
+    const { size, bytes: step, widen } = blockTypes[dtype];
+    for (let n = 0; n * size < target.length; n++) widen(bytes, n * step, target, n * size);
+    return;
+  }
+  const words = new Uint16Array(bytes.buffer, bytes.byteOffset, target.length);
+  if (dtype === 'F16') halvesInto(words, target);
+  else brainsInto(words, target);
+}
+
+/** Bytes that so many numbers take, whole blocks of them. Never throws. */
+export function bytesOfNumbers(count: number, dtype: StoredType): number {
+  if (!isBlockType(dtype)) return 2 * count;
+  const { size, bytes } = blockTypes[dtype];
+  return (count / size) * bytes;
 }
 
 /** `[O, I]` → `[I, O]` Never throws. */

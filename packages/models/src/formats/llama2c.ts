@@ -1,5 +1,6 @@
 import type { ByteSource, Checkpoint, TensorInfo } from '../checkpoint.ts';
 import { FormatError } from '../errors.ts';
+import { readerAt } from '../sources/byte-sources.ts';
 import { hostTensor } from './host-tensor.ts';
 import { halvesOfPairs, reordered } from './row-order.ts';
 
@@ -60,6 +61,10 @@ export async function llama2cCheckpoint(source: ByteSource, signal?: AbortSignal
       const bytes = await source.read(start, start + size, options?.signal);
       const rows = heads ? reordered(bytes, shape[0]!, halvesOfPairs(heads)) : bytes;
       return hostTensor(name, 'F32', shape, rows);
+    },
+    reader(name) {
+      const place = places.get(name);
+      return place && !place.heads ? readerAt(source, place.start) : undefined;
     },
     close: () => source.close?.(),
   };

@@ -1,5 +1,6 @@
 import type { ByteSource, Checkpoint, FileSet, TensorInfo } from '../checkpoint.ts';
 import { atMost, FormatError, inFile } from '../errors.ts';
+import { readerAt } from '../sources/byte-sources.ts';
 import { fileTensor } from './host-tensor.ts';
 import { readJson, shown } from './json.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
@@ -15,7 +16,7 @@ interface Place extends TensorInfo {
 }
 
 /** The tensors of a checkpoint, of one file or several. */
-export type SafetensorsTensors = Pick<Checkpoint, 'tensors' | 'problems' | 'read' | 'close'>;
+export type SafetensorsTensors = Pick<Checkpoint, 'tensors' | 'problems' | 'read' | 'reader' | 'close'>;
 
 /**
  * The tensors of one safetensors file.
@@ -136,6 +137,10 @@ function tensorsOf(
       if (!place) throw new FormatError('safetensors', `there is no tensor "${name}"`);
       const { source, start, bytes, dtype, shape } = place;
       return fileTensor(name, dtype, shape, await source.read(start, start + bytes, options?.signal));
+    },
+    reader(name) {
+      const place = places.get(name);
+      return place && readerAt(place.source, place.start);
     },
     close() {
       for (const source of sources) source.close?.();

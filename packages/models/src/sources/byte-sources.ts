@@ -1,4 +1,4 @@
-import type { ByteSource } from '../checkpoint.ts';
+import type { ByteSource, TensorReader } from '../checkpoint.ts';
 import { FormatError } from '../errors.ts';
 import { bytesOf } from '../formats/json.ts';
 import { fresh } from './fresh.ts';
@@ -62,10 +62,29 @@ export function joinedSource(name: string, pieces: readonly ByteSource[]): ByteS
       }
       return bytes;
     },
+    ...(pieces.every((piece) => piece.readInto) && {
+      async readInto(start: number, target: Uint8Array, signal?: AbortSignal) {
+        checkSpan(name, size, start, start + target.length);
+        let first = 0;
+        for (const piece of pieces) {
+          const from = Math.max(start, first);
+          const to = Math.min(start + target.length, first + piece.size);
+          if (from < to)
+            await piece.readInto!(from - first, target.subarray(from - start, to - start), signal);
+          first += piece.size;
+        }
+      },
+    }),
     close() {
       for (const piece of pieces) piece.close?.();
     },
   };
+}
+
+/** What reads bytes of a source into memory that is given, `from` on; undefined where it has no way to. Never throws. */
+export function readerAt(source: ByteSource, from: number): TensorReader | undefined {
+  if (!source.readInto) return undefined;
+  return (start, target, signal) => source.readInto!(from + start, target, signal);
 }
 
 /** How a URL is read. */

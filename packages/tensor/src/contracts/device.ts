@@ -150,6 +150,33 @@ export interface MemoryCounters {
   readonly extraBytes?: number;
 }
 
+/**
+ * A buffer that whoever reads a file fills piece by piece, in the order of the bytes: the device says where they go, so
+ * that they are written once and nothing is there twice.
+ */
+export interface Intake {
+  /** How many pieces may be out at once, filled in any order. */
+  readonly ahead: number;
+  /**
+   * Memory for the next bytes, which is whoever asked for it until `took`; undefined once all have been given out.
+   * @throws {DeviceError} if `ahead` pieces are out, it has ended, or the device is disposed.
+   */
+  next(): Uint8Array | undefined;
+  /**
+   * Says that the oldest piece that is out has been filled.
+   * @throws {ValueError} if a number in it is NaN or infinite.
+   * @throws {DeviceError} if none is out, it has ended, the device is disposed or a kernel fails.
+   */
+  took(): void;
+  /**
+   * The buffer, once every piece has been taken.
+   * @throws {DeviceError} if one has not, it has ended, or the device is disposed.
+   */
+  finish(): DeviceBuffer;
+  /** Gives the memory back; nobody may write to a piece any more. After `finish`, and again, it does nothing. Never throws. */
+  cancel(): void;
+}
+
 /** How exactly a device computes: what the tolerances of tests follow from (`toleranceOf`). */
 export interface Precision {
   /** Arithmetic of the results: `f64` only for the oracle. */
@@ -188,6 +215,14 @@ export interface Device {
    * @throws {DeviceError} if there is no room for it.
    */
   store?(shape: readonly number[], format: RowFormat, source?: Uint8Array | DeviceBuffer): DeviceBuffer;
+  /**
+   * A buffer that is filled piece by piece: f32 numbers, or a weight `[O, I]` in a format, with the bytes that `store` takes.
+   * For large files; absent where a device is given whole tensors only.
+   * @throws {ShapeError} if the shape does not fit the format.
+   * @throws {ValueError} if the format is unknown.
+   * @throws {DeviceError} if there is no room for it.
+   */
+  intake?(shape: readonly number[], format?: RowFormat): Intake;
   /**
    * A buffer with these values. The array may be changed by the caller afterwards.
    * @throws {DeviceError} if there is no room for it.

@@ -3,7 +3,7 @@ import type { Device, DeviceBuffer } from '../contracts/device.ts';
 import { bytesOfRow, type RowFormat, rowFormats } from '../contracts/format.ts';
 import { DeviceError, ShapeError, ValueError } from '../errors.ts';
 import { checkGiven } from '../given.ts';
-import { Tensor } from '../tensor.ts';
+import { checkShape, Tensor } from '../tensor.ts';
 
 /** Numbers along a row that share a scale in the formats of blocks. */
 const BLOCK = 32;
@@ -91,6 +91,36 @@ export function checkStore(
   format: RowFormat,
   source?: Uint8Array | DeviceBuffer,
 ): void {
+  checkFormat(op, shape, format);
+  if (!source) return;
+  if ('dtype' in source && source.dtype !== 'f32')
+    throw new ValueError(op, 'weight', 'must be of dtype f32', source.dtype);
+  checkMatrix(op, shape, format);
+  const inBytes = source instanceof Uint8Array;
+  const wanted = inBytes ? shape[0]! * bytesOfRow(shape[1]!, format) : sizeOf(shape);
+  if (source.length === wanted) return;
+  throw new ShapeError(
+    op,
+    `${source.length} ${inBytes ? 'bytes' : 'numbers'} do not fill [${shape.join(', ')}]${inBytes ? ` in ${format}` : ''}, which takes ${wanted}`,
+    [],
+  );
+}
+
+/**
+ * Checks what `Device.intake` is given, before there is memory for it.
+ *
+ * @throws {ShapeError} if an axis is not a whole number, or a weight in a format is no matrix or not in whole blocks.
+ * @throws {ValueError} if the format is not a `RowFormat`.
+ */
+export function checkIntake(shape: readonly number[], format?: RowFormat): void {
+  if (format === undefined) checkShape('intake', shape);
+  else {
+    checkFormat('intake', shape, format);
+    checkMatrix('intake', shape, format);
+  }
+}
+
+function checkFormat(op: string, shape: readonly number[], format: RowFormat): void {
   if (!rowFormats.includes(format))
     throw new ValueError(op, 'format', `must be one of ${rowFormats.join(', ')}`, format);
   if (shape.length === 0 || !shape.every((size) => Number.isInteger(size) && size >= 0)) {
@@ -100,23 +130,14 @@ export function checkStore(
       [],
     );
   }
-  if (!source) return;
-  if ('dtype' in source && source.dtype !== 'f32')
-    throw new ValueError(op, 'weight', 'must be of dtype f32', source.dtype);
+}
+
+function checkMatrix(op: string, shape: readonly number[], format: RowFormat): void {
   const blocks = format !== 'f16' && format !== 'bf16';
-  if (shape.length !== 2 || (blocks && shape[1]! % BLOCK !== 0)) {
-    throw new ShapeError(
-      op,
-      blocks ? `weight must be [O, I] with I a multiple of ${BLOCK}` : 'weight must be [O, I]',
-      [{ name: 'weight', axes: ['O', 'I'], shape }],
-    );
-  }
-  const inBytes = source instanceof Uint8Array;
-  const wanted = inBytes ? shape[0]! * bytesOfRow(shape[1]!, format) : sizeOf(shape);
-  if (source.length === wanted) return;
+  if (shape.length === 2 && !(blocks && shape[1]! % BLOCK !== 0)) return;
   throw new ShapeError(
     op,
-    `${source.length} ${inBytes ? 'bytes' : 'numbers'} do not fill [${shape.join(', ')}]${inBytes ? ` in ${format}` : ''}, which takes ${wanted}`,
-    [],
+    blocks ? `weight must be [O, I] with I a multiple of ${BLOCK}` : 'weight must be [O, I]',
+    [{ name: 'weight', axes: ['O', 'I'], shape }],
   );
 }
