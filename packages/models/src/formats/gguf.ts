@@ -1,5 +1,6 @@
 import type { ByteSource, GgufMetadata, GgufValue } from '../checkpoint.ts';
 import { FormatError } from '../errors.ts';
+import { fresh, giveBack } from '../sources/fresh.ts';
 import { blockTypes, isBlockType } from './gguf-blocks.ts';
 import { GgufTexts } from './gguf-texts.ts';
 import { checkDownloaded } from './json.ts';
@@ -124,7 +125,7 @@ export async function readGguf(source: ByteSource, signal?: AbortSignal): Promis
     tensors.set(name, tensor);
   }
   const start = Math.ceil(cursor.at / alignment) * alignment;
-  const data = { start, bytes: cursor.behind(start) };
+  const data = { start, bytes: cursor.end(start) };
   return { version, metadata, ...placed(tensors, start, cursor.size, alignment), data };
 }
 
@@ -281,9 +282,12 @@ class Cursor {
     }
   }
 
-  /** A copy of what was read from a place on. */
-  behind(start: number): Uint8Array {
-    return this.#bytes.slice(start);
+  /** A copy of what was read from a place on, which is all that is kept. */
+  end(start: number): Uint8Array {
+    const rest = this.#bytes.slice(start);
+    giveBack(this.#bytes);
+    this.#bytes = rest;
+    return rest;
   }
 
   /** Twice as many bytes as there are. */
@@ -291,9 +295,12 @@ class Cursor {
     const have = this.#bytes.length;
     const end = Math.min(Math.max(FIRST_BYTES, 2 * have), this.size);
     const more = await this.#source.read(have, end, this.#signal);
-    const all = new Uint8Array(end);
+    const all = fresh(new Uint8Array(end));
     all.set(this.#bytes);
     all.set(more, have);
+    // megabytes that the garbage collector may not come by for long after the model is there
+    giveBack(more);
+    giveBack(this.#bytes);
     this.#bytes = all;
     this.#view = new DataView(all.buffer);
   }

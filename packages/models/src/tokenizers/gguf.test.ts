@@ -148,3 +148,56 @@ it('refuses more pieces than rows, and a text that it cannot write', () => {
     `[ValueError: encode: text must be of characters that the vocabulary has pieces for, got "c"]`,
   );
 });
+
+/** WordPiece as llama.cpp's converter writes it: what begins a word is marked, and not what goes on. */
+function wordPieceMetadata(file: File, more: Record<string, unknown> = {}): Map<string, unknown> {
+  const metadata = metadataOf(file, { model: 'bert', ...more });
+  const tokens = (metadata.get('tokenizer.ggml.tokens') as string[]).map((piece) => {
+    if (/^\[.*\]$/.test(piece)) return piece;
+    return piece.startsWith('##') ? piece.slice(2) : `▁${piece}`;
+  });
+  return metadata.set('tokenizer.ggml.tokens', tokens);
+}
+
+describe.skipIf(!tiny)('WordPiece of a GGUF file', () => {
+  const folder = tiny && new URL('tokenizer_wordpiece/', tiny);
+  interface Words extends Golden {
+    readonly texts: (Golden['texts'][number] & { readonly ids_without_special: number[] })[];
+  }
+
+  it('is as the reference library of Hugging Face', () => {
+    const file = jsonOf<File>(folder!, 'tokenizer.json');
+    const tokenizer = createGgufTokenizer(wordPieceMetadata(file, { unknown_token_id: 1 }), 400);
+    const { texts } = jsonOf<Words>(folder!, 'golden.json');
+    for (const { text, ids, ids_without_special, decoded } of texts) {
+      expect(tokenizer.encode(text), text).toEqual(ids);
+      expect(tokenizer.encode(text, { special: false }), text).toEqual(ids_without_special);
+      // the other leaves [UNK] in a text
+      if (!ids.includes(1)) expect(tokenizer.decode(ids), text).toBe(decoded);
+    }
+    expect(texts.length).toBeGreaterThan(9);
+    expect(tokenizer).toMatchObject({ size: 400, bos: 2, eos: 3 });
+  });
+
+  it('takes what stands around a text from the file, and refuses one without', () => {
+    const file = jsonOf<File>(folder!, 'tokenizer.json');
+    const said = { unknown_token_id: 1, cls_token_id: 4, seperator_token_id: 0 };
+    expect(createGgufTokenizer(wordPieceMetadata(file, said)).encode('')).toEqual([4, 0]);
+    expect(() => createGgufTokenizer(wordPieceMetadata(file, { cls_token_id: 380 }))).toThrow(
+      'a tokenizer "bert" needs [CLS] among its 380 pieces, tokenizer.ggml.cls_token_id is 380',
+    );
+    const bare = wordPieceMetadata(file);
+    const tokens = (bare.get('tokenizer.ggml.tokens') as string[]).map((each) =>
+      each.replace('[SEP]', '[X]'),
+    );
+    expect(() => createGgufTokenizer(bare.set('tokenizer.ggml.tokens', tokens))).toThrow('needs [SEP]');
+  });
+
+  it('a word of more than a hundred letters is unknown, and ends in time', () => {
+    const file = jsonOf<File>(folder!, 'tokenizer.json');
+    const tokenizer = createGgufTokenizer(wordPieceMetadata(file));
+    expect(tokenizer.encode('t'.repeat(101), { special: false })).toEqual([1]);
+    expect(tokenizer.encode('t'.repeat(1e6), { special: false })).toEqual([1]);
+    expect(tokenizer.encode('the '.repeat(1000), { special: false })).toHaveLength(1000);
+  });
+});

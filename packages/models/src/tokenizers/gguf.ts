@@ -6,6 +6,7 @@ import type { TextStream, Tokenizer } from './contract.ts';
 import { wordRules, wordsOf } from './gguf-words.ts';
 import { mergeNeighbours } from './merges.ts';
 import { byteOf, cutter, decodeAll, fromByteLetters, noBytes, pieceStream, toByteLetters } from './pieces.ts';
+import { bertWords, wordPieces, writtenPiece } from './word-pieces.ts';
 
 const FORMAT = 'GGUF tokenizer';
 /** `tokenizer.ggml.token_type` */
@@ -34,11 +35,13 @@ interface Words {
   /** Encoding puts a space in front, decoding drops it. */
   readonly space: boolean;
   readonly begins: boolean;
+  /** What stands around a text, where the kind of tokenizer says so and not the file. */
+  readonly around?: readonly [begin: number, end: number];
 }
 
 /**
- * The tokenizer that a GGUF file carries: pieces with scores (`llama`, as SentencePiece merges them), or bytes with
- * merges (`gpt2`, with the words of `tokenizer.ggml.pre`).
+ * The tokenizer that a GGUF file carries: pieces with scores (`llama`, as SentencePiece merges them), bytes with merges
+ * (`gpt2`, with the words of `tokenizer.ggml.pre`), or the longest pieces of words (`bert`: WordPiece, in small letters).
  *
  * @param rows of the embedding table: there are no more pieces
  * @throws {FormatError} if a part is missing, of the wrong length or kind, contradicts another, or is not supported.
@@ -46,13 +49,11 @@ interface Words {
  */
 export function createGgufTokenizer(metadata: TokenizerMetadata, rows = Infinity): Tokenizer {
   const model = metadata.get('tokenizer.ggml.model');
-  const make = { llama: scoredWords, gpt2: mergedWords }[String(model) as 'llama'] as
-    | typeof scoredWords
-    | undefined;
-  if (!make || typeof model !== 'string')
+  const make = makers.get(model);
+  if (!make)
     throw new FormatError(
       FORMAT,
-      `tokenizer.ggml.model ${shown(model)} is not supported: llama and gpt2 are; give a tokenizer.json instead`,
+      `tokenizer.ggml.model ${shown(model)} is not supported: ${[...makers.keys()].join(', ')} are; give a tokenizer.json instead`,
     );
   const all = readPieces(metadata, rows);
   const words = make(metadata, all);
@@ -72,7 +73,9 @@ export function createGgufTokenizer(metadata: TokenizerMetadata, rows = Infinity
   };
   const begin = around(flag('add_bos_token', words.begins && all.bos !== undefined), all.bos, 'bos');
   const end = around(flag('add_eos_token', false), all.eos, 'eos');
-  return tokenizerOf(all, words, begin, end);
+  if (!words.around) return tokenizerOf(all, words, begin, end);
+  const [first, last] = words.around;
+  return tokenizerOf({ ...all, bos: first, eos: last }, words, [first], [last]);
 }
 
 function tokenizerOf(all: Pieces, words: Words, begin: readonly number[], end: readonly number[]): Tokenizer {
@@ -268,6 +271,38 @@ function mergedWords(metadata: TokenizerMetadata, { ids }: Pieces): Words {
     bytes: fromByteLetters,
   };
 }
+
+/** WordPiece: what has no pieces is unknown, and a text stands between [CLS] and [SEP]. */
+function longestPieces(metadata: TokenizerMetadata, { pieces, ids, unknown }: Pieces): Words {
+  const longest = pieces.reduce((most, piece) => Math.max(most, piece.length), 1);
+  // "seperator" is how the specification writes it
+  const special = (piece: string, ...names: readonly string[]): number => {
+    const keys = names.map((name) => `tokenizer.ggml.${name}_token_id`);
+    const id = keys.map((key) => metadata.get(key)).find((each) => each !== undefined) ?? ids.get(piece);
+    if (Number.isSafeInteger(id) && (id as number) >= 0 && (id as number) < pieces.length)
+      return id as number;
+    throw new FormatError(
+      FORMAT,
+      `a tokenizer "bert" needs ${piece} among its ${pieces.length} pieces, ${keys[0]} is ${shown(id)}`,
+    );
+  };
+  const none = unknown ?? special('[UNK]');
+  const utf8 = new TextEncoder();
+  return {
+    space: true,
+    begins: true,
+    around: [special('[CLS]', 'cls', 'bos'), special('[SEP]', 'seperator', 'eos')],
+    encode: (text) => bertWords(text).flatMap((each) => wordPieces(each, ids, longest) ?? [none]),
+    bytes: (piece) => utf8.encode(writtenPiece(piece)),
+  };
+}
+
+/** By `tokenizer.ggml.model`. */
+const makers: ReadonlyMap<unknown, (metadata: TokenizerMetadata, pieces: Pieces) => Words> = new Map([
+  ['llama', scoredWords],
+  ['gpt2', mergedWords],
+  ['bert', longestPieces],
+]);
 
 function cannotWrite(piece: string): never {
   throw new ValueError('encode', 'text', 'must be of characters that the vocabulary has pieces for', piece);
