@@ -59,7 +59,7 @@ async function decoded(device: Device, attention: ConfiguredVariant): Promise<Fl
   const before = device.memory.buffers;
   const source = seeded(device, [1, 5, shape.E], 5);
   const decoder = createMiniDecoder(device, attention, shape, { source });
-  const rows = [(await decoder.step(prompt)).slice(-shape.E)];
+  const rows: Float32Array[] = [(await decoder.step(prompt)).slice(-shape.E)];
   for (const token of tokens.slice(prompt.length)) rows.push(await decoder.step([token]));
   decoder.dispose();
   source.dispose();
