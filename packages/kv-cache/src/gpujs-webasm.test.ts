@@ -1,0 +1,11 @@
+import { createDevice } from '@headwise/tensor';
+import { checkCache } from './conformance/index.ts';
+import { subjects } from './testing/subjects.ts';
+
+// a file a mode: two workers take one each
+for (const [cache, subject] of Object.entries(subjects))
+  checkCache(`gpujs:webasm: ${cache}`, {
+    ...subject,
+    device: () => createDevice('gpujs:webasm'),
+    steps: 100,
+  });
