@@ -125,7 +125,7 @@ export default defineConfig({
         test: { name: 'consumers', include: ['tooling/consumers/*.test.ts'], ...patience },
       },
       inChromium('browser'),
-      // every variant, cache and published case on software GPUs: minutes, so a job of its own
+      // every operation, variant, cache and published case on software GPUs: minutes, so a job of its own
       inChromium('gpu'),
     ],
   },

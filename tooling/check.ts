@@ -104,12 +104,12 @@ const steps: readonly Step[] = [
   { name: 'dist', what: 'built files: sizes, commands, the guide', run: vitest('dist') },
   {
     name: 'browser',
-    what: 'tests in Chromium: threads, WebGL, the page',
+    what: 'tests in Chromium: threads, limits, the page',
     run: node('--import', 'tsx', 'tooling/browser-tests.ts', 'browser'),
   },
   {
     name: 'gpu',
-    what: 'all variants, caches and cases on WebGL and WebGPU',
+    what: 'all operations, variants, caches and cases on WebGL and WebGPU',
     job: 'npm run test:gpu',
     run: node('--import', 'tsx', 'tooling/browser-tests.ts', 'gpu'),
   },
