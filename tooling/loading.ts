@@ -5,8 +5,8 @@
  *   pnpm exec tsx --conditions=@headwise/source tooling/loading.ts                 440 MB, F32, BF16 and F16
  *   pnpm exec tsx --conditions=@headwise/source tooling/loading.ts 100 BF16        100 MB, BF16
  *
- * ROUNDS is how often each is done (5); with `node --expose-gc` what one round leaves is gone before the next. The file lies in a temporary folder and is in the system's cache: a disk would
- * hide what loading costs.
+ * ROUNDS is how often each is done (5); with `node --expose-gc` what one round leaves is gone before the next. The file
+ * lies in a temporary folder and is in the system's cache: a disk would hide what loading costs.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';

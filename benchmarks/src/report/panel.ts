@@ -131,7 +131,7 @@ export function logTicks(low: number, high: number, scale: 'binary' | 'decimal')
   return all.slice(Math.max(0, first), last === -1 ? undefined : Math.max(last, first + 1) + 1);
 }
 
-/** Ticks at multiples of 1, 2 or 5 · 10ⁿ inside a linear range, four to eight of them, and how each is written: all to one place. */
+/** Ticks at multiples of 1, 2 or 5 · 10ⁿ inside a linear range, three to nine of them, and how each is written: all to one place. */
 export function linearTicks(low: number, high: number): Pick<Axis, 'format'> & { readonly ticks: number[] } {
   const rough = (high - low) / 8;
   const power = 10 ** Math.floor(Math.log10(rough));

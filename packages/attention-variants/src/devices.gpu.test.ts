@@ -1,13 +1,11 @@
 import { createDevice, type Device } from '@headwise/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CheckSettings, checkOnDevice, type GoldenFile } from './conformance/index.ts';
+import { type CheckSettings, checkOnDevice, type GoldenFile, summedUp } from './conformance/index.ts';
 import { type VariantName, variants } from './registry.ts';
 import { checkModifiers, modifierCases } from './testing/modifier-cases.ts';
 
 const files = import.meta.glob<GoldenFile>('../golden/*.json', { eager: true, import: 'default' });
 
-const summed = 'keys cannot be hidden one by one: they are summed up';
-const summedUp = { 'sees nothing, gives zero': summed, 'hidden keys change nothing': summed };
 // biome-ignore lint/suspicious/noExplicitAny: settings of variants of several options
 const settings: Readonly<Partial<Record<VariantName, CheckSettings<any>>>> = {
   'grouped-query': { options: { Hkv: 2 } },

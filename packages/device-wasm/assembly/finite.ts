@@ -1,17 +1,14 @@
 import { int, ptr } from './job';
 
-/** Numbers of one task: small enough that threads share a piece. */
-const EACH: i32 = 1 << 14;
-
 /**
  * Looks for numbers that are none: NaN and the infinities.
  *
  * ```text
- * arguments  0 source [count] f32, 1 count, 2 a word that becomes 1 where there is one
+ * arguments  0 source [count] f32, 1 count, 2 a word that becomes 1 where there is one, 3 numbers a task
  * ```
  */
 export function finiteTask(task: i32): void {
-  const first = task * EACH, count = min(EACH, int(1) - first), whole = count & ~15;
+  const first = task * int(3), count = min(int(3), int(1) - first), whole = count & ~15;
   let p = ptr(0) + (<usize>first << 2);
   // a NaN or an infinity times 0 is NaN, and stays so
   const zero = f32x4.splat(0);

@@ -7,7 +7,7 @@ import type { Engine } from './engine.ts';
 const PIECE = { rows: 2 ** 20, panels: 2 ** 19 } as const;
 /** Pieces that may be out at once: some are read while one is worked on. */
 const AHEAD = 3;
-/** Numbers that one task of the kernel looks at; as EACH of assembly/finite.ts. */
+/** Numbers that one task of the kernel looks at: small enough that threads share a piece. */
 const LOOKED_AT = 2 ** 14;
 /** Kept for the word in which kernels report. */
 const FLAG_BYTES = 64;
@@ -157,7 +157,7 @@ export class WasmIntake implements Intake {
     const { engine } = this.#host;
     const tasks = Math.ceil(count / LOOKED_AT);
     // on this thread: helpers that look out for more would keep who reads from running
-    engine.launch({ kernel: Kernel.finite, args: [address, count, this.#work], tasks, cost: 0 });
+    engine.launch({ kernel: Kernel.finite, args: [address, count, this.#work, LOOKED_AT], tasks, cost: 0 });
     if (!this.#odd) return;
     const numbers = engine.heap.views.f32.subarray(address / 4, address / 4 + count);
     const at = numbers.findIndex((x) => !Number.isFinite(x));

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { type CheckSettings, checkOnDevice, type GoldenFile } from '@headwise/attention-variants/conformance';
+import {
+  type CheckSettings,
+  checkOnDevice,
+  type GoldenFile,
+  summedUp,
+} from '@headwise/attention-variants/conformance';
 import { type VariantName, variants } from '@headwise/attention-variants/registry';
 import { createWasm } from '@headwise/device-wasm';
 import { expect, it } from 'vitest';
 
-const summed = 'keys cannot be hidden one by one: they are summed up';
-const summedUp = { 'sees nothing, gives zero': summed, 'hidden keys change nothing': summed };
 // biome-ignore lint/suspicious/noExplicitAny: settings of variants of several options
 const settings: Readonly<Partial<Record<VariantName, CheckSettings<any>>>> = {
   'grouped-query': { options: { Hkv: 2 } },

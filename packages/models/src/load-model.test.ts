@@ -10,7 +10,7 @@ import { type LoadProgress, loadModel } from './load-model.ts';
 import { openCheckpoint } from './open-checkpoint.ts';
 import { memorySource } from './sources/byte-sources.ts';
 import { filesOf } from './sources/file-sets.ts';
-import { json, llamaOf, checkpoint as tensorsOf } from './testing/checkpoint.ts';
+import { joinGates, json, llamaOf, checkpoint as tensorsOf } from './testing/checkpoint.ts';
 import { named, part } from './weight-sources.ts';
 
 const families = { llama };
@@ -84,16 +84,7 @@ it('reads a tensor once of which several weights are made', async () => {
     }),
   });
   const tensors = tensorsOf();
-  for (const layer of [0, 1]) {
-    const both = ['gate', 'up'].map((which) => {
-      const name = `model.layers.${layer}.mlp.${which}_proj.weight`;
-      const { data } = tensors.get(name)!;
-      tensors.delete(name);
-      return [...(data as Float32Array)];
-    });
-    const data = Float32Array.from(both.flat());
-    tensors.set(`model.layers.${layer}.mlp.both`, { dtype: 'F32', shape: [48, 16], data });
-  }
+  joinGates(tensors);
   const reads: [number, number][] = [];
   const device = createReference();
   const opened = await open(tensors, json, reads);

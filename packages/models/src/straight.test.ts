@@ -12,7 +12,7 @@ import { type HostTensor, writeSafetensors } from './formats/safetensors.ts';
 import { type LoadedModel, type LoadOptions, type LoadProgress, loadModel } from './load-model.ts';
 import { pathFiles } from './node.ts';
 import { openCheckpoint } from './open-checkpoint.ts';
-import { json, checkpoint as tensorsOf } from './testing/checkpoint.ts';
+import { joinGates, json, checkpoint as tensorsOf } from './testing/checkpoint.ts';
 import { appended, named, part, reshaped, rowsOf, stacked, type WeightSource } from './weight-sources.ts';
 
 const ids = [3, 1, 4, 1, 5];
@@ -122,7 +122,6 @@ it('weights stand in the order of the model, whenever each was there', async () 
 });
 
 it('parts of one tensor are read each once, and so is what two weights are both made of', async () => {
-  const { hidden_size: E } = json;
   const fused = defineFamily({
     ...llama,
     weights: (config) => (file, wanted) => ({
@@ -137,17 +136,8 @@ it('parts of one tensor are read each once, and so is what two weights are both 
     }),
   });
   const tensors = tensorsOf();
-  for (const layer of [0, 1]) {
-    const both = ['gate', 'up'].map((which) => {
-      const name = `model.layers.${layer}.mlp.${which}_proj.weight`;
-      const { data } = tensors.get(name)!;
-      tensors.delete(name);
-      return [...(data as Float32Array)];
-    });
-    tensors.delete(`model.layers.${layer}.post_attention_layernorm.weight`);
-    const data = Float32Array.from(both.flat());
-    tensors.set(`model.layers.${layer}.mlp.both`, { dtype: 'F32', shape: [48, E], data });
-  }
+  joinGates(tensors);
+  for (const layer of [0, 1]) tensors.delete(`model.layers.${layer}.post_attention_layernorm.weight`);
   const reads: [number, number][] = [];
   const families = { llama: { ...fused, weights: fusedOnly(fused.weights) } };
   const got = await logitsOf(device, await openCheckpoint(written(tensors, json, reads)), { families });

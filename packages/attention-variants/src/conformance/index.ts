@@ -14,6 +14,13 @@ export { type Law, type LawName, laws } from './laws.ts';
 export { plainStates } from './plain-states.ts';
 export { type AttendInputs, type AttendParts, type HostArray, Probe, type ProbeSettings } from './probe.ts';
 
+/** For `except`: what cannot hold of a variant that sums up its keys. */
+export const summedUp = {
+  'sees nothing, gives zero': 'keys cannot be hidden one by one: they are summed up',
+  'hidden keys change nothing': 'keys cannot be hidden one by one: they are summed up',
+  'a bias counts': 'there are no scores',
+} as const satisfies Partial<Record<LawName, string>>;
+
 /** What `checkVariant` needs to know of a variant. */
 export interface CheckSettings<Options extends object> extends ProbeSettings<Options> {
   /** Values that another program computed. Built-in variants must have them: laws do not see wrong arithmetic. */

@@ -4,7 +4,6 @@ import {
   concat,
   defineOp,
   multiply,
-  permute,
   run,
   silu,
   slice,
@@ -95,9 +94,8 @@ export const shortConvolutionOp = defineOp<Inputs, Record<never, never>>({
     const rows = concat(tail.reshape([B, P * C]), x.reshape([B, L * C]));
     const last = slice(rows, L * C, P * C).reshape([B, P, C]);
     if (L === 0) return [silu(x), last];
-    const columns = permute(weight, [1, 0]).reshape([W * C]);
     const shifted = (j: number): Tensor =>
-      multiply(slice(rows, j * C, L * C).reshape([B, L, C]), slice(columns, j * C, C));
+      multiply(slice(rows, j * C, L * C).reshape([B, L, C]), slice(weight, j, 1).reshape([C]));
     let sum = shifted(0);
     for (let j = 1; j < W; j++) sum = add(sum, shifted(j));
     return [silu(sum), last];

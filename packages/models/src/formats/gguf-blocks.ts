@@ -210,11 +210,16 @@ export function isBlockType(type: string): type is BlockType {
 
 /** The numbers of whole blocks. Never throws. */
 export function widenBlocks(bytes: Uint8Array, type: BlockType): Float32Array {
-  const { size, bytes: step, widen } = blockTypes[type];
-  const count = Math.floor(bytes.length / step);
-  const y = new Float32Array(count * size);
-  for (let n = 0; n < count; n++) widen(bytes, n * step, y, n * size);
+  const { size, bytes: step } = blockTypes[type];
+  const y = new Float32Array(Math.floor(bytes.length / step) * size);
+  blocksInto(bytes, type, y);
   return y;
+}
+
+/** Writes the numbers of whole blocks, as many as there is room for. Never throws. */
+export function blocksInto(bytes: Uint8Array, type: BlockType, target: Float32Array): void {
+  const { size, bytes: step, widen } = blockTypes[type];
+  for (let n = 0; n * size < target.length; n++) widen(bytes, n * step, target, n * size);
 }
 
 function half(x: Uint8Array, at: number): number {

@@ -1,5 +1,5 @@
 import { FormatError } from '../errors.ts';
-import { type BlockType, blockTypes, isBlockType, widenBlocks } from './gguf-blocks.ts';
+import { type BlockType, blocksInto, blockTypes, isBlockType, widenBlocks } from './gguf-blocks.ts';
 import { brainsInto, halvesInto, widenBrains, widenHalves } from './half.ts';
 
 /**
@@ -141,8 +141,7 @@ function widened({ dtype, bytes }: StoredTensor): Float32Array {
 /** Writes numbers in 16 bits or blocks as float32, as many as there is room for. Never throws. */
 export function widenInto(bytes: Uint8Array, dtype: StoredType, target: Float32Array): void {
   if (isBlockType(dtype)) {
-    const { size, bytes: step, widen } = blockTypes[dtype];
-    for (let n = 0; n * size < target.length; n++) widen(bytes, n * step, target, n * size);
+    blocksInto(bytes, dtype, target);
     return;
   }
   const words = new Uint16Array(bytes.buffer, bytes.byteOffset, target.length);

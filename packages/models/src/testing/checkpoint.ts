@@ -38,6 +38,21 @@ export function checkpoint(config: object = json): Map<string, HostTensor> {
   );
 }
 
+/** In each layer one tensor `mlp.both` instead of the two of the gate, one under the other. */
+export function joinGates(tensors: Map<string, HostTensor>): void {
+  const { hidden_size: E, intermediate_size: F } = json;
+  for (const layer of [0, 1]) {
+    const both = ['gate', 'up'].map((which) => {
+      const name = `model.layers.${layer}.mlp.${which}_proj.weight`;
+      const { data } = tensors.get(name)!;
+      tensors.delete(name);
+      return [...(data as Float32Array)];
+    });
+    const data = Float32Array.from(both.flat());
+    tensors.set(`model.layers.${layer}.mlp.both`, { dtype: 'F32', shape: [2 * F, E], data });
+  }
+}
+
 /** A Llama of such files. */
 export function llamaOf(
   device: Device,
