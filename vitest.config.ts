@@ -86,6 +86,8 @@ export default defineConfig({
         test: {
           name: 'node',
           maxWorkers,
+          // modules are read once by each of two processes: files that change one for others must put it back
+          isolate: false,
           env: expected('reference,gpujs:cpu,gpujs:webasm'),
           include: [
             '{packages,apps}/*/src/**/*.test.ts',

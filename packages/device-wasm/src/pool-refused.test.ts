@@ -1,17 +1,14 @@
-import { beforeEach, expect, it, vi } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import type { Helper } from './helper.ts';
 import { Pool } from './pool.ts';
 
 /** Threads that the runtime does not give. */
 const refused = new Set<number>();
 const stopped: number[] = [];
-vi.mock('./helper.ts', async (original) => ({
-  ...(await original<object>()),
-  startHelper: async (_bell: Int32Array, thread: number): Promise<Helper> => {
-    if (refused.has(thread)) throw new Error('no worker');
-    return { thread, post: () => {}, lives: () => true, stop: () => void stopped.push(thread) };
-  },
-}));
+async function startHelper(_bell: Int32Array, thread: number): Promise<Helper> {
+  if (refused.has(thread)) throw new Error('no worker');
+  return { thread, post: () => {}, lives: () => true, stop: () => void stopped.push(thread) };
+}
 beforeEach(() => {
   refused.clear();
   stopped.length = 0;
@@ -27,7 +24,7 @@ it.each([
   'of four helpers without %j it keeps %i, without a gap, and ends the others',
   async (missing, kept, ended) => {
     for (const thread of missing) refused.add(thread);
-    const pool = new Pool();
+    const pool = new Pool(startHelper);
     expect(await pool.ensure(4)).toBe(kept);
     expect(stopped).toEqual(ended);
     // asked again, it has what it can get now

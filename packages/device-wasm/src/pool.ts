@@ -16,11 +16,17 @@ export interface Place {
  * knows what it left half done. Devices made afterwards have a new pool.
  */
 export class Pool {
+  readonly #startHelper: typeof startHelper;
   readonly #bell = new Int32Array(new SharedArrayBuffer(Bell.words * 4));
   readonly #helpers: Helper[] = [];
   #starting: Promise<void> = Promise.resolve();
   #nextId = 1;
   #lost: string | undefined;
+
+  /** @param start How a helper begins. */
+  constructor(start: typeof startHelper = startHelper) {
+    this.#startHelper = start;
+  }
 
   /** Why the pool is lost; undefined while all its helpers live. */
   get lost(): string | undefined {
@@ -88,7 +94,7 @@ export class Pool {
     const first = this.#helpers.length + 1;
     const started = await Promise.all(
       Array.from({ length: missing }, (_, n) =>
-        startHelper(this.#bell, first + n, () => this.lose(first + n)).catch(() => undefined),
+        this.#startHelper(this.#bell, first + n, () => this.lose(first + n)).catch(() => undefined),
       ),
     );
     // a thread's number is its place in the scratch memory: keep them without gaps

@@ -153,7 +153,7 @@ it.runIf(process.platform !== 'win32')('leaves the old file when the disk is ful
 });
 
 // 200 where there is time: npm run test:long
-const KILLS = process.env.HEADWISE_LONG === '1' ? 200 : 60;
+const KILLS = process.env.HEADWISE_LONG === '1' ? 200 : 30;
 
 it(`killed at ${KILLS} random moments of a save, the file is the old or the new one`, async () => {
   const seen = new Map<number, number>();

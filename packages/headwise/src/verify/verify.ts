@@ -21,11 +21,15 @@ export interface CaseReport {
 /**
  * Runs one case on a device, in every way there is, and compares. It passes where every way that computes it is right,
  * fails where one is not, and is skipped where all ways are. Never throws.
+ * @param runners The ways; without them all that `runnersFor` finds for the operator.
  */
-export async function verifyCase(testCase: VerifyCase, device: Device): Promise<CaseReport> {
+export async function verifyCase(
+  testCase: VerifyCase,
+  device: Device,
+  runners: readonly Runner[] = runnersFor(testCase.op),
+): Promise<CaseReport> {
   const { file, name, op } = testCase;
   const report = { file, case: name, op };
-  const runners = runnersFor(op);
   if (runners.length === 0)
     return { ...report, status: 'skip', reason: oneLine(`no runner for the operator ${op}`) };
   const ways: Way[] = [];
