@@ -64,7 +64,7 @@ describe('registers tests', () => {
       seen.push(name);
     });
   });
-  it('which run on those that work, and only there', () => {
+  it('which run on those that work, gpujs:webasm among them, and only there', () => {
     expect(seen).toEqual(expect.arrayContaining(['reference', 'gpujs:cpu', 'gpujs:webasm']));
     expect(seen).not.toContain('gpujs:webgl2');
   });
