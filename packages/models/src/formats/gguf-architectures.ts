@@ -192,6 +192,32 @@ export const ggufArchitectures: Readonly<Record<string, GgufArchitecture>> = {
     },
   },
   deepseek2: deepseek2OfGguf,
+  'gpt-oss': {
+    modelType: named('gpt_oss'),
+    config(fields) {
+      const { rope_parameters, intermediate_size, ...own } = decoder(fields);
+      return {
+        ...own,
+        ...rms(fields),
+        // the format has no place for it, and the models there are do not round
+        rope_parameters: { ...(rope_parameters as object), truncate: false },
+        intermediate_size: fields.get('expert_feed_forward_length') ?? intermediate_size,
+        num_local_experts: fields.get('expert_count'),
+        num_experts_per_tok: fields.get('expert_used_count'),
+        sliding_window: fields.get('attention.sliding_window'),
+        attention_bias: fields.has('blk.0.attn_q.bias'),
+      };
+    },
+    names: {
+      ...llamaNames,
+      'blk.*.attn_sinks.weight': 'model.layers.*.self_attn.sinks',
+      'blk.*.post_attention_norm': 'model.layers.*.post_attention_layernorm',
+      'blk.*.ffn_gate_inp': 'model.layers.*.mlp.router',
+      'blk.*.ffn_gate_exps': 'model.layers.*.mlp.experts.gate_proj',
+      'blk.*.ffn_up_exps': 'model.layers.*.mlp.experts.up_proj',
+      'blk.*.ffn_down_exps': 'model.layers.*.mlp.experts.down_proj',
+    },
+  },
   bert: bertOfGguf,
   t5: t5OfGguf,
   gpt2: {

@@ -46,12 +46,12 @@ describe('a GGUF file of DeepSeek', () => {
       'rope.scaling.original_context_length': ['u32', 16],
       'rope.scaling.yarn_beta_fast': ['f32', 32],
       'rope.scaling.yarn_beta_slow': ['f32', 1],
-      'rope.scaling.yarn_log_multiplier': ['f32', 0.0707],
+      'rope.scaling.yarn_log_multiplier': ['f32', 0.08],
     });
     const { scale } = readConfig(deepseekV2, config).config.sizes;
-    const sharp = 0.1 * 0.707 * Math.log(40) + 1;
+    const sharp = 0.1 * 0.8 * Math.log(40) + 1;
     expect(scale).toBeCloseTo(sharp ** 2 * 10 ** -0.5, 12);
-    expect(config).toMatchObject({ rope_parameters: { beta_fast: 32, beta_slow: 1, mscale: 0.707 } });
+    expect(config).toMatchObject({ rope_parameters: { beta_fast: 32, beta_slow: 1, mscale: 0.8 } });
   });
 
   it('with experts is refused by them', async () => {

@@ -243,7 +243,69 @@ const unfolded: Omit<Converted, 'folder'> = {
   },
 };
 
+const gptOss: Omit<Converted, 'folder'> = {
+  // the format has no place for it
+  config: { swiglu_limit: 7 },
+  names: [
+    [/^model\.embed_tokens/, 'token_embd'],
+    [/^model\.norm/, 'output_norm'],
+    [/^lm_head/, 'output'],
+    [/^model\.layers\.(\d+)\.input_layernorm/, 'blk.$1.attn_norm'],
+    [/^model\.layers\.(\d+)\.self_attn\.([qkv])_proj/, 'blk.$1.attn_$2'],
+    [/^model\.layers\.(\d+)\.self_attn\.o_proj/, 'blk.$1.attn_output'],
+    [/^model\.layers\.(\d+)\.self_attn\.sinks/, 'blk.$1.attn_sinks.weight'],
+    [/^model\.layers\.(\d+)\.post_attention_layernorm/, 'blk.$1.post_attention_norm'],
+    [/^model\.layers\.(\d+)\.mlp\.router/, 'blk.$1.ffn_gate_inp'],
+    [/^model\.layers\.(\d+)\.mlp\.experts\.(gate|up|down)_proj/, 'blk.$1.ffn_$2_exps'],
+  ],
+  metadata: (config) => [
+    ...sizes('gpt-oss', {
+      vocab_size: config.vocab_size,
+      context_length: config.max_position_embeddings,
+      embedding_length: config.hidden_size,
+      feed_forward_length: config.intermediate_size,
+      block_count: config.num_hidden_layers,
+      'attention.head_count': config.num_attention_heads,
+      'attention.head_count_kv': config.num_key_value_heads,
+      'attention.key_length': config.head_dim,
+      'attention.value_length': config.head_dim,
+      'attention.layer_norm_rms_epsilon': config.rms_norm_eps,
+      'attention.sliding_window': config.sliding_window,
+      expert_count: config.num_local_experts,
+      expert_used_count: config.num_experts_per_tok,
+      expert_feed_forward_length: config.intermediate_size,
+      'rope.scaling.original_context_length': 32,
+    }),
+    ['gpt-oss.rope.freq_base', ['f32', 1500]],
+    ['gpt-oss.rope.scaling.type', ['text', 'yarn']],
+    ['gpt-oss.rope.scaling.factor', ['f32', 4]],
+    ['gpt-oss.rope.scaling.yarn_beta_fast', ['f32', 32]],
+    ['gpt-oss.rope.scaling.yarn_beta_slow', ['f32', 1]],
+  ],
+  split(name, { data, shape }): Readonly<Record<string, Numbers>> {
+    const x = data as Float32Array;
+    const ending = name.endsWith('_bias') ? '.bias' : '.weight';
+    if (!name.includes('.experts.')) return { [name]: { shape, data: x } };
+    // a bias is a row of each expert
+    const [X, rows, columns] =
+      ending === '.bias' ? [shape[0]!, 1, shape[1]!] : (shape as [number, number, number]);
+    const turned = (first: number, step: number): Numbers => {
+      const count = columns / step;
+      const numbers = Float32Array.from({ length: X * count * rows }, (_, i) => {
+        const [e, c, r] = [Math.floor(i / (count * rows)), Math.floor(i / rows) % count, i % rows];
+        return x[(e * rows + r) * columns + first + c * step]!;
+      });
+      return { shape: ending === '.bias' ? [X, count] : [X, count, rows], data: numbers };
+    };
+    const as = (which: string): string =>
+      name.replace(/(gate_up|down)_proj(_bias)?$/, `${which}_proj${ending}`);
+    if (!name.includes('gate_up')) return { [as('down')]: turned(0, 1) };
+    return { [as('gate')]: turned(0, 2), [as('up')]: turned(1, 2) };
+  },
+};
+
 const all: readonly Converted[] = [
+  { folder: 'gpt_oss-a', ...gptOss },
   { folder: 'deepseek_v2-a', ...deepseek },
   { folder: 'deepseek_v2-a', ...unfolded },
   { folder: 'deepseek_v3-a', ...deepseek },
