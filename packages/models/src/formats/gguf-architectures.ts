@@ -1,5 +1,5 @@
 import { decoder, llamaNames, rms } from './gguf-decoder.ts';
-import { bertOfGguf, t5OfGguf } from './gguf-encoders.ts';
+import { bertOfGguf, nomicBertOfGguf, t5OfGguf } from './gguf-encoders.ts';
 import { type Change, type GgufArchitecture, type GgufFields, vocabulary } from './gguf-fields.ts';
 import { deepseek2OfGguf } from './gguf-latent.ts';
 import { groupByGroup, halvesOfPairs, headByHead } from './row-order.ts';
@@ -219,6 +219,7 @@ export const ggufArchitectures: Readonly<Record<string, GgufArchitecture>> = {
     },
   },
   bert: bertOfGguf,
+  'nomic-bert': nomicBertOfGguf,
   t5: t5OfGguf,
   gpt2: {
     modelType: named('gpt2'),
