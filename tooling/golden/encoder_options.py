@@ -66,10 +66,11 @@ def case(title, family, architecture, globals=None, renamed=False, **options):
         model = getattr(transformers, architecture)(config).double().eval()
         tensors = stored(model)
     ids = torch.tensor([IDS])
+    writes = architecture.endswith("ConditionalGeneration")
     with torch.no_grad():
         for name, tensor in [] if renamed else tensors.items():
             tensor.copy_(values(name, tensor.shape))
-        if config.is_encoder_decoder:
+        if config.is_encoder_decoder and writes:
             out = model(input_ids=ids, decoder_input_ids=torch.tensor([TARGET]), use_cache=False)
         else:
             out = model(ids)
@@ -94,6 +95,8 @@ modern.pop("type_vocab_size")
 nomic = {**small, "num_attention_heads": 2}
 t5 = dict(d_model=16, d_kv=6, d_ff=20, num_layers=2, num_decoder_layers=1, num_heads=3, decoder_start_token_id=0, pad_token_id=0, eos_token_id=1, relative_attention_num_buckets=8, relative_attention_max_distance=12)
 
+bart = dict(d_model=16, encoder_layers=1, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=2, encoder_ffn_dim=20, decoder_ffn_dim=12, max_position_embeddings=40, pad_token_id=1, bos_token_id=0, decoder_start_token_id=2)
+
 cases = [
     case("bert: where an answer stands", "bert", "BertForQuestionAnswering", **small),
     case("bert: kinds of tokens, silu, an untied head", "bert", "BertForMaskedLM", **{**small, "hidden_act": "silu", "tie_word_embeddings": False}),
@@ -112,7 +115,10 @@ cases = [
     case("nomic-bert: classes of tokens", "nomic_bert", "NomicBertForTokenClassification", **nomic, renamed=True, num_labels=3),
     case("mt5: gated, untied", "mt5", "MT5ForConditionalGeneration", **t5),
     case("mt5: tied, silu", "mt5", "MT5ForConditionalGeneration", **t5, feed_forward_proj="gated-silu", tie_word_embeddings=True),
-    case("bart: untied, heads that differ", "bart", "BartForConditionalGeneration", d_model=16, encoder_layers=1, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=2, encoder_ffn_dim=20, decoder_ffn_dim=12, max_position_embeddings=40, pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2, tie_word_embeddings=False),
+    case("bart: untied, heads that differ", "bart", "BartForConditionalGeneration", **bart, eos_token_id=2, tie_word_embeddings=False),
+    # of the last of these ids
+    case("bart: classes of a text", "bart", "BartForSequenceClassification", **bart, eos_token_id=4, num_labels=3),
+    case("bart: where an answer stands, embeddings scaled", "bart", "BartForQuestionAnswering", **bart, eos_token_id=2, scale_embedding=True),
 ]
 
 OUT.parent.mkdir(exist_ok=True)

@@ -23,7 +23,9 @@ describe.each(golden.cases)(
         const { model } = loaded;
         const output = model.head ? model.predict([ids], { globals }) : model.encode([ids]).hidden;
         got = await output.data();
-      } else if (loaded.kind === 'encoder-decoder')
+      } else if (loaded.kind === 'encoder-decoder' && loaded.model.head)
+        got = await loaded.model.predict([ids]).data();
+      else if (loaded.kind === 'encoder-decoder')
         got = await loaded.model.start([ids], { capacity: target.length }).forward(target).data();
       else throw new Error('must read a text');
       expect(got.length).toBe(logits.length);
