@@ -150,9 +150,10 @@ export class EncoderDecoder implements Disposable {
       const capacity = Math.max(1, ...rows.map(({ length }) => length));
       using session = this.#begin(bare(this.decoder), rows, { ...options, capacity });
       const shifted = rows.map((row) => [start, ...row.slice(0, -1)]);
-      const hidden = session.forward(shifted, { signal: options.signal }) as Tensor<'B L E'>;
+      const hidden: Tensor = session.forward(shifted, { signal: options.signal });
       const read = rows.map((row, b) => row.map((_, i) => (i <= last[b]! ? i : -1)));
-      return head.apply(hidden, this.#headWeights, createPositions(this.decoder.device, read));
+      const positions = createPositions(this.decoder.device, read);
+      return head.apply(hidden as Tensor<'B L E'>, this.#headWeights, positions);
     });
   }
 
