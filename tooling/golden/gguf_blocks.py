@@ -27,6 +27,8 @@ TYPES = {
     "Q4_K": (144, [0, 2]),
     "Q5_K": (176, [0, 2]),
     "Q6_K": (210, [208]),
+    # its one byte of exponent, where the upper byte of a half would stand
+    "MXFP4": (17, [-1]),
 }
 
 

@@ -106,6 +106,16 @@ export function encoderOf(model: LoadedModel, command: string): Encoder {
   return model.loaded.kind === 'encoder' ? model.loaded.model : otherKind(model, command, 'an encoder');
 }
 
+/** What has classes: an encoder, or an encoder with a decoder that read a text together. As `decoderOf`. */
+export function classifierOf(
+  model: LoadedModel,
+  command: string,
+): Pick<Encoder, 'head' | 'context' | 'predict'> {
+  const { loaded } = model;
+  if (loaded.kind === 'encoder-decoder' && loaded.model.head) return loaded.model;
+  return encoderOf(model, command);
+}
+
 /** As `decoderOf`. */
 export function encoderDecoderOf(model: LoadedModel, command: string): EncoderDecoder {
   return model.loaded.kind === 'encoder-decoder'

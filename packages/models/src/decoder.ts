@@ -191,10 +191,15 @@ export class Decoder implements SessionModel, Disposable {
 
   /** `[..., E]` → logits `[..., V]` @throws what its operations throw. */
   head<Axes extends string>(x: Tensor, tap?: Tap): Tensor<Axes> {
-    const { norm } = this.parts;
-    const normed = norm ? norm.apply(x, this.#normWeights) : x;
-    const logits = this.#logits<Axes>(norm && tap ? tap.pass('norm', normed) : normed);
+    const normed = this.normed(x);
+    const logits = this.#logits<Axes>(this.parts.norm && tap ? tap.pass('norm', normed) : normed);
     return tap?.pass('logits', logits) ?? logits;
+  }
+
+  /** What the last block says, after the last norm, where there is one. @throws what its operations throw. */
+  normed<Axes extends string>(x: Tensor<Axes>): Tensor<Axes> {
+    const { norm } = this.parts;
+    return norm ? norm.apply(x, this.#normWeights) : x;
   }
 
   /** `[..., E]`, normalised → logits `[..., V]` */

@@ -1,4 +1,4 @@
-import { type DType, keep, type Tensor } from '@headwise/tensor';
+import { createPositions, type DType, keep, scope, type Tensor, ValueError } from '@headwise/tensor';
 import { within } from './block.ts';
 import {
   createDecoder,
@@ -14,10 +14,21 @@ import {
   type EncoderParts,
   encoderParameters,
 } from './encoder.ts';
-import type { Shapes } from './part.ts';
-import type { Session } from './session.ts';
-import type { SessionOptions } from './session-contract.ts';
+import type { Head } from './heads/head.ts';
+import type { Shapes, Weights } from './part.ts';
+import { Session } from './session.ts';
+import type { SessionModel, SessionOptions } from './session-contract.ts';
 import { checkModelWeights } from './stack.ts';
+
+/** How both halves read a text to say what it is. */
+export interface TextReader {
+  /** On what the decoder says of each token. */
+  readonly head: Head;
+  /** The id that the decoder begins with: it reads the text one place later than the encoder. */
+  readonly start: number;
+  /** The id that ends a text: what is said of all of it is said at the last of these. */
+  readonly end: number;
+}
 
 /** The two halves; the decoder's blocks have cross-attention. */
 export interface EncoderDecoderParts {
@@ -25,6 +36,8 @@ export interface EncoderDecoderParts {
   readonly decoder: DecoderParts;
   /** Both read one embedding table, which stands at `encoder.embed`. Default true. */
   readonly shared?: boolean | undefined;
+  /** Of a model that classifies texts or finds answers in them, in place of writing. Default none. */
+  readonly reader?: TextReader | undefined;
 }
 
 /** Parts and weights. */
@@ -33,16 +46,19 @@ export interface EncoderDecoderOptions
     Pick<DecoderOptions, 'device' | 'weights'> {}
 
 /**
- * Names and shapes of all weights: `encoder.embed`, `encoder.layers.0.attention.q`, `decoder.layers.0.cross.k`, …
+ * Names and shapes of all weights: `encoder.embed`, `encoder.layers.0.attention.q`, `decoder.layers.0.cross.k`,
+ * `head.out`, …
  *
  * @throws {ShapeError | ValueError} if a part refuses the shape.
  */
-export function encoderDecoderParameters({ encoder, decoder, shared = true }: EncoderDecoderParts): Shapes {
+export function encoderDecoderParameters(parts: EncoderDecoderParts): Shapes {
+  const { encoder, decoder, shared = true, reader } = parts;
   const named = (prefix: string, shapes: Shapes): [string, readonly number[]][] =>
     Object.entries(shapes).map(([name, shape]) => [`${prefix}.${name}`, shape]);
   const all = Object.fromEntries([
     ...named('encoder', encoderParameters(encoder)),
     ...named('decoder', decoderParameters(decoder)),
+    ...named('head', reader?.head.parameters(decoder.shape) ?? {}),
   ]);
   if (shared) delete all['decoder.embed'];
   return all;
@@ -67,15 +83,34 @@ export function createEncoderDecoder(options: EncoderDecoderOptions): EncoderDec
   // the very tensor, so that a gradient comes to it from both halves
   const own = shared ? { embed: weights['encoder.embed']! } : {};
   const decoderWeights = { ...own, ...within(weights, 'decoder.') };
-  return new EncoderDecoder(encoder, createDecoder({ ...options.decoder, device, weights: decoderWeights }));
+  const decoder = createDecoder({ ...options.decoder, device, weights: decoderWeights });
+  return new EncoderDecoder(encoder, decoder, options.reader, within(weights, 'head.'));
 }
 
-/** An encoder that reads a source and a decoder that writes a text about it. */
+/** An encoder that reads a source and a decoder that writes a text about it, or reads it too. */
 export class EncoderDecoder implements Disposable {
+  readonly #reader: TextReader | undefined;
+  readonly #headWeights: Weights;
+
   constructor(
     readonly encoder: Encoder,
     readonly decoder: Decoder,
-  ) {}
+    reader?: TextReader,
+    headWeights: Weights = {},
+  ) {
+    this.#reader = reader;
+    this.#headWeights = headWeights;
+  }
+
+  /** What stands on top of the decoder in place of its vocabulary, where there is something. */
+  get head(): Head | undefined {
+    return this.#reader?.head;
+  }
+
+  /** Most positions the model was trained for; Infinity for no bound. */
+  get context(): number {
+    return Math.min(this.encoder.context, this.decoder.context);
+  }
 
   /**
    * Reads sources and begins a text for each.
@@ -87,11 +122,51 @@ export class EncoderDecoder implements Disposable {
     source: readonly number[] | readonly (readonly number[])[],
     options: Omit<SessionOptions, 'source' | 'B'> & EncodeOptions = {},
   ): Session {
+    return this.#begin(this.decoder, source, options);
+  }
+
+  /**
+   * What the model was trained to say of texts, which both halves read: `[B, L, …]`, or `[B, …]`.
+   *
+   * @throws {ValueError} if the model has no head, or a row has no id that ends a text, where that is asked; and as
+   * `Encoder.encode`.
+   */
+  predict(ids: readonly number[] | readonly (readonly number[])[], options: EncodeOptions = {}): Tensor {
+    const op = 'encoderDecoder.predict';
+    const reader = this.#reader;
+    if (!reader) throw new ValueError(op, 'reader', 'must be among the parts; start begins a text', reader);
+    const { head, start, end } = reader;
+    const rows = (typeof ids[0] === 'number' ? [ids] : ids) as readonly (readonly number[])[];
+    const last = rows.map((row) => (head.per === 'text' ? row.lastIndexOf(end) : row.length - 1));
+    const endless = last.indexOf(-1);
+    if (endless >= 0 && rows[endless]!.length > 0)
+      throw new ValueError(
+        op,
+        `ids[${endless}]`,
+        `must have the id ${end}, which ends a text`,
+        rows[endless],
+      );
+    return scope(() => {
+      const capacity = Math.max(1, ...rows.map(({ length }) => length));
+      using session = this.#begin(bare(this.decoder), rows, { ...options, capacity });
+      const shifted = rows.map((row) => [start, ...row.slice(0, -1)]);
+      const hidden: Tensor = session.forward(shifted, { signal: options.signal });
+      const read = rows.map((row, b) => row.map((_, i) => (i <= last[b]! ? i : -1)));
+      const positions = createPositions(this.decoder.device, read);
+      return head.apply(hidden as Tensor<'B L E'>, this.#headWeights, positions);
+    });
+  }
+
+  #begin(
+    model: Decoder | SessionModel,
+    source: readonly number[] | readonly (readonly number[])[],
+    options: Omit<SessionOptions, 'source' | 'B'> & EncodeOptions,
+  ): Session {
     const { hidden, positions } = this.encoder.encode(source, options);
     // the session's from here on, whatever scope it is started in
     for (const tensor of [hidden, positions.tensor]) keep<Tensor<string, DType>>(tensor);
     try {
-      return this.decoder.start({
+      return new Session(model, {
         ...options,
         B: hidden.shape[0]!,
         source: { source: hidden as Tensor, positions, owned: true },
@@ -107,10 +182,23 @@ export class EncoderDecoder implements Disposable {
   dispose(): void {
     this.encoder.dispose();
     this.decoder.dispose();
+    for (const weight of Object.values(this.#headWeights)) weight.dispose();
   }
 
   /** Never throws. */
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** A decoder that says of each token what its last block does, and of no id how likely it is. */
+function bare(decoder: Decoder): SessionModel {
+  const { device, V, context, specs, sourceIds, stack } = decoder;
+  return {
+    ...{ device, V, context, specs, sourceIds, stack },
+    embed: (ids, positions, tap) => decoder.embed(ids, positions, tap),
+    head: <Axes extends string>(x: Tensor) => decoder.normed(x) as Tensor<Axes>,
+    reserve: (end) => decoder.reserve(end),
+    regime: (length) => decoder.regime(length),
+  };
 }

@@ -51,6 +51,7 @@ export {
   type EncoderDecoderOptions,
   type EncoderDecoderParts,
   encoderDecoderParameters,
+  type TextReader,
 } from './encoder-decoder.ts';
 export { FormatError, inFile } from './errors.ts';
 export {
@@ -93,6 +94,7 @@ export type { Head } from './heads/head.ts';
 export { createMaskedLm, type MaskedLmOptions } from './heads/masked-lm.ts';
 export {
   firstToken,
+  lastToken,
   maxOfTokens,
   meanOfTokens,
   normalized,

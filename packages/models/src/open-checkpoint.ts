@@ -4,6 +4,7 @@ import { ggufCheckpoint } from './formats/gguf-checkpoint.ts';
 import { readJson, shown } from './formats/json.ts';
 import { llama2cCheckpoint } from './formats/llama2c.ts';
 import { readJsonVocabulary, readLlama2cVocabulary } from './formats/llama2c-tokenizer.ts';
+import { withPairs } from './formats/mxfp4-pairs.ts';
 import { INDEX, oneSafetensors, shardedSafetensors } from './formats/safetensors-checkpoint.ts';
 import { joinedSource } from './sources/byte-sources.ts';
 
@@ -125,7 +126,7 @@ async function openFolder(files: FileSet, weights: string, signal?: AbortSignal)
           `it must be an object, it is ${shown(tokenizerConfig)}`,
         );
       return {
-        ...opened,
+        ...withPairs(opened),
         name: files.name,
         format: 'safetensors',
         config,

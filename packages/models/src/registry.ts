@@ -19,6 +19,7 @@ import { mistral } from './families/mistral.ts';
 import { mixtral } from './families/mixtral.ts';
 import { modernbert } from './families/modernbert.ts';
 import { mt5 } from './families/mt5.ts';
+import { nomicBert } from './families/nomic-bert.ts';
 import { olmo2 } from './families/olmo2.ts';
 import { phi3 } from './families/phi3.ts';
 import { qwen2 } from './families/qwen2.ts';
@@ -53,6 +54,7 @@ export const families: Readonly<Record<string, Family>> = {
   mixtral,
   modernbert,
   mt5,
+  nomic_bert: nomicBert,
   olmo2,
   phi3,
   qwen2,

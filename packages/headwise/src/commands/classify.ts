@@ -1,9 +1,8 @@
-import type { Encoder } from '@headwise/models';
 import { type Device, printable } from '@headwise/tensor';
 import { type Options, text, whole } from '../arguments.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodes, type Io } from '../io.ts';
-import { encoderOf, type LoadedModel, neededTokenizer } from '../load-model.ts';
+import { classifierOf, type LoadedModel, neededTokenizer } from '../load-model.ts';
 import { jsonLine } from '../output.ts';
 import {
   type Rows,
@@ -43,7 +42,7 @@ export async function runClassify(texts: readonly string[], options: Options, io
   if (pair !== undefined && given.ids)
     throw new UsageError('--pair is a text beside a text; leave --ids out');
   return withModel(given, io, async (model, device) => {
-    const encoder = encoderOf(model, 'classify');
+    const encoder = classifierOf(model, 'classify');
     const rows = rowsOf(given, model, encoder.context, pair);
     const answers = await answersOf(encoder, model, rows, top, io.signal);
     if (given.json) io.out(jsonLine(report(given, model, rows, answers, device)));
@@ -55,7 +54,7 @@ export async function runClassify(texts: readonly string[], options: Options, io
 }
 
 async function answersOf(
-  encoder: Encoder,
+  encoder: ReturnType<typeof classifierOf>,
   model: LoadedModel,
   rows: Rows,
   top: number,

@@ -1,7 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileTensors, modelParameters, randomWeights, readConfig, writeSafetensors } from '@headwise/models';
+import { families } from '@headwise/models/registry';
+import { createReference } from '@headwise/tensor';
 import { assertClose } from '@headwise/tensor/testing';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { shippedModel } from '../load-model.ts';
 import { headwise, json, temporaryFolder } from '../testing/run.ts';
 import { goldenTensor, sharedFolder } from '../testing/shared.ts';
@@ -183,6 +186,49 @@ describe.skipIf(!tiny)('translate', () => {
     expect((await headwise(argv)).out).toMatch(/^\d+ \d+ \d+\n$/);
     const { code } = await headwise(argv, { signal: AbortSignal.abort(new Error('interrupted')) });
     expect(code).toBe(130);
+  });
+});
+
+describe('a BART that classifies', () => {
+  const folder = join(temporaryFolder(), 'bart');
+  const config = {
+    model_type: 'bart',
+    architectures: ['BartForSequenceClassification'],
+    id2label: { 0: 'bad', 1: 'so so', 2: 'good' },
+    vocab_size: 20,
+    d_model: 16,
+    encoder_layers: 1,
+    decoder_layers: 1,
+    encoder_attention_heads: 2,
+    decoder_attention_heads: 4,
+    encoder_ffn_dim: 24,
+    decoder_ffn_dim: 28,
+    max_position_embeddings: 24,
+  };
+  const argv = ['--ids', '0,5,6,2', '--model', folder, '--device', 'reference'];
+
+  beforeAll(async () => {
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+    const family = families.bart!;
+    const weights = randomWeights(createReference(), modelParameters(readConfig(family, config).model));
+    const tensors = await fileTensors(family, config, weights);
+    writeFileSync(join(folder, 'model.safetensors'), writeSafetensors(tensors));
+  });
+
+  it('tells the classes of a text', async () => {
+    const { results } = (await json(['classify', ...argv])) as {
+      results: [{ choices: { label: string; probability: number }[] }];
+    };
+    const { choices } = results[0];
+    expect(choices.map(({ label }) => label).sort()).toEqual(['bad', 'good', 'so so']);
+    expect(choices.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 4);
+  });
+
+  it('translates nothing', async () => {
+    const { code, err } = await headwise(['translate', ...argv]);
+    expect(code).toBe(2);
+    expect(err).toContain('has a classifier, and writes nothing: headwise classify');
   });
 });
 

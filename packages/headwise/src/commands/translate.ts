@@ -48,6 +48,10 @@ export async function runTranslate(texts: readonly string[], options: Options, i
   const maxTokens = whole(options, 'max-tokens', 1) ?? DEFAULT_MAX_TOKENS;
   return withModel(given, io, async (model, device) => {
     const translator = encoderDecoderOf(model, 'translate');
+    if (translator.head)
+      throw new UsageError(
+        `${model.path} has a ${translator.head.name}, and writes nothing: headwise classify`,
+      );
     const rows = rowsOf(given, model, translator.encoder.context);
     const search = searchOf(model, { beams, penalty, maxTokens: bounded(maxTokens, translator) });
     const written: Written[] = [];

@@ -96,7 +96,7 @@ export const deepseekV2 = /* @__PURE__ */ defineFamily({
       'layers.*.attention.kvDown.bias': 'model.layers.*.self_attn.kv_a_proj_with_mqa.bias',
       'layers.*.attention.kvNorm': 'model.layers.*.self_attn.kv_a_layernorm.weight',
       'layers.*.attention.{k,v}Up': (file, layer, which) =>
-        unfolding(file(`model.layers.${layer}.self_attn.kv_b_proj.weight`), which, H, sizes),
+        unfolding(file, `model.layers.${layer}.self_attn`, which, { H, ...sizes }),
       'layers.*.attention.o': 'model.layers.*.self_attn.o_proj.weight',
       'layers.*.attention.o.bias': 'model.layers.*.self_attn.o_proj.bias',
       'layers.*.mlpNorm.weight': 'model.layers.*.post_attention_layernorm.weight',

@@ -19,7 +19,12 @@ describe.each(golden.cases)(
       const loaded = createModel(device, families[config.model_type]!, config, files);
       const globals = 'globals' in rest ? [rest.globals as number[]] : undefined;
       let got: ArrayLike<number>;
-      if (loaded.kind === 'encoder') got = await loaded.model.predict([ids], { globals }).data();
+      if (loaded.kind === 'encoder') {
+        const { model } = loaded;
+        const output = model.head ? model.predict([ids], { globals }) : model.encode([ids]).hidden;
+        got = await output.data();
+      } else if (loaded.kind === 'encoder-decoder' && loaded.model.head)
+        got = await loaded.model.predict([ids]).data();
       else if (loaded.kind === 'encoder-decoder')
         got = await loaded.model.start([ids], { capacity: target.length }).forward(target).data();
       else throw new Error('must read a text');

@@ -47,7 +47,10 @@ describe('gpt-oss', () => {
   });
 
   it.each([
-    [{ quantization_config: { quant_method: 'mxfp4' } }, '"quantization_config"'],
+    [
+      { quantization_config: { quant_method: 'gptq' } },
+      'quantization_config.quant_method "gptq" is not supported, only "mxfp4"',
+    ],
     [{ num_experts_per_tok: 6 }, 'num_experts_per_tok 6 must be at most num_local_experts 5'],
     [{ swiglu_limit: 0 }, 'swiglu_limit must be a number > 0'],
     [{ sliding_window: null }, 'there is no sliding_window'],

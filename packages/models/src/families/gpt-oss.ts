@@ -4,11 +4,12 @@ import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { windowOf, windowsOf } from '../formats/config-window.ts';
+import { down, downBias, gateOrUp, gateOrUpBias, onlyMxfp4 } from '../formats/gpt-oss-experts.ts';
 import { headSizes } from '../formats/head-sizes.ts';
 import { clampedSwiglu } from '../parts/clamped-swiglu.ts';
 import { createExperts } from '../parts/experts.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { named, part, permuted, reshaped } from '../weight-sources.ts';
+import { named } from '../weight-sources.ts';
 
 /**
  * gpt-oss: a learned sink in every head, every second layer with a window, experts with biases and a clamped gate.
@@ -16,7 +17,6 @@ import { named, part, permuted, reshaped } from '../weight-sources.ts';
  * ```text
  * h = x + attention(norm(x))      y = h + Σ_e share_e · (down_e · (silu_α(gate_e) · (up_e + 1)) + bias_e)
  * weights = softmax([s, sink]) without the last      share = softmax of the k largest of router · norm(h)
- * gate_up [X, E, 2 · F] in the file, columns of gate and up by turns
  * ```
  *
  * @see OpenAI 2025, "gpt-oss-120b & gpt-oss-20b Model Card", section 2, {@link https://arxiv.org/abs/2508.10925}
@@ -35,6 +35,7 @@ export const gptOss = /* @__PURE__ */ defineFamily({
   config(fields) {
     const { E, H, D, Hkv } = headSizes(fields, { D: 64, Hkv: 8 });
     fields.only('hidden_act', 'silu');
+    onlyMxfp4(fields);
     // of training; what older files say a second time
     fields.ignore(
       'router_aux_loss_coef',
@@ -70,8 +71,10 @@ export const gptOss = /* @__PURE__ */ defineFamily({
     return { kind: 'decoder', parts: { shape, blocks: (layer) => blocks[layer]!, norm, tied, context } };
   },
 
-  weights: ({ shape: { E }, experts: { X, F } }) =>
-    named({
+  weights: ({ shape: { E }, experts: { X, F } }) => {
+    const sizes = { X, E, F };
+    const expertsAt = (layer: number): string => `model.layers.${layer}.mlp.experts`;
+    return named({
       embed: 'model.embed_tokens.weight',
       'layers.*.attentionNorm.weight': 'model.layers.*.input_layernorm.weight',
       'layers.*.attention.{q,k,v,o}': 'model.layers.*.self_attn.{}_proj.weight',
@@ -80,20 +83,15 @@ export const gptOss = /* @__PURE__ */ defineFamily({
       'layers.*.mlpNorm.weight': 'model.layers.*.post_attention_layernorm.weight',
       'layers.*.mlp.router': 'model.layers.*.mlp.router.weight',
       'layers.*.mlp.router.bias': 'model.layers.*.mlp.router.bias',
-      'layers.*.mlp.{gate,up}': (file, layer, which) => {
-        const pairs = reshaped(file(`model.layers.${layer}.mlp.experts.gate_up_proj`), [X, E, F, 2]);
-        return reshaped(part(permuted(pairs, [3, 0, 2, 1]), 0, which === 'gate' ? 0 : 1, 1), [X * F, E]);
-      },
-      'layers.*.mlp.{gate,up}.bias': (file, layer, which) => {
-        const pairs = reshaped(file(`model.layers.${layer}.mlp.experts.gate_up_proj_bias`), [X, F, 2]);
-        return reshaped(part(pairs, 2, which === 'gate' ? 0 : 1, 1), [X, F]);
-      },
-      'layers.*.mlp.down': (file, layer) =>
-        reshaped(permuted(file(`model.layers.${layer}.mlp.experts.down_proj`), [0, 2, 1]), [X * E, F]),
-      'layers.*.mlp.down.bias': 'model.layers.*.mlp.experts.down_proj_bias',
+      'layers.*.mlp.{gate,up}': (file, layer, which) => gateOrUp(file, expertsAt(layer), which, sizes),
+      'layers.*.mlp.{gate,up}.bias': (file, layer, which) =>
+        gateOrUpBias(file, expertsAt(layer), which, sizes),
+      'layers.*.mlp.down': (file, layer) => down(file, expertsAt(layer), sizes),
+      'layers.*.mlp.down.bias': (file, layer) => downBias(file, expertsAt(layer)),
       'norm.weight': 'model.norm.weight',
       head: 'lm_head.weight',
-    }),
+    });
+  },
   stored: ({ shape: { E }, experts: { X, F } }) => ({
     'model.layers.*.mlp.experts.gate_up_proj': [X, E, 2 * F],
     'model.layers.*.mlp.experts.gate_up_proj_bias': [X, 2 * F],

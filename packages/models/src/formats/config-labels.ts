@@ -6,13 +6,14 @@ const MOST_LABELS = 2 ** 20;
 
 /**
  * Names of the classes of a head, in the order of its outputs: `id2label`, or `LABEL_0 …` up to `num_labels`
- * (default 2). Numbers that leave a gap are among the problems. Never throws.
+ * (default 2, BART's 3). Numbers that leave a gap are among the problems. Never throws.
  */
-export function labelsOf(fields: ConfigFields): readonly string[] {
+export function labelsOf(fields: ConfigFields, otherwise = 2): readonly string[] {
   const named = fields.get('id2label');
   const numbered = (count: number): readonly string[] =>
     Array.from({ length: count }, (_, i) => `LABEL_${i}`);
-  if (named === undefined || named === null) return numbered(fields.count('num_labels', 2, MOST_LABELS));
+  if (named === undefined || named === null)
+    return numbered(fields.count('num_labels', otherwise, MOST_LABELS));
   fields.ignore('num_labels');
   const entries = typeof named === 'object' && !Array.isArray(named) ? Object.entries(named) : [];
   const names = entries.map((_, i) => (named as Record<string, unknown>)[String(i)]);

@@ -1,69 +1,8 @@
-import { bertOfGguf, t5OfGguf } from './gguf-encoders.ts';
+import { decoder, llamaNames, rms } from './gguf-decoder.ts';
+import { bertOfGguf, nomicBertOfGguf, t5OfGguf } from './gguf-encoders.ts';
 import { type Change, type GgufArchitecture, type GgufFields, vocabulary } from './gguf-fields.ts';
+import { deepseek2OfGguf } from './gguf-latent.ts';
 import { groupByGroup, halvesOfPairs, headByHead } from './row-order.ts';
-
-/** What decoders of this shape have in common. */
-function decoder(fields: GgufFields): Record<string, unknown> {
-  const H = fields.number('attention.head_count');
-  const E = fields.number('embedding_length');
-  const D = fields.number('attention.key_length') ?? (H && E ? E / H : undefined);
-  const turns = fields.number('rope.dimension_count');
-  const value = fields.get('attention.value_length');
-  return {
-    hidden_size: fields.get('embedding_length'),
-    intermediate_size: fields.get('feed_forward_length'),
-    num_hidden_layers: fields.get('block_count'),
-    num_attention_heads: fields.get('attention.head_count'),
-    num_key_value_heads: fields.get('attention.head_count_kv'),
-    head_dim: fields.get('attention.key_length'),
-    ...(value !== undefined && value !== D && { 'attention.value_length': value }),
-    max_position_embeddings: fields.get('context_length'),
-    vocab_size: vocabulary(fields),
-    tie_word_embeddings: !fields.has('output.weight'),
-    rope_parameters: rope(fields),
-    ...(turns !== undefined && D !== undefined && turns !== D && { partial_rotary_factor: turns / D }),
-  };
-}
-
-function rope(fields: GgufFields): Record<string, unknown> {
-  const type = fields.get('rope.scaling.type') ?? 'none';
-  const factor = fields.get('rope.scaling.factor');
-  const original = fields.get('rope.scaling.original_context_length');
-  const attention = fields.get('rope.scaling.attn_factor');
-  // says who made the file, and changes nothing
-  fields.get('rope.scaling.finetuned');
-  const rope_theta = fields.get('rope.freq_base') ?? 10_000;
-  if (type === 'none') return { rope_type: 'default', rope_theta };
-  return {
-    rope_type: type,
-    rope_theta,
-    ...(factor !== undefined && { factor }),
-    ...(original !== undefined && { original_max_position_embeddings: original }),
-    ...(attention !== undefined && attention !== 1 && { attention_factor: attention }),
-  };
-}
-
-const rms = (fields: GgufFields): object => ({
-  rms_norm_eps: fields.get('attention.layer_norm_rms_epsilon'),
-});
-
-/** Names of a `…ForCausalLM` whose parts are Llama's. */
-const llamaNames = {
-  token_embd: 'model.embed_tokens',
-  output_norm: 'model.norm',
-  output: 'lm_head',
-  'blk.*.attn_norm': 'model.layers.*.input_layernorm',
-  'blk.*.attn_q': 'model.layers.*.self_attn.q_proj',
-  'blk.*.attn_k': 'model.layers.*.self_attn.k_proj',
-  'blk.*.attn_v': 'model.layers.*.self_attn.v_proj',
-  'blk.*.attn_output': 'model.layers.*.self_attn.o_proj',
-  'blk.*.attn_q_norm': 'model.layers.*.self_attn.q_norm',
-  'blk.*.attn_k_norm': 'model.layers.*.self_attn.k_norm',
-  'blk.*.ffn_norm': 'model.layers.*.post_attention_layernorm',
-  'blk.*.ffn_gate': 'model.layers.*.mlp.gate_proj',
-  'blk.*.ffn_up': 'model.layers.*.mlp.up_proj',
-  'blk.*.ffn_down': 'model.layers.*.mlp.down_proj',
-};
 
 /** Norms before and after each part: Gemma. */
 const sandwichNames = {
@@ -252,7 +191,35 @@ export const ggufArchitectures: Readonly<Record<string, GgufArchitecture>> = {
       return { order: groupByGroup(H, fields.number('attention.head_count_kv') ?? 1) };
     },
   },
+  deepseek2: deepseek2OfGguf,
+  'gpt-oss': {
+    modelType: named('gpt_oss'),
+    config(fields) {
+      const { rope_parameters, intermediate_size, ...own } = decoder(fields);
+      return {
+        ...own,
+        ...rms(fields),
+        // the format has no place for it, and the models there are do not round
+        rope_parameters: { ...(rope_parameters as object), truncate: false },
+        intermediate_size: fields.get('expert_feed_forward_length') ?? intermediate_size,
+        num_local_experts: fields.get('expert_count'),
+        num_experts_per_tok: fields.get('expert_used_count'),
+        sliding_window: fields.get('attention.sliding_window'),
+        attention_bias: fields.has('blk.0.attn_q.bias'),
+      };
+    },
+    names: {
+      ...llamaNames,
+      'blk.*.attn_sinks.weight': 'model.layers.*.self_attn.sinks',
+      'blk.*.post_attention_norm': 'model.layers.*.post_attention_layernorm',
+      'blk.*.ffn_gate_inp': 'model.layers.*.mlp.router',
+      'blk.*.ffn_gate_exps': 'model.layers.*.mlp.experts.gate_proj',
+      'blk.*.ffn_up_exps': 'model.layers.*.mlp.experts.up_proj',
+      'blk.*.ffn_down_exps': 'model.layers.*.mlp.experts.down_proj',
+    },
+  },
   bert: bertOfGguf,
+  'nomic-bert': nomicBertOfGguf,
   t5: t5OfGguf,
   gpt2: {
     modelType: named('gpt2'),

@@ -12,7 +12,8 @@ export type BlockType =
   | 'Q4_K'
   | 'Q5_K'
   | 'Q6_K'
-  | 'IQ4_NL';
+  | 'IQ4_NL'
+  | 'MXFP4';
 
 /** One type of block. */
 interface Blocks {
@@ -34,6 +35,7 @@ interface Blocks {
  * Q5_0    f16 d, 32 fifth bits, 16 bytes                                      x = d · (q − 16)
  * Q5_1    f16 d, f16 m, 32 fifth bits, 16 bytes                               x = d · q + m
  * IQ4_NL  f16 d, 16 bytes                                                     x = d · table[q]
+ * MXFP4   a byte e, 16 bytes                                                  x = 2^(e − 128) · table[q]
  * Q2_K    16 bytes of scale and minimum, 64 bytes, f16 d, f16 dmin            x = d · scale · q − dmin · minimum
  * Q3_K    32 bytes of third bits, 64 bytes, 12 bytes of scales, f16 d         x = d · (scale − 32) · (q − 4)
  * Q4_K    f16 d, f16 dmin, 12 bytes of scales and minima, 128 bytes           x = d · scale · q − dmin · minimum
@@ -106,6 +108,17 @@ export const blockTypes: Readonly<Record<BlockType, Blocks>> = {
       for (let k = 0; k < 16; k++) {
         y[o + k] = d * nonLinear[low(x, b + 2 + k)]!;
         y[o + k + 16] = d * nonLinear[high(x, b + 2 + k)]!;
+      }
+    },
+  },
+  MXFP4: {
+    size: 32,
+    bytes: 17,
+    widen(x, b, y, o) {
+      const d = 2 ** (x[b]! - 128);
+      for (let k = 0; k < 16; k++) {
+        y[o + k] = d * microscaled[low(x, b + 1 + k)]!;
+        y[o + k + 16] = d * microscaled[high(x, b + 1 + k)]!;
       }
     },
   },
@@ -202,6 +215,12 @@ export const blockTypes: Readonly<Record<BlockType, Blocks>> = {
 
 /** What the 16 values of IQ4_NL stand for. */
 const nonLinear = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
+/**
+ * Twice the 16 numbers of a float of one sign, two exponent bits and one of the mantissa (E2M1).
+ * @see Open Compute Project 2023, "OCP Microscaling Formats (MX) Specification", section 5.3.3
+ */
+const microscaled = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 /** Whether a type is one of blocks. Never throws. */
 export function isBlockType(type: string): type is BlockType {

@@ -217,7 +217,9 @@ function placesOf(
     const [, side = '', layer = '', inLayer = name] = /^((?:enc\.|dec\.)?)blk\.(\d+)\.(.+)$/.exec(name) ?? [];
     const [, stem = name, ending = ''] = /^(.+?)(\.weight|\.bias)?$/.exec(inLayer) ?? [];
     const pattern = layer === '' ? stem : `${side}blk.*.${stem}`;
-    const theirs = Object.hasOwn(names, pattern) ? `${names[pattern]!.replace('*', layer)}${ending}` : name;
+    const whole = Object.hasOwn(names, pattern + ending) ? names[pattern + ending] : undefined;
+    const stemOf = Object.hasOwn(names, pattern) ? `${names[pattern]}${ending}` : undefined;
+    const theirs = (whole ?? stemOf)?.replace('*', layer) ?? name;
     const change = changes?.(inLayer, fields) ?? {};
     for (const [to, place] of spread(theirs, tensor, change)) {
       if (places.has(to)) twice.push(`"${name}" is "${to}", as another tensor is`);

@@ -1,25 +1,10 @@
-import { type GgufArchitecture, vocabulary } from './gguf-fields.ts';
+import { rope } from './gguf-decoder.ts';
+import { type GgufArchitecture, type GgufFields, vocabulary } from './gguf-fields.ts';
 
 /** An encoder as llama.cpp has it for embeddings, without the head that pooled it: BERT, and RoBERTa as one of them. */
 export const bertOfGguf: GgufArchitecture = {
   modelType: () => 'bert',
-  config(fields) {
-    // how a text becomes one vector is its caller's business
-    fields.get('pooling_type');
-    const causal = fields.get('attention.causal');
-    return {
-      ...(causal === true && { 'attention.causal': true }),
-      architectures: ['BertModel'],
-      vocab_size: vocabulary(fields),
-      type_vocab_size: fields.tensors.get('token_types.weight')?.shape[0],
-      max_position_embeddings: fields.get('context_length'),
-      hidden_size: fields.get('embedding_length'),
-      num_hidden_layers: fields.get('block_count'),
-      intermediate_size: fields.get('feed_forward_length'),
-      num_attention_heads: fields.get('attention.head_count'),
-      layer_norm_eps: fields.get('attention.layer_norm_epsilon'),
-    };
-  },
+  config: (fields) => ({ ...encoder(fields), architectures: ['BertModel'] }),
   names: {
     token_embd: 'embeddings.word_embeddings',
     token_types: 'embeddings.token_type_embeddings',
@@ -35,6 +20,46 @@ export const bertOfGguf: GgufArchitecture = {
     'blk.*.layer_output_norm': 'encoder.layer.*.output.LayerNorm',
   },
 };
+
+/** nomic-bert likewise: rotary positions, gates, queries, keys and values in one matrix. */
+export const nomicBertOfGguf: GgufArchitecture = {
+  modelType: () => 'nomic_bert',
+  config: (fields) => ({
+    ...encoder(fields),
+    architectures: ['NomicBertModel'],
+    rope_parameters: rope(fields),
+  }),
+  names: {
+    token_embd: 'embeddings.word_embeddings',
+    token_types: 'embeddings.token_type_embeddings',
+    token_embd_norm: 'emb_ln',
+    'blk.*.attn_qkv': 'encoder.layers.*.attn.Wqkv',
+    'blk.*.attn_output': 'encoder.layers.*.attn.out_proj',
+    'blk.*.attn_output_norm': 'encoder.layers.*.norm1',
+    'blk.*.ffn_gate': 'encoder.layers.*.mlp.fc12',
+    'blk.*.ffn_up': 'encoder.layers.*.mlp.fc11',
+    'blk.*.ffn_down': 'encoder.layers.*.mlp.fc2',
+    'blk.*.layer_output_norm': 'encoder.layers.*.norm2',
+  },
+};
+
+/** What encoders have in common. */
+function encoder(fields: GgufFields): Record<string, unknown> {
+  // how a text becomes one vector is its caller's business
+  fields.get('pooling_type');
+  const causal = fields.get('attention.causal');
+  return {
+    ...(causal === true && { 'attention.causal': true }),
+    vocab_size: vocabulary(fields),
+    type_vocab_size: fields.tensors.get('token_types.weight')?.shape[0],
+    max_position_embeddings: fields.get('context_length'),
+    hidden_size: fields.get('embedding_length'),
+    num_hidden_layers: fields.get('block_count'),
+    intermediate_size: fields.get('feed_forward_length'),
+    num_attention_heads: fields.get('attention.head_count'),
+    layer_norm_eps: fields.get('attention.layer_norm_epsilon'),
+  };
+}
 
 /** One half of T5: its feed-forward is the part of that number. */
 const half = (short: string, long: string, feedForward: number, gated: boolean): Record<string, string> => {

@@ -22,6 +22,13 @@ interface Converted {
   readonly names: readonly (readonly [RegExp, string])[];
   readonly metadata: (config: Config) => Metadata;
   readonly data?: (name: string, tensor: HostTensor, config: Config) => Float32Array;
+  /** Of one tensor several, before they get their names. */
+  readonly split?: (name: string, tensor: HostTensor, config: Config) => Readonly<Record<string, Numbers>>;
+}
+
+interface Numbers {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
 }
 
 const sizes = (arch: string, keys: Readonly<Record<string, number | undefined>>): Metadata => [
@@ -162,7 +169,147 @@ const bert: Omit<Converted, 'folder'> = {
   ],
 };
 
+const deepseek: Omit<Converted, 'folder'> = {
+  names: [
+    [/^model\.embed_tokens/, 'token_embd'],
+    [/^model\.norm/, 'output_norm'],
+    [/^lm_head/, 'output'],
+    [/^model\.layers\.(\d+)\.input_layernorm/, 'blk.$1.attn_norm'],
+    [/^model\.layers\.(\d+)\.self_attn\.q_proj/, 'blk.$1.attn_q'],
+    [/^model\.layers\.(\d+)\.self_attn\.q_a_proj/, 'blk.$1.attn_q_a'],
+    [/^model\.layers\.(\d+)\.self_attn\.q_a_layernorm/, 'blk.$1.attn_q_a_norm'],
+    [/^model\.layers\.(\d+)\.self_attn\.q_b_proj/, 'blk.$1.attn_q_b'],
+    [/^model\.layers\.(\d+)\.self_attn\.kv_a_proj_with_mqa/, 'blk.$1.attn_kv_a_mqa'],
+    [/^model\.layers\.(\d+)\.self_attn\.kv_a_layernorm/, 'blk.$1.attn_kv_a_norm'],
+    [/^model\.layers\.(\d+)\.self_attn\.(kv|k|v)_b_proj/, 'blk.$1.attn_$2_b'],
+    [/^model\.layers\.(\d+)\.self_attn\.o_proj/, 'blk.$1.attn_output'],
+    [/^model\.layers\.(\d+)\.post_attention_layernorm/, 'blk.$1.ffn_norm'],
+    [/^model\.layers\.(\d+)\.mlp\.(gate|up|down)_proj/, 'blk.$1.ffn_$2'],
+  ],
+  metadata: (config) =>
+    deepseekSizes(config, {
+      'attention.head_count_kv': config.num_attention_heads,
+      'attention.key_length': config.qk_nope_head_dim! + config.qk_rope_head_dim!,
+      'attention.value_length': config.v_head_dim,
+    }),
+};
+
+function deepseekSizes(config: Config, widths: Readonly<Record<string, number | undefined>>): Metadata {
+  return sizes('deepseek2', {
+    vocab_size: config.vocab_size,
+    context_length: config.max_position_embeddings,
+    embedding_length: config.hidden_size,
+    feed_forward_length: config.intermediate_size,
+    block_count: config.num_hidden_layers,
+    'attention.head_count': config.num_attention_heads,
+    'attention.layer_norm_rms_epsilon': config.rms_norm_eps,
+    'attention.q_lora_rank': config.q_lora_rank ?? undefined,
+    'attention.kv_lora_rank': config.kv_lora_rank,
+    leading_dense_block_count: config.first_k_dense_replace,
+    expert_feed_forward_length: config.moe_intermediate_size,
+    expert_count: config.n_routed_experts,
+    expert_shared_count: config.n_shared_experts,
+    'rope.dimension_count': config.qk_rope_head_dim,
+    ...widths,
+  });
+}
+
+/** Of spring 2025 and later: what unfolds keys stands on its side, and the latent is one key for all heads. */
+const unfolded: Omit<Converted, 'folder'> = {
+  ...deepseek,
+  metadata: (config) =>
+    deepseekSizes(config, {
+      'attention.head_count_kv': 1,
+      'attention.key_length': config.kv_lora_rank! + config.qk_rope_head_dim!,
+      'attention.value_length': config.kv_lora_rank,
+      'attention.key_length_mla': config.qk_nope_head_dim! + config.qk_rope_head_dim!,
+      'attention.value_length_mla': config.v_head_dim,
+    }),
+  split(name, { data, shape }, config): Readonly<Record<string, Numbers>> {
+    if (!name.includes('kv_b_proj')) return { [name]: { shape, data: data as Float32Array } };
+    const [H, D, Dv] = [config.num_attention_heads!, config.qk_nope_head_dim!, config.v_head_dim!];
+    const latent = shape[1]!;
+    const at = (h: number, row: number, c: number): number => Number(data[(h * (D + Dv) + row) * latent + c]);
+    const k = Float32Array.from({ length: H * latent * D }, (_, i) =>
+      at(Math.floor(i / (latent * D)), i % D, Math.floor(i / D) % latent),
+    );
+    const v = Float32Array.from({ length: H * Dv * latent }, (_, i) =>
+      at(Math.floor(i / (Dv * latent)), D + (Math.floor(i / latent) % Dv), i % latent),
+    );
+    return {
+      [name.replace('kv_b', 'k_b')]: { shape: [H, latent, D], data: k },
+      [name.replace('kv_b', 'v_b')]: { shape: [H, Dv, latent], data: v },
+    };
+  },
+};
+
+const gptOss: Omit<Converted, 'folder'> = {
+  // the format has no place for it
+  config: { swiglu_limit: 7 },
+  names: [
+    [/^model\.embed_tokens/, 'token_embd'],
+    [/^model\.norm/, 'output_norm'],
+    [/^lm_head/, 'output'],
+    [/^model\.layers\.(\d+)\.input_layernorm/, 'blk.$1.attn_norm'],
+    [/^model\.layers\.(\d+)\.self_attn\.([qkv])_proj/, 'blk.$1.attn_$2'],
+    [/^model\.layers\.(\d+)\.self_attn\.o_proj/, 'blk.$1.attn_output'],
+    [/^model\.layers\.(\d+)\.self_attn\.sinks/, 'blk.$1.attn_sinks.weight'],
+    [/^model\.layers\.(\d+)\.post_attention_layernorm/, 'blk.$1.post_attention_norm'],
+    [/^model\.layers\.(\d+)\.mlp\.router/, 'blk.$1.ffn_gate_inp'],
+    [/^model\.layers\.(\d+)\.mlp\.experts\.(gate|up|down)_proj/, 'blk.$1.ffn_$2_exps'],
+  ],
+  metadata: (config) => [
+    ...sizes('gpt-oss', {
+      vocab_size: config.vocab_size,
+      context_length: config.max_position_embeddings,
+      embedding_length: config.hidden_size,
+      feed_forward_length: config.intermediate_size,
+      block_count: config.num_hidden_layers,
+      'attention.head_count': config.num_attention_heads,
+      'attention.head_count_kv': config.num_key_value_heads,
+      'attention.key_length': config.head_dim,
+      'attention.value_length': config.head_dim,
+      'attention.layer_norm_rms_epsilon': config.rms_norm_eps,
+      'attention.sliding_window': config.sliding_window,
+      expert_count: config.num_local_experts,
+      expert_used_count: config.num_experts_per_tok,
+      expert_feed_forward_length: config.intermediate_size,
+      'rope.scaling.original_context_length': 32,
+    }),
+    ['gpt-oss.rope.freq_base', ['f32', 1500]],
+    ['gpt-oss.rope.scaling.type', ['text', 'yarn']],
+    ['gpt-oss.rope.scaling.factor', ['f32', 4]],
+    ['gpt-oss.rope.scaling.yarn_beta_fast', ['f32', 32]],
+    ['gpt-oss.rope.scaling.yarn_beta_slow', ['f32', 1]],
+  ],
+  split(name, { data, shape }): Readonly<Record<string, Numbers>> {
+    const x = data as Float32Array;
+    const ending = name.endsWith('_bias') ? '.bias' : '.weight';
+    if (!name.includes('.experts.')) return { [name]: { shape, data: x } };
+    // a bias is a row of each expert
+    const [X, rows, columns] =
+      ending === '.bias' ? [shape[0]!, 1, shape[1]!] : (shape as [number, number, number]);
+    const turned = (first: number, step: number): Numbers => {
+      const count = columns / step;
+      const numbers = Float32Array.from({ length: X * count * rows }, (_, i) => {
+        const [e, c, r] = [Math.floor(i / (count * rows)), Math.floor(i / rows) % count, i % rows];
+        return x[(e * rows + r) * columns + first + c * step]!;
+      });
+      return { shape: ending === '.bias' ? [X, count] : [X, count, rows], data: numbers };
+    };
+    const as = (which: string): string =>
+      name.replace(/(gate_up|down)_proj(_bias)?$/, `${which}_proj${ending}`);
+    if (!name.includes('gate_up')) return { [as('down')]: turned(0, 1) };
+    return { [as('gate')]: turned(0, 2), [as('up')]: turned(1, 2) };
+  },
+};
+
 const all: readonly Converted[] = [
+  { folder: 'gpt_oss-a', ...gptOss },
+  { folder: 'deepseek_v2-a', ...deepseek },
+  { folder: 'deepseek_v2-a', ...unfolded },
+  { folder: 'deepseek_v3-a', ...deepseek },
+  { folder: 'deepseek_v3-a', ...unfolded },
   { folder: 'falcon_mq-a', ...falcon },
   { folder: 'falcon_new-a', ...falcon },
   { folder: 't5-a', ...t5 },
@@ -172,21 +319,24 @@ const all: readonly Converted[] = [
 
 describe.each(all)(
   '$folder as llama.cpp writes it',
-  ({ folder, head = '', config: said, left, names, metadata, data }) => {
+  ({ folder, head = '', config: said, left, names, metadata, data, split }) => {
     const shared = sharedFolder(`conformance/models/tiny/${folder}`);
 
     it.skipIf(!shared)('is the model that it was', async () => {
       const config = { ...jsonOf<Config & { model_type: string }>(shared!, `${head}config.json`), ...said };
       const read = readSafetensors(bytesOf(shared!, `${head}model.safetensors`)).tensors;
       const kept = new Map([...read].filter(([name]) => !left?.test(name)));
-      const tensors = [...kept].map(([name, tensor]): Tensor => {
+      const parts = [...kept].flatMap(([name, tensor]) => {
+        const numbers = data?.(name, tensor, config) ?? (tensor.data as Float32Array);
+        return Object.entries(split?.(name, tensor, config) ?? { [name]: { ...tensor, data: numbers } });
+      });
+      const tensors = parts.map(([name, { shape, data: numbers }]): Tensor => {
         const rule = names.find(([pattern]) => pattern.test(name));
         if (!rule) throw new Error(`${name} has no name in the format`);
-        const numbers = data?.(name, tensor, config) ?? (tensor.data as Float32Array);
         const bytes = new Uint8Array(Float32Array.from(numbers).buffer);
         return {
           name: name.replace(...(rule as [RegExp, string])),
-          sizes: [...tensor.shape].reverse(),
+          sizes: [...shape].reverse(),
           type: 0,
           bytes,
         };

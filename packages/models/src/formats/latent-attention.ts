@@ -1,5 +1,5 @@
 import { yarnMagnitude } from '@headwise/positional';
-import { type FileTensor, part, reshaped, type WeightSource } from '../weight-sources.ts';
+import { type FileTensor, part, permuted, reshaped, type WeightSource } from '../weight-sources.ts';
 import type { ConfigFields } from './config-fields.ts';
 
 /** Widths of multi-head latent attention, and the scale of its scores. */
@@ -60,16 +60,21 @@ export function denseLayersOnly(fields: ConfigFields, layers: number, otherwise:
 }
 
 /**
- * The half of `kv_b_proj [H · (D + Dv), dc]` that unfolds keys `[H, D, dc]` or values `[H, Dv, dc]`.
+ * What unfolds keys `[H, D, dc]` or values `[H, Dv, dc]`: a half of `kv_b_proj [H · (D + Dv), dc]`, or a tensor of its
+ * own in files that have `k_b_proj [H, dc, D]` and `v_b_proj [H, Dv, dc]` instead (GGUF). Never throws.
  *
+ * @param at what stands before these names
  * @param which `k` or `v`
  */
 export function unfolding(
-  fused: ReturnType<FileTensor>,
+  file: FileTensor,
+  at: string,
   which: string,
-  H: number,
-  { D, Dv, latent }: LatentSizes,
+  { H, D, Dv, latent }: Pick<LatentSizes, 'D' | 'Dv' | 'latent'> & { readonly H: number },
 ): WeightSource {
+  const fused = file(`${at}.kv_b_proj.weight`);
+  const own = fused.shape ? fused : file(`${at}.${which}_b_proj.weight`);
+  if (!fused.shape && own.shape) return which === 'k' ? permuted(own, [0, 2, 1]) : own;
   const heads = reshaped(fused, [H, D + Dv, latent]);
   // a matrix of another shape is reported as it is
   if (heads.shape?.length !== 3) return fused;

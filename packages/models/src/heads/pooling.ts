@@ -22,6 +22,16 @@ export const firstToken: Pooling = {
     ).reshape([hidden.shape[0]!, hidden.shape[2]!]),
 };
 
+/** That of the last token: of a decoder the only one that has seen all (BART). Lewis et al. 2019, section 3.1. */
+export const lastToken: Pooling = {
+  name: 'last',
+  pool: (hidden, positions) =>
+    chosen(
+      hidden,
+      tokensOf(hidden, positions).map((tokens) => [tokens.at(-1) ?? -1]),
+    ).reshape([hidden.shape[0]!, hidden.shape[2]!]),
+};
+
 /** The mean over the tokens. Reimers & Gurevych 2019, "Sentence-BERT", section 3. */
 export const meanOfTokens: Pooling = {
   name: 'mean',

@@ -338,6 +338,16 @@ const tokens = (change: (pieces: string[]) => void): Value => {
   return ['list', 'text', pieces];
 };
 const T = 'tokenizer.ggml.';
+/** With the tokenizer of BERT in place of its own. */
+const bert = (...entries: readonly Entry[]): Uint8Array => {
+  const own = [[`${T}model`, ['text', 'bert']] as const, ...entries];
+  const keys = own.map(([key]) => key);
+  return writeGguf({
+    ...parts,
+    metadata: [...parts.metadata.filter(([key]) => !keys.includes(key)), ...own],
+  });
+};
+const unknown: Entry = [`${T}unknown_token_id`, ['u32', 0]];
 const tokenizers = {
   'a model of nobody': [
     meta(`${T}model`, ['text', 'nobody']),
@@ -448,6 +458,24 @@ const tokenizers = {
       ] as const,
     ]),
   ),
+  'word pieces': [bert(unknown)],
+  'word pieces of which none is unknown': [bert(), /needs \[UNK\] among its 20 pieces/],
+  'word pieces with an unknown one beyond them': [
+    bert([`${T}unknown_token_id`, ['u32', 20]]),
+    /tokenizer\.ggml\.unknown_token_id/,
+  ],
+  'word pieces that begin with nothing': [
+    bert(unknown, [`${T}cls_token_id`, ['u32', 20]]),
+    /needs \[CLS\] among its 20 pieces, tokenizer\.ggml\.cls_token_id is 20/,
+  ],
+  'word pieces that end with a text': [
+    bert(unknown, [`${T}seperator_token_id`, ['text', '[SEP]']]),
+    /needs \[SEP\] among its 20 pieces, tokenizer\.ggml\.seperator_token_id is "\[SEP\]"/,
+  ],
+  'word pieces that are none': [
+    bert(unknown, [`${T}tokens`, ['list', 'text', []]]),
+    /tokenizer\.ggml\.tokens/,
+  ],
   'no tokenizer at all': [
     writeGguf({ ...parts, metadata: parts.metadata.filter(([key]) => !key.startsWith('tokenizer.')) }),
   ],
