@@ -23,6 +23,7 @@ import { olmo2 } from './families/olmo2.ts';
 import { phi3 } from './families/phi3.ts';
 import { qwen2 } from './families/qwen2.ts';
 import { qwen3 } from './families/qwen3.ts';
+import { qwen3Next } from './families/qwen3-next.ts';
 import { roberta } from './families/roberta.ts';
 import { smollm3 } from './families/smollm3.ts';
 import { t5 } from './families/t5.ts';
@@ -57,6 +58,7 @@ export const families: Readonly<Record<string, Family>> = {
   phi3,
   qwen2,
   qwen3,
+  qwen3_next: qwen3Next,
   roberta,
   smollm3,
   t5,

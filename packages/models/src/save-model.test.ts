@@ -7,7 +7,7 @@ import { randomWeights } from './random-weights.ts';
 import { families } from './registry.ts';
 import { fileTensors } from './save-model.ts';
 import { headsOf } from './testing/golden-outputs.ts';
-import { bytesOf, jsonOf, sharedFolder } from './testing/shared.ts';
+import { bytesOf, jsonOf, tinyFolder } from './testing/shared.ts';
 import { buildWeights } from './weights.ts';
 
 const sizes = {
@@ -75,6 +75,8 @@ const folders = [
   'phi3-a',
   'qwen2-a',
   'qwen3-a',
+  'qwen3_next-a',
+  'qwen3_next-b',
   'roberta-a',
   'smollm3-a',
   't5-a',
@@ -82,7 +84,7 @@ const folders = [
 ];
 
 it.each(folders)('what transformers wrote is what is written again: %s', async (name) => {
-  const folder = sharedFolder(`conformance/models/tiny/${name}`);
+  const folder = tinyFolder(name);
   if (!folder) return;
   for (const head of headsOf(folder)) {
     const device = createReference();
