@@ -12,6 +12,7 @@ import { gemma3 } from './families/gemma3.ts';
 import { gptNeox } from './families/gpt-neox.ts';
 import { gptOss } from './families/gpt-oss.ts';
 import { gpt2 } from './families/gpt2.ts';
+import { kimiLinear } from './families/kimi-linear.ts';
 import { llama } from './families/llama.ts';
 import { longformer } from './families/longformer.ts';
 import { marian } from './families/marian.ts';
@@ -47,6 +48,7 @@ export const families: Readonly<Record<string, Family>> = {
   gpt2,
   gpt_neox: gptNeox,
   gpt_oss: gptOss,
+  kimi_linear: kimiLinear,
   llama,
   longformer,
   marian,

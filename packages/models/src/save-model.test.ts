@@ -65,6 +65,7 @@ const folders = [
   'gpt2-a',
   'gpt_neox-a',
   'gpt_oss-a',
+  'kimi_linear-b',
   'llama-a',
   'longformer-a',
   'marian-a',
