@@ -97,7 +97,10 @@ it.each(folders)('what transformers wrote is what is written again: %s', async (
     const weights = buildWeights(device, modelParameters(model), tensors, family.weights(config), extra);
     const saved = await fileTensors(family, json, weights);
     const bare = (file: string): string =>
-      file.replace(/^transformer\.(?=h\.|w[tp]e\.|ln_f)/, name === 'gpt2-a' ? '' : '$&');
+      file
+        .replace(/^transformer\.(?=h\.|w[tp]e\.|ln_f)/, name === 'gpt2-a' ? '' : '$&')
+        // what was published says so
+        .replace(/block_sparse_moe\.(?=(gate|up|down)_proj)/, 'mlp.');
     const read = new Map([...tensors].map(([file, tensor]) => [bare(file), tensor]));
     for (const [file, { shape, data }] of Object.entries(saved)) {
       const want = read.get(file);
