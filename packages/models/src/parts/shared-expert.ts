@@ -13,7 +13,7 @@ const SHARED = 'shared.';
  * y = experts(x) + shared(x)
  * ```
  *
- * Dai et al. 2024, "DeepSeekMoE", section 3.2, eq. 9. Never throws itself.
+ * Dai et al. 2024, "DeepSeekMoE", section 3.2, eq. 9. Never throws.
  */
 export function besideShared(experts: Mlp, shared: Mlp): Mlp {
   return {
@@ -35,7 +35,7 @@ export function besideShared(experts: Mlp, shared: Mlp): Mlp {
  * y = σ(open · x) · mlp(x)      open [1, E]
  * ```
  *
- * Qwen Team 2024, "Qwen2 Technical Report", section 2.2.2 (the shared expert of its mixture). Never throws itself.
+ * Qwen Team 2024, "Qwen2 Technical Report", section 2.2.2 (the shared expert of its mixture). Never throws.
  */
 export function openedByToken(mlp: Mlp): Mlp {
   return {
