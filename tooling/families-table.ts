@@ -16,30 +16,37 @@ import {
   goldenOutputs,
   headsOf,
 } from '../packages/models/src/testing/golden-outputs.ts';
-import { jsonOf, sharedFolder } from '../packages/models/src/testing/shared.ts';
+import { jsonOf, sharedFolder, tinyFolder } from '../packages/models/src/testing/shared.ts';
 import { createDevice } from '../packages/tensor/src/index.ts';
 
 /** The README of models. */
 export const readme = new URL('../packages/models/README.md', import.meta.url);
+/** Golden checkpoints that stand in the repository. */
+const own = new URL('../packages/models/golden/tiny/', import.meta.url);
 const stored = new URL('../packages/models/golden/largest-errors.json', import.meta.url);
 const code = new URL('../packages/models/src/families/', import.meta.url);
 
 /** By family and golden folder: 1.25 times the largest error that was measured, rounded up to one digit. */
 export type Errors = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-/** Golden folders of each family; undefined where there are none beside the repository. */
+/** Golden folders of each family, of the repository and beside it; undefined where there are none beside it. */
 export function goldenFolders(): Readonly<Record<string, readonly string[]>> | undefined {
   const root = sharedFolder('conformance/models/tiny');
   if (!root) return undefined;
   const found: Record<string, string[]> = {};
-  for (const name of readdirSync(root).sort()) {
-    const folder = new URL(`${name}/`, root);
+  for (const name of [...foldersIn(root), ...foldersIn(own)].sort()) {
+    const folder = tinyFolder(name)!;
     const [head = ''] = headsOf(folder);
     if (!existsSync(new URL(`${head}model.safetensors`, folder))) continue;
     const { model_type: type } = jsonOf<{ model_type: string }>(folder, `${head}config.json`);
     if (Object.hasOwn(families, type)) found[type] = [...(found[type] ?? []), name];
   }
   return found;
+}
+
+function foldersIn(folder: URL): string[] {
+  const entries = readdirSync(folder, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
 /** The README with its table between `<!-- families -->` and `<!-- /families -->`. */
@@ -57,12 +64,12 @@ async function table(errors: Errors): Promise<string> {
     const file = files.get(family)!;
     const count = readFileSync(new URL(file, code), 'utf8').split('\n').length - 1;
     lines.push(count);
-    const own = Object.values(errors[type] ?? {});
+    const bounds = Object.values(errors[type] ?? {});
     const against =
-      own.length > 0
-        ? `transformers, ${own.length} checkpoint${own.length === 1 ? '' : 's'}`
+      bounds.length > 0
+        ? `transformers, ${bounds.length} checkpoint${bounds.length === 1 ? '' : 's'}`
         : `[its formulas](src/families/${file.replace('.ts', '.test.ts')})`;
-    const largest = own.length > 0 ? Math.max(...own).toExponential(0) : '';
+    const largest = bounds.length > 0 ? Math.max(...bounds).toExponential(0) : '';
     return `| [${family.title}](src/families/${file}) | \`${type}\` | ${against} | ${largest} | ${count} |`;
   });
   const median = [...lines].sort((a, b) => a - b)[Math.floor(lines.length / 2)]!;
@@ -90,7 +97,7 @@ async function filesOfFamilies(): Promise<ReadonlyMap<Family, string>> {
 
 /** @throws {Error} if ids differ, which no error bounds. */
 async function largestError(family: Family, name: string): Promise<number> {
-  const folder = sharedFolder(`conformance/models/tiny/${name}`)!;
+  const folder = tinyFolder(name)!;
   let largest = 0;
   for (const deviceName of goldenDevices)
     for (const head of headsOf(folder)) {

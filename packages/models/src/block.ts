@@ -3,7 +3,7 @@ import type { LayerSpec, PositionEncoding } from '@headwise/tensor';
 import type { Arrangement } from './arrangements/arrangement.ts';
 import { preNorm } from './arrangements/pre-norm.ts';
 import type { Part, Shapes, Weights } from './part.ts';
-import { attentionPart, crossPart } from './parts/attention.ts';
+import { attentionPart, crossPart, type HeadShape } from './parts/attention.ts';
 import { feedForward, type Mlp } from './parts/feed-forward.ts';
 import type { Norm } from './parts/norms.ts';
 import type { TrainedPosition } from './parts/trained-position.ts';
@@ -23,6 +23,8 @@ export interface BlockOptions {
   readonly attention: ConfiguredVariant;
   /** What the attention uses: a rotation or a bias, trained or not. Default none. */
   readonly position?: PositionEncoding | TrainedPosition | undefined;
+  /** Heads of the attention, in a model whose layers differ in them. Default those of the model. */
+  readonly heads?: HeadShape | undefined;
   /** Between the two, for a model that reads a source. */
   readonly cross?: ConfiguredVariant | undefined;
   readonly mlp: Mlp;
@@ -39,9 +41,17 @@ export interface BlockOptions {
  *
  * @throws {ValueError} for an encoding that is added to the embeddings, which is the model's business.
  */
-export function block({ attention, position, cross, mlp, norm, arrange = preNorm }: BlockOptions): Block {
+export function block({
+  attention,
+  position,
+  heads,
+  cross,
+  mlp,
+  norm,
+  arrange = preNorm,
+}: BlockOptions): Block {
   const parts = [
-    attentionPart(attention, { position }),
+    attentionPart(attention, { position, heads }),
     ...(cross ? [crossPart(cross)] : []),
     feedForward(mlp),
   ];

@@ -130,7 +130,7 @@ export {
   swish,
   tanhGelu,
 } from './parts/activations.ts';
-export { type AttentionPartOptions, attentionPart, crossPart } from './parts/attention.ts';
+export { type AttentionPartOptions, attentionPart, crossPart, type HeadShape } from './parts/attention.ts';
 export { clampedSwiglu } from './parts/clamped-swiglu.ts';
 export { createExperts, type ExpertsOptions } from './parts/experts.ts';
 export {
@@ -147,6 +147,15 @@ export {
 export { globalAttention } from './parts/global-attention.ts';
 export { createLayerNorm, createRmsNorm, type Norm } from './parts/norms.ts';
 export { roundedAlibi } from './parts/rounded-alibi.ts';
+export {
+  type Chosen,
+  type Routing,
+  type SigmoidRoutingOptions,
+  sigmoidRouting,
+  softmaxOfAll,
+  softmaxOfChosen,
+} from './parts/routing.ts';
+export { besideShared, openedByToken } from './parts/shared-expert.ts';
 export {
   bucketPositions,
   learnedPositions,

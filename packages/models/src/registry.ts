@@ -12,6 +12,7 @@ import { gemma3 } from './families/gemma3.ts';
 import { gptNeox } from './families/gpt-neox.ts';
 import { gptOss } from './families/gpt-oss.ts';
 import { gpt2 } from './families/gpt2.ts';
+import { kimiLinear } from './families/kimi-linear.ts';
 import { llama } from './families/llama.ts';
 import { longformer } from './families/longformer.ts';
 import { marian } from './families/marian.ts';
@@ -24,6 +25,7 @@ import { olmo2 } from './families/olmo2.ts';
 import { phi3 } from './families/phi3.ts';
 import { qwen2 } from './families/qwen2.ts';
 import { qwen3 } from './families/qwen3.ts';
+import { qwen3Next } from './families/qwen3-next.ts';
 import { roberta } from './families/roberta.ts';
 import { smollm3 } from './families/smollm3.ts';
 import { t5 } from './families/t5.ts';
@@ -47,6 +49,7 @@ export const families: Readonly<Record<string, Family>> = {
   gpt2,
   gpt_neox: gptNeox,
   gpt_oss: gptOss,
+  kimi_linear: kimiLinear,
   llama,
   longformer,
   marian,
@@ -59,6 +62,7 @@ export const families: Readonly<Record<string, Family>> = {
   phi3,
   qwen2,
   qwen3,
+  qwen3_next: qwen3Next,
   roberta,
   smollm3,
   t5,

@@ -7,7 +7,7 @@ import { randomWeights } from './random-weights.ts';
 import { families } from './registry.ts';
 import { fileTensors } from './save-model.ts';
 import { headsOf } from './testing/golden-outputs.ts';
-import { bytesOf, jsonOf, sharedFolder } from './testing/shared.ts';
+import { bytesOf, jsonOf, tinyFolder } from './testing/shared.ts';
 import { buildWeights } from './weights.ts';
 
 const sizes = {
@@ -65,6 +65,7 @@ const folders = [
   'gpt2-a',
   'gpt_neox-a',
   'gpt_oss-a',
+  'kimi_linear-b',
   'llama-a',
   'longformer-a',
   'marian-a',
@@ -75,6 +76,8 @@ const folders = [
   'phi3-a',
   'qwen2-a',
   'qwen3-a',
+  'qwen3_next-a',
+  'qwen3_next-b',
   'roberta-a',
   'smollm3-a',
   't5-a',
@@ -82,7 +85,7 @@ const folders = [
 ];
 
 it.each(folders)('what transformers wrote is what is written again: %s', async (name) => {
-  const folder = sharedFolder(`conformance/models/tiny/${name}`);
+  const folder = tinyFolder(name);
   if (!folder) return;
   for (const head of headsOf(folder)) {
     const device = createReference();
@@ -94,7 +97,10 @@ it.each(folders)('what transformers wrote is what is written again: %s', async (
     const weights = buildWeights(device, modelParameters(model), tensors, family.weights(config), extra);
     const saved = await fileTensors(family, json, weights);
     const bare = (file: string): string =>
-      file.replace(/^transformer\.(?=h\.|w[tp]e\.|ln_f)/, name === 'gpt2-a' ? '' : '$&');
+      file
+        .replace(/^transformer\.(?=h\.|w[tp]e\.|ln_f)/, name === 'gpt2-a' ? '' : '$&')
+        // what was published says so
+        .replace(/block_sparse_moe\.(?=(gate|up|down)_proj)/, 'mlp.');
     const read = new Map([...tensors].map(([file, tensor]) => [bare(file), tensor]));
     for (const [file, { shape, data }] of Object.entries(saved)) {
       const want = read.get(file);

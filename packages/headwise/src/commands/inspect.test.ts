@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { shippedModel } from '../load-model.ts';
 import { headwise, json } from '../testing/run.ts';
@@ -51,6 +52,23 @@ it('counts bytes as the model and others keep them', async () => {
   expect(windowed.bytes['1048576']).toBe(1024 * windowed.bytes_per_token);
   expect(got.weights).toMatchObject({ parameters: 344928, bytes: 2 * 344928 });
   expect(got.tensors.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(got.weights.bytes);
+});
+
+it.each([
+  // 4 recurrent layers: a state of 4 heads of 6 · 5 and 3 rows of 44 channels; 1 layer with 2 heads of 8, keys and values
+  ['qwen3_next-a', 4 * (4 * 6 * 5 + 3 * 44), 2 * 8 * 2],
+  // 4 recurrent layers: 3 heads of 6 · 6 and 3 rows of 54; 1 layer with a latent of 10 + 4
+  ['kimi_linear-a', 4 * (3 * 6 * 6 + 3 * 54), 10 + 4],
+] as const)('counts what does not grow in %s once', async (name, state, row) => {
+  const folder = fileURLToPath(new URL(`../../../models/golden/tiny/${name}`, import.meta.url));
+  const { memory, parts } = (await json(['inspect', folder, '--dtype', 'f32'])) as {
+    memory: { own: { bytes_per_token: number; bytes: Record<string, number> } };
+    parts: { layers: string }[];
+  };
+  expect(memory.own.bytes_per_token).toBe(4 * row);
+  expect(memory.own.bytes['1024']).toBe(4 * (state + 1024 * row));
+  expect(memory.own.bytes['1048576']).toBe(4 * (state + 1_048_576 * row));
+  expect(parts.map(({ layers }) => layers)).toContain('3');
 });
 
 const tiny = sharedFolder('conformance/models/tiny');

@@ -1,9 +1,10 @@
 import { type ConfiguredVariant, configure, groupedQuery, slidingWindow } from '@headwise/attention-variants';
 import type { ConfigFields } from './config-fields.ts';
 
-/** What `layer_types` may say of a layer with softmax attention. */
+/** What `layer_types` may say of a layer: softmax attention over all or over a window, or a recurrence. */
 export const FULL = 'full_attention';
 export const SLIDING = 'sliding_attention';
+export const LINEAR = 'linear_attention';
 
 /**
  * Tokens that a sliding layer sees, the query's own among them; undefined (all of them) where the file says `null`.

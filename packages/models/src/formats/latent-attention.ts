@@ -19,8 +19,12 @@ export interface LatentSizes {
 /**
  * The sizes of DeepSeek's files, with its defaults. YaRN with `mscale_all_dim` sharpens the scores by its magnitude
  * twice, once for the query and once for the key. What is wrong is among the problems.
+ *
+ * @param silent what a family has where its file is silent, and DeepSeek not
  */
-export function latentSizes(fields: ConfigFields): LatentSizes {
+export function latentSizes(fields: ConfigFields, silent: { readonly queryLatent?: null } = {}): LatentSizes {
+  const straight =
+    fields.get('q_lora_rank') === null || (silent.queryLatent === null && !fields.has('q_lora_rank'));
   const D = fields.count('qk_nope_head_dim', 128);
   const rope = fields.count('qk_rope_head_dim', 64);
   if (rope % 2 !== 0)
@@ -33,7 +37,7 @@ export function latentSizes(fields: ConfigFields): LatentSizes {
     rope,
     Dv: fields.count('v_head_dim', 128),
     latent: fields.count('kv_lora_rank', 512),
-    queryLatent: fields.get('q_lora_rank') === null ? undefined : fields.count('q_lora_rank', 1536),
+    queryLatent: straight ? undefined : fields.count('q_lora_rank', 1536),
     scale: (D + rope) ** -0.5 * sharpening(fields) ** 2,
   };
 }

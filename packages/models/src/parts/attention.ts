@@ -1,12 +1,17 @@
-import type { ConfiguredVariant } from '@headwise/attention-variants';
+import type { ConfiguredVariant, LayerShape } from '@headwise/attention-variants';
 import { type PositionEncoding, stateId, ValueError } from '@headwise/tensor';
 import type { Part } from '../part.ts';
 import { encodingOf, positionParameters, type TrainedPosition } from './trained-position.ts';
+
+/** What an attention part says about its heads, where they are not those of the model. */
+export type HeadShape = Partial<Pick<LayerShape, 'H' | 'D' | 'Dv' | 'biases' | 'headNorm' | 'gate'>>;
 
 /** Options of an attention part. */
 export interface AttentionPartOptions {
   /** A rotation or a bias, trained or not. One that is added to the embeddings is the model's, which adds it once. */
   readonly position?: PositionEncoding | TrainedPosition | undefined;
+  /** Heads of its own, in a model whose layers differ in them: a hybrid. Default those of the model. */
+  readonly heads?: HeadShape | undefined;
   /** Name of its weights in a block. Default `attention`. */
   readonly name?: string | undefined;
 }
@@ -19,7 +24,7 @@ export interface AttentionPartOptions {
  */
 export function attentionPart(
   attention: ConfiguredVariant,
-  { position, name = 'attention' }: AttentionPartOptions = {},
+  { position, heads, name = 'attention' }: AttentionPartOptions = {},
 ): Part {
   if (position?.kind === 'input') {
     const rule = 'must act inside attention; give one that is added to the embeddings to the model';
@@ -32,7 +37,7 @@ export function attentionPart(
       'must read the text itself (crossPart reads a source)',
       attention.name,
     );
-  return partOf(attention, { name, keeps: 'text', role: 'self', position });
+  return partOf(attention, { name, keeps: 'text', role: 'self', position, heads });
 }
 
 /**
@@ -62,28 +67,31 @@ function partOf(
     keeps,
     role,
     position,
+    heads,
   }: {
     readonly name: string;
     readonly keeps: Part['keeps'];
     readonly role: string;
     readonly position: PositionEncoding | TrainedPosition | undefined;
+    readonly heads?: HeadShape | undefined;
   },
 ): Part {
+  const within = shapeWith(heads);
   return {
     name,
     summary: [attention.name, position?.name].filter(Boolean).join(', '),
     keeps,
-    check: (shape) => attention.check(shape),
+    check: (shape) => attention.check(within(shape)),
     parameters: (shape, layer) => ({
-      ...attention.parameters(shape, layer),
-      ...positionParameters(position, shape),
+      ...attention.parameters(within(shape), layer),
+      ...positionParameters(position, within(shape)),
     }),
-    states: (shape, layer) => ({ [stateId(layer, role)]: attention.kv(shape, layer) }),
+    states: (shape, layer) => ({ [stateId(layer, role)]: attention.kv(within(shape), layer) }),
     reasonsAgainst: (device, _shape, layer) => attention.reasonsAgainst(device, layer),
-    taps: (shape, layer) => attention.taps(shape, layer),
+    taps: (shape, layer) => attention.taps(within(shape), layer),
     regime: position?.kind === 'rotation' ? position.dependsOnLength?.regime : undefined,
     reserve(device, shape, end) {
-      if (position?.kind === 'rotation') position.reserve?.(device, end, attention.turns(shape));
+      if (position?.kind === 'rotation') position.reserve?.(device, end, attention.turns(within(shape)));
     },
     release() {
       if (position?.kind === 'rotation' && 'dispose' in position) (position.dispose as () => void)();
@@ -98,7 +106,7 @@ function partOf(
         id,
         positions,
         position: encodingOf(position, weights),
-        shape,
+        shape: within(shape),
         options: attention.options,
         layer,
         source,
@@ -109,5 +117,18 @@ function partOf(
       const { y, state: _, ...asked } = result;
       return { y, extras: asked };
     },
+  };
+}
+
+/** The shape of a model with a part's own heads in it: made once for each model, since every step asks. */
+function shapeWith(heads: HeadShape | undefined): (shape: LayerShape) => LayerShape {
+  if (!heads) return (shape) => shape;
+  const made = new WeakMap<LayerShape, LayerShape>();
+  return (shape) => {
+    const known = made.get(shape);
+    if (known) return known;
+    const own = { ...shape, ...heads };
+    made.set(shape, own);
+    return own;
   };
 }

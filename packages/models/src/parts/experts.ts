@@ -1,5 +1,6 @@
-import { binary, expertLinear, linear, reduce, softmax, swiglu, type Tensor, topK } from '@headwise/tensor';
+import { binary, expertLinear, linear, reduce, swiglu, type Tensor } from '@headwise/tensor';
 import type { Mlp } from './feed-forward.ts';
+import { type Routing, softmaxOfChosen } from './routing.ts';
 
 /** Options of a mixture of experts. */
 export interface ExpertsOptions {
@@ -13,14 +14,17 @@ export interface ExpertsOptions {
   readonly bias?: boolean | undefined;
   /** What joins the two halves of an expert's inner width. Default `swiglu`. */
   readonly gate?: ((gate: Tensor<'N S O'>, up: Tensor<'N S O'>) => Tensor<'N S O'>) | undefined;
+  /** Which experts a token goes to, and with what share. Default `softmaxOfChosen`. */
+  readonly route?: Routing | undefined;
 }
 
 /**
- * A mixture of experts, as Mixtral has it: of `X` feed-forwards a token goes to the `k` that its router scores highest,
- * and their outputs are weighted by the softmax of these scores. The lower expert wins a tie.
+ * A mixture of experts: of `X` feed-forwards a token goes to the `k` that its routing chooses by the scores of its
+ * router, and their outputs are added by shares. Without a routing of its own it is Mixtral's: the highest scores, and
+ * their softmax. The lower expert wins a tie.
  *
  * ```text
- * r = router · x [X]      e_1 … e_k = the k largest of r      share = softmax(r[e_1] … r[e_k])
+ * r = router · x [X]      e_1 … e_k, share_1 … share_k = route(r)
  * y = Σ_s share_s · (down_e_s · act(gate_e_s · x, up_e_s · x))
  * gate, up [X · F, E]   down [X · E, F]      the experts one under the other
  * ```
@@ -33,12 +37,20 @@ export interface ExpertsOptions {
  *
  * @throws {ValueError} when it runs, if `k` is not in `1 … X`.
  */
-export function createExperts({ X, k, F, bias = false, gate: act = swiglu }: ExpertsOptions): Mlp {
+export function createExperts({
+  X,
+  k,
+  F,
+  bias = false,
+  gate: act = swiglu,
+  route = softmaxOfChosen,
+}: ExpertsOptions): Mlp {
   return {
     name: 'experts',
     parameters: (E) => ({
       router: [X, E],
       ...(bias && { 'router.bias': [X] }),
+      ...route.parameters(X),
       gate: [X * F, E],
       ...(bias && { 'gate.bias': [X, F] }),
       up: [X * F, E],
@@ -50,12 +62,12 @@ export function createExperts({ X, k, F, bias = false, gate: act = swiglu }: Exp
       const [B, L, E] = x.shape as [number, number, number];
       const tokens = x.reshape([B * L, 1, E]);
       const scores = linear(x.reshape([B * L, E]), weights.router!, { bias: weights['router.bias'] });
-      const { values, indices } = topK(scores, k); // [B · L, k]
+      const { experts, shares } = route.choose(scores, k, { x: tokens, weights }); // [B · L, k]
       const chosen = (of: Tensor, by: string): Tensor<'N S O'> =>
-        expertLinear(of, weights[by]!, indices, { experts: X, bias: weights[`${by}.bias`] });
+        expertLinear(of, weights[by]!, experts, { experts: X, bias: weights[`${by}.bias`] });
       const each = chosen(act(chosen(tokens, 'gate'), chosen(tokens, 'up')), 'down'); // [B · L, k, E]
-      const shares = softmax(values).reshape([B * L, k, 1]);
-      return reduce(binary(each, shares, 'multiply'), 'sum', [1]).reshape([B, L, E]);
+      const weighted = binary(each, shares.reshape([B * L, k, 1]), 'multiply');
+      return reduce(weighted, 'sum', [1]).reshape([B, L, E]);
     },
   };
 }

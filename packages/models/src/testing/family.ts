@@ -4,20 +4,20 @@ import { describe, expect, it } from 'vitest';
 import bounds from '../../golden/largest-errors.json' with { type: 'json' };
 import type { Family } from '../family.ts';
 import { errorOf, goldenDevices, goldenOutputs, headsOf } from './golden-outputs.ts';
-import { sharedFolder } from './shared.ts';
+import { tinyFolder } from './shared.ts';
 
 /** By family and folder. */
 type Bounds = Readonly<Record<string, Readonly<Record<string, number>> | undefined>>;
 
 /**
- * Compares a family with golden checkpoints that transformers made: `conformance/models/tiny/<name>`, within their
- * tolerance and within the largest error that the README states.
+ * Compares a family with golden checkpoints that transformers made, of this package's own (`golden/tiny/<name>`) or beside
+ * the repository (`conformance/models/tiny/<name>`), within their tolerance and within the largest error that the README states.
  *
  * @param folders names, or several where a family has several
  */
 export function checkFamily(family: Family, ...folders: readonly string[]): void {
   describe.each(folders)('%s, as transformers computes it', (name) => {
-    const folder = sharedFolder(`conformance/models/tiny/${name}`);
+    const folder = tinyFolder(name);
     const cases = goldenDevices.flatMap((device) =>
       (folder ? headsOf(folder) : ['']).map((head) => ({ device, head })),
     );

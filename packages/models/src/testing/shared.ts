@@ -14,6 +14,12 @@ export function sharedFolder(path: string): URL | undefined {
   return undefined;
 }
 
+/** A golden checkpoint: of this package's own (`golden/tiny`), or of the conformance data beside the repository. */
+export function tinyFolder(name: string): URL | undefined {
+  const own = new URL(`../../golden/tiny/${name}/`, import.meta.url);
+  return existsSync(own) ? own : sharedFolder(`conformance/models/tiny/${name}`);
+}
+
 /** A file of that folder. */
 export function bytesOf(folder: URL, name: string): Uint8Array {
   return new Uint8Array(readFileSync(new URL(name, folder)));
