@@ -142,8 +142,7 @@ export const kimiLinear = /* @__PURE__ */ defineFamily({
       'layers.*.attention.kvDown': 'model.layers.*.self_attn.kv_a_proj_with_mqa.weight',
       'layers.*.attention.kvDown.bias': 'model.layers.*.self_attn.kv_a_proj_with_mqa.bias',
       'layers.*.attention.kvNorm': 'model.layers.*.self_attn.kv_a_layernorm.weight',
-      'layers.*.attention.{k,v}Up': (file, l, which) =>
-        unfolding(file(`${at(l)}.kv_b_proj.weight`), which, H, sizes),
+      'layers.*.attention.{k,v}Up': (file, l, which) => unfolding(file, at(l), which, { H, ...sizes }),
       'layers.*.attention.convolution': convolution,
       'layers.*.attention.beta': 'model.layers.*.self_attn.b_proj.weight',
       'layers.*.attention.forgetDown': 'model.layers.*.self_attn.f_a_proj.weight',
