@@ -46,7 +46,14 @@ export {
   shortConvolution,
   shortConvolutionOp,
 } from './ops/short-convolution.ts';
-export { type RowHook, type SoftmaxVariant, softmaxVariant } from './softmax-variant.ts';
+export { sumsAfter, sumsAfterOp } from './ops/sums-after.ts';
+export {
+  type OwnAttention,
+  type OwnCall,
+  type RowHook,
+  type SoftmaxVariant,
+  softmaxVariant,
+} from './softmax-variant.ts';
 export { additive } from './variants/additive.ts';
 export { anchor, anchorUntil } from './variants/anchor.ts';
 export { chunked } from './variants/chunked.ts';
@@ -59,6 +66,7 @@ export {
   sharingPatterns,
 } from './variants/cross-layer-patterns.ts';
 export { differential } from './variants/differential.ts';
+export { forgetting } from './variants/forgetting.ts';
 export { type GatedDeltaOptions, gatedDelta } from './variants/gated-delta.ts';
 export { groupedQuery } from './variants/grouped-query.ts';
 export { type KimiDeltaOptions, kimiDelta } from './variants/kimi-delta.ts';

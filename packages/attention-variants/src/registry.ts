@@ -5,6 +5,7 @@ import { chunked } from './variants/chunked.ts';
 import { crossAttention } from './variants/cross-attention.ts';
 import { crossLayer } from './variants/cross-layer.ts';
 import { differential } from './variants/differential.ts';
+import { forgetting } from './variants/forgetting.ts';
 import { gatedDelta } from './variants/gated-delta.ts';
 import { groupedQuery } from './variants/grouped-query.ts';
 import { kimiDelta } from './variants/kimi-delta.ts';
@@ -29,6 +30,7 @@ export const variants = defineRegistry({
   'sink-tokens': sinkTokens,
   'learned-sinks': learnedSinks,
   'soft-capped': softCapped,
+  forgetting,
   'prefix-lm': prefixLm,
   anchor,
   'cross-layer': crossLayer,

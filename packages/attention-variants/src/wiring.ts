@@ -2,18 +2,22 @@ import {
   type AttentionExtra,
   attentionWith,
   binary,
+  concat,
   type Device,
   linear,
+  logSoftmax,
   type Modifier,
   matmul,
   type Positions,
   permute,
   rmsNorm,
   type StateView,
+  slice,
   type Tensor,
   tensor,
   unary,
   ValueError,
+  zeros,
 } from '@headwise/tensor';
 import type { AttendCall, AttendResult, LayerCall, LayerShape, Placement, ScoreParts } from './contract.ts';
 
@@ -78,6 +82,13 @@ export function gateHeads({ gate }: LayerShape, out: Tensor, x: Tensor, weights:
   const [B, L, H, Dv] = out.shape as [number, number, number, number];
   const opened = unary(project(x, weights, 'gate'), 'sigmoid');
   return binary(out, opened.reshape(gate === 'head' ? [B, L, H, 1] : [B, L, H, Dv]), 'multiply');
+}
+
+/** `log σ(x)`, without overflow on either side. @throws {DeviceError} if x is disposed. */
+export function logSigmoid(x: Tensor): Tensor {
+  const rows = x.reshape([x.size, 1]);
+  // over x and 0 a log-softmax is log σ(x) and log σ(−x)
+  return slice(logSoftmax(concat(rows, zeros(x.device, rows.shape))), 0, 1).reshape(x.shape);
 }
 
 /** `[B, L, H · D]` → `[B, L, H, D]`: the same numbers. @throws {ShapeError} if H does not divide the width. */
