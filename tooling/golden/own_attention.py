@@ -4,7 +4,7 @@ to float32 lead to float64 here. Projections, gates and caches around them are t
 tokens by computing them again.
 
     pip install torch einops && pip install --no-deps --target FOLDER fla-core==0.6.0
-    python tooling/golden/own_attention.py FOLDER      writes packages/attention-variants/golden/{forgetting,…}.json
+    python tooling/golden/own_attention.py FOLDER      writes packages/attention-variants/golden/{forgetting,indexed}.json
 """
 
 import importlib.util
@@ -81,5 +81,37 @@ def forgetting():
     ], PROGRAM)
 
 
+def indexed():
+    module = naive("dsa")
+
+    def attention(count, J):
+        def attend(w, x, q, k, v):
+            index = heads(x, w["indexQuery"], J), F.linear(x, w["indexKey"]), F.linear(x, w["indexWeight"])
+            dots = torch.einsum("bihd,bjd->bihj", index[0], index[1]).clamp(min=0)
+            scores = torch.einsum("bihj,bih->bij", dots, index[2])
+            causal = torch.ones(scores.shape[1:], dtype=torch.bool).tril()
+            best = scores.masked_fill(~causal, -torch.inf).sort(-1, descending=True)[0][..., count - 1 : count + 1]
+            # what PyTorch takes first of equals is not said
+            assert best.shape[-1] < 2 or not (best[..., 0] - best[..., 1]).abs().lt(1e-6).any(), "a tie"
+            # its outputs are as many and as wide as its values
+            return module.naive_dsa(q, k, v, *index, topk=count)
+
+        return attend
+
+    def learned(J, dI, E):
+        return {"indexQuery": (J * dI, E), "indexKey": (dI, E), "indexWeight": (J, E)}
+
+    def options(count, J, dI, **more):
+        return {"count": count, "heads": J, "width": dI, **more}
+
+    write("indexed", [
+        score_case("four of nine", (2, 9, 4, 2, 3, 5), attention(4, 9), learned(9, 6, 5), options(4, 9, 6)),
+        score_case("more than there are", (1, 5, 2, 2, 4, 3), attention(8, 2), learned(2, 4, 3), options(8, 2, 4)),
+        layer_case("prefill and steps", (7, 1, 1), Layer(attention(3, 8), 4, 3, 6, 2, learned(8, 5, 6)), options(3, 8, 5, Hkv=2)),
+        layer_case("pieces", (2, 20, 3), Layer(attention(5, 9), 2, 2, 4, extra=learned(9, 6, 4)), options(5, 9, 6), B=1),
+    ], PROGRAM)
+
+
 if __name__ == "__main__":
     forgetting()
+    indexed()

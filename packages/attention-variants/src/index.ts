@@ -42,6 +42,13 @@ export {
   type UpdateRule,
 } from './ops/linear-attention.ts';
 export {
+  type SelectKeysInputs,
+  type SelectKeysParams,
+  selectKeys,
+  selectKeysOp,
+} from './ops/select-keys.ts';
+export { type SelectedInputs, selectedAttention, selectedBias } from './ops/selected-attention.ts';
+export {
   type ShortConvolutionResult,
   shortConvolution,
   shortConvolutionOp,
@@ -69,6 +76,7 @@ export { differential } from './variants/differential.ts';
 export { forgetting } from './variants/forgetting.ts';
 export { type GatedDeltaOptions, gatedDelta } from './variants/gated-delta.ts';
 export { groupedQuery } from './variants/grouped-query.ts';
+export { indexed } from './variants/indexed.ts';
 export { type KimiDeltaOptions, kimiDelta } from './variants/kimi-delta.ts';
 export { learnedSinks } from './variants/learned-sinks.ts';
 export { linear } from './variants/linear.ts';

@@ -8,6 +8,7 @@ import { differential } from './variants/differential.ts';
 import { forgetting } from './variants/forgetting.ts';
 import { gatedDelta } from './variants/gated-delta.ts';
 import { groupedQuery } from './variants/grouped-query.ts';
+import { indexed } from './variants/indexed.ts';
 import { kimiDelta } from './variants/kimi-delta.ts';
 import { learnedSinks } from './variants/learned-sinks.ts';
 import { linear } from './variants/linear.ts';
@@ -31,6 +32,7 @@ export const variants = defineRegistry({
   'learned-sinks': learnedSinks,
   'soft-capped': softCapped,
   forgetting,
+  indexed,
   'prefix-lm': prefixLm,
   anchor,
   'cross-layer': crossLayer,

@@ -87,6 +87,10 @@ export interface OwnAttention<Options> {
   readonly rows?: (shape: LayerShape, options: Options) => Readonly<Record<string, readonly number[]>>;
   /** The same of tokens `x [B, L, E]`: `[B, L, ...row]` by name. */
   readonly made?: (x: Tensor, weights: Weights, options: Options) => Readonly<Record<string, Tensor>>;
+  /** Slots whose keys and values are read in a call of `Lq` queries at the end of `Lk` tokens. Default all that are kept. */
+  readonly reads?: (Lq: number, Lk: number, options: Options) => number;
+  /** What one sequence costs beside projections and attention, in flops. Default nothing. */
+  readonly flops?: (Lq: number, Lk: number, shape: LayerShape, options: Options) => number;
   /** In place of the softmax over declared parts. */
   readonly attend: (call: OwnCall, parts: ScoreParts, options: Options) => AttendResult;
 }
@@ -252,12 +256,14 @@ function costOf<Options extends object>(
     .filter((size) => size.length > 1)
     .reduce((sum, size) => sum + sizeOf(size), 0);
   const kept = Math.min(Lk, Math.max(Lq, (spec.cap?.(options) ?? Infinity) + Lq - 1));
-  return sumCost({
+  const read = spec.own?.reads?.(Lq, kept, options) ?? kept;
+  const cost = sumCost({
     tokens: B * Lq,
     weights,
     attentionFlops: 2 * B * pairs * (H * D + maps * H * Dv),
-    stateReads: B * kept * (Hkv * (D + Dv) + besideOf(spec, shape, options)),
+    stateReads: B * (read * Hkv * (D + Dv) + kept * besideOf(spec, shape, options)),
   });
+  return { ...cost, flops: cost.flops + B * (spec.own?.flops?.(Lq, Lk, shape, options) ?? 0) };
 }
 
 /** Numbers that a token keeps beside its key and value. */

@@ -22,6 +22,7 @@ export function smallConfigurations(): readonly {
     ['learned-sinks, window', configure(variants['learned-sinks'], { window: 6, Hkv: 2 })],
     ['soft-capped', configure(variants['soft-capped'], { softcap: 1.5 })],
     ['forgetting', configure(variants.forgetting, { Hkv: 2 })],
+    ['indexed', configure(variants.indexed, { count: 4, heads: 2, width: 3, Hkv: 2 })],
     ['prefix-lm', configure(variants['prefix-lm'], { prefix: 5 })],
     ['anchor', configure(variants.anchor, { segments: 6 })],
     ['cross-layer', configure(variants['cross-layer'], { Hkv: 1 })],
