@@ -4,7 +4,7 @@ to float32 lead to float64 here. Projections, gates and caches around them are t
 tokens by computing them again.
 
     pip install torch einops && pip install --no-deps --target FOLDER fla-core==0.6.0
-    python tooling/golden/own_attention.py FOLDER      writes packages/attention-variants/golden/{forgetting,indexed}.json
+    python tooling/golden/own_attention.py FOLDER      writes packages/attention-variants/golden/{forgetting,stick-breaking,indexed}.json
 """
 
 import importlib.util
@@ -112,6 +112,21 @@ def indexed():
     ], PROGRAM)
 
 
+def stick_breaking():
+    naive_sticks = naive("stickbreaking_attn").naive_stickbreaking_attn
+
+    def sticks(current=True, scale=None):
+        return lambda w, x, q, k, v: naive_sticks(q, k, v, scale=scale, attend_current=current)[0]
+
+    write("stick-breaking", [
+        score_case("grouped", (2, 7, 4, 2, 3, 5), sticks(), {}, values=4),
+        score_case("earlier keys only, a scale", (1, 6, 2, 2, 4, 3), sticks(False, 0.3), {}, {"current": False, "scale": 0.3}),
+        layer_case("prefill and steps", (5, 1, 1), Layer(sticks(), 4, 3, 6, 2), {"Hkv": 2}),
+        layer_case("earlier keys only, pieces", (2, 3, 1), Layer(sticks(False), 2, 3, 4), {"current": False}),
+    ], PROGRAM)
+
+
 if __name__ == "__main__":
     forgetting()
+    stick_breaking()
     indexed()

@@ -88,3 +88,4 @@ export { prefixLm } from './variants/prefix-lm.ts';
 export { sinkTokens } from './variants/sink-tokens.ts';
 export { slidingWindow, type WindowConvention } from './variants/sliding-window.ts';
 export { softCapped } from './variants/soft-capped.ts';
+export { stickBreaking } from './variants/stick-breaking.ts';

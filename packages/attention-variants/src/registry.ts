@@ -20,6 +20,7 @@ import { prefixLm } from './variants/prefix-lm.ts';
 import { sinkTokens } from './variants/sink-tokens.ts';
 import { slidingWindow } from './variants/sliding-window.ts';
 import { softCapped } from './variants/soft-capped.ts';
+import { stickBreaking } from './variants/stick-breaking.ts';
 
 /** Every built-in variant by name. Command line, benchmarks, playground and README table read this map. */
 export const variants = defineRegistry({
@@ -32,6 +33,7 @@ export const variants = defineRegistry({
   'learned-sinks': learnedSinks,
   'soft-capped': softCapped,
   forgetting,
+  'stick-breaking': stickBreaking,
   indexed,
   'prefix-lm': prefixLm,
   anchor,

@@ -3,7 +3,6 @@ import {
   bindAxes,
   cast,
   concat,
-  type Device,
   defineOp,
   matmul,
   permute,
@@ -19,6 +18,7 @@ import {
   where,
 } from '@headwise/tensor';
 import type { Placement } from '../contract.ts';
+import { visibleSlots } from '../visible-slots.ts';
 
 /** Tensor arguments of {@link selectKeysOp}. */
 export type SelectKeysInputs = {
@@ -113,8 +113,9 @@ export const selectKeysOp = defineOp<SelectKeysInputs, SelectKeysParams>({
     const Lk = inputs.k.shape[1]!;
     const n = Math.min(params.count, Lk);
     const few = Math.max(1, Math.floor(LARGEST / Math.max(1, B * J * Lk)));
-    const seen = visible(inputs, params);
-    const turned = permute(inputs.k, [0, 2, 1]);
+    const seen = visibleSlots({ ...inputs, ...params }, inputs.q.device, Lq, Lk);
+    // of one query the products are turned, which are fewer than the keys
+    const turned = Lq > 1 ? permute(inputs.k, [0, 2, 1]) : undefined;
     /** Queries `start … end − 1`: at once, or two halves joined, so that only slots outlive their scores. `[B, count · n]` */
     const rows = (start: number, end: number): Tensor =>
       scope(() => {
@@ -123,7 +124,7 @@ export const selectKeysOp = defineOp<SelectKeysInputs, SelectKeysParams>({
           const middle = start + few * Math.ceil(count / few / 2);
           return concat(rows(start, middle), rows(middle, end));
         }
-        const scores = indexScores(inputs, turned, start, count);
+        const scores = turned ? indexScores(inputs, turned, start, count) : stepScores(inputs);
         const hidden = tensor(scores.device, [-Infinity], [1]);
         const kept = where(seen(start, count), scores, hidden);
         const { values, indices } = topK(kept, n);
@@ -153,43 +154,11 @@ function indexScores({ q, w }: SelectKeysInputs, turned: Tensor, start: number, 
   return matmul(part(w, J).reshape([B * count, 1, J]), products).reshape([B, count, Lk]);
 }
 
-/** Which slots the queries from `start` on see: 1 or 0, `[B | 1, count, Lk]`. */
-function visible(
-  { q, k, queryPositions, keyPositions, keyUntil, cursor }: SelectKeysInputs,
-  { offset, valid }: SelectKeysParams,
-): (start: number, count: number) => Tensor {
-  const { device } = q;
-  const [Lq, Lk] = [q.shape[1]!, k.shape[1]!];
-  const numbers = cursor && cast(cursor, 'f32');
-  const slots = counting(device, Lk);
-  const used = numbers ? slice(numbers, 1, 1) : tensor(device, [valid], [1]);
-  const places = keyPositions && cast(keyPositions, 'f32');
-  const inUse = binary(slots, used, 'less').reshape([1, 1, Lk]);
-  const there = places && binary(tensor(device, [0], [1]), rowsOf(places), 'less-equal');
-  const first = numbers ? slice(numbers, 0, 1) : tensor(device, [offset], [1]);
-  const queries = queryPositions
-    ? cast(queryPositions, 'f32')
-    : binary(counting(device, Lq), first, 'add').reshape([1, Lq]);
-  return (start, count) => {
-    const at = slice(queries, start, count).reshape([queries.shape[0]!, count, 1]);
-    let seen = binary(binary(rowsOf(places ?? slots.reshape([1, Lk])), at, 'less-equal'), inUse, 'multiply');
-    if (there) seen = binary(seen, there, 'multiply');
-    if (keyUntil) seen = binary(seen, binary(at, rowsOf(cast(keyUntil, 'f32')), 'less-equal'), 'multiply');
-    return seen;
-  };
-}
-
-/** `[B | 1, Lk]` beside queries: `[B | 1, 1, Lk]`. */
-function rowsOf(x: Tensor): Tensor {
-  return x.reshape([x.shape[0]!, 1, x.shape[1]!]);
-}
-
-function counting(device: Device, size: number): Tensor {
-  return tensor(
-    device,
-    Float32Array.from({ length: size }, (_, n) => n),
-    [size],
-  );
+/** The same for one query: `[B, 1, Lk]`. */
+function stepScores({ q, k, w }: SelectKeysInputs): Tensor {
+  const [B, , J, D] = q.shape as [number, number, number, number];
+  const products = relu(matmul(k, permute(q.reshape([B, J, D]), [0, 2, 1])));
+  return matmul(products, w.reshape([B, J, 1])).reshape([B, 1, k.shape[1]!]);
 }
 
 /**

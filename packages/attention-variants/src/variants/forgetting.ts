@@ -1,10 +1,8 @@
 import {
   binary,
   cast,
-  concat,
   type Device,
   permute,
-  scope,
   slice,
   type Tensor,
   tensor,
@@ -14,6 +12,7 @@ import {
 } from '@headwise/tensor';
 import type { AttendResult, ScoreParts } from '../contract.ts';
 import { sumsAfter } from '../ops/sums-after.ts';
+import { byPieces } from '../query-pieces.ts';
 import { type OwnCall, softmaxVariant } from '../softmax-variant.ts';
 import { logSigmoid, project, softmaxAttention } from '../wiring.ts';
 
@@ -82,45 +81,8 @@ function attend(call: OwnCall, parts: ScoreParts): AttendResult {
     const rule = `must have the ${Lk} tokens of k, which all have a gate: use the layer form to decode`;
     throw new ValueError('forgetting', 'x', rule, `${forget.shape[1]} tokens`);
   }
-  const Lq = q.shape[1]!;
-  if (Lq <= PIECE || extras.length > 0) return withGates(call, forget, parts);
-  return { out: inPieces(call, forget, parts, 0, Lq) };
-}
-
-/** The output of queries `start … end − 1`: of one piece, or two halves joined, so that only outputs outlive a piece. */
-function inPieces(call: OwnCall, forget: Tensor, parts: ScoreParts, start: number, end: number): Tensor {
-  return scope(() => {
-    const count = end - start;
-    if (count <= PIECE) return withGates(pieceOf(call, start, count), forget, parts).out;
-    const middle = start + PIECE * Math.ceil(count / PIECE / 2);
-    const halves = [inPieces(call, forget, parts, start, middle), inPieces(call, forget, parts, middle, end)];
-    const [B, , H, Dv] = halves[0]!.shape as [number, number, number, number];
-    const [first, second] = halves.map((half) => half.reshape([B, half.size / B]));
-    return concat(first!, second!).reshape([B, count, H, Dv]);
-  });
-}
-
-/** The same call for some of its queries, which see no slot behind them where slots stand in order. */
-function pieceOf(call: OwnCall, start: number, count: number): OwnCall {
-  const { q, k, bias, keyPositions, queryPositions, cursor: _, ...rest } = call;
-  const [B, Lq, H, D] = q.shape as [number, number, number, number];
-  const valid = call.valid ?? k.shape[1]!;
-  const offset = (call.offset ?? Math.max(0, valid - Lq)) + start;
-  const cells = H * D;
-  const rowsOf = ([b, h, , Lk]: readonly number[], of: Tensor): Tensor =>
-    slice(of.reshape([b!, h!, Lq * Lk!]), start * Lk!, count * Lk!).reshape([b!, h!, count, Lk!]);
-  return {
-    ...rest,
-    q: slice(q.reshape([B, Lq * cells]), start * cells, count * cells).reshape([B, count, H, D]),
-    k,
-    offset,
-    valid: keyPositions ? valid : Math.min(valid, offset + count),
-    ...(bias && { bias: rowsOf(bias.shape, bias) }),
-    ...(keyPositions && { keyPositions }),
-    ...(queryPositions && {
-      queryPositions: cast<'B Lq', 'i32'>(slice(cast(queryPositions, 'f32'), start, count), 'i32'),
-    }),
-  };
+  if (q.shape[1]! <= PIECE || extras.length > 0) return withGates(call, forget, parts);
+  return { out: byPieces(call, PIECE, (piece) => withGates(piece, forget, parts).out) };
 }
 
 /** Attention under the bias that the gates make. */
