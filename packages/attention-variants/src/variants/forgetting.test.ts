@@ -3,6 +3,7 @@ import { assertClose, openDevices, seeded, seededValues } from '@headwise/tensor
 import { expect, it } from 'vitest';
 import golden from '../../golden/forgetting.json' with { type: 'json' };
 import { checkVariant } from '../conformance/index.ts';
+import { logSigmoid } from '../wiring.ts';
 import { forgetting } from './forgetting.ts';
 import { multiHead } from './multi-head.ts';
 
@@ -36,6 +37,16 @@ it('forgets everything but the token itself where gates are shut', async () => {
   const q = seeded(device, [1, 300, 1, 4], 1);
   const { out } = forgetting.attend({ q, k: q, v: q, ...gated(device, 300, -80) });
   assertClose(await out.data(), await q.data(), { atol: 1e-7, rtol: 0 });
+});
+
+it('knows gates that are nearly open to the last bits, on every device', { timeout: 300_000 }, async () => {
+  const x = [-90, -3, 0, 3, 9, 12, 14, 30];
+  const want = x.map((value) => Math.min(value, 0) - Math.log1p(Math.exp(-Math.abs(value))));
+  for (const device of await openDevices({ only: ['reference', 'wasm', 'gpujs:webasm'] })) {
+    const got = (await logSigmoid(tensor(device, x, [8])).data()) as Float32Array;
+    assertClose(got, want, { atol: 1e-30, rtol: 1e-5 });
+    device.dispose();
+  }
 });
 
 // a running sum would be −26 214 at the end, where float32 tells apart steps of 0.002

@@ -3,7 +3,6 @@ import {
   binary,
   bindAxes,
   matmul,
-  multiply,
   permute,
   type Tensor,
   tensor,
@@ -98,8 +97,10 @@ function breakSticks(call: OwnCall, scale: number, current: boolean): AttendResu
   const zero = tensor(device, [0], [1]);
   // what is hidden may be NaN or infinite, and its gradient too
   const z = where(seen, scores(call, scale), zero);
-  const left = where(seen, logSigmoid(binary(z, tensor(device, [-1], [1]), 'multiply')), zero);
-  const logs = add(logSigmoid(z), sumsAfter(left));
+  const share = logSigmoid(z);
+  // log σ(−z) is log σ(z) − z
+  const left = where(seen, binary(share, z, 'subtract'), zero);
+  const logs = add(share, sumsAfter(left));
   const bias = where<'B H Lq Lk'>(seen, logs, tensor(device, [-Infinity], [1]));
   const { out, lse, weights } = softmaxAttention(
     'stick-breaking',
@@ -114,14 +115,9 @@ function breakSticks(call: OwnCall, scale: number, current: boolean): AttendResu
   );
   const taken = unary(lse!, 'exp');
   return {
-    out: multiply(out, spread(permute(taken, [0, 2, 1]).reshape([B, Lq, H, 1]), out)) as AttendResult['out'],
-    ...(weights && { weights: multiply(weights, spread(taken.reshape([B, H, Lq, 1]), weights)) }),
+    out: binary<'B Lq H Dv'>(out, permute(taken, [0, 2, 1]).reshape([B, Lq, H, 1]), 'multiply'),
+    ...(weights && { weights: binary(weights, taken.reshape([B, H, Lq, 1]), 'multiply') }),
   };
-}
-
-/** A column beside each row of x, as wide as x. */
-function spread(column: Tensor, x: Tensor): Tensor {
-  return binary(column, zeros(x.device, [x.shape.at(-1)!]), 'add');
 }
 
 /** Dot products with bias and slopes, `[B, H, Lq, Lk]`. */
