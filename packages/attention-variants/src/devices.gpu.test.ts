@@ -13,6 +13,17 @@ const settings: Readonly<Partial<Record<VariantName, CheckSettings<any>>>> = {
   chunked: { options: { chunk: 4 } },
   'sink-tokens': { options: { sinks: 2, window: 3 } },
   'soft-capped': { options: { softcap: 1.5 } },
+  forgetting: {
+    options: { Hkv: 2 },
+    except: { 'a bias counts': 'a token that is hidden still has a gate, one that is not there has none' },
+  },
+  'stick-breaking': { options: { Hkv: 2 } },
+  indexed: {
+    options: { count: 4, heads: 2, width: 3, Hkv: 2 },
+    except: {
+      'a bias counts': 'a token under a bias of −∞ may still be chosen, one that is not there is not',
+    },
+  },
   'prefix-lm': { options: { prefix: 3 }, firstCall: 3 },
   anchor: { options: { segments: 4 } },
   'cross-layer': { options: { Hkv: 2 } },

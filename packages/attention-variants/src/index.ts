@@ -42,11 +42,25 @@ export {
   type UpdateRule,
 } from './ops/linear-attention.ts';
 export {
+  type SelectKeysInputs,
+  type SelectKeysParams,
+  selectKeys,
+  selectKeysOp,
+} from './ops/select-keys.ts';
+export { type SelectedInputs, selectedAttention, selectedBias } from './ops/selected-attention.ts';
+export {
   type ShortConvolutionResult,
   shortConvolution,
   shortConvolutionOp,
 } from './ops/short-convolution.ts';
-export { type RowHook, type SoftmaxVariant, softmaxVariant } from './softmax-variant.ts';
+export { sumsAfter, sumsAfterOp } from './ops/sums-after.ts';
+export {
+  type OwnAttention,
+  type OwnCall,
+  type RowHook,
+  type SoftmaxVariant,
+  softmaxVariant,
+} from './softmax-variant.ts';
 export { additive } from './variants/additive.ts';
 export { anchor, anchorUntil } from './variants/anchor.ts';
 export { chunked } from './variants/chunked.ts';
@@ -59,8 +73,10 @@ export {
   sharingPatterns,
 } from './variants/cross-layer-patterns.ts';
 export { differential } from './variants/differential.ts';
+export { forgetting } from './variants/forgetting.ts';
 export { type GatedDeltaOptions, gatedDelta } from './variants/gated-delta.ts';
 export { groupedQuery } from './variants/grouped-query.ts';
+export { indexed } from './variants/indexed.ts';
 export { type KimiDeltaOptions, kimiDelta } from './variants/kimi-delta.ts';
 export { learnedSinks } from './variants/learned-sinks.ts';
 export { linear } from './variants/linear.ts';
@@ -72,3 +88,4 @@ export { prefixLm } from './variants/prefix-lm.ts';
 export { sinkTokens } from './variants/sink-tokens.ts';
 export { slidingWindow, type WindowConvention } from './variants/sliding-window.ts';
 export { softCapped } from './variants/soft-capped.ts';
+export { stickBreaking } from './variants/stick-breaking.ts';

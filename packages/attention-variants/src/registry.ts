@@ -5,8 +5,10 @@ import { chunked } from './variants/chunked.ts';
 import { crossAttention } from './variants/cross-attention.ts';
 import { crossLayer } from './variants/cross-layer.ts';
 import { differential } from './variants/differential.ts';
+import { forgetting } from './variants/forgetting.ts';
 import { gatedDelta } from './variants/gated-delta.ts';
 import { groupedQuery } from './variants/grouped-query.ts';
+import { indexed } from './variants/indexed.ts';
 import { kimiDelta } from './variants/kimi-delta.ts';
 import { learnedSinks } from './variants/learned-sinks.ts';
 import { linear } from './variants/linear.ts';
@@ -18,6 +20,7 @@ import { prefixLm } from './variants/prefix-lm.ts';
 import { sinkTokens } from './variants/sink-tokens.ts';
 import { slidingWindow } from './variants/sliding-window.ts';
 import { softCapped } from './variants/soft-capped.ts';
+import { stickBreaking } from './variants/stick-breaking.ts';
 
 /** Every built-in variant by name. Command line, benchmarks, playground and README table read this map. */
 export const variants = defineRegistry({
@@ -29,6 +32,9 @@ export const variants = defineRegistry({
   'sink-tokens': sinkTokens,
   'learned-sinks': learnedSinks,
   'soft-capped': softCapped,
+  forgetting,
+  'stick-breaking': stickBreaking,
+  indexed,
   'prefix-lm': prefixLm,
   anchor,
   'cross-layer': crossLayer,

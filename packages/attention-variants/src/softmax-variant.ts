@@ -71,6 +71,30 @@ export interface RowHook<Options> {
   ) => Tensor;
 }
 
+/** A call of a variant's own attention. */
+export interface OwnCall extends Omit<AttendCall, 'weights' | 'layer'> {
+  /** What each slot keeps beside key and value, `[B, Lk, ...row]` by name; empty in the score form without `x`. */
+  readonly rows: Readonly<Record<string, Tensor>>;
+  readonly weights: Weights;
+}
+
+/**
+ * Attention that declared parts and modifiers cannot say: what a token keeps beside its key and value, and what
+ * becomes of it. Not together with the maps of a row hook.
+ */
+export interface OwnAttention<Options> {
+  /** What a token keeps beside key and value, by name. Default nothing. */
+  readonly rows?: (shape: LayerShape, options: Options) => Readonly<Record<string, readonly number[]>>;
+  /** The same of tokens `x [B, L, E]`: `[B, L, ...row]` by name. */
+  readonly made?: (x: Tensor, weights: Weights, options: Options) => Readonly<Record<string, Tensor>>;
+  /** Slots whose keys and values are read in a call of `Lq` queries at the end of `Lk` tokens. Default all that are kept. */
+  readonly reads?: (Lq: number, Lk: number, options: Options) => number;
+  /** What one sequence costs beside projections and attention, in flops. Default nothing. */
+  readonly flops?: (Lq: number, Lk: number, shape: LayerShape, options: Options) => number;
+  /** In place of the softmax over declared parts. */
+  readonly attend: (call: OwnCall, parts: ScoreParts, options: Options) => AttendResult;
+}
+
 /** What makes one softmax variant: everything else follows. */
 export interface SoftmaxVariant<Name extends string, Options extends object>
   extends VariantIdentity<Name, Options> {
@@ -93,6 +117,7 @@ export interface SoftmaxVariant<Name extends string, Options extends object>
   /** What happens to queries `[B, Lq, H, D]` between encoding and score. */
   readonly query?: (q: Tensor, weights: Weights, options: Options) => Tensor;
   readonly row?: RowHook<Options>;
+  readonly own?: OwnAttention<Options>;
   /** What its options must fulfil beside the heads; `attend` knows no shape. */
   readonly check?: (shape: LayerShape | undefined, options: Options) => void;
   /** What a call of a layer must fulfil beside its shapes. */
@@ -214,6 +239,7 @@ function kvOf<Options extends object>(
   const rows: Record<string, readonly number[]> = {};
   for (const key of keyNames(maps)) rows[key] = [Hkv / maps, D];
   rows.v = [Hkv / maps, maps * Dv];
+  Object.assign(rows, spec.own?.rows?.(shape, options));
   const sinks = spec.sinkTokens?.(options) ?? 0;
   return { kind: cap < Infinity ? 'window' : 'full', rows, cap, ...(sinks > 0 && { sinks }), constant: {} };
 }
@@ -230,12 +256,24 @@ function costOf<Options extends object>(
     .filter((size) => size.length > 1)
     .reduce((sum, size) => sum + sizeOf(size), 0);
   const kept = Math.min(Lk, Math.max(Lq, (spec.cap?.(options) ?? Infinity) + Lq - 1));
-  return sumCost({
+  const read = spec.own?.reads?.(Lq, kept, options) ?? kept;
+  const cost = sumCost({
     tokens: B * Lq,
     weights,
     attentionFlops: 2 * B * pairs * (H * D + maps * H * Dv),
-    stateReads: B * kept * Hkv * (D + Dv),
+    stateReads: B * (read * Hkv * (D + Dv) + kept * besideOf(spec, shape, options)),
   });
+  return { ...cost, flops: cost.flops + B * (spec.own?.flops?.(Lq, Lk, shape, options) ?? 0) };
+}
+
+/** Numbers that a token keeps beside its key and value. */
+function besideOf<Options extends object>(
+  spec: AnySpec<Options>,
+  shape: LayerShape,
+  options: Options,
+): number {
+  const rows = Object.values(spec.own?.rows?.(shape, options) ?? {});
+  return rows.reduce((sum, size) => sum + sizeOf(size), 0);
 }
 
 /** Names of the rows of keys: `k`, or one for each map of a head. */
@@ -254,7 +292,8 @@ function attendMaps<Options extends object>(
   const learned = spec.parameters?.({ E: H * D, H, D, layers: layer + 1 }, options, layer) ?? {};
   checkWeights(spec.name, weights, Object.keys(learned));
   const keys = splitMaps(call.k, spec.row?.maps ?? 1);
-  return score(spec, { ...call, keys }, weights, options, layer);
+  const rows = (call.x && spec.own?.made?.(call.x, weights, options)) ?? {};
+  return score(spec, { ...call, keys, rows }, weights, options, layer);
 }
 
 /** The layer form of a softmax variant; the call is checked. */
@@ -272,6 +311,7 @@ function runLayer<Options extends object>(
   const append = (k: Tensor): StateView => {
     const rows = named(splitMaps(tapped('k', k), maps));
     rows.v = tapped('v', splitHeads(project(x, weights, 'v'), Hkv / maps));
+    Object.assign(rows, spec.own?.made?.(x, weights, options));
     return state.append(rows, positions);
   };
   const producer = spec.producer?.(shape, options, layer) ?? layer;
@@ -292,7 +332,8 @@ function runLayer<Options extends object>(
 
   const keys = keyNames(maps).map((name) => view.rows[name]!);
   const bias = positionBias(call, { H: H / maps, Lq: L, Lk: keys[0]!.shape[1]! }, view);
-  const parts = { q: tapped('q', turned), keys, v: view.rows.v!, ...placement(view), ...bias, extras };
+  const { rows } = view;
+  const parts = { q: tapped('q', turned), keys, v: rows.v!, rows, ...placement(view), ...bias, extras };
   const { out, ...more } = score(spec, { ...parts, x }, weights, options, layer, tap);
   return { y: project(mergeHeads(gateHeads(shape, out, x, weights)), weights, 'o'), state, ...more };
 }
@@ -300,8 +341,8 @@ function runLayer<Options extends object>(
 /** One softmax a map, the row hook's combination of them, and its last touch. */
 function score<Options extends object>(
   spec: SoftmaxVariant<string, Options>,
-  call: Omit<AttendCall, 'k' | 'weights' | 'layer'> & { readonly keys: readonly Tensor[] },
-  weights: Readonly<Record<string, Tensor>>,
+  call: Omit<OwnCall, 'k' | 'weights'> & { readonly keys: readonly Tensor[] },
+  weights: Weights,
   options: Options,
   layer: number,
   tap?: Tap,
@@ -314,9 +355,12 @@ function score<Options extends object>(
   const sinks = row?.sinks?.(weights, options, layer);
   const parts = spec.score(options, layer);
   const queries = splitMaps(spec.query?.(call.q, weights, options) ?? call.q, call.keys.length);
-  const maps = call.keys.map((k, m) =>
-    softmaxAttention(spec.name, { ...call, q: queries[m]!, k, extras: wanted }, parts, sinks),
-  );
+  const maps = call.keys.map((k, m) => {
+    const one = { ...call, q: queries[m]!, k, extras: wanted };
+    return (
+      spec.own?.attend({ ...one, weights }, parts, options) ?? softmaxAttention(spec.name, one, parts, sinks)
+    );
+  });
   const combined: Record<string, Tensor> = {};
   for (const name of Object.keys(maps[0]!) as (keyof AttendResult)[]) {
     const each = maps.map((map) => map[name]!);

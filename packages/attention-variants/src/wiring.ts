@@ -14,6 +14,7 @@ import {
   tensor,
   unary,
   ValueError,
+  where,
 } from '@headwise/tensor';
 import type { AttendCall, AttendResult, LayerCall, LayerShape, Placement, ScoreParts } from './contract.ts';
 
@@ -78,6 +79,29 @@ export function gateHeads({ gate }: LayerShape, out: Tensor, x: Tensor, weights:
   const [B, L, H, Dv] = out.shape as [number, number, number, number];
   const opened = unary(project(x, weights, 'gate'), 'sigmoid');
   return binary(out, opened.reshape(gate === 'head' ? [B, L, H, 1] : [B, L, H, Dv]), 'multiply');
+}
+
+/**
+ * `log σ(x) = min(x, 0) − log(1 + exp(−|x|))`, to the last bits also where σ is nearly 1: a gate that forgets little is
+ * passed many times.
+ *
+ * @throws {DeviceError} if x is disposed.
+ */
+export function logSigmoid<Axes extends string>(x: Tensor<Axes>): Tensor<Axes> {
+  const [one, zero, half] = [1, 0, 0.5].map((value) => tensor(x.device, [value], [1])) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const away = unary(x, 'abs');
+  const small = unary(binary(zero, away, 'subtract'), 'exp');
+  const sum = binary(small, one, 'add');
+  // what is lost in 1 + small is lost in the logarithm alike: Kahan's log1p
+  const kept = binary(sum, one, 'subtract');
+  const any = binary(zero, kept, 'less');
+  const factor = binary(unary(sum, 'log'), where(any, kept, one), 'divide');
+  const log = where(any, binary(small, factor, 'multiply'), small);
+  return binary(binary(binary(x, away, 'subtract'), half, 'multiply'), log, 'subtract');
 }
 
 /** `[B, L, H · D]` → `[B, L, H, D]`: the same numbers. @throws {ShapeError} if H does not divide the width. */

@@ -333,13 +333,14 @@ async function refusedOption(key: string, work: () => Promise<unknown>): Promise
   throw new Error(`a bad ${key} is accepted`);
 }
 
-/** How many keys each of the last L queries sees, by trying: `[first query, …]`. */
+/** How many keys each of the last L queries of the first sequence sees, by trying: `[first query, …]`. */
 async function seenByTrying(probe: Probe<object>, L: number): Promise<readonly number[]> {
   const inputs = probe.inputs({ Lq: L, Lk: L });
   const before = await probe.attend(inputs);
   const seen = Array<number>(L).fill(0);
   for (let j = 0; j < L; j++) {
-    for (const i of changedRows(before, await probe.attend(perturbed(inputs, j)))) seen[i]!++;
+    // a choice by content differs from sequence to sequence
+    for (const i of changedRows(before, await probe.attend(perturbed(inputs, j)), 1)) seen[i]!++;
   }
   return seen;
 }
@@ -369,13 +370,13 @@ async function refused(work: () => Promise<unknown>, what: string): Promise<void
   throw new Error(`${what} is accepted`);
 }
 
-/** Queries whose output `[B, Lq, H, Dv]` differs in any bit. */
-function changedRows(before: HostArray, after: HostArray): readonly number[] {
-  const [B, Lq, H, Dv] = before.shape as [number, number, number, number];
+/** Queries whose output `[B, Lq, H, Dv]` differs in any bit, in any of the first sequences. */
+function changedRows(before: HostArray, after: HostArray, sequences = before.shape[0]!): readonly number[] {
+  const [, Lq, H, Dv] = before.shape as [number, number, number, number];
   const size = H * Dv;
   const rows: number[] = [];
   for (let i = 0; i < Lq; i++) {
-    const differs = Array.from({ length: B }, (_, b) => (b * Lq + i) * size).some(
+    const differs = Array.from({ length: sequences }, (_, b) => (b * Lq + i) * size).some(
       (at) => !same(before.data.subarray(at, at + size), after.data.subarray(at, at + size)),
     );
     if (differs) rows.push(i);

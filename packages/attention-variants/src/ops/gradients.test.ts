@@ -11,6 +11,7 @@ import { additiveScores } from './additive-scores.ts';
 import { differentialMix } from './differential-mix.ts';
 import { type LinearAttentionParams, linearAttention } from './linear-attention.ts';
 import { shortConvolution } from './short-convolution.ts';
+import { sumsAfter } from './sums-after.ts';
 
 const of = (
   shapes: Readonly<Record<string, readonly number[]>>,
@@ -51,6 +52,7 @@ const cases: Readonly<Record<string, Differentiable>> = {
     { decay: [2, 3, 2, 3], beta: [2, 3, 2] },
     { rule: 'gated_delta' },
   ),
+  'sums of what stands behind': of({ x: [2, 70] }, ({ x }) => sumsAfter(x!)),
   'the short convolution, its tail among them': of(
     { x: [2, 3, 5], tail: [2, 3, 5], weight: [5, 4] },
     ({ x, tail, weight }) => {

@@ -1,0 +1,57 @@
+import { cast, concat, scope, slice, type Tensor } from '@headwise/tensor';
+import type { OwnCall } from './softmax-variant.ts';
+
+/**
+ * An attention over some queries at a time, so that what it makes for each pair is not held for all of them.
+ *
+ * @param few most queries of a piece
+ * @param attend the output of a piece, `[B, count, H, Dv]`
+ * @returns `[B, Lq, H, Dv]`
+ * @throws what `attend` throws.
+ */
+export function byPieces(call: OwnCall, few: number, attend: (piece: OwnCall) => Tensor): Tensor {
+  const Lq = call.q.shape[1]!;
+  return Lq <= few ? attend(call) : joined(call, few, attend, 0, Lq);
+}
+
+/** Queries `start … end − 1`: a piece, or two halves joined, so that only outputs outlive a piece. */
+function joined(
+  call: OwnCall,
+  few: number,
+  attend: (piece: OwnCall) => Tensor,
+  start: number,
+  end: number,
+): Tensor {
+  return scope(() => {
+    const count = end - start;
+    if (count <= few) return attend(pieceOf(call, start, count));
+    const middle = start + few * Math.ceil(count / few / 2);
+    const halves = [joined(call, few, attend, start, middle), joined(call, few, attend, middle, end)];
+    const [B, , H, Dv] = halves[0]!.shape as [number, number, number, number];
+    const [first, second] = halves.map((half) => half.reshape([B, half.size / B]));
+    return concat(first!, second!).reshape([B, count, H, Dv]);
+  });
+}
+
+/** The same call for some of its queries, which see no slot behind them where slots stand in order. */
+function pieceOf(call: OwnCall, start: number, count: number): OwnCall {
+  const { q, k, bias, keyPositions, queryPositions, cursor: _, ...rest } = call;
+  const [B, Lq, H, D] = q.shape as [number, number, number, number];
+  const valid = call.valid ?? k.shape[1]!;
+  const offset = (call.offset ?? Math.max(0, valid - Lq)) + start;
+  const cells = H * D;
+  const rowsOf = ([b, h, , Lk]: readonly number[], of: Tensor): Tensor =>
+    slice(of.reshape([b!, h!, Lq * Lk!]), start * Lk!, count * Lk!).reshape([b!, h!, count, Lk!]);
+  return {
+    ...rest,
+    q: slice(q.reshape([B, Lq * cells]), start * cells, count * cells).reshape([B, count, H, D]),
+    k,
+    offset,
+    valid: keyPositions ? valid : Math.min(valid, offset + count),
+    ...(bias && { bias: rowsOf(bias.shape, bias) }),
+    ...(keyPositions && { keyPositions }),
+    ...(queryPositions && {
+      queryPositions: cast<'B Lq', 'i32'>(slice(cast(queryPositions, 'f32'), start, count), 'i32'),
+    }),
+  };
+}

@@ -1,0 +1,62 @@
+import { binary, cast, type Device, slice, type Tensor, tensor } from '@headwise/tensor';
+import type { Placement } from './contract.ts';
+
+/**
+ * Which slots queries see under a causal mask, as attention decides it, for compositions that need it as numbers.
+ *
+ * @param at where queries and slots stand; `offset` and `valid` count where no positions and no cursor do
+ * @returns 1 or 0 for `count` queries from `start` on, `[B | 1, count, Lk]`
+ * @throws {DeviceError} if a tensor of the placement is disposed.
+ */
+export function visibleSlots(
+  at: Placement,
+  device: Device,
+  Lq: number,
+  Lk: number,
+): (start: number, count: number) => Tensor {
+  const { keyUntil, cursor, keyPositions } = at;
+  const zero = tensor(device, [0], [1]);
+  const slots = counting(device, Lk);
+  const used = cursor ? slice(cast(cursor, 'f32'), 1, 1) : tensor(device, [at.valid ?? Lk], [1]);
+  const inUse = binary(slots, used, 'less').reshape([1, 1, Lk]);
+  const { queries, keys } = placesOf(at, device, Lq, Lk);
+  return (start, count) => {
+    const part = slice(queries, start, count).reshape([queries.shape[0]!, count, 1]);
+    let seen = binary(binary(keys, part, 'less-equal'), inUse, 'multiply');
+    if (keyPositions) seen = binary(seen, binary(zero, keys, 'less-equal'), 'multiply');
+    if (keyUntil) {
+      const until = cast(keyUntil, 'f32').reshape([keyUntil.shape[0]!, 1, Lk]);
+      seen = binary(seen, binary(part, until, 'less-equal'), 'multiply');
+    }
+    return seen;
+  };
+}
+
+/**
+ * Positions as numbers: of queries `[B | 1, Lq]`, of slots beside queries `[B | 1, 1, Lk]`.
+ *
+ * @throws {DeviceError} if a tensor of the placement is disposed.
+ */
+export function placesOf(
+  { queryPositions, keyPositions, cursor, offset = 0 }: Placement,
+  device: Device,
+  Lq: number,
+  Lk: number,
+): { readonly queries: Tensor; readonly keys: Tensor } {
+  const first = cursor ? slice(cast(cursor, 'f32'), 0, 1) : tensor(device, [offset], [1]);
+  const counted = keyPositions ? cast(keyPositions, 'f32') : counting(device, Lk).reshape([1, Lk]);
+  return {
+    queries: queryPositions
+      ? cast(queryPositions, 'f32')
+      : binary(counting(device, Lq), first, 'add').reshape([1, Lq]),
+    keys: counted.reshape([counted.shape[0]!, 1, Lk]),
+  };
+}
+
+function counting(device: Device, size: number): Tensor {
+  return tensor(
+    device,
+    Float32Array.from({ length: size }, (_, n) => n),
+    [size],
+  );
+}
