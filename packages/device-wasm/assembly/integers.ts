@@ -26,7 +26,7 @@ import { largestBits, splat, wholeSum } from './vector';
  * 64        −8 (−128) · Σ q where weights of so much offset are multiplied, d, d · Σ q
  * ```
  */
-const STREAMS: i32 = 4;
+const STREAMS: i32 = 8;
 /** 2^-120, as bits */
 const LEAST: i32 = 0x03800000;
 /** 1.5 · 2^23: adding it rounds to a whole number and leaves it in the low bits. */
@@ -56,12 +56,13 @@ export function integerTask(task: i32, scratch: usize): void {
     times(numbers, rows, w + <usize>panel * size, <usize>part * size, STREAMS, at(y, panel << 3), <usize>part << 5, ldy, K, format);
   }
   if (panelTask < panelTasks - 1) return;
-  for (let panel = part * STREAMS; panel << 3 < O; panel++) {
-    const left = min(8, O - (panel << 3)), columns = at(y, panel << 3), whole = left === 8;
-    begin(bias, panel << 3, y, rows, ldy, left);
-    if (!whole) copyRows(columns, ldy, scratch, 32, rows, left);
-    times(numbers, rows, w + <usize>panel * size, 0, 1, whole ? columns : scratch, 0, whole ? ldy : 32, K, format);
-    if (!whole) copyRows(scratch, 32, columns, ldy, rows, left);
+  const done = part * STREAMS, whole = O >> 3, left = O & 7;
+  for (let panel = done; panel < whole; panel++) begin(bias, panel << 3, y, rows, ldy, 8);
+  if (done < whole) times(numbers, rows, w + <usize>done * size, size, whole - done, at(y, done << 3), 32, ldy, K, format);
+  if (left) {
+    begin(bias ? at(bias, whole << 3) : 0, 0, scratch, rows, 32, left);
+    times(numbers, rows, w + <usize>whole * size, 0, 1, scratch, 0, 32, K, format);
+    for (let row = 0; row < rows; row++) memory.copy(at(y, whole << 3) + <usize>row * ldy, scratch + (<usize>row << 5), <usize>left << 2);
   }
 }
 
@@ -88,10 +89,6 @@ function begin(bias: usize, column: i32, y: usize, rows: i32, ldy: usize, count:
       v128.store(to, bias ? v128.load(at(bias, column), 16) : splat(0), 16);
     } else for (let n = 0; n < count; n++) store<f32>(at(to, n), bias ? load<f32>(at(bias, column + n)) : 0);
   }
-}
-
-function copyRows(from: usize, ldf: usize, to: usize, ldt: usize, rows: i32, count: i32): void {
-  for (let row = 0; row < rows; row++) memory.copy(to + <usize>row * ldt, from + <usize>row * ldf, <usize>count << 2);
 }
 
 /** A row in whole numbers, as the products of a format read it. */

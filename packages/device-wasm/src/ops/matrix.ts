@@ -221,7 +221,7 @@ function vectorTasks(kit: Kit, format: Format, O: number, K: number) {
 }
 
 /** Parts of the panels that go side by side with x in 8 bits, and bytes of 32 numbers of a row; as assembly/integers.ts. */
-const PARTS = 4;
+const PARTS = 8;
 const ROUNDED = 80;
 
 /** As `integerTask` cuts it: panels of each part. */
