@@ -65,7 +65,13 @@ function* peersOf(suite) {
       for (const format of suite === 'llama' ? ['f32', 'Q8_0', 'Q4_0'] : [undefined]) {
         const name = `headwise ${simd}${format ? ` ${format}` : ''}, Node ${version}`;
         yield row(name, 'headwise', { simd, format }, node);
-        if (format?.startsWith('Q')) yield row(`${name.replace(',', ' int8,')}`, 'headwise', { simd, format, activations: 'int8' }, node);
+        if (format?.startsWith('Q'))
+          yield row(
+            `${name.replace(',', ' int8,')}`,
+            'headwise',
+            { simd, format, activations: 'int8' },
+            node,
+          );
         if (before) yield row(`before: ${name}`, 'headwise', { simd, format, root: before }, node);
       }
     }

@@ -56,7 +56,10 @@ for (let round = 0; round < Number(flags.rounds); round++)
     }
   }
 for (const { name, format, warm, cold } of works) {
-  const rate = (ms) => `${((M * O * I) / ms / 1e6).toFixed(1)} products/ns, ${((O * I * bytesOf[format]) / ms / 1e6).toFixed(1)} GB/s`;
-  console.log(`${name.padEnd(12)} warm ${rate(warm)}; cold ${rate(cold)}; cold/warm ${(cold / warm).toFixed(2)}`);
+  const rate = (ms) =>
+    `${((M * O * I) / ms / 1e6).toFixed(1)} products/ns, ${((O * I * bytesOf[format]) / ms / 1e6).toFixed(1)} GB/s`;
+  console.log(
+    `${name.padEnd(12)} warm ${rate(warm)}; cold ${rate(cold)}; cold/warm ${(cold / warm).toFixed(2)}`,
+  );
 }
 process.exit();

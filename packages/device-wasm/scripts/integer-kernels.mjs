@@ -48,7 +48,8 @@ const steps = {
     ]),
     '}',
   ],
-  simd128x8: (group, rows) => pairs(group, rows, 2, (w, n) => (n ? `i16x8.shr_u(${w}, 8)` : `v128.and(${w}, mask)`)),
+  simd128x8: (group, rows) =>
+    pairs(group, rows, 2, (w, n) => (n ? `i16x8.shr_u(${w}, 8)` : `v128.and(${w}, mask)`)),
   simd128x4: (group, rows) =>
     pairs(group, rows, 4, (w, n) => {
       const shifted = n ? `i16x8.shr_u(${w}, ${4 * n})` : w;
@@ -76,10 +77,18 @@ function pairs(group, rows, count, part) {
 function kernel(simd, format, rows) {
   const wide = format === 'Q8_0';
   const split = wide && simd === 'relaxed';
-  const body = wide ? (split ? steps.relaxed8 : steps.simd128x8) : simd === 'relaxed' ? steps.relaxed4 : steps.simd128x4;
+  const body = wide
+    ? split
+      ? steps.relaxed8
+      : steps.simd128x8
+    : simd === 'relaxed'
+      ? steps.relaxed4
+      : steps.simd128x4;
   const halves = (line) => list(rows, (r) => [line(r, 0), line(r, 1)]).flat();
   const blockBytes = header[format] + (wide ? 256 : 128);
-  const constant = split ? 'flip = v128.load32_splat(MASKS)' : `mask = v128.load32_splat(MASKS, ${wide ? 4 : simd === 'relaxed' ? 8 : 12})`;
+  const constant = split
+    ? 'flip = v128.load32_splat(MASKS)'
+    : `mask = v128.load32_splat(MASKS, ${wide ? 4 : simd === 'relaxed' ? 8 : 12})`;
   return [
     `export function ${format}x${rows}(x0: usize, ldx: usize, w: usize, jump: usize, streams: i32, y: usize, step: usize, ldy: usize, K: i32): void {`,
     `const ${constant}, halfMask = halfConstant(0), halfScale = halfConstant(1);`,

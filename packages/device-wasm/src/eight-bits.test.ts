@@ -23,33 +23,39 @@ it('rounds as ggml does: the largest of a block is 127, halves go to the even on
   expect([...scales]).toEqual([2, 0, NaN]);
 });
 
-it.each(blockFormats)('results with %s have the same bits whatever the instructions and the threads', async (format) => {
-  for (const N of [1, 2, 7]) {
-    const all: Float32Array[][] = [];
-    for (const options of [{ simd: 'simd128' }, {}, { threads: 2, shuffle: true }] as const) {
-      const device = await make(options);
-      all.push(await results(device, format, N));
-      device.dispose();
+it.each(blockFormats)(
+  'results with %s have the same bits whatever the instructions and the threads',
+  async (format) => {
+    for (const N of [1, 2, 7]) {
+      const all: Float32Array[][] = [];
+      for (const options of [{ simd: 'simd128' }, {}, { threads: 2, shuffle: true }] as const) {
+        const device = await make(options);
+        all.push(await results(device, format, N));
+        device.dispose();
+      }
+      expect(all[1]).toEqual(all[0]);
+      expect(all[2]).toEqual(all[0]);
     }
-    expect(all[1]).toEqual(all[0]);
-    expect(all[2]).toEqual(all[0]);
-  }
-});
+  },
+);
 
-it.each(blockFormats)('a row times %s has the same bits whatever rows are computed with it', async (format) => {
-  const device = await make({ threads: 2 });
-  const [N, O, I] = [53, 77, 128];
-  const rows = seededValues(N * I, 1);
-  const plain = tensor(device, seededValues(O * I, 2), [O, I]);
-  const packed = packWeights(plain, format);
-  const all = tensor(device, rows, [N, I]);
-  const together = (await linear(all, packed).data()) as Float32Array;
-  for (const n of [0, 3, 47, 52]) {
-    const one = tensor(device, rows.slice(n * I, (n + 1) * I), [1, I]);
-    expect(await linear(one, packed).data()).toEqual(together.slice(n * O, (n + 1) * O));
-  }
-  device.dispose();
-});
+it.each(blockFormats)(
+  'a row times %s has the same bits whatever rows are computed with it',
+  async (format) => {
+    const device = await make({ threads: 2 });
+    const [N, O, I] = [53, 77, 128];
+    const rows = seededValues(N * I, 1);
+    const plain = tensor(device, seededValues(O * I, 2), [O, I]);
+    const packed = packWeights(plain, format);
+    const all = tensor(device, rows, [N, I]);
+    const together = (await linear(all, packed).data()) as Float32Array;
+    for (const n of [0, 3, 47, 52]) {
+      const one = tensor(device, rows.slice(n * I, (n + 1) * I), [1, I]);
+      expect(await linear(one, packed).data()).toEqual(together.slice(n * O, (n + 1) * O));
+    }
+    device.dispose();
+  },
+);
 
 it.each(blockFormats)('with %s stays within the bound of the product with x as it is', async (format) => {
   const device = await make();
@@ -87,7 +93,10 @@ it('multiplies −128, which files may hold, as any other weight', async () => {
     const device = await make({ simd });
     const weight = uploadWeights(device, bytes, 'Q8_0', [O, I]);
     const { values } = expected(rows, new Float32Array(O * I).fill(-128), undefined, [1, O, I]);
-    assertClose(await linear(tensor(device, rows, [1, I]), weight).data(), Float32Array.from(values), { atol: 1e-3, rtol: 1e-6 });
+    assertClose(await linear(tensor(device, rows, [1, I]), weight).data(), Float32Array.from(values), {
+      atol: 1e-3,
+      rtol: 1e-6,
+    });
     device.dispose();
   }
 });
@@ -99,13 +108,20 @@ it('experts are multiplied so, and weights in other formats are not', async () =
   const [x, ids] = [seededValues(5 * 64, 2), Int32Array.of(0, 2, 1, 1, 2, 0, 1, 2, 0, 1)];
   const run = async (on: typeof device, format: 'Q4_0' | 'f16') => {
     const packed = packWeights(tensor(on, seededValues(sizeOf(shape), 1), shape), format);
-    const y = scope(() => expertLinear(tensor(on, x, [5, 1, 64]), packed, tensor(on, ids, [5, 2]), { experts: 3 }));
+    const y = scope(() =>
+      expertLinear(tensor(on, x, [5, 1, 64]), packed, tensor(on, ids, [5, 2]), { experts: 3 }),
+    );
     return { y: (await y.data()) as Float32Array, w: (await packed.data()) as Float32Array };
   };
   const { y, w } = await run(device, 'Q4_0');
   for (const [slot, expert] of ids.entries()) {
     const row = x.slice((slot >> 1) * 64, ((slot >> 1) + 1) * 64);
-    const { values } = expected(row, w.slice(expert * 16 * 64, (expert + 1) * 16 * 64), undefined, [1, 16, 64]);
+    const { values } = expected(
+      row,
+      w.slice(expert * 16 * 64, (expert + 1) * 16 * 64),
+      undefined,
+      [1, 16, 64],
+    );
     assertClose(y.slice(slot * 16, (slot + 1) * 16), Float32Array.from(values), { atol: 1e-5, rtol: 1e-6 });
   }
   expect((await run(device, 'f16')).y).toEqual((await run(plainDevice, 'f16')).y);
@@ -117,5 +133,7 @@ it('says what it does, and refuses what it does not know', async () => {
   const device = await make();
   expect(device.details.activations).toBe('int8');
   device.dispose();
-  await expect(make({ activations: 'int4' as never })).rejects.toThrow('wasm: activations must be exact or int8, got int4');
+  await expect(make({ activations: 'int4' as never })).rejects.toThrow(
+    'wasm: activations must be exact or int8, got int4',
+  );
 });

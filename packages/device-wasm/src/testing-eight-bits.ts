@@ -84,7 +84,9 @@ export function checkEightBits(name: string, create: () => Promise<WasmDevice>):
           const got = await y.data();
           const { values, sizes } = expected(rows, stored, biases, [N, O, I]);
           for (const [n, value] of values.entries())
-            expect(Math.abs(got[n]! - value), `[${n}] of [${N}, ${O}], ${I}`).toBeLessThanOrEqual(4e-7 * sizes[n]!);
+            expect(Math.abs(got[n]! - value), `[${n}] of [${N}, ${O}], ${I}`).toBeLessThanOrEqual(
+              4e-7 * sizes[n]!,
+            );
           for (const made of [x, bias, plain, packed, y]) made.dispose();
         }
       });
@@ -94,7 +96,9 @@ export function checkEightBits(name: string, create: () => Promise<WasmDevice>):
         const base = seededValues(I, 1);
         const rows: Readonly<Record<string, Float32Array>> = {
           'all as large': base.map((_, n) => (n % 2 === 0 ? 1 : -1) * Math.fround(2 - 2 ** -23)),
-          'halves between': base.map((_, n) => (n % 32 === 0 ? 127 : (n % 40) + 0.5) * (n % 3 === 0 ? -1 : 1)),
+          'halves between': base.map(
+            (_, n) => (n % 32 === 0 ? 127 : (n % 40) + 0.5) * (n % 3 === 0 ? -1 : 1),
+          ),
           tiny: base.map((x) => x * 1e-30),
           'too tiny': base.map((x) => x * 1e-38),
           huge: base.map((x) => x * 1e35),

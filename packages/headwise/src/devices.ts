@@ -1,4 +1,4 @@
-import { createWasm, wasm, type WasmOptions } from '@headwise/device-wasm';
+import { createWasm, type WasmOptions, wasm } from '@headwise/device-wasm';
 import * as tensor from '@headwise/tensor';
 
 const devices = [wasm];

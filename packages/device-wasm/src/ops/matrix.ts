@@ -186,7 +186,8 @@ export function multiply(kit: Kit, product: Product): void {
   const tasks = G * rowTasks * panelTasks;
   if (integers) {
     const scratch = Tile.rows * 32 + rowsPerTask * (K / 32) * ROUNDED;
-    return kit.launch({ kernel: Kernel.integers, args, tasks, cost: (G * M * O * K) / 24, scratch });
+    kit.launch({ kernel: Kernel.integers, args, tasks, cost: (G * M * O * K) / 24, scratch });
+    return;
   }
   kit.launch({
     kernel: Kernel.matrix,
