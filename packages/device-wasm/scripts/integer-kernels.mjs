@@ -17,15 +17,14 @@ const header = { Q8_0: 16, Q4_0: 16, Q4_1: 32 };
 const ROWS = { relaxed: { 8: 2, 4: 4 }, simd128: { 8: 2, 4: 2 } };
 
 /**
- * Steps of one block: numbers of x as the second line of each says, which are loaded for a row, and the two products with 4
- * weights each that are added to the sums of that row.
+ * The words of 8 rows of the weight at `p`, 32 bytes, times numbers of x at `x0 + g`, …: two sums of 4 for each row of x.
  */
 const steps = {
   /** Weights with sign are one side; x, cut into what is positive and what is negative, the other, of 7 bits. */
-  relaxed8: (group, rows) => [
-    `{ const a = v128.xor(v128.load(p, ${32 * group}), flip), b = v128.xor(v128.load(p, ${32 * group + 16}), flip);`,
+  relaxed8: (rows) => [
+    `{ const a = v128.xor(v128.load(p), flip), b = v128.xor(v128.load(p, 16), flip);`,
     ...list(rows, (r) => [
-      `{ const u = v128.load32_splat(x${r}, ${4 * group}), v = v128.load32_splat(x${r}, ${4 * group + 32});`,
+      `{ const u = v128.load32_splat(x${r} + g), v = v128.load32_splat(x${r} + g, 32);`,
       ...['a', 'b'].map(
         (w, half) =>
           `s${r}${half} = i32x4.relaxed_dot_i8x16_i7x16_add_s(${w}, u, s${r}${half}); m${r}${half} = i32x4.relaxed_dot_i8x16_i7x16_add_s(${w}, v, m${r}${half});`,
@@ -35,38 +34,37 @@ const steps = {
     '}',
   ],
   /** x is one side, weights of 4 bits without sign the other. */
-  relaxed4: (group, rows) => [
-    `{ const a = v128.load(p, ${32 * group}), b = v128.load(p, ${32 * group + 16});`,
+  relaxed4: (rows) => [
+    `{ const a = v128.load(p), b = v128.load(p, 16);`,
     ...[0, 4].flatMap((shift) => [
       `{ const c = v128.and(${shift ? 'i16x8.shr_u(a, 4)' : 'a'}, mask), d = v128.and(${shift ? 'i16x8.shr_u(b, 4)' : 'b'}, mask);`,
       ...list(
         rows,
         (r) =>
-          `{ const u = v128.load32_splat(x${r}, ${8 * group + shift}); s${r}0 = i32x4.relaxed_dot_i8x16_i7x16_add_s(u, c, s${r}0); s${r}1 = i32x4.relaxed_dot_i8x16_i7x16_add_s(u, d, s${r}1); }`,
+          `{ const u = v128.load32_splat(x${r} + g, ${shift}); s${r}0 = i32x4.relaxed_dot_i8x16_i7x16_add_s(u, c, s${r}0); s${r}1 = i32x4.relaxed_dot_i8x16_i7x16_add_s(u, d, s${r}1); }`,
       ),
       '}',
     ]),
     '}',
   ],
-  simd128x8: (group, rows) =>
-    pairs(group, rows, 2, (w, n) => (n ? `i16x8.shr_u(${w}, 8)` : `v128.and(${w}, mask)`)),
-  simd128x4: (group, rows) =>
-    pairs(group, rows, 4, (w, n) => {
+  simd128x8: (rows) => pairs(rows, 2, (w, n) => (n ? `i16x8.shr_u(${w}, 8)` : `v128.and(${w}, mask)`)),
+  simd128x4: (rows) =>
+    pairs(rows, 4, (w, n) => {
       const shifted = n ? `i16x8.shr_u(${w}, ${4 * n})` : w;
       return n === 3 ? shifted : `v128.and(${shifted}, mask)`;
     }),
 };
 
 /** Pairs of 16 bits: `count` of them in each word. */
-function pairs(group, rows, count, part) {
+function pairs(rows, count, part) {
   return [
-    `{ const a = v128.load(p, ${32 * group}), b = v128.load(p, ${32 * group + 16});`,
+    `{ const a = v128.load(p), b = v128.load(p, 16);`,
     ...list(count, (n) => [
       `{ const c = ${part('a', n)}, d = ${part('b', n)};`,
       ...list(
         rows,
         (r) =>
-          `{ const u = v128.load32_splat(x${r}, ${4 * (count * group + n)}); s${r}0 = i32x4.add(s${r}0, i32x4.dot_i16x8_s(c, u)); s${r}1 = i32x4.add(s${r}1, i32x4.dot_i16x8_s(d, u)); }`,
+          `{ const u = v128.load32_splat(x${r} + g, ${4 * n}); s${r}0 = i32x4.add(s${r}0, i32x4.dot_i16x8_s(c, u)); s${r}1 = i32x4.add(s${r}1, i32x4.dot_i16x8_s(d, u)); }`,
       ),
       '}',
     ]).flat(),
@@ -86,6 +84,8 @@ function kernel(simd, format, rows) {
       : steps.simd128x4;
   const halves = (line) => list(rows, (r) => [line(r, 0), line(r, 1)]).flat();
   const blockBytes = header[format] + (wide ? 256 : 128);
+  // bytes of 32 numbers of x, of one kind; a body of a few steps in a loop is as fast as all of them, and smaller
+  const x = simd === 'relaxed' ? 32 : 64;
   const constant = split
     ? 'flip = v128.load32_splat(MASKS)'
     : `mask = v128.load32_splat(MASKS, ${wide ? 4 : simd === 'relaxed' ? 8 : 12})`;
@@ -102,8 +102,10 @@ function kernel(simd, format, rows) {
         : `let s${r}0 = v128.load32_splat(x${r}, 64), s${r}1 = s${r}0;`,
     ),
     ...(split ? list(rows, (r) => `let m${r}0 = i32x4.splat(0), m${r}1 = m${r}0;`) : []),
-    `const p = p0 + ${header[format]};`,
-    ...list(wide ? 8 : 4, (group) => body(group, rows)).flat(),
+    `let p = p0 + ${header[format]};`,
+    `for (let g: usize = 0; g < ${x}; g += ${x / (wide ? 8 : 4)}) {`,
+    ...body(rows),
+    'p += 32; }',
     '{ const d0 = fromHalvesWith(v128.load16x4_s(p0), halfMask, halfScale), d1 = fromHalvesWith(v128.load16x4_s(p0, 8), halfMask, halfScale);',
     ...halves((r, half) => {
       const at = `${r === 0 ? 'y0' : r === 1 ? 'y0 + ldy' : `y0 + ${r} * ldy`}, ${16 * half}`;
