@@ -5,6 +5,7 @@ import { combineTask, decodeTask } from './decode';
 import { gatherTask, rowsTask } from './copy';
 import { mapTask } from './elementwise';
 import { finiteTask } from './finite';
+import { forgetRows, integerTask } from './integers';
 import { CONTROL, COUNTERS, giveSign, OPEN, signAt } from './job';
 import { Kernel } from './kernel-list';
 import { forgetRow, matrixTask } from './matrix';
@@ -29,6 +30,7 @@ export function work(thread: i32): void {
   const scratch = load<usize>(CONTROL, 20) + <usize>thread * load<usize>(CONTROL, 24);
   const step = load<i32>(CONTROL, 28);
   forgetRow();
+  forgetRows();
   signAt(counter(thread) + 4);
   for (let n = 0; n < sections; n++) {
     const section = (thread + n) % sections, end = sectionStart(section + 1, tasks, sections);
@@ -90,6 +92,7 @@ function run(kernel: i32, task: i32, scratch: usize): void {
     case Kernel.panelPack: return panelPackTask(task);
     case Kernel.panelUnpack: return panelUnpackTask(task);
     case Kernel.matrix: return matrixTask(task, scratch);
+    case Kernel.integers: return integerTask(task, scratch);
     case Kernel.map: return mapTask(task);
     case Kernel.norm: return normTask(task);
     case Kernel.softmax: return softmaxTask(task);

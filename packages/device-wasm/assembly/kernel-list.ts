@@ -31,6 +31,7 @@ export enum Kernel {
   crossEntropyGradient = 34,
   columnSums = 35,
   adam = 36,
+  integers = 37,
 }
 
 /** How the weights of a panel, or the rows of a cache, are stored. */

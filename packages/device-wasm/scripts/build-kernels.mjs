@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deflateSync } from 'node:zlib';
 import asc from 'assemblyscript/asc';
+import { integerKernels } from './integer-kernels.mjs';
 import { lightened } from './light-kernels.mjs';
 import { microKernels } from './micro-kernels.mjs';
 
@@ -64,6 +65,8 @@ async function compile({ rows, flags, change }) {
     {
       readFile: (name) => {
         if (name === 'assembly/micro.ts') return microKernels({ tileKeys, rows });
+        if (name === 'assembly/integer-blocks.ts')
+          return integerKernels({ simd: flags.length > 0 ? 'relaxed' : 'simd128' });
         try {
           return change(name, readFileSync(join(folder, name), 'utf8'));
         } catch {

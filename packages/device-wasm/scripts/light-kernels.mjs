@@ -6,7 +6,7 @@
 
 /** Kernels that are not there, by their functions. */
 const LEFT_OUT =
-  /adam|columnSums|attentionDelta|attentionGradient|normGradient|crossEntropy|storeRowsTask|loadRowsTask|spreadTask|spreadBlocksTask|finiteTask/;
+  /adam|columnSums|attentionDelta|attentionGradient|normGradient|crossEntropy|storeRowsTask|loadRowsTask|spreadTask|spreadBlocksTask|finiteTask|integerTask|forgetRows/;
 
 /** What is called for a format that a light device never has: traps, in place of the code. */
 const NEVER = {

@@ -5,6 +5,7 @@ import { refused } from './conformance-except.ts';
 import { createWasm, createWasmWith } from './device.ts';
 import { runOn } from './testing.ts';
 import { modelSizes, randomCase } from './testing-attention.ts';
+import { checkEightBits } from './testing-eight-bits.ts';
 import { checkStoredWeights } from './testing-weights.ts';
 
 checkDevice('simd128, one thread', () => createWasmWith({ simd: 'simd128', threads: 1, guard: 128 }), {
@@ -22,6 +23,13 @@ checkDevice(
 checkStoredWeights('relaxed, one thread', () => createWasmWith({ simd: 'relaxed', threads: 1, guard: 256 }));
 checkStoredWeights('default instructions, two threads', () =>
   createWasmWith({ threads: 2, guard: 256, shuffle: true }),
+);
+
+checkEightBits('relaxed, one thread', () =>
+  createWasmWith({ activations: 'int8', simd: 'relaxed', threads: 1, guard: 256 }),
+);
+checkEightBits('default instructions, two threads', () =>
+  createWasmWith({ activations: 'int8', threads: 2, guard: 256, shuffle: true }),
 );
 
 it('has threads in a page that is isolated from other origins', async () => {

@@ -8,7 +8,7 @@ import {
   sizeOf,
 } from '@headwise/tensor';
 import { storedRows, WasmBuffer } from './buffer.ts';
-import { Engine, type EngineOptions } from './engine.ts';
+import { type Activations, Engine, type EngineOptions } from './engine.ts';
 import * as kernels from './generated/kernels.ts';
 import { WasmIntake } from './intake.ts';
 import { KernelDevice } from './kernel-device.ts';
@@ -23,6 +23,12 @@ export interface WasmOptions {
   readonly threads?: number | undefined;
   /** Which instructions to use. Default: relaxed SIMD where the runtime has it, else simd128. */
   readonly simd?: Simd | undefined;
+  /**
+   * How products with weights in Q8_0, Q4_0 and Q4_1 read the other side. `exact`, the default: as it is, to the rounding of
+   * f32. `int8`: rounded to 8 bits in blocks of 32, as llama.cpp does and `toEightBits` says; each number is then off by at most
+   * 1/254 of the largest of its block, and decoding is faster. Weights in other formats are not concerned.
+   */
+  readonly activations?: Activations | undefined;
 }
 
 /**

@@ -18,9 +18,13 @@ export interface Job {
   readonly scratch?: number;
 }
 
+/** How a product with a weight in blocks reads its activations: as they are, or rounded to 8 bits. */
+export type Activations = 'exact' | 'int8';
+
 export interface EngineOptions {
   readonly threads?: number | undefined;
   readonly simd?: Simd | undefined;
+  readonly activations?: Activations | undefined;
   /** Bytes that the heap may grow to. */
   readonly limit?: number | undefined;
   /** For tests: guard bytes around every buffer. */
@@ -47,6 +51,7 @@ export class Engine {
   readonly heap: Heap;
   readonly simd: Simd;
   readonly threads: number;
+  readonly activations: Activations;
   readonly #kernels: KernelExports;
   readonly #pool: Pool | undefined;
   readonly #place: number;
@@ -61,7 +66,7 @@ export class Engine {
     threads: number,
     pool: Pool | undefined,
     place: number,
-    shuffle: boolean,
+    { shuffle = false, activations = 'exact' }: EngineOptions,
   ) {
     this.heap = heap;
     this.simd = simd;
@@ -70,12 +75,13 @@ export class Engine {
     this.#pool = pool;
     this.#place = place;
     this.#shuffle = shuffle;
+    this.activations = activations;
   }
 
-  static async create(
-    packed: PackedKernels,
-    { threads = defaultThreads(), simd, limit, guard, shuffle = false }: EngineOptions,
-  ): Promise<Engine> {
+  static async create(packed: PackedKernels, options: EngineOptions): Promise<Engine> {
+    const { threads = defaultThreads(), simd, limit, guard, activations = 'exact' } = options;
+    if (activations !== 'exact' && activations !== 'int8')
+      throw new DeviceError('wasm', `activations must be exact or int8, got ${String(activations)}`);
     if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS)
       throw new DeviceError(
         'wasm',
@@ -96,7 +102,7 @@ export class Engine {
     const place = shared ? pool.attach(memory, module) : 0;
     const available = shared ? Math.min(threads, helpers + 1) : 1;
     const kernels = instance.exports as unknown as KernelExports;
-    return new Engine(heap, kernels, chosen, available, shared ? pool : undefined, place, shuffle);
+    return new Engine(heap, kernels, chosen, available, shared ? pool : undefined, place, options);
   }
 
   /** Whether a helper thread has ended: then nothing more runs here, and nothing is freed that it may still write to. */

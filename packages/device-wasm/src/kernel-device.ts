@@ -36,6 +36,7 @@ export class KernelDevice implements Device {
     this.details = {
       engine: engine.simd === 'relaxed' ? 'WebAssembly, relaxed SIMD' : 'WebAssembly, simd128',
       threads: String(engine.threads),
+      ...(engine.activations === 'int8' && { activations: 'int8' }),
     };
   }
 

@@ -56,6 +56,9 @@ it('keeps 32 bits a number, and refuses fewer', async () => {
   const weight = tensor<'O I'>(device, new Float32Array(64), [2, 32]);
   expect(() => packWeights(weight, 'Q8_0')).toThrow(/wasm/);
   device.dispose();
+  await expect(createLightWith({ activations: 'int8' })).rejects.toThrow(
+    'wasm: activations int8 is for weights in fewer bits, which the light kernels do not read',
+  );
 });
 
 it('has the bits of the whole device where it has the kernel', async () => {

@@ -1,4 +1,4 @@
-import type { DeviceFactory } from '@headwise/tensor';
+import { DeviceError, type DeviceFactory } from '@headwise/tensor';
 import type { WasmOptions } from './device.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import * as kernels from './generated/light-kernels.ts';
@@ -16,7 +16,7 @@ export type { Simd } from './module.ts';
  * - kernels of training (gradients of attention and of norms, cross-entropy), which are then composed of other
  *   operations, with more memory and time;
  * - numbers in fewer than 32 bits: there is no `store`, so that `packWeights` and `format` of caches are refused, and
- *   loaded weights become float32.
+ *   loaded weights become float32; `activations: 'int8'`, which is for such weights, is refused too.
  *
  * @throws {DeviceError} as `createWasm` of `@headwise/device-wasm` does.
  */
@@ -29,5 +29,12 @@ export const wasm: DeviceFactory = { name: 'wasm', preference: 50, create: () =>
 
 /** `createWasm` with the options that tests need. @throws {DeviceError} as it does. */
 export async function createLightWith(options: EngineOptions): Promise<KernelDevice> {
+  if (options.activations === 'int8')
+    throw new DeviceError(
+      'wasm',
+      'activations int8 is for weights in fewer bits, which the light kernels do not read',
+      [],
+      'Leave it out, or take @headwise/device-wasm.',
+    );
   return new KernelDevice(await Engine.create(kernels, options), operations);
 }

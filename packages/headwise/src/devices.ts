@@ -1,4 +1,4 @@
-import { wasm } from '@headwise/device-wasm';
+import { createWasm, type WasmOptions, wasm } from '@headwise/device-wasm';
 import * as tensor from '@headwise/tensor';
 
 const devices = [wasm];
@@ -14,6 +14,17 @@ export const knownDevices: readonly string[] = tensor.knownDevices(devices).map(
  */
 export function openDevice(name: string, notify: (text: string) => void = () => {}): Promise<tensor.Device> {
   return tensor.createDevice(name, { devices, notify });
+}
+
+/** How products with quantized weights read the other side; what the device says of it. */
+export type Activations = NonNullable<WasmOptions['activations']>;
+
+/**
+ * The device that reads activations in 8 bits where weights are quantized.
+ * @throws {DeviceError} if it does not work here.
+ */
+export function openRounding(activations: Activations): Promise<tensor.Device> {
+  return createWasm({ activations });
 }
 
 /** Every device, whether it works here, and if not why and how to get it. Never throws. */

@@ -97,6 +97,10 @@ function createCli(io: Io): ReturnType<typeof cac> {
     .option('--seed <n>', 'Makes draws repeatable')
     .option('--device <name>', 'See headwise devices; default: auto')
     .option(
+      '--activations <name>',
+      'What quantized weights are multiplied with: exact, or int8, in 8 bits and faster, on wasm; default: exact',
+    )
+    .option(
       '--logits <file>',
       'Write logits [n, vocab] after each of the n prompt tokens to a safetensors file; generates only with --max-tokens',
     )

@@ -1,6 +1,6 @@
 import { type LinearGradientParams, type OpCall, sizeOf } from '@headwise/tensor';
 import { Format, Kernel, Tile } from '../../assembly/kernel-list.ts';
-import { packedBytes, type WasmBuffer } from '../buffer.ts';
+import { packedBytes, panelBytes, type WasmBuffer } from '../buffer.ts';
 import type { Kit, PackedWeight } from '../kit.ts';
 
 interface Product {
@@ -170,8 +170,12 @@ const VECTOR_TASK = [16 * 1024, 48 * 1024] as const;
 export function multiply(kit: Kit, product: Product): void {
   const { G, M, O, K, x, xStrides, turned = false, w, bias, y, yStrides } = product;
   const panels = Math.ceil(O / 8);
-  const { rowsPerTask, panelsPerTask, panelTasks } =
-    M === 1 ? vectorTasks(kit, w.format, O, K) : matrixTasks(kit, G, M, panels, K);
+  const integers = kit.engine.activations === 'int8' && w.format >= Format.Q8_0;
+  const { rowsPerTask, panelsPerTask, panelTasks } = integers
+    ? integerTasks(kit, w.format, G, M, O, K)
+    : M === 1
+      ? vectorTasks(kit, w.format, O, K)
+      : matrixTasks(kit, G, M, panels, K);
   const rowTasks = Math.ceil(M / rowsPerTask);
   // every operation of a model passes here: without spread, an array literal is made at once in its full size
   // biome-ignore format: one line as in assembly/matrix.ts
@@ -179,10 +183,16 @@ export function multiply(kit: Kit, product: Product): void {
     x, xStrides[0], xStrides[1], w.address, w.batchBytes, bias, y, yStrides[0], yStrides[1],
     M, O, K, rowsPerTask, panelsPerTask, rowTasks, panelTasks, w.format, depthOf(K), turned ? 1 : 0,
   ];
+  const tasks = G * rowTasks * panelTasks;
+  if (integers) {
+    const scratch = Tile.rows * 32 + rowsPerTask * (K / 32) * ROUNDED;
+    kit.launch({ kernel: Kernel.integers, args, tasks, cost: (G * M * O * K) / 24, scratch });
+    return;
+  }
   kit.launch({
     kernel: Kernel.matrix,
     args,
-    tasks: G * rowTasks * panelTasks,
+    tasks,
     cost: M === 1 ? (G * O * K) / 12 : (G * M * O * K) / 20,
     scratch:
       (Tile.rows * Tile.depth + MOST_PANELS * Tile.depth * 8 + 48) * 4 +
@@ -209,6 +219,23 @@ function vectorTasks(kit: Kit, format: Format, O: number, K: number) {
   const fair = Math.ceil(panels / (8 * kit.engine.threads));
   const panelsPerTask = Math.min(Math.max(fair, least!), most!);
   return { rowsPerTask: 1, panelsPerTask, panelTasks: Math.max(1, Math.ceil(panels / panelsPerTask)) };
+}
+
+/** Parts of the panels that go side by side with x in 8 bits, and bytes of 32 numbers of a row; as assembly/integers.ts. */
+const PARTS = 8;
+const ROUNDED = 80;
+
+/** As `integerTask` cuts it: panels of each part. */
+function integerTasks(kit: Kit, format: Format, G: number, M: number, O: number, K: number) {
+  const rowsPerTask = rowsOfTask(M);
+  const panels = Math.floor(O / 8 / PARTS);
+  const rowTasks = Math.ceil(M / rowsPerTask) * G;
+  const fair = Math.ceil(panels / Math.max(1, (8 * kit.engine.threads) / rowTasks));
+  const cached = Math.floor((384 * 1024) / (PARTS * Math.max(1, panelBytes(format, K))));
+  const least = VECTOR_TASK[0] / (8 * PARTS * M * Math.max(1, K));
+  const most = M === 1 ? VECTOR_TASK[1] / (8 * PARTS * Math.max(1, K)) : cached;
+  const panelsPerTask = Math.max(1, Math.floor(Math.min(Math.max(fair, least), most)));
+  return { rowsPerTask, panelsPerTask, panelTasks: Math.max(1, Math.ceil(panels / panelsPerTask)) };
 }
 
 /** Blocks that keep a part of the panels in the second cache, and enough of them to share out evenly. */

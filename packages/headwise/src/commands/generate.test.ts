@@ -199,3 +199,23 @@ it.each([
   expect(err).toContain(message);
   expect(code).toBe(want);
 });
+
+it('multiplies quantized weights with 8 bits where asked to, on wasm alone', async () => {
+  const argv = ['generate', '--prompt', story.prompt, '--max-tokens', '3', '--activations'];
+  // the weights that ship are not quantized: nothing changes but what is said
+  const got = await json([...argv, 'int8']);
+  expect(got).toMatchObject({
+    device: 'wasm',
+    activations: 'int8',
+    generated_ids: story.generated_ids.slice(0, 3),
+  });
+  expect(await json([...argv, 'exact', '--device', 'wasm'])).not.toHaveProperty('activations');
+  const elsewhere = await headwise([...argv, 'int8', '--device', 'reference']);
+  expect(elsewhere.code).toBe(2);
+  expect(elsewhere.err).toContain(
+    '--activations int8 is a way of the device wasm; leave --device reference out',
+  );
+  const unknown = await headwise([...argv, 'int4']);
+  expect(unknown.code).toBe(2);
+  expect(unknown.err).toContain('--activations takes exact or int8, got int4');
+});

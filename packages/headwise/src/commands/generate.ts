@@ -14,7 +14,7 @@ import { checkIds, type Device, printable } from '@headwise/tensor';
 import { Template } from '@huggingface/jinja';
 import { ids as idsOption, isOn, type Options, text, whole } from '../arguments.ts';
 import { deadline } from '../deadline.ts';
-import { openDevice } from '../devices.ts';
+import { type Activations, openDevice, openRounding } from '../devices.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodes, type Io } from '../io.ts';
 import { decoderOf, type LoadedModel, loadModel, neededTokenizer, shippedModel } from '../load-model.ts';
@@ -35,6 +35,7 @@ interface GenerateOptions {
   /** 0 for the logits of the prompt alone. */
   readonly maxTokens: number;
   readonly device: string;
+  readonly activations: Activations;
   readonly logits: string | undefined;
   readonly json: boolean;
   readonly sampling: Sampling;
@@ -63,7 +64,9 @@ interface Ready extends LoadedModel {
 export async function runGenerate(options: Options, io: Io): Promise<number> {
   const given = readOptions(options, io);
   const began = performance.now();
-  const device = await openDevice(given.device, io.note);
+  const device = await (given.activations === 'exact'
+    ? openDevice(given.device, io.note)
+    : openRounding(given.activations));
   try {
     const progress = progressOf(io, given.model);
     const loaded = await loadModel(device, given.model, { ...given, signal: io.signal, ...progress }).finally(
@@ -97,6 +100,12 @@ function readOptions(options: Options, io: Io): GenerateOptions {
     throw new UsageError('--system is said before a conversation; give --chat too');
   if (chat && prompt === undefined) throw new UsageError('--chat answers what --prompt says; give it');
   const logits = path('logits');
+  const device = text(options, 'device');
+  const activations = text(options, 'activations') ?? 'exact';
+  if (activations !== 'exact' && activations !== 'int8')
+    throw new UsageError(`--activations takes exact or int8, got ${activations}`);
+  if (activations === 'int8' && device !== undefined && device !== 'wasm')
+    throw new UsageError(`--activations int8 is a way of the device wasm; leave --device ${device} out`);
   return {
     model: path('model') ?? shippedModel,
     tokenizer: path('tokenizer'),
@@ -105,7 +114,8 @@ function readOptions(options: Options, io: Io): GenerateOptions {
     chat,
     system,
     maxTokens: whole(options, 'max-tokens', 1) ?? (logits === undefined ? DEFAULT_MAX_TOKENS : 0),
-    device: text(options, 'device') ?? 'auto',
+    device: device ?? 'auto',
+    activations,
     logits,
     json: isOn(options, 'json'),
     sampling: readSampling(options, io.note),
@@ -216,6 +226,7 @@ function report(
     parameters: decoder.size,
     device: device.name,
     engine: device.ran,
+    ...(device.details.activations && { activations: device.details.activations }),
     prompt_ids: prompt,
     generated_ids: ids,
     ...(tokenizer && {
