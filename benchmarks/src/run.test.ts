@@ -56,6 +56,8 @@ describe('runBenchmark', () => {
       );
       const stored = specs.filter(({ kind }) => kind !== 'shared');
       const heads = stored[0]!.rows.k?.[0];
+      // what stands beside keys and values is no ratio of the papers
+      if (Object.keys(stored[0]!.rows).length > 2) continue;
       if (stored[0]!.kind !== 'full' || heads === undefined || stored[0]!.rows.v?.[1] !== 4) continue;
       expect(bytes(name, 8) / bytes(first, 8)).toBe((heads / H) * (stored.length / layers));
     }

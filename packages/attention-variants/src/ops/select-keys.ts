@@ -2,6 +2,7 @@ import {
   binary,
   bindAxes,
   cast,
+  checkFields,
   concat,
   defineOp,
   matmul,
@@ -166,13 +167,15 @@ function stepScores({ q, k, w }: SelectKeysInputs): Tensor {
  *
  * @param at where queries and slots stand, as a cache's view says it; left out, the queries are the last of the keys
  * @throws {ShapeError} if shapes disagree.
- * @throws {ValueError} for a count below 1, or no keys.
+ * @throws {ValueError} for a count below 1, no keys, or a tensor that was forgotten.
  */
 export function selectKeys(
-  { q, k, w }: Pick<SelectKeysInputs, 'q' | 'k' | 'w'>,
+  given: Pick<SelectKeysInputs, 'q' | 'k' | 'w'>,
   count: number,
   at: Placement = {},
 ): Tensor<'B Lq n', 'i32'> {
+  checkFields('selectKeys', 'inputs', given, ['q', 'k', 'w']);
+  const { q, k, w } = given;
   const { queryPositions, keyPositions, keyUntil, cursor } = at;
   const Lk = k.shape[1] ?? 0;
   const valid = cursor ? Lk : (at.valid ?? Lk);

@@ -3,6 +3,7 @@ import {
   binary,
   bindAxes,
   cast,
+  checkFields,
   concat,
   type Device,
   gather,
@@ -42,12 +43,15 @@ const LARGEST = 2 ** 22;
  *
  * @param scale default `1 / √D`
  * @throws {ShapeError} if shapes disagree.
+ * @throws {ValueError} if a tensor was forgotten.
  * @throws {DeviceError} if the device cannot run attention.
  */
 export function selectedAttention(
-  { q, k, v, slots }: SelectedInputs,
+  inputs: SelectedInputs,
   { scale }: { readonly scale?: number | undefined } = {},
 ): Tensor<'B Lq H Dv'> {
+  checkFields('selectedAttention', 'inputs', inputs, ['q', 'k', 'v', 'slots']);
+  const { q, k, v, slots } = inputs;
   const { B, Lq, H, D, Lk, Hkv, Dv, n } = bindAxes('selectedAttention', {
     q: [q, 'B Lq H D'],
     k: [k, 'B Lk Hkv D'],
