@@ -72,7 +72,8 @@ const ceilings: readonly Ceiling[] = [
     name: 'one variant on the device without a GPU',
     uses: { 'attention-variants': ['multiHead'], 'device-wasm': ['wasm'], tensor: ['tensor'] },
     most: 79_000,
-    reason: 'a page with one variant, no gpu.js, and kernels for training, weights in fewer bits and activations in 8',
+    reason:
+      'a page with one variant, no gpu.js, and kernels for training, weights in fewer bits and activations in 8',
   },
   {
     name: 'one variant on the light device',
