@@ -19,7 +19,7 @@ const LEAST = 2 ** -120;
  * ```
  *
  * It differs from the product with x by at most Σ over blocks of max |x| / 254 · Σ |w|. A block with a number that is not finite has
- * a scale of NaN.
+ * a scale of NaN. Never throws.
  *
  * @param x rows whose width is a multiple of 32
  * @see ggml's quantize_row_q8_0, which keeps the scale as f16
