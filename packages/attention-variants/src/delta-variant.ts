@@ -5,7 +5,6 @@ import {
   type Device,
   gather,
   type LayerSpec,
-  logSoftmax,
   NOBODY,
   type Positions,
   rmsNorm,
@@ -40,7 +39,7 @@ import {
 import { sumCost } from './cost.ts';
 import { linearAttention } from './ops/linear-attention.ts';
 import { shortConvolution } from './ops/short-convolution.ts';
-import { mergeHeads, project, rotate, splitHeads, withBiases } from './wiring.ts';
+import { logSigmoid, mergeHeads, project, rotate, splitHeads, withBiases } from './wiring.ts';
 
 /** What the options of every delta rule have. */
 export interface DeltaOptions {
@@ -328,9 +327,8 @@ function keptOf<Options extends DeltaOptions>(
 ): Tensor {
   const given = forget(x, weights);
   const [B, L, width] = given.shape as [number, number, number];
-  const rows = given.reshape([B * L * width, 1]);
-  // −softplus(a) = log σ(−a), which a log-softmax over (a, 0) computes without overflow
-  const negative = slice(logSoftmax(concat(rows, zeros(x.device, rows.shape))), 1, 1);
+  // −softplus(a) = log σ(−a)
+  const negative = logSigmoid(binary(zeros(x.device, [1]), given, 'subtract'));
   const rate = unary(weights.logRate!, 'exp').reshape([H, 1]);
   return binary(negative.reshape([B, L, H, width / H]), rate, 'multiply');
 }

@@ -1,6 +1,9 @@
 import { binary, cast, type Device, slice, type Tensor, tensor } from '@headwise/tensor';
 import type { Placement } from './contract.ts';
 
+/** Where queries and slots stand, as calls and operations have it. */
+type Standing = { readonly [Part in keyof Placement]?: Placement[Part] | undefined };
+
 /**
  * Which slots queries see under a causal mask, as attention decides it, for compositions that need it as numbers.
  *
@@ -9,7 +12,7 @@ import type { Placement } from './contract.ts';
  * @throws {DeviceError} if a tensor of the placement is disposed.
  */
 export function visibleSlots(
-  at: Placement,
+  at: Standing,
   device: Device,
   Lq: number,
   Lk: number,
@@ -38,7 +41,7 @@ export function visibleSlots(
  * @throws {DeviceError} if a tensor of the placement is disposed.
  */
 export function placesOf(
-  { queryPositions, keyPositions, cursor, offset = 0 }: Placement,
+  { queryPositions, keyPositions, cursor, offset = 0 }: Standing,
   device: Device,
   Lq: number,
   Lk: number,
