@@ -88,6 +88,7 @@ export async function learn(
     optimizer: adamW({ decay, clip: 1 }),
     rate: cosineDecay({ peak, warmup: Math.min(warmup, steps - 1), steps, floor: peak / 10 }),
     steps,
+    mayBeUnused: (name) => decoder.choosing.includes(name),
     signal,
   });
   return followed(run, { steps, points: POINTS }, onStep);

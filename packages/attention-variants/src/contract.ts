@@ -212,6 +212,8 @@ export interface AttentionVariant<Name extends string = string, Options extends 
     options: Options,
     layer: number,
   ) => Readonly<Record<string, readonly number[]>>;
+  /** Parameters that only choose what is read: no gradient reaches them, and a training leaves them as they are. */
+  readonly choosing?: readonly string[];
   /** What a layer keeps. Pure: estimator, allocator and benchmark call it. */
   readonly kv: (shape: LayerShape, options: Options, layer: number) => LayerSpec;
   readonly cost: (shape: LayerShape, options: Options, call: CostCall) => Cost;

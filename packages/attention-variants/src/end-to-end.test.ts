@@ -7,8 +7,9 @@ import { smallConfigurations } from './testing/configurations.ts';
 import { createMiniDecoder } from './testing/decoder.ts';
 
 const shape = { E: 8, H: 4, D: 4, layers: 4 };
-const prompt = [3, 1, 4, 1, 5, 9, 2, 6, 5];
-const tokens = [...prompt, ...Array.from({ length: 100 }, (_, i) => (i * 7 + 3) % 50)];
+const prompt = [3, 1, 4, 15, 9, 2, 6, 5, 35];
+// no token twice: a choice by content would be between keys that differ in their last bit alone, if at all
+const tokens = [...prompt, ...Array.from({ length: 100 }, (_, i) => 50 + ((i * 7 + 3) % 101))];
 const configurations = smallConfigurations();
 
 /**

@@ -114,6 +114,8 @@ export interface SoftmaxVariant<Name extends string, Options extends object>
     options: Options,
     layer: number,
   ) => Readonly<Record<string, readonly number[]>>;
+  /** Those of them that only choose what is read. Default none. */
+  readonly choosing?: readonly string[];
   /** What happens to queries `[B, Lq, H, D]` between encoding and score. */
   readonly query?: (q: Tensor, weights: Weights, options: Options) => Tensor;
   readonly row?: RowHook<Options>;
@@ -165,6 +167,7 @@ export function softmaxVariant<const Name extends string, Options extends object
         throw new ValueError(name, 'Hkv', `must be a multiple of the ${maps} maps of a head`, Hkv);
     },
     parameters: (shape, options, layer) => parametersOf(spec, shape, options, layer),
+    ...(spec.choosing && { choosing: spec.choosing }),
     kv: (shape, options, layer) => kvOf(spec, shape, options, layer),
     cost: (shape, options, call) => costOf(spec, shape, options, call),
     taps: (shape, options, layer) =>

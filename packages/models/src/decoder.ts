@@ -18,7 +18,7 @@ import type { Norm } from './parts/norms.ts';
 import { encodingOf, positionParameters, type TrainedPosition } from './parts/trained-position.ts';
 import { Session } from './session.ts';
 import type { SessionModel, SessionOptions, StepOptions } from './session-contract.ts';
-import { checkModelWeights, Stack, stackParameters, stackStates, stackTaps } from './stack.ts';
+import { checkModelWeights, Stack, stackChoosing, stackParameters, stackStates, stackTaps } from './stack.ts';
 
 /** The sizes of a decoder that do not depend on its parts. */
 export interface DecoderShape extends LayerShape {
@@ -162,6 +162,11 @@ export class Decoder implements SessionModel, Disposable {
   get taps(): readonly string[] {
     const { blocks, shape, norm } = this.parts;
     return ['embeddings', ...stackTaps(blocks, shape), ...(norm ? ['norm'] : []), 'logits'];
+  }
+
+  /** Weights that only choose what is read: a training's loss does not reach them, and its `mayBeUnused` says so. */
+  get choosing(): readonly string[] {
+    return stackChoosing(this.parts.blocks, this.shape);
   }
 
   /** A text, or B of them, with states of its own. @throws {ValueError} as `Session`. */

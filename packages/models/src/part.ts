@@ -73,6 +73,8 @@ export interface Part {
   reasonsAgainst(device: Device, shape: LayerShape, layer: number): readonly string[];
   /** What a tap can read and replace inside it, by its own names. Default nothing. */
   readonly taps?: ((shape: LayerShape, layer: number) => readonly string[]) | undefined;
+  /** Weights that only choose what is read, which no gradient reaches, by its own names. Default none. */
+  readonly choosing?: readonly string[] | undefined;
   /** Lengths with the same number have the same angles; absent where angles follow from the position alone. */
   readonly regime?: ((length: number) => number) | undefined;
   /**

@@ -71,6 +71,15 @@ export function stackTaps(blocks: Blocks, shape: LayerShape): readonly string[] 
   }).flat();
 }
 
+/** Weights of a stack that only choose what is read: `layers.0.attention.indexKey`, … Never throws. */
+export function stackChoosing(blocks: Blocks, { layers }: LayerShape): readonly string[] {
+  return Array.from({ length: layers }, (_, layer) =>
+    blockAt(blocks, layer).parts.flatMap(({ name, choosing = [] }) =>
+      choosing.map((weight) => `layers.${layer}.${name}.${weight}`),
+    ),
+  ).flat();
+}
+
 /** What comes out of a block. */
 export interface BlockResult {
   /** `[B, L, E]` */

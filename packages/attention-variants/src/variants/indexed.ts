@@ -56,6 +56,7 @@ export const indexed = softmaxVariant({
     indexKey: [width, E],
     indexWeight: [heads, E],
   }),
+  choosing: ['indexQuery', 'indexKey', 'indexWeight'],
   own: {
     rows: (_, { width }) => ({ index: [width] }),
     made: (x, weights) => ({ index: project(x, weights, 'indexKey') }),

@@ -179,7 +179,14 @@ function decoderRun(
     json,
     weights,
     name: data.train.name,
-    run: (options) => train({ ...options, params: weights, loss, data: data.train }),
+    run: (options) =>
+      train({
+        ...options,
+        params: weights,
+        loss,
+        data: data.train,
+        mayBeUnused: (name) => decoder.choosing.includes(name),
+      }),
     async look() {
       let sum = 0;
       for (let i = 0; i < evaluate.batches; i++) {

@@ -89,6 +89,7 @@ function partOf(
     states: (shape, layer) => ({ [stateId(layer, role)]: attention.kv(within(shape), layer) }),
     reasonsAgainst: (device, _shape, layer) => attention.reasonsAgainst(device, layer),
     taps: (shape, layer) => attention.taps(within(shape), layer),
+    choosing: attention.variant.choosing,
     regime: position?.kind === 'rotation' ? position.dependsOnLength?.regime : undefined,
     reserve(device, shape, end) {
       if (position?.kind === 'rotation') position.reserve?.(device, end, attention.turns(within(shape)));

@@ -185,6 +185,7 @@ export class Trainee {
       steps: own,
       saveEvery: Number.MAX_SAFE_INTEGER,
       store: this.#store,
+      mayBeUnused: (name) => this.#decoder.choosing.includes(name),
       signal,
     });
     for await (const report of reports) {
