@@ -15,6 +15,7 @@ import { normTask, rotaryTask, softmaxTask } from './rowwise';
 import { panelPackTask, panelUnpackTask } from './panel';
 import { prefillTask } from './prefill';
 import { argmaxTask, topKTask } from './rank';
+import { recurrenceTask } from './recurrence';
 import { scoresTask } from './scores';
 import { spreadBlocksTask, spreadTask } from './spread';
 import { loadRowsTask, storeRowsTask } from './stored';
@@ -113,6 +114,7 @@ function run(kernel: i32, task: i32, scratch: usize): void {
     case Kernel.finite: return finiteTask(task);
     case Kernel.strided: return stridedTask(task);
     case Kernel.reduce: return reduceTask(task);
+    case Kernel.recurrence: return recurrenceTask(task, scratch);
     case Kernel.scatterAdd: return scatterAddTask(task);
     case Kernel.normGradient: return normGradientTask(task);
     case Kernel.crossEntropy: return crossEntropyTask(task);

@@ -24,6 +24,7 @@ export enum Kernel {
   reduce = 21,
   scatterAdd = 22,
   finite = 23,
+  recurrence = 24,
   attentionDelta = 30,
   attentionGradient = 31,
   normGradient = 32,
@@ -99,4 +100,6 @@ export enum Tile {
   depth = 384,
   /** Most rows of x that one task of the matrix product takes; a multiple of 4 and of 6. */
   rows = 48,
+  /** Columns of a state that one task of a recurrence takes. */
+  columns = 16,
 }

@@ -24,7 +24,8 @@ export type { LinearAttentionInputs, LinearAttentionParams, UpdateRule } from '.
  * ```
  *
  * Time `O(B · L · H · D · Dv)`. The reference is the recurrence. Devices compute the rule `linear` in the parallel
- * form, chunk by chunk; so does the composition with the delta rules, where gpu.js takes one token after the other.
+ * form, chunk by chunk; so does the composition with the delta rules, where gpu.js takes one token after the other, as
+ * `wasm` does with a kernel of its own for every rule but `linear`.
  * Katharopoulos et al. 2020, eq. 16 to 20; Yang et al. 2024, "Gated Delta Networks", eq. 10.
  */
 export const linearAttentionOp = defineOp<LinearAttentionInputs, LinearAttentionParams>({

@@ -71,8 +71,27 @@ export function map(
   const length = sizeOf(a.shape);
   const y = kit.output(outputs[0]!);
   const period = b ? sizeOf(b.shape) : 0;
-  const args = [kit.rows(a), kit.rows(b), y.address, length, period, bits(parameter), formula, PER_TASK];
+  launchMap(kit, formula, { a: kit.rows(a), b: kit.rows(b), y: y.address, length, period, parameter });
+  return [y];
+}
+
+interface MapArguments {
+  readonly a: number;
+  readonly b?: number;
+  readonly y: number;
+  readonly length: number;
+  /** Length of b. */
+  readonly period?: number;
+  readonly parameter?: number;
+}
+
+/** The same between addresses. */
+export function launchMap(
+  kit: Kit,
+  formula: Formula,
+  { a, b = 0, y, length, period = 0, parameter = 0 }: MapArguments,
+): void {
+  const args = [a, b, y, length, period, bits(parameter), formula, PER_TASK];
   const cost = length * (formula <= Formula.multiply ? 0.5 : 3);
   kit.launch({ kernel: Kernel.map, args, tasks: Math.ceil(length / PER_TASK), cost });
-  return [y];
 }

@@ -3,6 +3,7 @@ import { attention, attentionReasons } from './attention.ts';
 import { concat, gather, slice } from './copies.ts';
 import { activationGradient, add, gated, gelu, multiply, relu, silu } from './elementwise.ts';
 import { expertLinear } from './experts.ts';
+import { linearAttention, linearAttentionReasons } from './linear-attention.ts';
 import { headLinear, linear, matmul } from './matrix.ts';
 import type { Operations } from './operations.ts';
 import { binary, cast, permute, reduce, scatterAdd, stridedReasons, unary, where } from './primitives.ts';
@@ -22,6 +23,7 @@ export const operations: Operations = {
     headLinear,
     layerNorm,
     linear,
+    linearAttention,
     logSoftmax,
     matmul,
     multiply,
@@ -44,6 +46,7 @@ export const operations: Operations = {
   },
   reasons: {
     attention: (_, params) => attentionReasons(params),
+    linearAttention: linearAttentionReasons,
     binary: stridedReasons,
     where: stridedReasons,
     permute: stridedReasons,
