@@ -3,6 +3,7 @@ import * as attention from '../packages/attention-variants/src/index.ts';
 import { variants } from '../packages/attention-variants/src/registry.ts';
 import * as caches from '../packages/kv-cache/src/index.ts';
 import * as positional from '../packages/positional/src/index.ts';
+import * as sampling from '../packages/sampling/src/index.ts';
 import * as tensors from '../packages/tensor/src/index.ts';
 
 /** As plain JavaScript calls it: nothing keeps an argument from being forgotten. */
@@ -10,7 +11,7 @@ type Loose = (...args: unknown[]) => unknown;
 
 const creation = ['tensor', 'zeros', 'createPositions', 'createThrough', 'packWeights', 'uploadWeights'];
 const functions = [
-  ...[attention, caches, positional].flatMap((module) => Object.entries(module)),
+  ...[attention, caches, positional, sampling].flatMap((module) => Object.entries(module)),
   ...Object.entries(tensors).filter(([name]) => creation.includes(name)),
 ].filter((entry): entry is [string, Loose] => typeof entry[1] === 'function' && !isClass(entry[1]));
 
@@ -27,6 +28,7 @@ function complaint(call: () => unknown): string {
     const named =
       tensors.ValueError.isInstance(error) ||
       tensors.ShapeError.isInstance(error) ||
+      sampling.SamplingError.isInstance(error) ||
       /^(CacheFileError|ModifierError)$/.test(name) ||
       // an operation whose argument is no tensor
       /^TypeError: [\w-]+: (\w+ must be a tensor|needs at least one tensor)/.test(`${name}: ${message}`);
@@ -50,6 +52,32 @@ it.each(functions)('%s says which argument was forgotten', async (_, call) => {
 function throwIt(error: unknown): never {
   throw error;
 }
+
+it.each(
+  Object.entries(sampling as unknown as Record<string, Loose>).filter(
+    ([, value]) => typeof value === 'function' && !isClass(value),
+  ),
+)('%s says so of null, and of options left out behind a step', async (_, call) => {
+  for (const args of [[null], [() => 0], [[]], [() => 0, null]]) {
+    const work: unknown[] = [];
+    expect(complaint(() => work.push(call(...args)))).toBe('');
+    for (const pending of work)
+      await Promise.resolve(pending).catch((error) => expect(complaint(() => throwIt(error))).toBe(''));
+  }
+});
+
+it('a device that was not awaited is named', () => {
+  const promised = tensors.createDevice('reference') as unknown as tensors.Device;
+  expect(() => tensors.tensor(promised, [1], [1])).toThrow(
+    'tensor: device must be awaited before it is given',
+  );
+});
+
+it('options that are null are no options', () => {
+  expect(() => attention.configure(attention.multiHead, null as never)).toThrow(
+    /^multi-head: options must be an object/,
+  );
+});
 
 it.each(Object.values(variants))('$name says which argument was forgotten', (variant) => {
   const calls: Loose[] = [variant.attend as Loose, variant.layer as Loose];

@@ -62,6 +62,7 @@ export function configure<Options extends object>(
   given: GivenOptions<Options> = {},
 ): ConfiguredVariant<Options> {
   checkFields('configure', 'variant', variant, ['name', 'defaults']);
+  checkFields(variant.name, 'options', given);
   const options = resolveOptions(variant, given);
   const { name } = variant;
   const known = (shape: LayerShape, also: object): LayerShape => {

@@ -75,6 +75,12 @@ export function checkWhole(op: string, name: string, value: unknown, atLeast: nu
   throw new SamplingError(op, cure ? `${problem}; ${cure}` : problem, { [name]: value });
 }
 
+/** @throws {SamplingError} if `lists` is not a list. */
+export function checkLists(op: string, name: string, lists: unknown): void {
+  if (Array.isArray(lists)) return;
+  throw new SamplingError(op, `${name} must be a list of lists of token ids, got ${show(lists)}`);
+}
+
 /** @throws {SamplingError} if `ids` is not a list of token ids. */
 export function checkIds(op: string, name: string, ids: unknown): void {
   if (!Array.isArray(ids) && !ArrayBuffer.isView(ids)) {
@@ -82,6 +88,18 @@ export function checkIds(op: string, name: string, ids: unknown): void {
   }
   const list = ids as ArrayLike<unknown>;
   for (let i = 0; i < list.length; i++) checkWhole(op, `${name}[${i}]`, list[i], 0);
+}
+
+/**
+ * Refuses options that were forgotten: types refuse that too, and a program in plain JavaScript has none.
+ *
+ * @param needs what they have to have, for the message
+ * @throws {SamplingError} if `options` is no object.
+ */
+export function checkOptions(op: string, options: unknown, needs?: string): void {
+  if (typeof options === 'object' && options !== null) return;
+  const having = needs ? ` with ${needs}` : '';
+  throw new SamplingError(op, `the options must be an object${having}, got ${show(options)}`);
 }
 
 /** A value as a message shows it: short, and telling a string from a number. */

@@ -1,7 +1,7 @@
 import { Candidates } from './candidates.ts';
 import { type Chain, rulesOf } from './chain.ts';
 import type { Choice, Filter, History, SampleContext } from './contract.ts';
-import { checkWhole, SamplingError, show } from './errors.ts';
+import { checkOptions, checkWhole, SamplingError, show } from './errors.ts';
 import {
   type ChoiceReport,
   createRecorder,
@@ -65,7 +65,9 @@ export class Sampler {
   readonly #candidates = new Candidates();
   #random: Random;
 
-  constructor(chain: Chain, { seed, random, state }: SamplerOptions) {
+  constructor(chain: Chain, options: SamplerOptions) {
+    checkOptions('sampler', options);
+    const { seed, random, state } = options;
     if (!chain?.choice) {
       throw new SamplingError(
         'sampler',

@@ -1,7 +1,7 @@
 import { ValueError } from './errors.ts';
 
 /**
- * Refuses arguments that were forgotten. Types refuse them too; a program in plain JavaScript has none, and would hear of
+ * Refuses arguments that were forgotten, and promises in their place. Types refuse them too; a program in plain JavaScript has none, and would hear of
  * a property of undefined somewhere below.
  *
  * @throws {ValueError} naming the first of them.
@@ -12,6 +12,9 @@ export function checkGiven(op: string, args: Readonly<Record<string, unknown>>):
   for (const name in args) {
     const value = args[name];
     if (value === undefined || value === null) throw new ValueError(op, name, 'must be given', value);
+    // what `createDevice` and its like give
+    if (value instanceof Promise)
+      throw new ValueError(op, name, 'must be awaited before it is given', 'a promise');
   }
 }
 

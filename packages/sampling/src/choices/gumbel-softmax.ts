@@ -1,6 +1,6 @@
 import type { Candidates } from '../candidates.ts';
 import { type Choice, defineChoice, defineRule } from '../contract.ts';
-import { checkNumber, SamplingError } from '../errors.ts';
+import { checkNumber, checkOptions, SamplingError } from '../errors.ts';
 import type { Random } from '../random/contract.ts';
 
 /** One relaxed draw over `n` candidates, ids ascending. */
@@ -60,9 +60,11 @@ export const gumbelSoftmaxRule = defineRule({
 /** The common body of the soft and the straight-through form, which differ in what goes forward. */
 export function relaxedChoice(
   name: string,
-  { temperature = 1, onSample }: GumbelSoftmaxOptions,
+  options: GumbelSoftmaxOptions,
   forward: (soft: Float64Array, best: number) => Float64Array,
 ): Choice {
+  checkOptions(name, options);
+  const { temperature = 1, onSample } = options;
   checkNumber(name, 'temperature', temperature, { above: 0 }, 'gumbel-max is the limit at 0');
   return defineChoice({
     name,

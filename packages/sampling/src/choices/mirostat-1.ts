@@ -1,6 +1,6 @@
 import type { Candidates } from '../candidates.ts';
 import { type Choice, defineChoice, defineRule } from '../contract.ts';
-import { checkNumber, checkWhole } from '../errors.ts';
+import { checkNumber, checkOptions, checkWhole } from '../errors.ts';
 import { keepExactly } from '../filters/keep.ts';
 import { crossing, kthLargest } from '../select.ts';
 import type { MirostatState } from './mirostat-2.ts';
@@ -32,7 +32,9 @@ export interface Mirostat1Options {
  *
  * @throws {SamplingError} if `tau` or `eta` is no number ≥ 0, or `m` is not a whole number ≥ 2.
  */
-export function mirostat1({ tau = 5, eta = 0.1, m = 100 }: Mirostat1Options = {}): Choice {
+export function mirostat1(options: Mirostat1Options = {}): Choice {
+  checkOptions('mirostat-1', options);
+  const { tau = 5, eta = 0.1, m = 100 } = options;
   checkNumber('mirostat-1', 'tau', tau, { atLeast: 0 });
   checkNumber('mirostat-1', 'eta', eta, { atLeast: 0 });
   checkWhole('mirostat-1', 'm', m, 2);

@@ -1,5 +1,5 @@
 import { type Choice, defineChoice, defineRule } from '../contract.ts';
-import { checkNumber } from '../errors.ts';
+import { checkNumber, checkOptions } from '../errors.ts';
 import { keepExactly } from '../filters/keep.ts';
 import { crossing } from '../select.ts';
 
@@ -35,7 +35,9 @@ export interface MirostatState {
  *
  * @throws {SamplingError} if `tau` or `eta` is no number ≥ 0.
  */
-export function mirostat2({ tau = 5, eta = 0.1 }: Mirostat2Options = {}): Choice {
+export function mirostat2(options: Mirostat2Options = {}): Choice {
+  checkOptions('mirostat-2', options);
+  const { tau = 5, eta = 0.1 } = options;
   checkNumber('mirostat-2', 'tau', tau, { atLeast: 0 });
   checkNumber('mirostat-2', 'eta', eta, { atLeast: 0 });
   return defineChoice<MirostatState>({

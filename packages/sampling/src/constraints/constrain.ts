@@ -1,5 +1,5 @@
 import { defineFilter, type Filter } from '../contract.ts';
-import { ConstraintError, checkIds, SamplingError, show } from '../errors.ts';
+import { ConstraintError, checkIds, checkOptions, SamplingError, show } from '../errors.ts';
 import type { Matcher } from './automaton.ts';
 import { type Pieces, Vocabulary } from './vocabulary.ts';
 
@@ -35,13 +35,15 @@ const remembered = 64;
  * @throws {SamplingError} if there is no matcher, no list of texts or a text that is none. The rule throws
  * `ConstraintError`, with the text so far, when no candidate is allowed or a token comes that is not.
  */
-export function constrain(matcher: Matcher, { pieces, endIds = [] }: ConstrainOptions): Filter {
+export function constrain(matcher: Matcher, options: ConstrainOptions): Filter {
   if (typeof matcher?.next !== 'function') {
     throw new SamplingError(
       'constrain',
       `needs a matcher, got ${show(matcher)}; regexMatcher('yes|no') makes one`,
     );
   }
+  checkOptions('constrain', options, 'pieces');
+  const { pieces, endIds = [] } = options;
   checkIds('constrain', 'endIds', endIds);
   const follower = new Follower(matcher, new Vocabulary(pieces, endIds));
   return defineFilter<ConstraintState>({

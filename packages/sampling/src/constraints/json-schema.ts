@@ -1,4 +1,4 @@
-import { SamplingError, show } from '../errors.ts';
+import { checkOptions, SamplingError, show } from '../errors.ts';
 import { createMatcher, type Matcher } from './automaton.ts';
 import { compileSchema, type JsonSchema } from './json-schema-compiler.ts';
 
@@ -42,10 +42,9 @@ export interface JsonSchemaOptions {
  *
  * @see JSON Schema 2020-12, {@link https://json-schema.org/draft/2020-12}
  */
-export function jsonSchemaMatcher(
-  schema: JsonSchema,
-  { space = 'single', objects = 'any' }: JsonSchemaOptions = {},
-): Matcher {
+export function jsonSchemaMatcher(schema: JsonSchema, options: JsonSchemaOptions = {}): Matcher {
+  checkOptions('json-schema', options);
+  const { space = 'single', objects = 'any' } = options;
   check('space', space, ['none', 'single', 'any']);
   check('objects', objects, ['any', 'declared']);
   return createMatcher('json-schema', compileSchema(schema, { space, objects }).book);

@@ -1,5 +1,5 @@
 import { defineFilter, defineRule, type Filter } from '../contract.ts';
-import { checkIds, SamplingError } from '../errors.ts';
+import { checkIds, checkLists, SamplingError } from '../errors.ts';
 
 /**
  * Bad words: token sequences that may not come.
@@ -16,6 +16,7 @@ import { checkIds, SamplingError } from '../errors.ts';
  * @throws {SamplingError} if a sequence is empty or no list of token ids.
  */
 export function badWords(sequences: readonly (readonly number[])[]): Filter {
+  checkLists('bad-words', 'sequences', sequences);
   sequences.forEach((sequence, i) => {
     checkIds('bad-words', `sequences[${i}]`, sequence);
     if (sequence.length === 0) throw new SamplingError('bad-words', `sequences[${i}] is empty; leave it out`);

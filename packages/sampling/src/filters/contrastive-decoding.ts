@@ -1,5 +1,5 @@
 import { defineFilter, defineRule, type Filter } from '../contract.ts';
-import { checkNumber } from '../errors.ts';
+import { checkNumber, checkOptions } from '../errors.ts';
 import { checkSecondLogits, logSumExp } from './second-logits.ts';
 
 /** Options of {@link contrastiveDecoding}. */
@@ -27,11 +27,10 @@ export interface ContrastiveDecodingOptions {
  * @throws {SamplingError} if `alpha` is not in (0, 1] or `amateurTemperature` is no number above 0; at a step, if it
  * gave no `amateur` logits, of another vocabulary or with NaN or Infinity, or a logit would become infinite.
  */
-export function contrastiveDecoding({
-  alpha = 0.1,
-  amateurTemperature = 1,
-}: ContrastiveDecodingOptions = {}): Filter {
+export function contrastiveDecoding(options: ContrastiveDecodingOptions = {}): Filter {
   const name = 'contrastive-decoding';
+  checkOptions(name, options);
+  const { alpha = 0.1, amateurTemperature = 1 } = options;
   checkNumber(name, 'alpha', alpha, { above: 0, atMost: 1 });
   checkNumber(name, 'amateurTemperature', amateurTemperature, { above: 0 });
   return defineFilter({

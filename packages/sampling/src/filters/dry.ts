@@ -1,5 +1,5 @@
 import { defineFilter, defineRule, type Filter, type SampleContext } from '../contract.ts';
-import { checkIds, checkNumber, checkWhole, SamplingError } from '../errors.ts';
+import { checkIds, checkLists, checkNumber, checkOptions, checkWhole, SamplingError } from '../errors.ts';
 import { checkWindow, windowStart } from './window.ts';
 
 /** Options of {@link dry}. */
@@ -34,6 +34,7 @@ export interface DryOptions {
  * logit would become infinite.
  */
 export function dry(options: DryOptions): Filter {
+  checkOptions('dry', options, 'multiplier');
   const {
     multiplier,
     base = 1.75,
@@ -44,6 +45,7 @@ export function dry(options: DryOptions): Filter {
   checkNumber('dry', 'multiplier', multiplier, { atLeast: 0 }, '0 changes nothing');
   checkNumber('dry', 'base', base, { atLeast: 1 });
   checkWhole('dry', 'allowedLength', allowedLength, 1);
+  checkLists('dry', 'sequenceBreakers', sequenceBreakers);
   sequenceBreakers.forEach((breaker, i) => {
     checkIds('dry', `sequenceBreakers[${i}]`, breaker);
     if (breaker.length === 0) throw new SamplingError('dry', `sequenceBreakers[${i}] is empty; leave it out`);

@@ -1,5 +1,5 @@
 import { defineFilter, defineRule, type Filter } from '../contract.ts';
-import { checkNumber } from '../errors.ts';
+import { checkNumber, checkOptions } from '../errors.ts';
 import { keepExactly } from './keep.ts';
 
 /** Options of {@link dynamicTemperature}. */
@@ -27,8 +27,10 @@ export interface DynamicTemperatureOptions {
  *
  * @throws {SamplingError} if `minimum` is no number ≥ 0, `maximum` is below it, or `exponent` is no number above 0.
  */
-export function dynamicTemperature({ minimum, maximum, exponent = 1 }: DynamicTemperatureOptions): Filter {
+export function dynamicTemperature(options: DynamicTemperatureOptions): Filter {
   const name = 'dynamic-temperature';
+  checkOptions(name, options, 'minimum and maximum');
+  const { minimum, maximum, exponent = 1 } = options;
   checkNumber(name, 'minimum', minimum, { atLeast: 0 });
   checkNumber(name, 'maximum', maximum, { atLeast: minimum }, 'the maximum may not be below the minimum');
   checkNumber(name, 'exponent', exponent, { above: 0 });

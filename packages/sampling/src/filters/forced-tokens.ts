@@ -1,5 +1,5 @@
 import { defineFilter, defineRule, type Filter } from '../contract.ts';
-import { checkWhole } from '../errors.ts';
+import { checkOptions, checkWhole } from '../errors.ts';
 
 /** Place in the output (0 is the first generated token) → token id. */
 export type ForcedPlaces = ReadonlyMap<number, number> | Readonly<Record<number, number>>;
@@ -18,6 +18,7 @@ export type ForcedPlaces = ReadonlyMap<number, number> | Readonly<Record<number,
  * @throws {SamplingError} if a place or a token is not a whole number ≥ 0.
  */
 export function forcedTokens(places: ForcedPlaces): Filter {
+  checkOptions('forced-tokens', places, 'a token for each place');
   const map = new Map<number, number>();
   for (const [key, id] of places instanceof Map ? places : Object.entries(places)) {
     checkWhole('forced-tokens', 'a place', Number(key), 0);

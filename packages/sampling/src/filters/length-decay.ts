@@ -1,5 +1,5 @@
 import { defineFilter, defineRule, type Filter } from '../contract.ts';
-import { checkIds, checkNumber, checkWhole } from '../errors.ts';
+import { checkIds, checkNumber, checkOptions, checkWhole } from '../errors.ts';
 
 /** Options of {@link lengthDecay}; lengths in tokens. */
 export interface LengthDecayOptions {
@@ -24,8 +24,10 @@ export interface LengthDecayOptions {
  * @throws {SamplingError} if `start` is not a whole number ≥ 0, `factor` no number above 0, or `endIds` no list of
  * token ids.
  */
-export function lengthDecay({ start, factor, endIds }: LengthDecayOptions): Filter {
+export function lengthDecay(options: LengthDecayOptions): Filter {
   const name = 'length-decay';
+  checkOptions(name, options, 'start, factor and endIds');
+  const { start, factor, endIds } = options;
   checkWhole(name, 'start', start, 0);
   checkNumber(name, 'factor', factor, { above: 0 }, '1 changes nothing');
   checkIds(name, 'endIds', endIds);

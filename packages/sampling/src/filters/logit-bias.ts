@@ -1,5 +1,5 @@
 import { defineFilter, defineRule, type Filter } from '../contract.ts';
-import { checkNumber, checkWhole } from '../errors.ts';
+import { checkNumber, checkOptions, checkWhole } from '../errors.ts';
 
 /** Token id → what to add; `-Infinity` removes the token. */
 export type Biases = ReadonlyMap<number, number> | Readonly<Record<number, number>>;
@@ -17,6 +17,7 @@ export type Biases = ReadonlyMap<number, number> | Readonly<Record<number, numbe
  * at a step, if a logit would become infinite.
  */
 export function logitBias(biases: Biases): Filter {
+  checkOptions('logit-bias', biases, 'a bias for each token id');
   const list: (readonly [id: number, bias: number])[] = [];
   const banned: number[] = [];
   for (const [key, bias] of biases instanceof Map ? biases : Object.entries(biases)) {

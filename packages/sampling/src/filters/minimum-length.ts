@@ -1,5 +1,5 @@
 import { defineFilter, defineRule, type Filter } from '../contract.ts';
-import { checkIds, checkWhole } from '../errors.ts';
+import { checkIds, checkOptions, checkWhole } from '../errors.ts';
 
 /** Options of {@link minimumLength}; lengths in tokens. */
 export interface MinimumLengthOptions {
@@ -21,7 +21,9 @@ export interface MinimumLengthOptions {
  *
  * @throws {SamplingError} if `tokens` is not a whole number ≥ 0 or `endIds` no list of token ids.
  */
-export function minimumLength({ tokens, endIds }: MinimumLengthOptions): Filter {
+export function minimumLength(options: MinimumLengthOptions): Filter {
+  checkOptions('minimum-length', options, 'tokens and endIds');
+  const { tokens, endIds } = options;
   checkWhole('minimum-length', 'tokens', tokens, 0);
   checkIds('minimum-length', 'endIds', endIds);
   return defineFilter({

@@ -1,5 +1,5 @@
 import { defineFilter, defineRule, type Filter } from '../contract.ts';
-import { checkNumber } from '../errors.ts';
+import { checkNumber, checkOptions } from '../errors.ts';
 import { checkKeep, type KeepOptions } from './keep.ts';
 
 /** Options of {@link xtc}. */
@@ -25,7 +25,9 @@ export interface XtcOptions extends KeepOptions {
  * @throws {SamplingError} if `probability` or `threshold` is not in [0, 1], or `minTokensToKeep` is not a whole number
  * ≥ 1.
  */
-export function xtc({ probability, threshold = 0.1, ...keep }: XtcOptions): Filter {
+export function xtc(options: XtcOptions): Filter {
+  checkOptions('xtc', options, 'probability');
+  const { probability, threshold = 0.1, ...keep } = options;
   checkNumber('xtc', 'probability', probability, { atLeast: 0, atMost: 1 }, '0 never acts');
   checkNumber('xtc', 'threshold', threshold, { atLeast: 0, atMost: 1 }, 'above 0.5 it never acts');
   const minimum = checkKeep('xtc', keep);

@@ -1,13 +1,14 @@
 import type { Chain } from '../chain.ts';
-import { checkIds, checkWhole, SamplingError, show } from '../errors.ts';
+import { checkIds, checkOptions, checkWhole, SamplingError, show } from '../errors.ts';
 import { createSampler, Sampler } from '../sampler.ts';
 import type { GenerateOptions, StepOutput } from './contract.ts';
 
 export function checkGenerate(op: string, step: unknown, options: GenerateOptions): void {
-  const { prompt, maxTokens, minTokens = 0, stopIds = [], stopStrings = [], decode, logprobs } = options;
   if (typeof step !== 'function') {
     throw new SamplingError(op, `step must be a function (ids, context) => logits, got ${show(step)}`);
   }
+  checkOptions(op, options, 'prompt, sampler and maxTokens');
+  const { prompt, maxTokens, minTokens = 0, stopIds = [], stopStrings = [], decode, logprobs } = options;
   checkIds(op, 'prompt', prompt);
   if (prompt.length === 0) {
     throw new SamplingError(op, 'the prompt is empty; give at least the token that begins a sequence (BOS)');

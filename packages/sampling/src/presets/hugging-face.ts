@@ -2,6 +2,7 @@ import { type Chain, chain } from '../chain.ts';
 import { draw } from '../choices/draw.ts';
 import { greedy } from '../choices/greedy.ts';
 import type { Filter } from '../contract.ts';
+import { checkOptions } from '../errors.ts';
 import { badWords } from '../filters/bad-words.ts';
 import { classifierFreeGuidance } from '../filters/classifier-free-guidance.ts';
 import { epsilon } from '../filters/epsilon.ts';
@@ -62,6 +63,7 @@ export interface HuggingFaceSettings {
  * @throws {SamplingError} if a setting is out of its rule's range; the message begins with the rule.
  */
 export function huggingFace(settings: HuggingFaceSettings = {}): Chain {
+  checkOptions('hugging-face', settings);
   const { doSample = false } = settings;
   return doSample
     ? chain(...processors(settings), ...warpers(settings), draw())

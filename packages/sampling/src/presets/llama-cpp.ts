@@ -4,7 +4,7 @@ import { greedy } from '../choices/greedy.ts';
 import { mirostat1 } from '../choices/mirostat-1.ts';
 import { mirostat2 } from '../choices/mirostat-2.ts';
 import type { Filter } from '../contract.ts';
-import { SamplingError, show } from '../errors.ts';
+import { checkOptions, SamplingError, show } from '../errors.ts';
 import { dry } from '../filters/dry.ts';
 import { dynamicTemperature } from '../filters/dynamic-temperature.ts';
 import { frequencyPenalty } from '../filters/frequency-penalty.ts';
@@ -77,6 +77,7 @@ export interface LlamaCppSettings {
  * no version there is.
  */
 export function llamaCpp(settings: LlamaCppSettings = {}): Chain {
+  checkOptions('llama-cpp', settings);
   const { constraint: check } = settings;
   return { ...withoutConstraint(settings), ...(check && { check }) };
 }

@@ -1,10 +1,11 @@
-import { SamplingError } from '../errors.ts';
+import { checkOptions, SamplingError } from '../errors.ts';
 import type { Random, RandomState } from './contract.ts';
 
 /** Gives numbers somebody else drew: for replaying a run, for golden data, for a figure's slider. *
  * @throws {SamplingError} if a number is not in [0, 1); `next`, if all are used up.
  */
 export function createReplay(uniforms: ArrayLike<number>): Random {
+  checkOptions('replay', uniforms, 'the numbers to give');
   for (let i = 0; i < uniforms.length; i++) {
     const u = uniforms[i]!;
     if (!(u >= 0 && u < 1)) {

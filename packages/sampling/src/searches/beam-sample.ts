@@ -1,4 +1,5 @@
 import { describeRule } from '../contract.ts';
+import { checkOptions } from '../errors.ts';
 import type { Random } from '../random/contract.ts';
 import { createRandom } from '../random/xoshiro.ts';
 import type { BatchStep } from './contract.ts';
@@ -29,6 +30,7 @@ export interface BeamSampleOptions extends BeamOptions {
  * {@link https://arxiv.org/abs/1903.06059}; `beam_sample` of Hugging Face transformers
  */
 export async function beamSample(step: BatchStep, options: BeamSampleOptions): Promise<readonly Found[]> {
+  checkOptions('beam-sample', options, 'prompt, beams and maxTokens');
   const random = options.random ?? createRandom(options.seed ?? Math.floor(Math.random() * 2 ** 32));
   return (await searchBeams(step, options, { name: 'beam-sample', groups: 1, diversity: 0, random }))[0]!;
 }

@@ -1,12 +1,10 @@
-import { checkIds, checkWhole, SamplingError, show } from '../errors.ts';
+import { checkIds, checkOptions, checkWhole, SamplingError, show } from '../errors.ts';
 import type { SearchOptions } from './contract.ts';
 
-export function checkSearch(
-  op: string,
-  step: unknown,
-  { prompt, maxTokens, endIds = [] }: SearchOptions,
-): void {
+export function checkSearch(op: string, step: unknown, options: SearchOptions): void {
   if (typeof step !== 'function') throw new SamplingError(op, `step must be a function, got ${show(step)}`);
+  checkOptions(op, options, 'prompt and maxTokens');
+  const { prompt, maxTokens, endIds = [] } = options;
   checkIds(op, 'prompt', prompt);
   if (prompt.length === 0) {
     throw new SamplingError(op, 'the prompt is empty; give at least the token that begins a sequence (BOS)');

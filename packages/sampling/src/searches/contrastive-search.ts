@@ -1,6 +1,6 @@
 import { Candidates } from '../candidates.ts';
 import { describeRule } from '../contract.ts';
-import { checkNumber, checkWhole, SamplingError, show } from '../errors.ts';
+import { checkNumber, checkOptions, checkWhole, SamplingError, show } from '../errors.ts';
 import { keepExactly } from '../filters/keep.ts';
 import { checkRows, checkSearch } from './checks.ts';
 import type { BatchStep, SearchOptions } from './contract.ts';
@@ -53,6 +53,7 @@ export async function contrastiveSearch(
   options: ContrastiveSearchOptions,
 ): Promise<ContrastiveFound> {
   const name = 'contrastive-search';
+  checkOptions(name, options, 'prompt and maxTokens');
   const { prompt, maxTokens, endIds = [], reorder, signal, k = 4, alpha = 0.6 } = options;
   checkSearch(name, step, options);
   checkWhole(name, 'k', k, 1);

@@ -1,4 +1,5 @@
 import { describeRule } from '../contract.ts';
+import { checkOptions } from '../errors.ts';
 import type { BatchStep } from './contract.ts';
 import { type BeamOptions, type Found, searchBeams } from './engine.ts';
 
@@ -30,6 +31,7 @@ export async function diverseBeamSearch(
   step: BatchStep,
   options: DiverseBeamOptions,
 ): Promise<readonly (readonly Found[])[]> {
+  checkOptions('diverse-beam-search', options, 'prompt, beams, groups and maxTokens');
   const { groups, diversity = 0.5 } = options;
   return searchBeams(step, options, { name: 'diverse-beam-search', groups, diversity, random: undefined });
 }

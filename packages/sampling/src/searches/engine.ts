@@ -81,8 +81,8 @@ export async function searchBeams(
   options: BeamOptions,
   strategy: Strategy,
 ): Promise<readonly (readonly Found[])[]> {
-  const { prompt, maxTokens, filters = [], reorder, signal } = options;
   check(step, options, strategy);
+  const { prompt, maxTokens, filters = [], reorder, signal } = options;
   const candidates = new Candidates();
   const root: Row = {
     ids: prompt,

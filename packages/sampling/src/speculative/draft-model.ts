@@ -1,6 +1,6 @@
 import { rulesOf } from '../chain.ts';
 import { describeRule } from '../contract.ts';
-import { SamplingError } from '../errors.ts';
+import { checkOptions, SamplingError, show } from '../errors.ts';
 import { readStep } from '../generate/check.ts';
 import type { Step } from '../generate/contract.ts';
 import type { Sampler } from '../sampler.ts';
@@ -24,6 +24,9 @@ import type { Drafter, Proposed } from './contract.ts';
  * {@link Sampler.distribution} does. What the step throws comes out of `propose`.
  */
 export function draftModel(step: Step, sampler: Sampler): Drafter {
+  if (typeof step !== 'function')
+    throw new SamplingError('draft-model', `step must be a function, got ${show(step)}`);
+  checkOptions('draft-model', sampler?.chain, 'rules: createSampler makes a sampler that has them');
   for (const rule of rulesOf(sampler.chain)) {
     if (rule.start || rule.accept) {
       throw new SamplingError(

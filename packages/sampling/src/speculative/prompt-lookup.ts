@@ -1,5 +1,5 @@
 import { describeRule } from '../contract.ts';
-import { checkWhole } from '../errors.ts';
+import { checkOptions, checkWhole } from '../errors.ts';
 import type { Drafter } from './contract.ts';
 
 /** Options of {@link promptLookup}; lengths in tokens. */
@@ -22,7 +22,9 @@ export interface PromptLookupOptions {
  *
  * @throws {SamplingError} if `minNgram` is not a whole number ≥ 1, or `maxNgram` none ≥ `minNgram`.
  */
-export function promptLookup({ maxNgram = 3, minNgram = 1 }: PromptLookupOptions = {}): Drafter {
+export function promptLookup(options: PromptLookupOptions = {}): Drafter {
+  checkOptions('prompt-lookup', options);
+  const { maxNgram = 3, minNgram = 1 } = options;
   checkWhole('prompt-lookup', 'minNgram', minNgram, 1);
   checkWhole('prompt-lookup', 'maxNgram', maxNgram, minNgram);
   return {
