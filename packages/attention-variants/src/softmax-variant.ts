@@ -10,7 +10,14 @@ import {
   type Tensor,
   ValueError,
 } from '@headwise/tensor';
-import { checkAttendCall, checkGroups, checkLayerCall, checkLayerShape, checkWeights } from './checks.ts';
+import {
+  checkAttendCall,
+  checkCount,
+  checkGroups,
+  checkLayerCall,
+  checkLayerShape,
+  checkWeights,
+} from './checks.ts';
 import { checkKinds, resolveOptions } from './configure.ts';
 import {
   type AttendCall,
@@ -201,11 +208,15 @@ function sizesOf<Options extends object>(spec: AnySpec<Options>, shape: LayerSha
 
 /** Key heads that `attend` takes: an option `Hkv` that nobody has given leaves them to the keys. */
 function headsConfigured<Options extends object>(
-  { defaults, groups }: AnySpec<Options>,
+  { name, defaults, groups }: AnySpec<Options>,
   H: number,
   options: Options,
 ): number | undefined {
-  if ('Hkv' in defaults) return (options as { readonly Hkv?: number | undefined }).Hkv;
+  if ('Hkv' in defaults) {
+    const { Hkv } = options as { readonly Hkv?: number | undefined };
+    if (Hkv !== undefined) checkCount(name, 'Hkv', Hkv);
+    return Hkv;
+  }
   return groups?.(H, options) ?? H;
 }
 

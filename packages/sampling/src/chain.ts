@@ -32,9 +32,12 @@ export function chain(...stages: readonly [...filters: Filter[], choice: Choice]
   list.forEach((stage, index) => {
     const last = index === list.length - 1;
     if (stage?.kind === (last ? 'choice' : 'filter')) return;
+    const place = `at place ${index + 1} of ${list.length}`;
+    if (typeof stage === 'function')
+      throw new SamplingError('chain', `takes rules, found a function ${place}; call it, as in topK(40)`);
     const found = stage?.name ? `${stage.name} (a ${stage.kind})` : show(stage);
     const rule = last ? 'the last rule must be a choice such as draw()' : 'a choice may only come last';
-    throw new SamplingError('chain', `${rule}, found ${found} at place ${index + 1} of ${list.length}`);
+    throw new SamplingError('chain', `${rule}, found ${found} ${place}`);
   });
   const choice = list.at(-1);
   if (choice?.kind !== 'choice') {
