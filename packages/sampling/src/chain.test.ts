@@ -23,10 +23,6 @@ it('does not compile, and does not run, in an order that makes no sense', () => 
   expect(() => chain(draw(), topK(40))).toThrow(
     'chain: a choice may only come last, found draw (a choice) at place 1 of 2',
   );
-  // @ts-expect-error a rule that was not made
-  expect(() => chain(topK, draw())).toThrow(
-    'chain: takes rules, found a function at place 1 of 2; call it, as in topK(40)',
-  );
   // @ts-expect-error two choices
   expect(() => chain(topK(40), draw(), mirostat2())).toThrow(
     'chain: a choice may only come last, found draw',
@@ -38,7 +34,9 @@ it('does not compile, and does not run, in an order that makes no sense', () => 
   // @ts-expect-error nothing at all
   expect(() => chain()).toThrow('chain: a chain needs at least a choice; add draw() or greedy()');
   // @ts-expect-error the function itself instead of what it makes
-  expect(() => chain(topK, draw())).toThrow('chain: a choice may only come last, found topK (a undefined)');
+  expect(() => chain(topK, draw())).toThrow(
+    'chain: takes rules, found a function at place 1 of 2; call it, as in topK(40)',
+  );
 });
 
 it('takes lists of filters that are put together at run time', () => {
