@@ -14,7 +14,7 @@ const configurations = smallConfigurations();
 
 /**
  * After how many tokens everything is computed again: where there is time after each. Else after each of the first eight,
- * past every small window and chunk, and after one of each ten, drawn by a fixed seed; what a cache once has wrong it keeps.
+ * past every small window and chunk, and after one of each twenty, drawn by a fixed seed; what a cache once has wrong it keeps.
  */
 const lengths =
   process.env.HEADWISE_LONG === '1' ? tokens.map((_, i) => i + 1).slice(prompt.length - 1) : drawnLengths();
@@ -22,7 +22,7 @@ const lengths =
 function drawnLengths(): readonly number[] {
   const pick = randomIndex(7);
   const early = Array.from({ length: 8 }, (_, i) => prompt.length + i);
-  const later = Array.from({ length: 10 }, (_, i) => tokens.length - 10 * i - pick(10));
+  const later = Array.from({ length: 5 }, (_, i) => tokens.length - 20 * i - pick(20));
   return [...new Set([...early, ...later, tokens.length])].sort((a, b) => a - b);
 }
 

@@ -23,7 +23,6 @@ export function smallConfigurations(): readonly {
     ['soft-capped', configure(variants['soft-capped'], { softcap: 1.5 })],
     ['forgetting', configure(variants.forgetting, { Hkv: 2 })],
     ['stick-breaking', configure(variants['stick-breaking'], { Hkv: 2 })],
-    ['stick-breaking, earlier keys', configure(variants['stick-breaking'], { current: false })],
     ['indexed', configure(variants.indexed, { count: 4, heads: 2, width: 3, Hkv: 2 })],
     ['prefix-lm', configure(variants['prefix-lm'], { prefix: 5 })],
     ['anchor', configure(variants.anchor, { segments: 6 })],
