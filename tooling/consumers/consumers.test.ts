@@ -467,17 +467,13 @@ function runtime(name: string): string | undefined {
   );
 }
 
-it.each([
+it.for([
   ['bun', []],
   ['deno', ['run', '--allow-all', '--node-modules-dir=manual']],
-] as const)('runs a variant in %s, on the reference and on wasm', (name, before) => {
+] as const)('runs a variant in %s, on the reference and on wasm', ([name, before], { skip }) => {
   const command = runtime(name);
-  if (command === undefined) {
-    console.log(
-      `consumers in ${name}: skipped, it is not installed; npm install --global ${name}, or set ${name.toUpperCase()}_PATH`,
-    );
-    return;
-  }
+  if (command === undefined)
+    return skip(`not installed; npm install --global ${name}, or set ${name.toUpperCase()}_PATH`);
   const project = packed.project(name, ['attention-variants', 'tensor', 'device-wasm', 'acorn'], {
     'main.mjs': `${app}
 const [wasmed, plain] = [await attendOn('wasm'), await attendOn('reference')];

@@ -41,10 +41,10 @@ const next: readonly (readonly [string, StepIds, StepIds, StepOptions])[] = [
 // each costs two steps: all of them where there is time
 const long = process.env.HEADWISE_LONG === '1';
 
-/** Which calls fail, one at a time: the first four, then one of each six or fewer, by a seed of the case. */
+/** Which calls fail, one at a time: the first four, then one of each ten or fewer, by a seed of the case. */
 function* failing(...seeds: readonly number[]): Generator<number> {
   const pick = randomIndex(seeds.reduce((sum, seed) => 31 * sum + seed, 7));
-  for (let n = 1; ; n += long || n < 4 ? 1 : 1 + pick(6)) yield n;
+  for (let n = 1; ; n += long || n < 4 ? 1 : 1 + pick(10)) yield n;
 }
 
 const devices = ['reference', 'wasm'];

@@ -37,7 +37,7 @@ interface Golden {
 
 // texts of hundreds of tokens are most of a minute: all of them where there is time, their beginnings where there is not
 const long = process.env.HEADWISE_LONG === '1';
-const FIRST = 40;
+const FIRST = 24;
 
 const shared = sharedFolder('conformance/models/stories260K');
 
