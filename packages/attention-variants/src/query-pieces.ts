@@ -1,4 +1,5 @@
-import { cast, concat, scope, slice, type Tensor } from '@headwise/tensor';
+import { cast, slice, type Tensor } from '@headwise/tensor';
+import { inPieces } from './ops/in-pieces.ts';
 import type { OwnCall } from './softmax-variant.ts';
 
 /**
@@ -10,27 +11,13 @@ import type { OwnCall } from './softmax-variant.ts';
  * @throws what `attend` throws.
  */
 export function byPieces(call: OwnCall, few: number, attend: (piece: OwnCall) => Tensor): Tensor {
-  const Lq = call.q.shape[1]!;
-  return Lq <= few ? attend(call) : joined(call, few, attend, 0, Lq);
-}
-
-/** Queries `start … end − 1`: a piece, or two halves joined, so that only outputs outlive a piece. */
-function joined(
-  call: OwnCall,
-  few: number,
-  attend: (piece: OwnCall) => Tensor,
-  start: number,
-  end: number,
-): Tensor {
-  return scope(() => {
-    const count = end - start;
-    if (count <= few) return attend(pieceOf(call, start, count));
-    const middle = start + few * Math.ceil(count / few / 2);
-    const halves = [joined(call, few, attend, start, middle), joined(call, few, attend, middle, end)];
-    const [B, , H, Dv] = halves[0]!.shape as [number, number, number, number];
-    const [first, second] = halves.map((half) => half.reshape([B, half.size / B]));
-    return concat(first!, second!).reshape([B, count, H, Dv]);
-  });
+  const [B, Lq, H] = call.q.shape as [number, number, number];
+  if (Lq <= few) return attend(call);
+  const Dv = call.v.shape[3]!;
+  const rows = inPieces(few, 0, Lq, (start, count) =>
+    attend(pieceOf(call, start, count)).reshape([B, count * H * Dv]),
+  );
+  return rows.reshape([B, Lq, H, Dv]);
 }
 
 /** The same call for some of its queries, which see no slot behind them where slots stand in order. */

@@ -1,5 +1,6 @@
-import { binary, cast, type Device, slice, type Tensor, tensor } from '@headwise/tensor';
+import { binary, cast, type Device, slice, type Tensor } from '@headwise/tensor';
 import type { Placement } from './contract.ts';
+import { counting, number } from './ops/numbers.ts';
 
 /** Where queries and slots stand, as calls and operations have it. */
 type Standing = { readonly [Part in keyof Placement]?: Placement[Part] | undefined };
@@ -17,22 +18,40 @@ export function visibleSlots(
   Lq: number,
   Lk: number,
 ): (start: number, count: number) => Tensor {
-  const { keyUntil, cursor, keyPositions } = at;
-  const zero = tensor(device, [0], [1]);
-  const slots = counting(device, Lk);
-  const used = cursor ? slice(cast(cursor, 'f32'), 1, 1) : tensor(device, [at.valid ?? Lk], [1]);
-  const inUse = binary(slots, used, 'less').reshape([1, 1, Lk]);
+  const { keyUntil } = at;
+  const used = usedSlots(at, device, Lk);
   const { queries, keys } = placesOf(at, device, Lq, Lk);
   return (start, count) => {
     const part = slice(queries, start, count).reshape([queries.shape[0]!, count, 1]);
-    let seen = binary(binary(keys, part, 'less-equal'), inUse, 'multiply');
-    if (keyPositions) seen = binary(seen, binary(zero, keys, 'less-equal'), 'multiply');
+    let seen = binary(keys, part, 'less-equal');
+    if (used) seen = binary(seen, used, 'multiply');
     if (keyUntil) {
       const until = cast(keyUntil, 'f32').reshape([keyUntil.shape[0]!, 1, Lk]);
       seen = binary(seen, binary(part, until, 'less-equal'), 'multiply');
     }
     return seen;
   };
+}
+
+/**
+ * Slots that somebody stands in, 1 or 0, `[B | 1, 1, Lk]`; undefined where all are used.
+ *
+ * @throws {DeviceError} if a tensor of the placement is disposed.
+ */
+export function usedSlots(
+  { cursor, keyPositions, valid }: Standing,
+  device: Device,
+  Lk: number,
+): Tensor | undefined {
+  let used: Tensor | undefined;
+  if (cursor || (valid ?? Lk) < Lk) {
+    const end = cursor ? slice(cast(cursor, 'f32'), 1, 1) : number(device, valid!);
+    used = binary(counting(device, Lk), end, 'less').reshape([1, 1, Lk]);
+  }
+  if (!keyPositions) return used;
+  const places = cast(keyPositions, 'f32').reshape([keyPositions.shape[0]!, 1, Lk]);
+  const somebody = binary(number(device, 0), places, 'less-equal');
+  return used ? binary(somebody, used, 'multiply') : somebody;
 }
 
 /**
@@ -46,7 +65,7 @@ export function placesOf(
   Lq: number,
   Lk: number,
 ): { readonly queries: Tensor; readonly keys: Tensor } {
-  const first = cursor ? slice(cast(cursor, 'f32'), 0, 1) : tensor(device, [offset], [1]);
+  const first = cursor ? slice(cast(cursor, 'f32'), 0, 1) : number(device, offset);
   const counted = keyPositions ? cast(keyPositions, 'f32') : counting(device, Lk).reshape([1, Lk]);
   return {
     queries: queryPositions
@@ -54,12 +73,4 @@ export function placesOf(
       : binary(counting(device, Lq), first, 'add').reshape([1, Lq]),
     keys: counted.reshape([counted.shape[0]!, 1, Lk]),
   };
-}
-
-function counting(device: Device, size: number): Tensor {
-  return tensor(
-    device,
-    Float32Array.from({ length: size }, (_, n) => n),
-    [size],
-  );
 }

@@ -255,35 +255,6 @@ export function scaledColumns(source: WeightSource, gain: WeightSource): WeightS
   );
 }
 
-/** Every `step`-th row from a first one on, in the bits of the file where it has whole rows. Never throws. */
-export function everyRow(source: WeightSource, first: number, step: number): WeightSource {
-  const { shape, stored } = source;
-  const O = shape?.[0];
-  // what does not fit is reported by its whole shape
-  if (!shape || O === undefined || O % step !== 0) return source;
-  const each = (row: number, visit: (at: number, n: number) => void): void => {
-    for (let o = first, n = 0; o < O; o += step, n++) visit(o * row, n * row);
-  };
-  const picked = <Numbers extends Float32Array | Uint8Array>(all: Numbers): Numbers => {
-    const y = new (all.constructor as new (length: number) => Numbers)(all.length / step);
-    const row = all.length / O;
-    each(row, (at, n) => y.set(all.subarray(at, at + row), n));
-    return y;
-  };
-  const made = from(
-    [source],
-    [O / step, ...shape.slice(1)],
-    ([x]) => picked(x!),
-    (y, [before]) => {
-      const x = before!.slice();
-      const row = x.length / O;
-      each(row, (at, n) => x.set(y.subarray(n, n + row), at));
-      return [x];
-    },
-  );
-  return { ...made, stored: stored && { dtype: stored.dtype, bytes: () => picked(stored.bytes()) } };
-}
-
 /** Another shape of the same numbers: in the bits of the file, where its rows are as long. Never throws. */
 export function reshaped(source: WeightSource, shape: readonly number[]): WeightSource {
   const size = (of: readonly number[]): number => of.reduce((product, each) => product * each, 1);

@@ -1,8 +1,8 @@
 import { ValueError } from './errors.ts';
 
 /**
- * Refuses arguments that were forgotten, and promises in their place. Types refuse them too; a program in plain JavaScript has none, and would hear of
- * a property of undefined somewhere below.
+ * Refuses arguments that were forgotten, and promises in their place. Types refuse them too; a program in plain JavaScript
+ * has none, and would hear of a property of undefined somewhere below.
  *
  * @throws {ValueError} naming the first of them.
  * @example

@@ -19,6 +19,8 @@ import {
   where,
   zeros,
 } from '@headwise/tensor';
+import { inPieces } from './in-pieces.ts';
+import { LEAST, number } from './numbers.ts';
 
 type Inputs = {
   readonly q: Tensor;
@@ -110,22 +112,15 @@ export const additiveScoresOp = defineOp<Inputs, Record<never, never>>({
     // query heads beside the key head they read
     const keys = permute(k, [0, 2, 1, 3]).reshape([B, Hkv, 1, Lk, 1, A]);
     const few = Math.max(1, Math.floor(LARGEST / Math.max(1, B * H * Lk * A)));
-    /** Queries `start … end − 1`: computed at once, or two halves joined, so that only sums outlive their pieces. */
-    const columns = (start: number, end: number): Tensor =>
-      scope(() => {
-        const count = end - start;
-        if (count > few) {
-          const middle = start + few * Math.ceil(count / few / 2);
-          return concat(columns(start, middle), columns(middle, end));
-        }
-        const queries = permute(tokens(q, start, count), [0, 2, 1, 3]);
-        const added = binary(keys, queries.reshape([B, Hkv, H / Hkv, 1, count, A]), 'add');
-        return reduce(binary(unary(added, 'tanh'), weight, 'multiply'), 'sum').reshape([B, H, Lk, count]);
-      });
-    const scores = Lq === 0 ? q.reshape([B, H, Lk, 0]) : columns(0, Lq);
+    const columns = (start: number, count: number): Tensor => {
+      const queries = permute(tokens(q, start, count), [0, 2, 1, 3]);
+      const added = binary(keys, queries.reshape([B, Hkv, H / Hkv, 1, count, A]), 'add');
+      return reduce(binary(unary(added, 'tanh'), weight, 'multiply'), 'sum').reshape([B, H, Lk, count]);
+    };
+    const scores = Lq === 0 ? q.reshape([B, H, Lk, 0]) : inPieces(few, 0, Lq, columns);
     const turned = permute(scores, [0, 1, 3, 2]);
     if (!bias) return [turned];
-    const hidden = binary(bias, tensor(q.device, [LEAST], []), 'less');
+    const hidden = binary(bias, number(q.device, LEAST), 'less');
     return [where(hidden, bias, binary(turned, bias, 'add'))];
   },
   gradient: {
@@ -138,9 +133,6 @@ export const additiveScoresOp = defineOp<Inputs, Record<never, never>>({
     },
   },
 });
-
-/** A bias below it is −Infinity: not every GPU compares with infinity itself. */
-const LEAST = -3e38;
 
 /** Gradients of scores some queries at a time, whose tanh are computed again. */
 function gradientsOfPieces(

@@ -11,7 +11,8 @@ import {
   unary,
 } from '@headwise/tensor';
 import type { LinearAttentionInputs } from './linear-attention-form.ts';
-import { type HeadsFirst, headwise, joined, number, rows } from './linear-attention-pieces.ts';
+import { type HeadsFirst, headwise, joined, rows } from './linear-attention-pieces.ts';
+import { number } from './numbers.ts';
 
 /** Tokens whose corrections are found at once: the work within a chunk grows with its square, the calls shrink with it. */
 const CHUNK = 32;

@@ -13,7 +13,8 @@ import {
 } from '@headwise/tensor';
 import { deltaInChunks } from './delta-chunks.ts';
 import type { LinearAttentionInputs, LinearAttentionParams } from './linear-attention-form.ts';
-import { type HeadsFirst, headwise, joined, number, rows } from './linear-attention-pieces.ts';
+import { type HeadsFirst, headwise, joined, rows } from './linear-attention-pieces.ts';
+import { number } from './numbers.ts';
 
 /** Tokens of a piece whose scores are computed at once: small beside the sequence, large beside a row of the state. */
 const CHUNK = 64;

@@ -57,8 +57,3 @@ export function headwise({ device, L, k }: HeadsFirst, x: Tensor): Tensor {
   const ids = Int32Array.from({ length: N * L }, (_, n) => Math.floor(n / (Hkv * L)) * L + (n % L));
   return gather(each.reshape([B * L, width]), tensor(device, ids, [N, L]));
 }
-
-/** One number, for `binary`. */
-export function number(device: Device, value: number): Tensor {
-  return tensor(device, [value], []);
-}

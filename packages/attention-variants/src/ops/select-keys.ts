@@ -3,7 +3,6 @@ import {
   bindAxes,
   cast,
   checkFields,
-  concat,
   defineOp,
   matmul,
   permute,
@@ -20,6 +19,8 @@ import {
 } from '@headwise/tensor';
 import type { Placement } from '../contract.ts';
 import { visibleSlots } from '../visible-slots.ts';
+import { inPieces } from './in-pieces.ts';
+import { LEAST, number } from './numbers.ts';
 
 /** Tensor arguments of {@link selectKeysOp}. */
 export type SelectKeysInputs = {
@@ -117,31 +118,22 @@ export const selectKeysOp = defineOp<SelectKeysInputs, SelectKeysParams>({
     const seen = visibleSlots({ ...inputs, ...params }, inputs.q.device, Lq, Lk);
     // of one query the products are turned, which are fewer than the keys
     const turned = Lq > 1 ? permute(inputs.k, [0, 2, 1]) : undefined;
-    /** Queries `start … end − 1`: at once, or two halves joined, so that only slots outlive their scores. `[B, count · n]` */
-    const rows = (start: number, end: number): Tensor =>
-      scope(() => {
-        const count = end - start;
-        if (count > few) {
-          const middle = start + few * Math.ceil(count / few / 2);
-          return concat(rows(start, middle), rows(middle, end));
-        }
-        const scores = turned ? indexScores(inputs, turned, start, count) : stepScores(inputs);
-        const hidden = tensor(scores.device, [-Infinity], [1]);
-        const kept = where(seen(start, count), scores, hidden);
-        const { values, indices } = topK(kept, n);
-        const none = binary(values, tensor(scores.device, [LEAST], [1]), 'less');
-        const nobody = tensor(scores.device, [-1], [1]);
-        return where(none, nobody, cast(indices, 'f32')).reshape([B, count * n]);
-      });
+    /** `[B, count · n]` */
+    const rows = (start: number, count: number): Tensor => {
+      const scores = turned ? indexScores(inputs, turned, start, count) : stepScores(inputs);
+      const { device } = scores;
+      const kept = where(seen(start, count), scores, number(device, -Infinity));
+      const { values, indices } = topK(kept, n);
+      const none = binary(values, number(device, LEAST), 'less');
+      return where(none, number(device, -1), cast(indices, 'f32')).reshape([B, count * n]);
+    };
     if (Lq === 0 || B === 0) return [tensor(inputs.q.device, new Int32Array(0), [B, Lq, n])];
-    return [cast(rows(0, Lq).reshape([B, Lq, n]), 'i32')];
+    return [cast(inPieces(few, 0, Lq, rows).reshape([B, Lq, n]), 'i32')];
   },
 });
 
 /** Most numbers of an intermediate result of the composition. */
 const LARGEST = 2 ** 22;
-/** A score below it is −Infinity: not every GPU compares with infinity itself. */
-const LEAST = -3e38;
 
 /** `[B, count, Lk]` for queries from `start` on; `turned [B, D, Lk]` are the keys. */
 function indexScores({ q, w }: SelectKeysInputs, turned: Tensor, start: number, count: number): Tensor {

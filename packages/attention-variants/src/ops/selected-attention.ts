@@ -4,17 +4,16 @@ import {
   bindAxes,
   cast,
   checkFields,
-  concat,
-  type Device,
   gather,
   ShapeError,
   scatterAdd,
-  scope,
   slice,
   type Tensor,
   tensor,
   where,
 } from '@headwise/tensor';
+import { inPieces } from './in-pieces.ts';
+import { number } from './numbers.ts';
 
 /** Queries, keys and values, and the slots that each query reads. */
 export interface SelectedInputs {
@@ -62,31 +61,25 @@ export function selectedAttention(
     throw new ShapeError('selectedAttention', `H = ${H} query heads do not split into Hkv = ${Hkv}`, [], 'H');
   const few = Math.max(1, Math.floor(LARGEST / Math.max(1, B * n * Hkv * (D + Dv))));
   const chosen = cast(slots, 'f32').reshape([B, Lq * n]);
-  /** `[B, count · H · Dv]`: at once, or two halves joined, so that only outputs outlive what was gathered. */
-  const rows = (start: number, end: number): Tensor =>
-    scope(() => {
-      const count = end - start;
-      if (count > few) {
-        const middle = start + few * Math.ceil(count / few / 2);
-        return concat(rows(start, middle), rows(middle, end));
-      }
-      const part = (of: Tensor, width: number): Tensor =>
-        count === Lq ? of : slice(of.reshape([B, Lq * width]), start * width, count * width);
-      const ids = part(chosen, n).reshape([B, count * n]);
-      const found = cast(inTable(ids, Lk), 'i32').reshape([B * count, n]);
-      const out = attention(
-        {
-          // one sequence a query
-          q: part(q, H * D).reshape([B * count, 1, H, D]),
-          k: gather(k.reshape([B * Lk, Hkv * D]), found).reshape([B * count, n, Hkv, D]),
-          v: gather(v.reshape([B * Lk, Hkv * Dv]), found).reshape([B * count, n, Hkv, Dv]),
-          keyPositions: cast<'B Lk', 'i32'>(ids.reshape([B * count, n]), 'i32'),
-        },
-        { scale },
-      );
-      return out.reshape([B, count * H * Dv]);
-    });
-  return rows(0, Lq).reshape([B, Lq, H, Dv]);
+  /** `[B, count · H · Dv]` */
+  const rows = (start: number, count: number): Tensor => {
+    const part = (of: Tensor, width: number): Tensor =>
+      count === Lq ? of : slice(of.reshape([B, Lq * width]), start * width, count * width);
+    const ids = part(chosen, n).reshape([B, count * n]);
+    const found = cast(inTable(ids, Lk), 'i32').reshape([B * count, n]);
+    const out = attention(
+      {
+        // one sequence a query
+        q: part(q, H * D).reshape([B * count, 1, H, D]),
+        k: gather(k.reshape([B * Lk, Hkv * D]), found).reshape([B * count, n, Hkv, D]),
+        v: gather(v.reshape([B * Lk, Hkv * Dv]), found).reshape([B * count, n, Hkv, Dv]),
+        keyPositions: cast<'B Lk', 'i32'>(ids.reshape([B * count, n]), 'i32'),
+      },
+      { scale },
+    );
+    return out.reshape([B, count * H * Dv]);
+  };
+  return inPieces(few, 0, Lq, rows).reshape([B, Lq, H, Dv]);
 }
 
 /** Slots `[B, …]` as rows of a table of all sequences; below 0 for none. */
@@ -116,8 +109,4 @@ export function selectedBias(slots: Tensor<string, 'i32'>, Lk: number): Tensor<'
   const one = tensor(device, new Float32Array(B * Lq * n).fill(1), [B * Lq * n, 1]);
   const there = scatterAdd(one, cells, B * Lq * Lk).reshape([B, 1, Lq, Lk]);
   return where<'B H Lq Lk'>(there, number(device, 0), number(device, -Infinity));
-}
-
-function number(device: Device, value: number): Tensor {
-  return tensor(device, [value], [1]);
 }

@@ -1,19 +1,10 @@
-import {
-  binary,
-  cast,
-  type Device,
-  permute,
-  slice,
-  type Tensor,
-  tensor,
-  ValueError,
-  where,
-  zeros,
-} from '@headwise/tensor';
+import { binary, permute, type Tensor, ValueError, where, zeros } from '@headwise/tensor';
 import type { AttendResult, ScoreParts } from '../contract.ts';
+import { number } from '../ops/numbers.ts';
 import { sumsAfter } from '../ops/sums-after.ts';
 import { byPieces } from '../query-pieces.ts';
 import { type OwnCall, softmaxVariant } from '../softmax-variant.ts';
+import { usedSlots } from '../visible-slots.ts';
 import { logSigmoid, project, softmaxAttention } from '../wiring.ts';
 
 /**
@@ -90,33 +81,13 @@ function withGates(call: OwnCall, forget: Tensor, parts: ScoreParts): AttendResu
   const { q, bias } = call;
   const [B, Lk, H] = forget.shape as [number, number, number];
   const Lq = q.shape[1]!;
-  const sums = sumsAfter(counting(call, permute(forget, [0, 2, 1]))).reshape<'B H Lq Lk'>([B, H, 1, Lk]);
+  const sums = sumsAfter(counted(call, permute(forget, [0, 2, 1]))).reshape<'B H Lq Lk'>([B, H, 1, Lk]);
   const added = bias || Lq > 1 ? binary<'B H Lq Lk'>(sums, bias ?? zeros(q.device, [Lq, 1]), 'add') : sums;
   return softmaxAttention('forgetting', { ...call, bias: added }, parts);
 }
 
 /** Logarithms of gates `[B, H, Lk]`, 0 in slots that nobody stands in: what is left there may be anything. */
-function counting({ keyPositions, cursor, ...call }: OwnCall, gates: Tensor): Tensor {
-  const { device } = gates;
-  const Lk = gates.shape[2]!;
-  const valid = call.valid ?? Lk;
-  let counted = gates;
-  if (cursor || valid < Lk) {
-    const end = cursor ? slice(cast(cursor, 'f32'), 1, 1) : number(device, valid);
-    const slots = tensor(
-      device,
-      Float32Array.from({ length: Lk }, (_, j) => j),
-      [Lk],
-    );
-    counted = where(binary(slots, end, 'less'), counted, number(device, 0));
-  }
-  if (keyPositions) {
-    const places = cast(keyPositions, 'f32').reshape([keyPositions.shape[0]!, 1, Lk]);
-    counted = where(binary(number(device, 0), places, 'less-equal'), counted, number(device, 0));
-  }
-  return counted;
-}
-
-function number(device: Device, value: number): Tensor {
-  return tensor(device, [value], [1]);
+function counted(call: OwnCall, gates: Tensor): Tensor {
+  const used = usedSlots(call, gates.device, gates.shape[2]!);
+  return used ? where(used, gates, number(gates.device, 0)) : gates;
 }

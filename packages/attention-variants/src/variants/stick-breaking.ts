@@ -5,7 +5,6 @@ import {
   matmul,
   permute,
   type Tensor,
-  tensor,
   unary,
   ValueError,
   where,
@@ -13,6 +12,7 @@ import {
 } from '@headwise/tensor';
 import { checkGroups } from '../checks.ts';
 import type { AttendResult, ScoreParts } from '../contract.ts';
+import { LEAST, number } from '../ops/numbers.ts';
 import { sumsAfter } from '../ops/sums-after.ts';
 import { byPieces } from '../query-pieces.ts';
 import { type OwnCall, softmaxVariant } from '../softmax-variant.ts';
@@ -94,14 +94,14 @@ function breakSticks(call: OwnCall, scale: number, current: boolean): AttendResu
   const [B, Lq, H] = q.shape as [number, number, number];
   const [, Lk, Hkv] = v.shape as [number, number, number];
   const seen = seenBy(call, current);
-  const zero = tensor(device, [0], [1]);
+  const zero = number(device, 0);
   // what is hidden may be NaN or infinite, and its gradient too
   const z = where(seen, scores(call, scale), zero);
   const share = logSigmoid(z);
   // log σ(−z) is log σ(z) − z
   const left = where(seen, binary(share, z, 'subtract'), zero);
   const logs = add(share, sumsAfter(left));
-  const bias = where<'B H Lq Lk'>(seen, logs, tensor(device, [-Infinity], [1]));
+  const bias = where<'B H Lq Lk'>(seen, logs, number(device, -Infinity));
   const { out, lse, weights } = softmaxAttention(
     'stick-breaking',
     {
@@ -130,7 +130,7 @@ function scores(call: OwnCall, scale: number): Tensor {
   const queries = permute(q, [0, 2, 1, 3]).reshape([B * Hkv, (H / Hkv) * Lq, D]);
   const keys = permute(k, [0, 2, 3, 1]).reshape([B * Hkv, D, Lk]);
   const products = matmul(queries, keys).reshape([B, H, Lq, Lk]);
-  let z = binary(products, tensor(device, [scale], [1]), 'multiply');
+  let z = binary(products, number(device, scale), 'multiply');
   if (slopes) {
     const places = placesOf(call, device, Lq, Lk);
     const rows = places.queries.reshape([places.queries.shape[0]!, Lq, 1]);
@@ -140,9 +140,6 @@ function scores(call: OwnCall, scale: number): Tensor {
   }
   return bias ? binary(z, bias, 'add') : z;
 }
-
-/** A bias below it is −Infinity: not every GPU compares with infinity itself. */
-const LEAST = -3e38;
 
 /** 1 or 0, `[B | 1, 1 | H, Lq, Lk]`. */
 function seenBy(call: OwnCall, current: boolean): Tensor {
@@ -156,5 +153,5 @@ function seenBy(call: OwnCall, current: boolean): Tensor {
   }
   const pairs = seen.reshape([seen.shape[0]!, 1, Lq, Lk]);
   const { bias } = call;
-  return bias ? binary(pairs, binary(tensor(device, [LEAST], [1]), bias, 'less'), 'multiply') : pairs;
+  return bias ? binary(pairs, binary(number(device, LEAST), bias, 'less'), 'multiply') : pairs;
 }

@@ -179,14 +179,7 @@ function decoderRun(
     json,
     weights,
     name: data.train.name,
-    run: (options) =>
-      train({
-        ...options,
-        params: weights,
-        loss,
-        data: data.train,
-        mayBeUnused: (name) => decoder.choosing.includes(name),
-      }),
+    run: (options) => train({ ...options, params: weights, loss, data: data.train }),
     async look() {
       let sum = 0;
       for (let i = 0; i < evaluate.batches; i++) {

@@ -78,8 +78,8 @@ export interface GgufArchitecture {
   /** Fields of `config.json`; undefined ones are left out. */
   readonly config: (fields: GgufFields) => Readonly<Record<string, unknown>>;
   /**
-   * Names of tensors without `.weight` and `.bias`, or with it, where the other file has none; `*` is the layer, `+` one of the experts along the first axis. Of
-   * both halves of a model as `enc.blk.*.…` and `dec.blk.*.…`.
+   * Names of tensors without `.weight` and `.bias`, or with it, where the other file has none; `*` is the layer, `+` one of
+   * the experts along the first axis. Of both halves of a model as `enc.blk.*.…` and `dec.blk.*.…`.
    */
   readonly names:
     | Readonly<Record<string, string>>

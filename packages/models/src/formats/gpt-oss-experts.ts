@@ -1,4 +1,4 @@
-import { everyRow, type FileTensor, part, permuted, reshaped, type WeightSource } from '../weight-sources.ts';
+import { type FileTensor, part, permuted, reshaped, rowsOf, type WeightSource } from '../weight-sources.ts';
 import type { ConfigFields } from './config-fields.ts';
 
 /** Of the experts of a layer: how many, the width of the stream and the inner one. */
@@ -33,7 +33,10 @@ export function gateOrUp(
     return reshaped(part(permuted(pairs, [3, 0, 2, 1]), 0, first, 1), [X * F, E]);
   }
   const blocks = file(`${at}.gate_up_proj_blocks`);
-  if (blocks.shape) return everyRow(reshaped(blocks, [X * 2 * F, E]), first, 2);
+  if (blocks.shape) {
+    const runs = Array.from({ length: X * F }, (_, n) => [first + 2 * n, 1] as const);
+    return rowsOf(reshaped(blocks, [X * 2 * F, E]), runs);
+  }
   const alone = file(`${at}.${which}_proj.weight`);
   return alone.shape ? reshaped(alone, [X * F, E]) : fused;
 }

@@ -1,5 +1,5 @@
 import { add, binary, linear, type Tensor, unary } from '@headwise/tensor';
-import type { Weights } from '../part.ts';
+import { within } from '../block.ts';
 import type { Mlp } from './feed-forward.ts';
 
 /** Under which the weights of the shared one stand. */
@@ -24,7 +24,7 @@ export function besideShared(experts: Mlp, shared: Mlp): Mlp {
         Object.entries(shared.parameters(E)).map(([name, shape]) => [`${SHARED}${name}`, shape]),
       ),
     }),
-    apply: (x, weights) => add(experts.apply(x, weights), shared.apply(x, ownOf(weights))),
+    apply: (x, weights) => add(experts.apply(x, weights), shared.apply(x, within(weights, SHARED))),
   };
 }
 
@@ -48,12 +48,4 @@ export function openedByToken(mlp: Mlp): Mlp {
         'multiply',
       ) as Tensor<'B L E'>,
   };
-}
-
-function ownOf(weights: Weights): Weights {
-  return Object.fromEntries(
-    Object.entries(weights).flatMap(([name, weight]) =>
-      name.startsWith(SHARED) ? [[name.slice(SHARED.length), weight]] : [],
-    ),
-  );
 }
