@@ -1,7 +1,7 @@
 import { createReference } from '@headwise/tensor';
 import { expect, it } from 'vitest';
 import { createDecoder } from './decoder.ts';
-import { createModel, modelParameters, readConfig } from './family.ts';
+import { createModel, modelParameters, readConfig, unusedBy } from './family.ts';
 import { numbersOf, readSafetensors } from './formats/safetensors.ts';
 import { randomWeights } from './random-weights.ts';
 import { families } from './registry.ts';
@@ -93,7 +93,7 @@ it.each(folders)('what transformers wrote is what is written again: %s', async (
     const family = families[json.model_type as keyof typeof families]!;
     const { tensors } = readSafetensors(bytesOf(folder, `${head}model.safetensors`));
     const { config, model } = readConfig(family, json);
-    const extra = { copies: family.copies?.(config), unused: family.unused };
+    const extra = { copies: family.copies?.(config), unused: unusedBy(family, config) };
     const weights = buildWeights(device, modelParameters(model), tensors, family.weights(config), extra);
     const saved = await fileTensors(family, json, weights);
     const bare = (file: string): string =>
@@ -115,7 +115,8 @@ it.each(folders)('what transformers wrote is what is written again: %s', async (
     const left = [...read.keys()].filter((file) => !Object.hasOwn(saved, file));
     expect(
       left.filter(
-        (file) => !family.unused?.test(file) && !Object.hasOwn(family.copies?.(config) ?? {}, file),
+        (file) =>
+          !unusedBy(family, config)?.test(file) && !Object.hasOwn(family.copies?.(config) ?? {}, file),
       ),
     ).toEqual([]);
   }
