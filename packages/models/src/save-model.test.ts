@@ -29,6 +29,21 @@ const fused: readonly (readonly [name: string, config: object])[] = [
     'gpt_oss',
     { ...sizes, head_dim: 4, num_key_value_heads: 2, num_local_experts: 3, num_experts_per_tok: 2 },
   ],
+  [
+    'deepseek_v3',
+    {
+      ...sizes,
+      ...{ first_k_dense_replace: 1, n_routed_experts: 4, num_experts_per_tok: 2, moe_intermediate_size: 6 },
+      ...{
+        n_group: 2,
+        topk_group: 1,
+        kv_lora_rank: 6,
+        qk_nope_head_dim: 4,
+        qk_rope_head_dim: 2,
+        v_head_dim: 3,
+      },
+    },
+  ],
 ];
 
 it.each(fused)('a %s of %o is saved as its files are, and read again', async (name, config) => {
