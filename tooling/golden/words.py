@@ -46,6 +46,27 @@ RULES = {
         ]
     ),
 }
+RULES |= {
+    # of its listed letters those of Latin
+    "deepseek-llm": Sequence(
+        [
+            split(r"[\r\n]"),
+            split(r"\s?[CASED]+".replace("CASED", "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯ")),
+            split("\\s?[!-/:-~！-／：-～‘-‟\u3000-。]+"),
+            split(r"\s+$"),
+            split("[一-龥ࠀ-一가-퟿]+"),
+            split(r"\p{N}+"),
+        ]
+    ),
+    "bloom": split(" ?[^(\\s|.,!?…。，、।۔،)]+"),
+    "viking": Sequence([split(" ?[^(\\s|.,!?…。，、।۔،)]+"), Digits(individual_digits=True)]),
+    "bailingmoe": split(GPT4.replace("DIGITS", "").replace(r"\s*[\r\n]+", r"\s*[\r\n]")),
+    "qwen35": split(
+        GPT4.replace("DIGITS", "").replace(r"?\p{L}+", r"?[\p{L}\p{M}]+").replace(r"[^\s\p{L}\p{N}]", r"[^\s\p{L}\p{M}\p{N}]")
+    ),
+    "ufakzeka": split(GPT4.replace("DIGITS", "").replace("(?i:'s|'t|'re|'ve|'m|'ll|'d)|", "")),
+    "seed-coder": split(GPT4.replace("DIGITS", "").replace(r"+[\r\n]*|", "+|")),
+}
 TEXTS = [
     "It's 12345 apples -- isn't it?\n\n  Yes, IT'S so.",
     "HelloWorld's x1234 don't WE'LL\tcamelCase HTTPServer",

@@ -64,7 +64,7 @@ export interface Family<Config = any> {
   /** Tensors that may stand in a file a second time (a tied head): the name of the copy, and of the first. */
   readonly copies?: ((config: Config) => Readonly<Record<string, string>>) | undefined;
   /** Tensors that older files carry and no model reads: masks, tables of positions that follow from the config. */
-  readonly unused?: RegExp | undefined;
+  readonly unused?: RegExp | ((config: Config) => RegExp) | undefined;
 }
 
 /** Keeps the type of the config; does nothing at run time. Never throws. */
@@ -228,7 +228,7 @@ export function createModel<Config>(
   const model = withoutAbsentPooler(whole, build, tensors);
   const weights = buildWeights(device, modelParameters(model), tensors, build, {
     copies: family.copies?.(config),
-    unused: family.unused,
+    unused: unusedBy(family, config),
   });
   return assembleModel(device, model, weights);
 }
@@ -301,6 +301,11 @@ export function withoutAbsentPooler(
     ([name, source]) => name.startsWith('head.') && source.files.some((file) => tensors.has(file)),
   );
   return present ? model : { kind: 'encoder', parts: { ...model.parts, head: undefined } };
+}
+
+/** Names of tensors that no model reads. Never throws. */
+export function unusedBy<Config>({ unused }: Family<Config>, config: Config): RegExp | undefined {
+  return typeof unused === 'function' ? unused(config) : unused;
 }
 
 /** A file that says what it is twice must say the same. */

@@ -149,6 +149,8 @@ export { createLayerNorm, createRmsNorm, type Norm } from './parts/norms.ts';
 export { roundedAlibi } from './parts/rounded-alibi.ts';
 export {
   type Chosen,
+  type GroupedRoutingOptions,
+  groupedSoftmaxRouting,
   type Routing,
   type SigmoidRoutingOptions,
   sigmoidRouting,

@@ -11,6 +11,7 @@ import {
   type ReadConfig,
   readConfig,
   type SpecialIds,
+  unusedBy,
   withoutAbsentPooler,
 } from './family.ts';
 import { ConfigFields } from './formats/config-fields.ts';
@@ -90,7 +91,7 @@ export async function loadModel(
     const model = withoutAbsentPooler(whole, build, checkpoint.tensors);
     const weights = await loadWeights(device, modelParameters(model), checkpoint, build, {
       copies: family.copies?.(config),
-      unused: family.unused,
+      unused: unusedBy(family, config),
       float32,
       signal,
       onProgress,
@@ -207,7 +208,7 @@ export function checkTensors<Config>(
   checkLayers(layersOf(whole), checkpoint.tensors.size);
   const build = family.weights(config);
   const model = withoutAbsentPooler(whole, build, checkpoint.tensors);
-  const extra = { copies: family.copies?.(config), unused: family.unused };
+  const extra = { copies: family.copies?.(config), unused: unusedBy(family, config) };
   const unread = (name: string): never => {
     throw new FormatError('weights', `"${name}" is not read here`);
   };

@@ -1,7 +1,7 @@
 import { createReference } from '@headwise/tensor';
 import { expect, it } from 'vitest';
 import { createDecoder } from './decoder.ts';
-import { createModel, modelParameters, readConfig } from './family.ts';
+import { createModel, modelParameters, readConfig, unusedBy } from './family.ts';
 import { numbersOf, readSafetensors } from './formats/safetensors.ts';
 import { randomWeights } from './random-weights.ts';
 import { families } from './registry.ts';
@@ -28,6 +28,21 @@ const fused: readonly (readonly [name: string, config: object])[] = [
   [
     'gpt_oss',
     { ...sizes, head_dim: 4, num_key_value_heads: 2, num_local_experts: 3, num_experts_per_tok: 2 },
+  ],
+  [
+    'deepseek_v3',
+    {
+      ...sizes,
+      ...{ first_k_dense_replace: 1, n_routed_experts: 4, num_experts_per_tok: 2, moe_intermediate_size: 6 },
+      ...{
+        n_group: 2,
+        topk_group: 1,
+        kv_lora_rank: 6,
+        qk_nope_head_dim: 4,
+        qk_rope_head_dim: 2,
+        v_head_dim: 3,
+      },
+    },
   ],
 ];
 
@@ -93,7 +108,7 @@ it.each(folders)('what transformers wrote is what is written again: %s', async (
     const family = families[json.model_type as keyof typeof families]!;
     const { tensors } = readSafetensors(bytesOf(folder, `${head}model.safetensors`));
     const { config, model } = readConfig(family, json);
-    const extra = { copies: family.copies?.(config), unused: family.unused };
+    const extra = { copies: family.copies?.(config), unused: unusedBy(family, config) };
     const weights = buildWeights(device, modelParameters(model), tensors, family.weights(config), extra);
     const saved = await fileTensors(family, json, weights);
     const bare = (file: string): string =>
@@ -115,7 +130,8 @@ it.each(folders)('what transformers wrote is what is written again: %s', async (
     const left = [...read.keys()].filter((file) => !Object.hasOwn(saved, file));
     expect(
       left.filter(
-        (file) => !family.unused?.test(file) && !Object.hasOwn(family.copies?.(config) ?? {}, file),
+        (file) =>
+          !unusedBy(family, config)?.test(file) && !Object.hasOwn(family.copies?.(config) ?? {}, file),
       ),
     ).toEqual([]);
   }

@@ -4,7 +4,8 @@ import { checkFamily } from '../testing/family.ts';
 import { logitsOfConfig } from '../testing/random-model.ts';
 import { deepseekV2 } from './deepseek-v2.ts';
 
-checkFamily(deepseekV2, 'deepseek_v2-a');
+// m: experts in groups; n: the other way of every choice
+checkFamily(deepseekV2, 'deepseek_v2-a', 'deepseek_v2-m', 'deepseek_v2-n');
 
 const json = {
   model_type: 'deepseek_v2',
@@ -21,6 +22,15 @@ const json = {
   qk_rope_head_dim: 4,
   v_head_dim: 5,
   max_position_embeddings: 64,
+};
+const sparse = {
+  first_k_dense_replace: 1,
+  n_routed_experts: 6,
+  num_experts_per_tok: 2,
+  moe_intermediate_size: 6,
+  n_group: 3,
+  topk_group: 2,
+  topk_method: 'group_limited_greedy',
 };
 const ids = [1, 7, 3, 19, 7, 2];
 const scaling = {
@@ -48,7 +58,13 @@ describe('DeepSeek-V2', () => {
   });
 
   it.each([
-    [{ first_k_dense_replace: 1 }, 'first_k_dense_replace 1 must be at least num_hidden_layers 2'],
+    [{ first_k_dense_replace: -1 }, 'first_k_dense_replace must be a whole number ≥ 1, it is -1'],
+    [{ ...sparse, num_experts_per_tok: 7 }, 'num_experts_per_tok 7 must be at most n_routed_experts 6'],
+    [{ ...sparse, scoring_func: 'sigmoid' }, 'scoring_func "sigmoid" is not supported, only "softmax"'],
+    [{ ...sparse, norm_topk_prob: true }, 'norm_topk_prob true is not supported, only false'],
+    [{ ...sparse, n_group: 4 }, 'n_group 4 must divide the 6 experts, at least 1 in each'],
+    [{ ...sparse, topk_group: 4 }, 'topk_group 4 must be at most n_group 3, and have the 2 experts'],
+    [{ ...sparse, n_group: null }, 'n_group must be a whole number'],
     [{ num_key_value_heads: 2 }, 'num_key_value_heads 2 is not supported, only 4'],
     [{ qk_rope_head_dim: 3 }, 'qk_rope_head_dim 3 must be even'],
     [{ qk_head_dim: 11 }, 'qk_head_dim 11 must be qk_nope_head_dim 6 + qk_rope_head_dim 4'],

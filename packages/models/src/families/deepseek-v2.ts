@@ -4,22 +4,27 @@ import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
 import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
-import { denseLayersOnly, latentSizes, unfolding } from '../formats/latent-attention.ts';
-import { createGatedMlp } from '../parts/feed-forward.ts';
+import { deepseekExpertShapes, deepseekExperts, deepseekMlpNames } from '../formats/deepseek-experts.ts';
+import { latentNames, latentShapes, latentSizes } from '../formats/latent-attention.ts';
+import { gateBy } from '../parts/activations.ts';
+import { createExperts } from '../parts/experts.ts';
+import { createGatedMlp, type Mlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
+import { groupedSoftmaxRouting } from '../parts/routing.ts';
+import { besideShared } from '../parts/shared-expert.ts';
 import { named } from '../weight-sources.ts';
 
 /**
- * DeepSeek-V2 without experts: keys and values of all heads are projections of one latent a token, which is all that is
- * kept; a decode step works in the width of the latent.
+ * DeepSeek-V2: keys and values of all heads are projections of one latent a token, which is all that is kept; a decode
+ * step works in the width of the latent. All layers but the first have experts, of a few groups a token, and a shared one.
  *
  * ```text
  * [c | kR] = kvDown · x      k = [kUp · norm(c) | rotate(kR)]      v = vUp · norm(c)
- * h = x + attention(norm(x))      y = h + down · (silu(gate · norm(h)) · (up · norm(h)))
+ * h = x + attention(norm(x))      y = h + Σ_e share_e · swiglu_e(norm(h)) + swiglu(norm(h))
  * ```
  *
  * @see DeepSeek-AI 2024, "DeepSeek-V2: A Strong, Economical, and Efficient Mixture-of-Experts Language Model",
- * section 2.1, eq. 9 to 19, {@link https://arxiv.org/abs/2405.04434}
+ * section 2, eq. 9 to 22, {@link https://arxiv.org/abs/2405.04434}
  */
 export const deepseekV2 = /* @__PURE__ */ defineFamily({
   name: 'deepseek_v2',
@@ -36,7 +41,13 @@ export const deepseekV2 = /* @__PURE__ */ defineFamily({
     const H = fields.count('num_attention_heads');
     const layers = fields.count('num_hidden_layers');
     fields.only('num_key_value_heads', H);
-    denseLayersOnly(fields, layers, 0);
+    const { dense, experts } = deepseekExperts(fields, layers, { dense: 0 }, () => {
+      fields.only('scoring_func', 'softmax');
+      fields.only('norm_topk_prob', false);
+      const ways = { greedy: undefined, group_limited_greedy: { least: 1 } };
+      const grouped = fields.oneOf('topk_method', ways, 'greedy');
+      return { X: 64, F: 1407, shared: 2, scale: 1, grouped };
+    });
     const sizes = latentSizes(fields);
     const positions = positionsOf(fields);
     return {
@@ -50,6 +61,8 @@ export const deepseekV2 = /* @__PURE__ */ defineFamily({
         biases: fields.flag('attention_bias') ? ['qDown', 'kvDown', 'o'] : [],
       },
       sizes,
+      dense,
+      experts,
       F: fields.count('intermediate_size'),
       activation: activationOf(fields, 'hidden_act', 'silu'),
       mlpBias: fields.flag('mlp_bias'),
@@ -60,53 +73,44 @@ export const deepseekV2 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({
-    shape,
-    sizes: { latent, rope, queryLatent, scale },
-    F,
-    activation,
-    mlpBias,
-    eps,
-    positions,
-    context,
-    tied,
-  }) {
+  model({ shape, sizes, dense, experts, F, activation, mlpBias, eps, positions, context, tied }) {
+    const { latent, rope, queryLatent, scale } = sizes;
     // the norms of the latents have an eps of their own
     const attention = configure(multiHeadLatent, { latent, rope, queryLatent, scale, normEps: 1e-6 });
     const norm = createRmsNorm({ eps });
-    const blocks = block({
-      attention,
-      position: positions[0],
-      norm,
-      mlp: createGatedMlp({ F, activation, bias: mlpBias }),
-    });
-    return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
+    const one = (width: number) => createGatedMlp({ F: width, activation, bias: mlpBias });
+    const plain = one(F);
+    const sparse =
+      experts &&
+      besideShared(
+        createExperts({
+          ...experts,
+          gate: (gate, up) => gateBy(activation, gate, up),
+          route: groupedSoftmaxRouting(experts),
+        }),
+        one(experts.sharedF),
+      );
+    const ofLayer = (mlp: Mlp) => block({ attention, position: positions[0], norm, mlp });
+    const [first, rest] = [ofLayer(plain), ofLayer(sparse ?? plain)];
+    return {
+      kind: 'decoder',
+      parts: { shape, blocks: (layer) => (layer < dense ? first : rest), norm, tied, context },
+    };
   },
 
-  weights: ({ shape: { H }, sizes }) =>
+  weights: ({ shape: { H }, sizes, dense, experts }) =>
     named({
       embed: 'model.embed_tokens.weight',
       'layers.*.attentionNorm.weight': 'model.layers.*.input_layernorm.weight',
-      'layers.*.attention.q': 'model.layers.*.self_attn.q_proj.weight',
-      'layers.*.attention.qDown': 'model.layers.*.self_attn.q_a_proj.weight',
-      'layers.*.attention.qDown.bias': 'model.layers.*.self_attn.q_a_proj.bias',
-      'layers.*.attention.qNorm': 'model.layers.*.self_attn.q_a_layernorm.weight',
-      'layers.*.attention.qUp': 'model.layers.*.self_attn.q_b_proj.weight',
-      'layers.*.attention.kvDown': 'model.layers.*.self_attn.kv_a_proj_with_mqa.weight',
-      'layers.*.attention.kvDown.bias': 'model.layers.*.self_attn.kv_a_proj_with_mqa.bias',
-      'layers.*.attention.kvNorm': 'model.layers.*.self_attn.kv_a_layernorm.weight',
-      'layers.*.attention.{k,v}Up': (file, layer, which) =>
-        unfolding(file, `model.layers.${layer}.self_attn`, which, { H, ...sizes }),
-      'layers.*.attention.o': 'model.layers.*.self_attn.o_proj.weight',
-      'layers.*.attention.o.bias': 'model.layers.*.self_attn.o_proj.bias',
+      ...latentNames({ H, ...sizes }),
       'layers.*.mlpNorm.weight': 'model.layers.*.post_attention_layernorm.weight',
-      'layers.*.mlp.{gate,up,down}': 'model.layers.*.mlp.{}_proj.weight',
-      'layers.*.mlp.{gate,up,down}.bias': 'model.layers.*.mlp.{}_proj.bias',
+      ...deepseekMlpNames(dense, experts?.X ?? 0),
       'norm.weight': 'model.norm.weight',
       head: 'lm_head.weight',
     }),
-  stored: ({ shape: { H }, sizes: { D, Dv, latent } }) => ({
-    'model.layers.*.self_attn.kv_b_proj.weight': [H * (D + Dv), latent],
+  stored: ({ shape: { E, H }, sizes, experts }) => ({
+    ...latentShapes({ H, ...sizes }),
+    ...(experts && deepseekExpertShapes(E, experts)),
   }),
   copies: () => ({ 'lm_head.weight': 'model.embed_tokens.weight' }),
 });

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { readConfig } from '../family.ts';
+import { readConfig, unusedBy } from '../family.ts';
 import { checkFamily } from '../testing/family.ts';
 import { logitsOfConfig } from '../testing/random-model.ts';
 import { deepseekV3 } from './deepseek-v3.ts';
 
-checkFamily(deepseekV3, 'deepseek_v3-a');
+// m: experts in groups; n: the other way of every choice
+checkFamily(deepseekV3, 'deepseek_v3-a', 'deepseek_v3-m', 'deepseek_v3-n');
 
 const json = {
   model_type: 'deepseek_v3',
@@ -21,6 +22,14 @@ const json = {
   qk_rope_head_dim: 4,
   v_head_dim: 5,
   max_position_embeddings: 64,
+};
+const sparse = {
+  first_k_dense_replace: 1,
+  n_routed_experts: 6,
+  num_experts_per_tok: 2,
+  moe_intermediate_size: 6,
+  n_group: 3,
+  topk_group: 2,
 };
 const ids = [1, 7, 3, 19, 7, 2];
 const scaling = {
@@ -47,8 +56,18 @@ describe('DeepSeek-V3', () => {
     expect(scaleOf(said)).toBeCloseTo(sharp ** 2 * 10 ** -0.5, 12);
   });
 
+  it('reads no layer behind the last', () => {
+    const unused = unusedBy(deepseekV3, readConfig(deepseekV3, json).config)!;
+    expect(unused.test('model.layers.2.eh_proj.weight')).toBe(true);
+    expect(unused.test('model.layers.20.eh_proj.weight')).toBe(false);
+  });
+
   it.each([
-    [{ first_k_dense_replace: 1 }, 'first_k_dense_replace 1 must be at least num_hidden_layers 2'],
+    [{ ...sparse, num_experts_per_tok: 7 }, 'num_experts_per_tok 7 must be at most n_routed_experts 6'],
+    [{ ...sparse, topk_method: 'greedy' }, 'topk_method "greedy" is not supported, only "noaux_tc"'],
+    [{ ...sparse, n_group: 6 }, 'n_group 6 must divide the 6 experts, at least 2 in each'],
+    [{ ...sparse, topk_group: 0 }, 'topk_group must be a whole number'],
+    [{ ...sparse, moe_layer_freq: 2 }, 'moe_layer_freq 2 is not supported, only 1'],
     [{ num_key_value_heads: 2 }, 'num_key_value_heads 2 is not supported, only 4'],
     [{ qk_rope_head_dim: 3 }, 'qk_rope_head_dim 3 must be even'],
     [{ qk_head_dim: 11 }, 'qk_head_dim 11 must be qk_nope_head_dim 6 + qk_rope_head_dim 4'],

@@ -4,21 +4,26 @@ import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
 import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
-import { denseLayersOnly, latentSizes, unfolding } from '../formats/latent-attention.ts';
-import { createGatedMlp } from '../parts/feed-forward.ts';
+import { deepseekExpertShapes, deepseekExperts, deepseekMlpNames } from '../formats/deepseek-experts.ts';
+import { latentNames, latentShapes, latentSizes } from '../formats/latent-attention.ts';
+import { gateBy } from '../parts/activations.ts';
+import { createExperts } from '../parts/experts.ts';
+import { createGatedMlp, type Mlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
+import { sigmoidRouting } from '../parts/routing.ts';
+import { besideShared } from '../parts/shared-expert.ts';
 import { named } from '../weight-sources.ts';
 
 /**
- * DeepSeek-V3 without experts: multi-head latent attention as in V2, turned in pairs or in halves as the file says; the
- * heads that predict several tokens are for training.
+ * DeepSeek-V3: multi-head latent attention as in V2, turned in pairs or in halves as the file says; experts that are
+ * scored one by one, with a bias that only chooses. Layers that predict several tokens are for training.
  *
  * ```text
  * [c | kR] = kvDown · x      k = [kUp · norm(c) | rotate(kR)]      v = vUp · norm(c)
- * h = x + attention(norm(x))      y = h + down · (silu(gate · norm(h)) · (up · norm(h)))
+ * h = x + attention(norm(x))      y = h + Σ_e share_e · swiglu_e(norm(h)) + swiglu(norm(h))
  * ```
  *
- * @see DeepSeek-AI 2024, "DeepSeek-V3 Technical Report", section 2.1.1, eq. 1 to 11,
+ * @see DeepSeek-AI 2024, "DeepSeek-V3 Technical Report", section 2.1, eq. 1 to 16,
  * {@link https://arxiv.org/abs/2412.19437}
  */
 export const deepseekV3 = /* @__PURE__ */ defineFamily({
@@ -31,8 +36,13 @@ export const deepseekV3 = /* @__PURE__ */ defineFamily({
     const H = fields.count('num_attention_heads');
     const layers = fields.count('num_hidden_layers');
     fields.only('num_key_value_heads', H);
-    denseLayersOnly(fields, layers, 3);
     fields.ignore('num_nextn_predict_layers', 'num_mtp_layers');
+    const { dense, experts } = deepseekExperts(fields, layers, { dense: 3 }, () => {
+      fields.only('scoring_func', 'sigmoid');
+      fields.only('topk_method', 'noaux_tc');
+      const grouped = { groups: 8, chosenGroups: 4, least: 2 };
+      return { X: 256, k: 8, F: 2048, shared: 1, scale: 2.5, grouped };
+    });
     const sizes = latentSizes(fields);
     const positions = positionsOf(fields, 'rope_interleave');
     return {
@@ -46,6 +56,8 @@ export const deepseekV3 = /* @__PURE__ */ defineFamily({
         biases: fields.flag('attention_bias') ? ['qDown', 'kvDown', 'o'] : [],
       },
       sizes,
+      dense,
+      experts: experts && { ...experts, sumsToOne: fields.flag('norm_topk_prob', true) },
       F: fields.count('intermediate_size'),
       activation: activationOf(fields, 'hidden_act', 'silu'),
       eps: fields.epsilon('rms_norm_eps', 1e-6),
@@ -55,46 +67,45 @@ export const deepseekV3 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({
-    shape,
-    sizes: { latent, rope, queryLatent, scale },
-    F,
-    activation,
-    eps,
-    positions,
-    context,
-    tied,
-  }) {
+  model({ shape, sizes, dense, experts, F, activation, eps, positions, context, tied }) {
+    const { latent, rope, queryLatent, scale } = sizes;
     // the norms of the latents have an eps of their own
     const attention = configure(multiHeadLatent, { latent, rope, queryLatent, scale, normEps: 1e-6 });
     const norm = createRmsNorm({ eps });
-    const blocks = block({ attention, position: positions[0], norm, mlp: createGatedMlp({ F, activation }) });
-    return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
+    const plain = createGatedMlp({ F, activation });
+    const sparse =
+      experts &&
+      besideShared(
+        createExperts({
+          ...experts,
+          gate: (gate, up) => gateBy(activation, gate, up),
+          route: sigmoidRouting(experts),
+        }),
+        createGatedMlp({ F: experts.sharedF, activation }),
+      );
+    const ofLayer = (mlp: Mlp) => block({ attention, position: positions[0], norm, mlp });
+    const [first, rest] = [ofLayer(plain), ofLayer(sparse ?? plain)];
+    return {
+      kind: 'decoder',
+      parts: { shape, blocks: (layer) => (layer < dense ? first : rest), norm, tied, context },
+    };
   },
 
-  weights: ({ shape: { H }, sizes }) =>
+  weights: ({ shape: { H }, sizes, dense, experts }) =>
     named({
       embed: 'model.embed_tokens.weight',
       'layers.*.attentionNorm.weight': 'model.layers.*.input_layernorm.weight',
-      'layers.*.attention.q': 'model.layers.*.self_attn.q_proj.weight',
-      'layers.*.attention.qDown': 'model.layers.*.self_attn.q_a_proj.weight',
-      'layers.*.attention.qDown.bias': 'model.layers.*.self_attn.q_a_proj.bias',
-      'layers.*.attention.qNorm': 'model.layers.*.self_attn.q_a_layernorm.weight',
-      'layers.*.attention.qUp': 'model.layers.*.self_attn.q_b_proj.weight',
-      'layers.*.attention.kvDown': 'model.layers.*.self_attn.kv_a_proj_with_mqa.weight',
-      'layers.*.attention.kvDown.bias': 'model.layers.*.self_attn.kv_a_proj_with_mqa.bias',
-      'layers.*.attention.kvNorm': 'model.layers.*.self_attn.kv_a_layernorm.weight',
-      'layers.*.attention.{k,v}Up': (file, layer, which) =>
-        unfolding(file, `model.layers.${layer}.self_attn`, which, { H, ...sizes }),
-      'layers.*.attention.o': 'model.layers.*.self_attn.o_proj.weight',
-      'layers.*.attention.o.bias': 'model.layers.*.self_attn.o_proj.bias',
+      ...latentNames({ H, ...sizes }),
       'layers.*.mlpNorm.weight': 'model.layers.*.post_attention_layernorm.weight',
-      'layers.*.mlp.{gate,up,down}': 'model.layers.*.mlp.{}_proj.weight',
+      ...deepseekMlpNames(dense, experts?.X ?? 0),
       'norm.weight': 'model.norm.weight',
       head: 'lm_head.weight',
     }),
-  stored: ({ shape: { H }, sizes: { D, Dv, latent } }) => ({
-    'model.layers.*.self_attn.kv_b_proj.weight': [H * (D + Dv), latent],
+  stored: ({ shape: { E, H }, sizes, experts }) => ({
+    ...latentShapes({ H, ...sizes }),
+    ...(experts && deepseekExpertShapes(E, experts)),
   }),
   copies: () => ({ 'lm_head.weight': 'model.embed_tokens.weight' }),
+  // the layers behind the last one predict several tokens
+  unused: ({ shape: { layers } }) => new RegExp(`^model\\.layers\\.${layers}\\.`),
 });

@@ -4,6 +4,7 @@ import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { windowOf, windowsOf } from '../formats/config-window.ts';
+import { expertCounts } from '../formats/expert-fields.ts';
 import { down, downBias, gateOrUp, gateOrUpBias, onlyMxfp4 } from '../formats/gpt-oss-experts.ts';
 import { headSizes } from '../formats/head-sizes.ts';
 import { clampedSwiglu } from '../parts/clamped-swiglu.ts';
@@ -45,15 +46,13 @@ export const gptOss = /* @__PURE__ */ defineFamily({
     );
     const layers = fields.count('num_hidden_layers');
     const positions = positionsOf(fields);
-    const X = fields.count('num_local_experts', 128, 4096);
-    const k = fields.count('num_experts_per_tok', 4);
-    if (k > X) fields.problems.push(`num_experts_per_tok ${k} must be at most num_local_experts ${X}`);
+    const counts = expertCounts(fields, ['num_local_experts', 128], ['num_experts_per_tok', 4]);
     const biases = fields.flag('attention_bias', true) ? ['q', 'k', 'v', 'o'] : [];
     return {
       shape: { V: fields.count('vocab_size'), E, H, D, layers, biases },
       Hkv,
       windows: windowsOf(fields, layers, windowOf(fields, 128), (layer) => layer % 2 === 0),
-      experts: { X, k, F: fields.count('intermediate_size') },
+      experts: { ...counts, F: fields.count('intermediate_size') },
       gate: { alpha: fields.positive('swiglu_alpha', 1.702), limit: fields.positive('swiglu_limit', 7) },
       eps: fields.epsilon('rms_norm_eps', 1e-5),
       positions: positions as readonly ConfigEncoding[],

@@ -3,7 +3,8 @@ import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
 import { ConfigFields } from '../formats/config-fields.ts';
 import { FULL, LINEAR } from '../formats/config-window.ts';
-import { latentSizes, unfolding } from '../formats/latent-attention.ts';
+import { eachExpert, expertCounts, expertGroups } from '../formats/expert-fields.ts';
+import { latentNames, latentShapes, latentSizes } from '../formats/latent-attention.ts';
 import { createExperts } from '../parts/experts.ts';
 import { createSwiglu } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
@@ -56,10 +57,8 @@ export const kimiLinear = /* @__PURE__ */ defineFamily({
     const delta = deltaOf(fields);
     const depth = fields.sound('num_hidden_layers') ? layers : 0;
     const first = fields.get('first_k_dense_replace') === 0 ? 0 : fields.layers('first_k_dense_replace', 1);
-    const X = fields.count('num_experts', 256, 4096);
-    const k = fields.count('num_experts_per_token', 8);
-    if (k > X) fields.problems.push(`num_experts_per_token ${k} must be at most num_experts ${X}`);
-    const groups = fields.count('num_expert_group', 1);
+    const counts = expertCounts(fields, ['num_experts', 256], ['num_experts_per_token', 8]);
+    const groups = expertGroups(fields, 'num_expert_group', counts, { groups: 1, chosenGroups: 1 }, 2);
     return {
       shape: {
         V: fields.count('vocab_size'),
@@ -80,11 +79,10 @@ export const kimiLinear = /* @__PURE__ */ defineFamily({
       mlps:
         fields.each('mlp_layer_types', layers, ['dense', 'sparse']) ??
         Array.from({ length: depth }, (_, layer) => (layer < first ? 'dense' : 'sparse')),
-      experts: { X, k, F: fields.count('moe_intermediate_size', 1024) },
+      experts: { ...counts, F: fields.count('moe_intermediate_size', 1024) },
       shared: fields.count('num_shared_experts', 1),
       routing: {
-        groups,
-        chosenGroups: fields.count('topk_group', 1),
+        ...groups,
         sumsToOne: fields.flag('moe_renormalize', true),
         scale: fields.positive('routed_scaling_factor', 2.446),
       },
@@ -133,16 +131,8 @@ export const kimiLinear = /* @__PURE__ */ defineFamily({
     return named({
       embed: 'model.embed_tokens.weight',
       'layers.*.attentionNorm.weight': 'model.layers.*.input_layernorm.weight',
-      'layers.*.attention.{q,k,v,o}': 'model.layers.*.self_attn.{}_proj.weight',
-      'layers.*.attention.o.bias': 'model.layers.*.self_attn.o_proj.bias',
-      'layers.*.attention.qDown': 'model.layers.*.self_attn.q_a_proj.weight',
-      'layers.*.attention.qDown.bias': 'model.layers.*.self_attn.q_a_proj.bias',
-      'layers.*.attention.qNorm': 'model.layers.*.self_attn.q_a_layernorm.weight',
-      'layers.*.attention.qUp': 'model.layers.*.self_attn.q_b_proj.weight',
-      'layers.*.attention.kvDown': 'model.layers.*.self_attn.kv_a_proj_with_mqa.weight',
-      'layers.*.attention.kvDown.bias': 'model.layers.*.self_attn.kv_a_proj_with_mqa.bias',
-      'layers.*.attention.kvNorm': 'model.layers.*.self_attn.kv_a_layernorm.weight',
-      'layers.*.attention.{k,v}Up': (file, l, which) => unfolding(file, at(l), which, { H, ...sizes }),
+      'layers.*.attention.{k,v}': 'model.layers.*.self_attn.{}_proj.weight',
+      ...latentNames({ H, ...sizes }),
       'layers.*.attention.convolution': convolution,
       'layers.*.attention.beta': 'model.layers.*.self_attn.b_proj.weight',
       'layers.*.attention.forgetDown': 'model.layers.*.self_attn.f_a_proj.weight',
@@ -160,16 +150,15 @@ export const kimiLinear = /* @__PURE__ */ defineFamily({
         if (mlps[l] === 'dense')
           return firstOf(`model.layers.${l}.mlp.${name}`, `model.layers.${l}.block_sparse_moe.${name}`)(file);
         const w = { gate: 'w1', up: 'w3', down: 'w2' }[which];
-        const each = (e: number): string => `model.layers.${l}.block_sparse_moe.experts.${e}.${w}.weight`;
-        return appended(Array.from({ length: X }, (_, e) => file(each(e))));
+        return eachExpert(file, X, `model.layers.${l}.block_sparse_moe.experts.+.${w}.weight`);
       },
       'layers.*.mlp.shared.{gate,up,down}': 'model.layers.*.block_sparse_moe.shared_experts.{}_proj.weight',
       'norm.weight': 'model.norm.weight',
       head: 'lm_head.weight',
     });
   },
-  stored: ({ shape: { E, H }, sizes: { D, Dv, latent }, delta, experts: { F } }) => ({
-    'model.layers.*.self_attn.kv_b_proj.weight': [H * (D + Dv), latent],
+  stored: ({ shape: { E, H }, sizes, delta, experts: { F } }) => ({
+    ...latentShapes({ H, ...sizes }),
     'model.layers.*.self_attn.q_conv1d.weight': [delta.H * delta.D, 1, delta.kernel],
     'model.layers.*.self_attn.k_conv1d.weight': [delta.H * delta.D, 1, delta.kernel],
     'model.layers.*.self_attn.v_conv1d.weight': [delta.H * delta.D, 1, delta.kernel],

@@ -3,10 +3,11 @@ import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { windowed, windowOf } from '../formats/config-window.ts';
+import { eachExpert, expertCounts } from '../formats/expert-fields.ts';
 import { headSizes } from '../formats/head-sizes.ts';
 import { createExperts } from '../parts/experts.ts';
 import { createRmsNorm } from '../parts/norms.ts';
-import { appended, type FileTensor, named, type WeightSource } from '../weight-sources.ts';
+import { type FileTensor, named, type WeightSource } from '../weight-sources.ts';
 
 /**
  * Mixtral: a Mistral whose feed-forwards are experts, two of eight a token.
@@ -30,14 +31,12 @@ export const mixtral = /* @__PURE__ */ defineFamily({
     // of training
     fields.ignore('router_aux_loss_coef', 'router_jitter_noise', 'output_router_logits');
     const positions = positionsOf(fields);
-    const X = fields.count('num_local_experts', 8, 4096);
-    const k = fields.count('num_experts_per_tok', 2);
-    if (k > X) fields.problems.push(`num_experts_per_tok ${k} must be at most num_local_experts ${X}`);
+    const counts = expertCounts(fields, ['num_local_experts', 8], ['num_experts_per_tok', 2]);
     return {
       shape: { V: fields.count('vocab_size'), E, H, D, layers: fields.count('num_hidden_layers') },
       Hkv,
       window: windowOf(fields),
-      experts: { X, k, F: fields.count('intermediate_size') },
+      experts: { ...counts, F: fields.count('intermediate_size') },
       eps: fields.epsilon('rms_norm_eps', 1e-5),
       positions: positions as readonly ConfigEncoding[],
       context: contextOf(fields, positions, 131_072),
@@ -57,19 +56,17 @@ export const mixtral = /* @__PURE__ */ defineFamily({
   },
 
   weights: ({ experts: { X } }) => {
-    const each = (file: FileTensor, layer: number, name: string): WeightSource[] =>
-      Array.from({ length: X }, (_, e) =>
-        file(`model.layers.${layer}.block_sparse_moe.experts.${e}.${name}.weight`),
-      );
+    const each = (file: FileTensor, layer: number, name: string): WeightSource =>
+      eachExpert(file, X, `model.layers.${layer}.block_sparse_moe.experts.+.${name}.weight`);
     return named({
       embed: 'model.embed_tokens.weight',
       'layers.*.attentionNorm.weight': 'model.layers.*.input_layernorm.weight',
       'layers.*.attention.{q,k,v,o}': 'model.layers.*.self_attn.{}_proj.weight',
       'layers.*.mlpNorm.weight': 'model.layers.*.post_attention_layernorm.weight',
       'layers.*.mlp.router': 'model.layers.*.block_sparse_moe.gate.weight',
-      'layers.*.mlp.gate': (file, layer) => appended(each(file, layer, 'w1')),
-      'layers.*.mlp.up': (file, layer) => appended(each(file, layer, 'w3')),
-      'layers.*.mlp.down': (file, layer) => appended(each(file, layer, 'w2')),
+      'layers.*.mlp.gate': (file, layer) => each(file, layer, 'w1'),
+      'layers.*.mlp.up': (file, layer) => each(file, layer, 'w3'),
+      'layers.*.mlp.down': (file, layer) => each(file, layer, 'w2'),
       'norm.weight': 'model.norm.weight',
       head: 'lm_head.weight',
     });

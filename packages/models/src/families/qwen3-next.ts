@@ -5,6 +5,7 @@ import { defineFamily } from '../family.ts';
 import type { ConfigFields } from '../formats/config-fields.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { FULL, LINEAR } from '../formats/config-window.ts';
+import { eachExpert, expertCounts } from '../formats/expert-fields.ts';
 import { headSizes } from '../formats/head-sizes.ts';
 import { shown } from '../formats/json.ts';
 import { createExperts } from '../parts/experts.ts';
@@ -12,15 +13,7 @@ import { createSwiglu } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
 import { softmaxOfAll, softmaxOfChosen } from '../parts/routing.ts';
 import { besideShared, openedByToken } from '../parts/shared-expert.ts';
-import {
-  appended,
-  type FileTensor,
-  named,
-  plus,
-  reshaped,
-  rowsOf,
-  type WeightSource,
-} from '../weight-sources.ts';
+import { type FileTensor, named, plus, reshaped, rowsOf, type WeightSource } from '../weight-sources.ts';
 
 /**
  * Qwen3-Next: three layers of Gated DeltaNet, whose state does not grow, then one of full attention whose output passes a
@@ -69,9 +62,7 @@ export const qwen3Next = /* @__PURE__ */ defineFamily({
       fields.problems.push(
         `linear_num_value_heads ${delta.H} must be a multiple of linear_num_key_heads ${delta.Hk}`,
       );
-    const X = fields.count('num_experts', 512, 4096);
-    const k = fields.count('num_experts_per_tok', 10);
-    if (k > X) fields.problems.push(`num_experts_per_tok ${k} must be at most num_experts ${X}`);
+    const counts = expertCounts(fields, ['num_experts', 512], ['num_experts_per_tok', 10]);
     const every = fields.count('decoder_sparse_step', 1);
     const depth = fields.sound('num_hidden_layers') ? layers : 0;
     const plain = layersOf(fields, 'mlp_only_layers', depth);
@@ -89,7 +80,7 @@ export const qwen3Next = /* @__PURE__ */ defineFamily({
         Array.from({ length: depth }, (_, layer) => ((layer + 1) % period === 0 ? FULL : LINEAR)),
       /** Layers whose feed-forward is one, and no experts. */
       dense: Array.from({ length: depth }, (_, layer) => plain.includes(layer) || (layer + 1) % every !== 0),
-      experts: { X, k, F: fields.count('moe_intermediate_size', 512) },
+      experts: { ...counts, F: fields.count('moe_intermediate_size', 512) },
       sumsToOne: fields.flag('norm_topk_prob', true),
       shared: fields.count('shared_expert_intermediate_size', 512),
       F: fields.count('intermediate_size', 5632),
@@ -144,8 +135,7 @@ export const qwen3Next = /* @__PURE__ */ defineFamily({
       'layers.*.mlp.router': 'model.layers.*.mlp.gate.weight',
       'layers.*.mlp.{gate,up,down}': (file, l, which) => {
         if (dense[l]) return file(`model.layers.${l}.mlp.${which}_proj.weight`);
-        const each = (e: number): string => `model.layers.${l}.mlp.experts.${e}.${which}_proj.weight`;
-        return appended(Array.from({ length: X }, (_, e) => file(each(e))));
+        return eachExpert(file, X, `model.layers.${l}.mlp.experts.+.${which}_proj.weight`);
       },
       'layers.*.mlp.shared.open': 'model.layers.*.mlp.shared_expert_gate.weight',
       'layers.*.mlp.shared.{gate,up,down}': 'model.layers.*.mlp.shared_expert.{}_proj.weight',

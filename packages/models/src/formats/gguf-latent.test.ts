@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deepseekV2 } from '../families/deepseek-v2.ts';
+import { deepseekV3 } from '../families/deepseek-v3.ts';
 import { readConfig } from '../family.ts';
 import { memorySource } from '../sources/byte-sources.ts';
 import { type Value, writeGguf } from '../testing/gguf.ts';
@@ -54,10 +55,35 @@ describe('a GGUF file of DeepSeek', () => {
     expect(config).toMatchObject({ rope_parameters: { beta_fast: 32, beta_slow: 1, mscale: 0.8 } });
   });
 
-  it('with experts is refused by them', async () => {
-    const config = await configOf({ leading_dense_block_count: ['u32', 1], expert_count: ['u32', 64] });
-    expect(() => readConfig(deepseekV2, config)).toThrow(
-      'first_k_dense_replace 1 must be at least num_hidden_layers 2: layers with experts are not supported',
-    );
+  const sparse: Readonly<Record<string, Value>> = {
+    leading_dense_block_count: ['u32', 1],
+    expert_count: ['u32', 8],
+    expert_used_count: ['u32', 3],
+    expert_shared_count: ['u32', 2],
+    expert_feed_forward_length: ['u32', 6],
+  };
+
+  it('says nothing of groups and shares where it does not choose by them', async () => {
+    const { config } = readConfig(deepseekV2, await configOf(sparse));
+    expect(config.dense).toBe(1);
+    expect(config.experts).toEqual({ X: 8, k: 3, groups: 1, chosenGroups: 1, F: 6, sharedF: 12, scale: 1 });
+  });
+
+  it('whose experts are scored by sigmoids is DeepSeek-V3', async () => {
+    const config = await configOf({
+      ...sparse,
+      expert_gating_func: ['u32', 2],
+      expert_group_count: ['u32', 4],
+      expert_group_used_count: ['u32', 2],
+      expert_weights_scale: ['f32', 2.5],
+      expert_weights_norm: ['bool', true],
+    });
+    const { experts } = readConfig(deepseekV3, config).config;
+    expect(experts).toMatchObject({ groups: 4, chosenGroups: 2, scale: 2.5, sumsToOne: true });
+  });
+
+  it('of a way to score that is not known is refused', async () => {
+    const config = await configOf({ ...sparse, expert_gating_func: ['u32', 3] });
+    expect(() => readConfig(deepseekV2, config)).toThrow('scoring_func 3 is not supported, only "softmax"');
   });
 });

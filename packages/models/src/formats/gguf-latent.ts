@@ -1,13 +1,16 @@
 import { rms, rope } from './gguf-decoder.ts';
 import { type GgufArchitecture, type GgufFields, vocabulary } from './gguf-fields.ts';
 
+/** `expert_gating_func` */
+const [SOFTMAX, SIGMOID] = [1, 2];
+
 /**
- * Multi-head latent attention: DeepSeek-V2, and V3 as one of them. Files up to spring 2025 have what unfolds keys and
+ * Multi-head latent attention: DeepSeek-V2, and V3, whose experts are scored by sigmoids. Files up to spring 2025 have what unfolds keys and
  * values as one matrix, `attn_kv_b [H · (D + Dv), dc]`, and say the widths of heads; later ones have two, `attn_k_b
  * [H, dc, D]` and `attn_v_b [H, Dv, dc]`, and say the widths of the latent, as of one key and value for all heads.
  */
 export const deepseek2OfGguf: GgufArchitecture = {
-  modelType: () => 'deepseek_v2',
+  modelType: (fields) => (fields.get('expert_gating_func') === SIGMOID ? 'deepseek_v3' : 'deepseek_v2'),
   config(fields) {
     const H = fields.get('attention.head_count');
     const groups = fields.get('attention.head_count_kv');
@@ -51,6 +54,14 @@ export const deepseek2OfGguf: GgufArchitecture = {
     'blk.*.ffn_gate': 'model.layers.*.mlp.gate_proj',
     'blk.*.ffn_up': 'model.layers.*.mlp.up_proj',
     'blk.*.ffn_down': 'model.layers.*.mlp.down_proj',
+    'blk.*.ffn_gate_inp': 'model.layers.*.mlp.gate',
+    'blk.*.exp_probs_b.bias': 'model.layers.*.mlp.gate.e_score_correction_bias',
+    'blk.*.ffn_gate_exps': 'model.layers.*.mlp.experts.+.gate_proj',
+    'blk.*.ffn_up_exps': 'model.layers.*.mlp.experts.+.up_proj',
+    'blk.*.ffn_down_exps': 'model.layers.*.mlp.experts.+.down_proj',
+    'blk.*.ffn_gate_shexp': 'model.layers.*.mlp.shared_experts.gate_proj',
+    'blk.*.ffn_up_shexp': 'model.layers.*.mlp.shared_experts.up_proj',
+    'blk.*.ffn_down_shexp': 'model.layers.*.mlp.shared_experts.down_proj',
   },
 };
 
@@ -68,20 +79,23 @@ function magnitudes(fields: GgufFields): object {
   return tenth ? { mscale: tenth * 10, mscale_all_dim: tenth * 10 } : {};
 }
 
-/** Said of files without experts too. */
+/** Said of files without experts too. What is not said is 1, or not done, whatever a `config.json` means by silence. */
 function experts(fields: GgufFields): object {
   const X = fields.get('expert_count');
-  const otherwise = X ? 0 : fields.get('block_count');
+  const layers = fields.get('block_count');
+  const gating = fields.get('expert_gating_func') ?? SOFTMAX;
+  const groups = fields.get('expert_group_count') ?? 1;
   return {
-    first_k_dense_replace: fields.get('leading_dense_block_count') ?? otherwise,
+    first_k_dense_replace: X ? (fields.get('leading_dense_block_count') ?? 0) : layers,
     n_routed_experts: X,
     num_experts_per_tok: fields.get('expert_used_count'),
     n_shared_experts: fields.get('expert_shared_count'),
     moe_intermediate_size: fields.get('expert_feed_forward_length'),
-    routed_scaling_factor: fields.get('expert_weights_scale'),
-    norm_topk_prob: fields.get('expert_weights_norm'),
-    scoring_func: fields.get('expert_gating_func'),
-    n_group: fields.get('expert_group_count'),
-    topk_group: fields.get('expert_group_used_count'),
+    routed_scaling_factor: fields.get('expert_weights_scale') || 1,
+    norm_topk_prob: fields.get('expert_weights_norm') ?? false,
+    scoring_func: gating === SIGMOID ? 'sigmoid' : gating === SOFTMAX ? 'softmax' : gating,
+    topk_method: gating === SIGMOID ? 'noaux_tc' : groups === 1 ? 'greedy' : 'group_limited_greedy',
+    n_group: groups,
+    topk_group: fields.get('expert_group_used_count') ?? groups,
   };
 }

@@ -5,7 +5,7 @@ import { loadModel } from '../load-model.ts';
 import { families } from '../registry.ts';
 import { memorySource } from '../sources/byte-sources.ts';
 import { type Tensor, type Value, writeGguf } from '../testing/gguf.ts';
-import { bytesOf, jsonOf, sharedFolder } from '../testing/shared.ts';
+import { bytesOf, jsonOf, tinyFolder } from '../testing/shared.ts';
 import { ggufCheckpoint } from './gguf-checkpoint.ts';
 import { type HostTensor, readSafetensors } from './safetensors.ts';
 
@@ -23,6 +23,8 @@ interface Converted {
   readonly metadata: (config: Config) => Metadata;
   readonly data?: (name: string, tensor: HostTensor, config: Config) => Float32Array;
   /** Of one tensor several, before they get their names. */
+  /** Of several tensors one, before they get their names. */
+  readonly joined?: (tensors: ReadonlyMap<string, HostTensor>) => ReadonlyMap<string, HostTensor>;
   readonly split?: (name: string, tensor: HostTensor, config: Config) => Readonly<Record<string, Numbers>>;
 }
 
@@ -35,8 +37,13 @@ const sizes = (arch: string, keys: Readonly<Record<string, number | undefined>>)
   ['general.architecture', ['text', arch]],
   ...Object.entries(keys)
     .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => [`${arch}.${key}`, [key.includes('epsilon') ? 'f32' : 'u32', value!]] as const),
+    .map(([key, value]) => [`${arch}.${key}`, [kindOf(key), value!]] as const),
 ];
+
+function kindOf(key: string): 'f32' | 'bool' | 'u32' {
+  if (key.endsWith('weights_norm')) return 'bool';
+  return /epsilon|scale|factor|multiplier|freq_base|beta/.test(key) ? 'f32' : 'u32';
+}
 
 const falcon: Omit<Converted, 'folder'> = {
   names: [
@@ -185,7 +192,12 @@ const deepseek: Omit<Converted, 'folder'> = {
     [/^model\.layers\.(\d+)\.self_attn\.o_proj/, 'blk.$1.attn_output'],
     [/^model\.layers\.(\d+)\.post_attention_layernorm/, 'blk.$1.ffn_norm'],
     [/^model\.layers\.(\d+)\.mlp\.(gate|up|down)_proj/, 'blk.$1.ffn_$2'],
+    [/^model\.layers\.(\d+)\.mlp\.gate\.weight/, 'blk.$1.ffn_gate_inp.weight'],
+    [/^model\.layers\.(\d+)\.mlp\.gate\.e_score_correction_bias/, 'blk.$1.exp_probs_b.bias'],
+    [/^model\.layers\.(\d+)\.mlp\.experts\.(gate|up|down)_proj/, 'blk.$1.ffn_$2_exps'],
+    [/^model\.layers\.(\d+)\.mlp\.shared_experts\.(gate|up|down)_proj/, 'blk.$1.ffn_$2_shexp'],
   ],
+  joined: stackedExperts,
   metadata: (config) =>
     deepseekSizes(config, {
       'attention.head_count_kv': config.num_attention_heads,
@@ -193,6 +205,20 @@ const deepseek: Omit<Converted, 'folder'> = {
       'attention.value_length': config.v_head_dim,
     }),
 };
+
+/** One tensor [X, …] of those of all experts, which stand in their order. */
+function stackedExperts(tensors: ReadonlyMap<string, HostTensor>): ReadonlyMap<string, HostTensor> {
+  const stacks = new Map<string, HostTensor>();
+  for (const [name, tensor] of tensors) {
+    const whole = name.replace(/\.experts\.\d+\./, '.experts.');
+    const before = stacks.get(whole);
+    const numbers = Array.from(tensor.data as Float32Array);
+    const data = Float32Array.from([...((before?.data ?? []) as Float32Array), ...numbers]);
+    const shape = whole === name ? tensor.shape : [(before?.shape[0] ?? 0) + 1, ...tensor.shape];
+    stacks.set(whole, { ...tensor, shape, data });
+  }
+  return stacks;
+}
 
 function deepseekSizes(config: Config, widths: Readonly<Record<string, number | undefined>>): Metadata {
   return sizes('deepseek2', {
@@ -209,9 +235,22 @@ function deepseekSizes(config: Config, widths: Readonly<Record<string, number | 
     expert_feed_forward_length: config.moe_intermediate_size,
     expert_count: config.n_routed_experts,
     expert_shared_count: config.n_shared_experts,
+    expert_used_count: config.num_experts_per_tok ?? undefined,
+    expert_group_count: config.n_group ?? undefined,
+    expert_group_used_count: config.topk_group ?? undefined,
+    // V3 makes shares add up to 1, V2 says that it does not
+    expert_gating_func: config.model_type === ('deepseek_v3' as unknown) ? 2 : 1,
+    expert_weights_scale: config.routed_scaling_factor,
+    expert_weights_norm: Number(config.norm_topk_prob),
     'rope.dimension_count': config.qk_rope_head_dim,
+    'rope.freq_base': baseOf(config),
     ...widths,
   });
+}
+
+function baseOf(config: Config): number | undefined {
+  const { rope_theta } = (config.rope_parameters ?? {}) as { rope_theta?: number };
+  return rope_theta;
 }
 
 /** Of spring 2025 and later: what unfolds keys stands on its side, and the latent is one key for all heads. */
@@ -310,6 +349,12 @@ const all: readonly Converted[] = [
   { folder: 'deepseek_v2-a', ...unfolded },
   { folder: 'deepseek_v3-a', ...deepseek },
   { folder: 'deepseek_v3-a', ...unfolded },
+  { folder: 'deepseek_v2-m', ...deepseek },
+  {
+    folder: 'deepseek_v3-m',
+    ...unfolded,
+    config: { rope_parameters: { rope_type: 'default', rope_theta: 1e4 } },
+  },
   { folder: 'falcon_mq-a', ...falcon },
   { folder: 'falcon_new-a', ...falcon },
   { folder: 't5-a', ...t5 },
@@ -319,14 +364,14 @@ const all: readonly Converted[] = [
 
 describe.each(all)(
   '$folder as llama.cpp writes it',
-  ({ folder, head = '', config: said, left, names, metadata, data, split }) => {
-    const shared = sharedFolder(`conformance/models/tiny/${folder}`);
+  ({ folder, head = '', config: said, left, names, metadata, data, joined, split }) => {
+    const shared = tinyFolder(folder);
 
     it.skipIf(!shared)('is the model that it was', async () => {
       const config = { ...jsonOf<Config & { model_type: string }>(shared!, `${head}config.json`), ...said };
       const read = readSafetensors(bytesOf(shared!, `${head}model.safetensors`)).tensors;
       const kept = new Map([...read].filter(([name]) => !left?.test(name)));
-      const parts = [...kept].flatMap(([name, tensor]) => {
+      const parts = [...(joined?.(kept) ?? kept)].flatMap(([name, tensor]) => {
         const numbers = data?.(name, tensor, config) ?? (tensor.data as Float32Array);
         return Object.entries(split?.(name, tensor, config) ?? { [name]: { ...tensor, data: numbers } });
       });

@@ -49,20 +49,6 @@ function sharpening(fields: ConfigFields): number {
   return type === 'default' || !strength ? 1 : yarnMagnitude(Number(given.get('factor')), Number(strength));
 }
 
-/** Layers with experts are another part: all must be dense. */
-export function denseLayersOnly(fields: ConfigFields, layers: number, otherwise: number): void {
-  const dense = fields.get('first_k_dense_replace') ?? otherwise;
-  if (!(typeof dense === 'number' && dense >= layers))
-    fields.problems.push(
-      `first_k_dense_replace ${String(dense)} must be at least num_hidden_layers ${layers}: layers with experts are not supported`,
-    );
-  // of experts that no layer has
-  fields.ignore('n_routed_experts', 'n_shared_experts', 'num_experts_per_tok', 'moe_intermediate_size');
-  fields.ignore('n_group', 'topk_group', 'topk_method', 'norm_topk_prob', 'routed_scaling_factor');
-  fields.ignore('scoring_func', 'aux_loss_alpha', 'seq_aux', 'moe_layer_freq', 'ep_size');
-  fields.ignore('output_router_logits', 'pretraining_tp');
-}
-
 /**
  * What unfolds keys `[H, D, dc]` or values `[H, Dv, dc]`: a half of `kv_b_proj [H · (D + Dv), dc]`, or a tensor of its
  * own in files that have `k_b_proj [H, dc, D]` and `v_b_proj [H, Dv, dc]` instead (GGUF). Never throws.
@@ -83,4 +69,27 @@ export function unfolding(
   // a matrix of another shape is reported as it is
   if (heads.shape?.length !== 3) return fused;
   return which === 'k' ? part(heads, 1, 0, D) : part(heads, 1, D, Dv);
+}
+
+/** Weights of the attention of all layers by the names of DeepSeek's files: for `named`. Never throws. */
+export function latentNames(sizes: Parameters<typeof unfolding>[3]) {
+  const at = 'model.layers.*.self_attn';
+  return {
+    'layers.*.attention.{q,o}': `${at}.{}_proj.weight`,
+    'layers.*.attention.qDown': `${at}.q_a_proj.weight`,
+    'layers.*.attention.qDown.bias': `${at}.q_a_proj.bias`,
+    'layers.*.attention.qNorm': `${at}.q_a_layernorm.weight`,
+    'layers.*.attention.qUp': `${at}.q_b_proj.weight`,
+    'layers.*.attention.kvDown': `${at}.kv_a_proj_with_mqa.weight`,
+    'layers.*.attention.kvDown.bias': `${at}.kv_a_proj_with_mqa.bias`,
+    'layers.*.attention.kvNorm': `${at}.kv_a_layernorm.weight`,
+    'layers.*.attention.{k,v}Up': (file: FileTensor, layer: number, which: string): WeightSource =>
+      unfolding(file, at.replace('*', String(layer)), which, sizes),
+    'layers.*.attention.o.bias': `${at}.o_proj.bias`,
+  };
+}
+
+/** The shape of what unfolds keys and values in the file. Never throws. */
+export function latentShapes({ H, D, Dv, latent }: Parameters<typeof unfolding>[3]) {
+  return { 'model.layers.*.self_attn.kv_b_proj.weight': [H * (D + Dv), latent] };
 }

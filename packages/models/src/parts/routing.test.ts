@@ -3,7 +3,13 @@ import { assertClose, seededValues } from '@headwise/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import { createExperts } from './experts.ts';
 import { createSwiglu } from './feed-forward.ts';
-import { type Routing, type SigmoidRoutingOptions, sigmoidRouting, softmaxOfAll } from './routing.ts';
+import {
+  groupedSoftmaxRouting,
+  type Routing,
+  type SigmoidRoutingOptions,
+  sigmoidRouting,
+  softmaxOfAll,
+} from './routing.ts';
 import { besideShared, openedByToken } from './shared-expert.ts';
 
 const [N, E, X, k] = [5, 4, 6, 2];
@@ -88,6 +94,29 @@ describe.each(['reference', 'wasm', 'gpujs:webasm'])('routing on %s', (device) =
     assertClose(got.shares, shares, { atol: 1e-6, rtol: 1e-5 });
   });
 
+  it.each([{}, { groups: 3, chosenGroups: 1, scale: 2.5 }, { groups: 2, chosenGroups: 1 }])(
+    'by the softmax of all, in groups, %o',
+    async ({ groups = 1, chosenGroups = groups, scale = 1 }) => {
+      const got = await chosen(device, groupedSoftmaxRouting({ groups, chosenGroups, scale }));
+      const size = X / groups;
+      const want = scores.map((row) => {
+        const total = sum(row.map(Math.exp));
+        const best = Array.from({ length: groups }, (_, g) =>
+          Math.max(...row.slice(g * size, (g + 1) * size)),
+        );
+        const may = largest(best, chosenGroups);
+        const experts = largest(
+          row.map((value, e) => (may.includes(Math.floor(e / size)) ? value : -Infinity)),
+          k,
+        );
+        return { experts, shares: experts.map((e) => (scale * Math.exp(row[e]!)) / total) };
+      });
+      expect(got.experts).toEqual(want.flatMap(({ experts }) => experts));
+      const shares = want.flatMap((row) => row.shares);
+      assertClose(got.shares, shares, { atol: 1e-6, rtol: 1e-5 });
+    },
+  );
+
   it('besides a shared expert that each token opens', async () => {
     const opened = await createDevice(device);
     const shared = createSwiglu({ F: 3 });
@@ -124,7 +153,7 @@ describe.each(['reference', 'wasm', 'gpujs:webasm'])('routing on %s', (device) =
 
   it('refuses groups that do not fit', async () => {
     await expect(chosen(device, sigmoidRouting({ groups: 4 }))).rejects.toThrow(
-      'sigmoidRouting: groups must divide the 6 experts, two or more in each, got 4',
+      'sigmoidRouting: groups must divide the 6 experts, at least 2 in each, got 4',
     );
     const one = createExperts({ X, k: 3, F: 1, route: sigmoidRouting({ groups: 3, chosenGroups: 1 }) });
     const opened = await createDevice(device);

@@ -65,20 +65,48 @@ export const softmaxOfAll: Routing = {
   },
 };
 
-/** Options of DeepSeek-V3's routing. */
-export interface SigmoidRoutingOptions {
+/** Options of a routing over groups of experts. */
+export interface GroupedRoutingOptions {
   /** Groups that experts stand in, equally many in each. Default 1. */
   readonly groups?: number | undefined;
   /** Groups that a token may choose from. Default all. */
   readonly chosenGroups?: number | undefined;
-  /** The shares are made to add up to 1. Default true. */
-  readonly sumsToOne?: boolean | undefined;
-  /** By which they are multiplied then. Default 1. */
+  /** By which the shares are multiplied. Default 1. */
   readonly scale?: number | undefined;
+}
+
+/** Options of DeepSeek-V3's routing. */
+export interface SigmoidRoutingOptions extends GroupedRoutingOptions {
+  /** The shares are made to add up to 1, before they are multiplied. Default true. */
+  readonly sumsToOne?: boolean | undefined;
 }
 
 /** Below every score and its bias. */
 const NEVER = -3e38;
+
+/**
+ * The shares of the softmax over all experts, where a token first chooses the groups whose best expert scores highest: the
+ * devices that experts stand on.
+ *
+ * ```text
+ * s = softmax(r) [X]      e_1 … e_k = the k largest of s, among the experts of the chosen groups      share_i = scale · s[e_i]
+ * ```
+ *
+ * DeepSeek-AI 2024, "DeepSeek-V2", sections 2.2.1 and 2.2.2, eq. 20 to 22.
+ *
+ * @throws {ValueError} when it runs, if the experts do not stand in groups, or too many are chosen.
+ */
+export function groupedSoftmaxRouting(options: GroupedRoutingOptions = {}): Routing {
+  return {
+    name: 'softmax of groups',
+    parameters: () => ({}),
+    choose(scores, k) {
+      const allowed = ofBestGroups(softmax(scores), k, options, { op: 'groupedSoftmaxRouting', best: 1 });
+      const { values, indices } = topK(allowed, k);
+      return { experts: indices, shares: scaled(values, options) };
+    },
+  };
+}
 
 /**
  * Each expert is scored by itself, and a bias that training moves keeps them equally busy: it has a say in who is
@@ -93,48 +121,52 @@ const NEVER = -3e38;
  *
  * @throws {ValueError} when it runs, if the experts do not stand in groups of at least two, or too many are chosen.
  */
-export function sigmoidRouting({
-  groups = 1,
-  chosenGroups = groups,
-  sumsToOne = true,
-  scale = 1,
-}: SigmoidRoutingOptions = {}): Routing {
+export function sigmoidRouting(options: SigmoidRoutingOptions = {}): Routing {
+  const { sumsToOne = true } = options;
   return {
     name: 'sigmoid',
     parameters: (X) => ({ routerBias: [X] }),
     choose(scores, k, { x, weights }) {
       const X = scores.shape[1]!;
-      const number = (value: number): Tensor => tensor(scores.device, [value], []);
       const biased = add(unary(scores, 'sigmoid'), weights.routerBias!);
-      const allowed = groups === 1 ? biased : ofBestGroups(biased, groups, chosenGroups, k);
+      const allowed = ofBestGroups(biased, k, options, { op: 'sigmoidRouting', best: 2 });
       const { indices } = topK(allowed, k);
       // the scores of the chosen once more, k · E products: what is left of s + bias − bias lacks the digits of a small s
       const again = expertLinear(x, weights.router!, indices, { experts: X }).reshape([scores.shape[0]!, k]);
       const own = unary(again, 'sigmoid');
-      const total = add(reduce(own, 'sum').reshape([scores.shape[0]!, 1]), number(1e-20));
-      const shares = sumsToOne ? binary(own, total, 'divide') : own;
-      return { experts: indices, shares: scale === 1 ? shares : binary(shares, number(scale), 'multiply') };
+      const total = add(reduce(own, 'sum').reshape([scores.shape[0]!, 1]), tensor(own.device, [1e-20], []));
+      return { experts: indices, shares: scaled(sumsToOne ? binary(own, total, 'divide') : own, options) };
     },
   };
 }
 
-/** Scores `[N, X]` with those of all but the best groups below every other. */
-function ofBestGroups(scores: Tensor, groups: number, chosen: number, k: number): Tensor {
+function scaled(shares: Tensor, { scale = 1 }: GroupedRoutingOptions): Tensor {
+  return scale === 1 ? shares : binary(shares, tensor(shares.device, [scale], []), 'multiply');
+}
+
+/**
+ * Scores `[N, X]` with those of all but the best groups below every other.
+ *
+ * @param by.best experts of a group by whose sum it is chosen
+ */
+function ofBestGroups(
+  scores: Tensor,
+  k: number,
+  { groups = 1, chosenGroups = groups }: GroupedRoutingOptions,
+  { op, best }: { readonly op: string; readonly best: number },
+): Tensor {
+  if (groups === 1) return scores;
   const [N, X] = scores.shape as [number, number];
   const size = X / groups;
-  if (!Number.isInteger(size) || size < 2)
-    throw new ValueError(
-      'sigmoidRouting',
-      'groups',
-      `must divide the ${X} experts, two or more in each`,
-      groups,
-    );
-  if (chosen * size < k) {
-    const rule = `must have ${k} experts together, of groups of ${size}`;
-    throw new ValueError('sigmoidRouting', 'chosenGroups', rule, chosen);
-  }
-  const best = topK(scores.reshape([N * groups, size]), 2).values;
-  const { indices } = topK(reduce(best, 'sum').reshape([N, groups]), chosen);
+  const refuse = (name: string, rule: string, value: number): never => {
+    throw new ValueError(op, name, rule, value);
+  };
+  if (!Number.isInteger(size) || size < best)
+    refuse('groups', `must divide the ${X} experts, at least ${best} in each`, groups);
+  if (chosenGroups * size < k)
+    refuse('chosenGroups', `must have ${k} experts together, of groups of ${size}`, chosenGroups);
+  const { values } = topK(scores.reshape([N * groups, size]), best);
+  const { indices } = topK(reduce(values, 'sum').reshape([N, groups]), chosenGroups);
   const each = Float32Array.from({ length: groups * groups }, (_, n) => Number(n % (groups + 1) === 0));
   const marks = gather(tensor(scores.device, each, [groups, groups]), indices); // [N, chosen, groups]
   const may = reduce(marks, 'sum', [1]).reshape([N, groups, 1]);

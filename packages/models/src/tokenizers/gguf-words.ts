@@ -16,10 +16,30 @@ const gpt2 =
 const digit = /\p{N}/gu;
 const contraction = "'(?:[sS]|[tT]|[rR][eE]|[vV][eE]|[mM]|[lL][lL]|[dD])";
 
+/** In what GPT-4's descendants differ. */
+interface Gpt4Options {
+  /** Words that come before all others; default what follows an apostrophe in English. */
+  readonly first?: string;
+  /** What words are made of, in a class. */
+  readonly letters?: string;
+  /** Ends of lines that belong to signs before them. */
+  readonly afterSigns?: string;
+  /** Ends of lines with the space before them. */
+  readonly lines?: string;
+}
+
 /** GPT-4's words and their descendants: so many digits at once. */
-const gpt4 = (digits: string): RegExp =>
+const gpt4 = (
+  digits: string,
+  {
+    first = `${contraction}|`,
+    letters = String.raw`\p{L}`,
+    afterSigns = String.raw`[\r\n]*`,
+    lines = String.raw`[\r\n]+`,
+  }: Gpt4Options = {},
+): RegExp =>
   new RegExp(
-    String.raw`${contraction}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}${digits}| ?[^\p{White_Space}\p{L}\p{N}]+[\r\n]*|\p{White_Space}*[\r\n]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+`,
+    String.raw`${first}[^\r\n\p{L}\p{N}]?[${letters}]+|\p{N}${digits}| ?[^\p{White_Space}${letters}\p{N}]+${afterSigns}|\p{White_Space}*${lines}|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+`,
     'gu',
   );
 
@@ -38,11 +58,29 @@ const singleDigits: WordRules = { expressions: [digit, gpt2] };
 const ofLlama3: WordRules = { expressions: [gpt4('{1,3}')], wholeWords: true, begins: true };
 const ofQwen2: WordRules = { expressions: [gpt4('')] };
 const ofGpt4o: WordRules = { expressions: [gpt4o('{1,3}', `(?:${contraction})?`)] };
+const ofBloom: WordRules = { expressions: [/ ?[^(\p{White_Space}|.,!?…。，、।۔،)]+/gu] };
+const ofBailing: WordRules = { expressions: [gpt4('', { lines: String.raw`[\r\n]` })] };
+const ofDeepseek3: WordRules = {
+  expressions: [
+    /\p{N}{1,3}/gu,
+    /[一-龥぀-ゟ゠-ヿ]+/gu,
+    /[!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\p{White_Space}*[\r\n]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu,
+  ],
+};
+// letters with a case as that tokenizer lists them: without Georgian small ones, mathematical ones and later additions
+const cased = String.raw`(?![\u0560\u0588\u10c7-\u10ff\u1c80-\u1c8a\u2d00-\u2d2d\ua790-\ua7ff\uab30-\uab6f\u{10570}-\u{105bf}\u{10d50}-\u{10d85}\u{16e40}-\u{16e7f}\u{1d400}-\u{1dfff}])[\p{Lu}\p{Ll}\p{Lt}]`;
 
 /** The rules by their names in llama.cpp, `src/llama-vocab.cpp`. */
 export const wordRules: Readonly<Record<string, WordRules>> = {
   'gpt-2': ofGpt2,
   'phi-2': ofGpt2,
+  'a.x-4.0': ofGpt2,
+  gigachat: ofGpt2,
+  'granite-docling': ofGpt2,
+  'jina-de': ofGpt2,
+  'jina-es': ofGpt2,
+  'jina-v2-de': ofGpt2,
+  'jina-v2-es': ofGpt2,
   'modern-bert': ofGpt2,
   exaone4: ofGpt2,
   jais: ofGpt2,
@@ -54,6 +92,7 @@ export const wordRules: Readonly<Record<string, WordRules>> = {
   codeshell: singleDigits,
   'command-r': singleDigits,
   exaone: singleDigits,
+  mellum2: singleDigits,
   'minerva-7b': singleDigits,
   refact: singleDigits,
   starcoder: singleDigits,
@@ -69,11 +108,18 @@ export const wordRules: Readonly<Record<string, WordRules>> = {
   glm4: { expressions: [gpt4('{1,3}')] },
   qwen2: ofQwen2,
   'deepseek-r1-qwen': ofQwen2,
+  f2llmv2: ofQwen2,
+  'grok-2': ofQwen2,
   hunyuan: ofQwen2,
+  kormo: ofQwen2,
   megrez: ofQwen2,
+  'solar-open': ofQwen2,
   stablelm2: ofQwen2,
   'gpt-4o': ofGpt4o,
+  kanana2: ofGpt4o,
   llama4: ofGpt4o,
+  'minimax-m2': ofGpt4o,
+  talkie: ofGpt4o,
   tekken: { expressions: [gpt4o('', '')], wholeWords: true, begins: true },
   falcon: {
     expressions: [/[\p{P}$+<=>^~|`]+/gu, gpt2, /[0-9][0-9][0-9]/gu],
@@ -87,13 +133,31 @@ export const wordRules: Readonly<Record<string, WordRules>> = {
       digit,
     ],
   },
-  'deepseek-v3': {
+  'deepseek-v3': ofDeepseek3,
+  'hunyuan-dense': ofDeepseek3,
+  hy_v4: ofDeepseek3,
+  'joyai-llm': ofDeepseek3,
+  'deepseek-llm': {
     expressions: [
-      /\p{N}{1,3}/gu,
-      /[一-龥぀-ゟ゠-ヿ]+/gu,
-      /[!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\p{White_Space}*[\r\n]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu,
+      /[\r\n]/gu,
+      new RegExp(String.raw`\p{White_Space}?(?:${cased})+`, 'gu'),
+      /\p{White_Space}?[!-/:-~！-／：-～‘-‟　-。]+/gu,
+      /\p{White_Space}+$/gu,
+      /[一-龥ࠀ-一가-퟿]+/gu,
+      /\p{N}+/gu,
     ],
   },
+  bloom: ofBloom,
+  'gpt3-finnish': ofBloom,
+  'poro-chat': ofBloom,
+  viking: { expressions: [...ofBloom.expressions, digit] },
+  bailingmoe: ofBailing,
+  bailingmoe2: ofBailing,
+  'llada-moe': ofBailing,
+  qwen35: { expressions: [gpt4('', { letters: String.raw`\p{L}\p{M}` })] },
+  // what follows an apostrophe belongs to the word in Turkish
+  ufakzeka: { expressions: [gpt4('', { first: '' })] },
+  'seed-coder': { expressions: [gpt4('', { afterSigns: '' })] },
 };
 
 /** The words of a text. Never throws. */
