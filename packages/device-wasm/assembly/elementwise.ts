@@ -93,7 +93,7 @@ function seldom(kind: i32, a: v128, b: v128): v128 {
   }
 }
 
-function logarithm(x: v128): v128 {
+export function logarithm(x: v128): v128 {
   let y = f32x4.splat(Mathf.log(f32x4.extract_lane(x, 0)));
   y = f32x4.replace_lane(y, 1, Mathf.log(f32x4.extract_lane(x, 1)));
   y = f32x4.replace_lane(y, 2, Mathf.log(f32x4.extract_lane(x, 2)));
