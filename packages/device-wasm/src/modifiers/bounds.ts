@@ -14,7 +14,9 @@ export type Sight = 'seen' | 'hidden' | 'unknown';
  * complete: `unknown` may still be either. Rounding keeps the order of numbers, so what holds of the bounds holds between.
  */
 export function sightOf(statements: readonly Statement[], names: ReadonlyMap<string, Interval>): Sight {
-  const { value, ends } = run(statements, new Map(names));
+  const [first] = statements;
+  const { value, ends } =
+    first?.is === 'return' ? { value: of(first.value, names), ends: true } : run(statements, new Map(names));
   if (!ends || value === undefined) return 'unknown';
   if (value[0] > 0 || value[1] < 0) return 'seen';
   return value[0] === 0 && value[1] === 0 ? 'hidden' : 'unknown';

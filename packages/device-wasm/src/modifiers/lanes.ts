@@ -153,20 +153,20 @@ export class Lane {
       case 'choice':
         return [...of(node.a), ...of(node.b), ...of(node.test), ...lanes(Lanes.bitselect)];
       case 'call':
-        return this.#function(node.name, node.args.map(of));
+        return this.#function(node.name, node.args.map(of), isRowwise(node));
       default:
         return this.value(node, scope);
     }
   }
 
-  #function(name: string, args: readonly number[][]): number[] {
+  #function(name: string, args: readonly number[][], rowwise: boolean): number[] {
     const direct = DIRECT[name];
     if (direct !== undefined) return [...args.flat(), ...lanes(direct)];
     if (KERNELS.includes(name)) {
       const signature = { takes: [Type.v128], gives: [Type.v128] };
       return [...args.flat(), ...this.#call({ module: 'env', name, signature })];
     }
-    if (HOST.includes(name)) return this.#onHost(name, args);
+    if (HOST.includes(name)) return this.#onHost(name, args, rowwise);
     const x = this.local();
     const start = [...args[0]!, ...set(x)];
     if (name === 'round') {
@@ -191,13 +191,13 @@ export class Lane {
     return [...start, ...either(1, -1), ...get(x), ...any, ...lanes(Lanes.bitselect)];
   }
 
-  /** Lane by lane, in f64: rare functions, and those of a row are called once a row. */
-  #onHost(name: string, args: readonly number[][]): number[] {
+  /** Lane by lane, in f64; what is the same for a row is called for one. */
+  #onHost(name: string, args: readonly number[][], rowwise: boolean): number[] {
     const inputs = args.map(() => this.local());
     const signature = { takes: args.map(() => Type.f64), gives: [Type.f64] };
     const call = this.#call({ module: 'Math', name, signature });
     const code = args.flatMap((arg, i) => [...arg, ...set(inputs[i]!)]);
-    for (let lane = 0; lane < 4; lane++) {
+    for (let lane = 0; lane < (rowwise ? 1 : 4); lane++) {
       for (const input of inputs) code.push(...get(input), ...lanes(Lanes.extract), lane, Code.promote);
       code.push(...call, Code.demote, ...(lane === 0 ? lanes(Lanes.splat) : [...lanes(Lanes.replace), lane]));
     }

@@ -26,7 +26,21 @@ type Area = readonly [block: number, blockEnd: number, tile: number, tileEnd: nu
  * Writes what bounds say of the masks into a table of one head: whole areas at once, halved where they say nothing. What is
  * left unknown is looked at key by key. Positions are `offset + i` and `j`.
  */
-export function knownTiles(
+export function knownTiles(...call: Parameters<typeof findTiles>): Uint8Array {
+  const [compiled, { modifiers, offset }, table, place] = call;
+  const constants = modifiers.map((modifier) => modifier.constants);
+  const key = JSON.stringify([constants, offset, table, place]);
+  const last = found.get(compiled);
+  if (last?.key === key) return last.states;
+  const states = findTiles(...call);
+  found.set(compiled, { key, states });
+  return states;
+}
+
+/** The table that was made last, of each list of modifiers: the layers of a model ask for the same. */
+const found = new WeakMap<object, { readonly key: string; readonly states: Uint8Array }>();
+
+function findTiles(
   { parsed }: Pick<CompiledModifiers, 'parsed'>,
   { modifiers, offset }: Pick<AttentionParams, 'modifiers' | 'offset'>,
   table: TileTable,
@@ -34,14 +48,15 @@ export function knownTiles(
 ): Uint8Array {
   const { Lq, n, rows, groups, tiles } = table;
   const states = new Uint8Array(groups * tiles).fill(UNKNOWN);
-  const masks = modifiers.flatMap(({ kind, constants = {} }, i) =>
-    kind === 'mask' ? [{ statements: parsed[i]!, constants: Object.entries(constants) }] : [],
-  );
-  const sight = (names: readonly (readonly [string, Interval])[]): Sight => {
+  const masks = modifiers.flatMap(({ kind, constants = {} }, i) => {
+    if (kind !== 'mask') return [];
+    const own = Object.entries(constants).map(([name, x]) => [`constants.${name}`, [x, x]] as const);
+    return [{ statements: parsed[i]!, names: new Map<string, Interval>([...Object.entries(place), ...own]) }];
+  });
+  const sight = (q: Interval, k: Interval): Sight => {
     let all: Sight = 'seen';
-    for (const { statements, constants } of masks) {
-      const own = constants.map(([name, value]) => [`constants.${name}`, [value, value]] as const);
-      const found = sightOf(statements, new Map([...names, ...own]));
+    for (const { statements, names } of masks) {
+      const found = sightOf(statements, names.set('q', q).set('k', k));
       if (found === 'hidden') return found;
       if (found === 'unknown') all = found;
     }
@@ -53,19 +68,15 @@ export function knownTiles(
   const most = 400 + 16 * (blocks + tiles);
   for (let at = 0; at < queue.length && at < most; at++) {
     const [block, blockEnd, tile, tileEnd] = queue[at]!;
-    const found = sight([
-      ['q', [offset + block * Tile.queries, offset + Math.min(Lq, blockEnd * Tile.queries) - 1]],
-      ['k', [tile * Tile.keys, Math.min(n, tileEnd * Tile.keys) - 1]],
-      ['b', place.b],
-      ['h', place.h],
-    ]);
-    if (found !== 'unknown') {
-      const [first, last] = [block, blockEnd].map((x) => Math.min(groups, (x * Tile.queries) / rows)) as [
-        number,
-        number,
-      ];
-      for (let group = first; group < last; group++)
-        states.fill(found === 'seen' ? ALL_SEEN : HIDDEN, group * tiles + tile, group * tiles + tileEnd);
+    const last = Math.min(Lq, blockEnd * Tile.queries) - 1;
+    const seen = sight(
+      [offset + block * Tile.queries, offset + last],
+      [tile * Tile.keys, Math.min(n, tileEnd * Tile.keys) - 1],
+    );
+    if (seen !== 'unknown') {
+      const end = Math.min(groups, (blockEnd * Tile.queries) / rows);
+      for (let group = (block * Tile.queries) / rows; group < end; group++)
+        states.fill(seen === 'seen' ? ALL_SEEN : HIDDEN, group * tiles + tile, group * tiles + tileEnd);
     } else if (blockEnd - block > 1 || tileEnd - tile > 1) queue.push(...halves(queue[at]!));
   }
   return states;
