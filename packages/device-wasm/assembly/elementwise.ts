@@ -101,7 +101,7 @@ export function logarithm(x: v128): v128 {
 }
 
 // @ts-ignore: decorator
-@inline function silu(x: v128, alpha: v128): v128 {
+@inline export function silu(x: v128, alpha: v128): v128 {
   return f32x4.div(x, f32x4.add(one(), exp(f32x4.neg(f32x4.mul(alpha, x)))));
 }
 

@@ -18,6 +18,7 @@ import { prefillTask } from './prefill';
 import { argmaxTask, topKTask } from './rank';
 import { recurrenceTask } from './recurrence';
 import { scoresTask } from './scores';
+import { shortConvolutionTask } from './short-convolution';
 import { spreadBlocksTask, spreadTask } from './spread';
 import { loadRowsTask, storeRowsTask } from './stored';
 import { columnSumsTask } from './strided';
@@ -125,6 +126,7 @@ function run(kernel: i32, task: i32, scratch: usize): void {
     case Kernel.strided: return stridedTask(task);
     case Kernel.reduce: return reduceTask(task);
     case Kernel.recurrence: return recurrenceTask(task, scratch);
+    case Kernel.shortConvolution: return shortConvolutionTask(task, scratch);
     case Kernel.scatterAdd: return scatterAddTask(task);
     case Kernel.normGradient: return normGradientTask(task);
     case Kernel.crossEntropy: return crossEntropyTask(task);

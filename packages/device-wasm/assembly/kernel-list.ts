@@ -26,6 +26,7 @@ export enum Kernel {
   finite = 23,
   recurrence = 24,
   maskTiles = 25,
+  shortConvolution = 26,
   attentionDelta = 30,
   attentionGradient = 31,
   normGradient = 32,
