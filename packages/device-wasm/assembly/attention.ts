@@ -141,6 +141,14 @@ export function visibility(qLow: i32, qHigh: i32, kLow: i32, kHigh: i32, holes: 
  */
 export function readKeys(b: i32, first: i32, count: i32, positions: usize, until: usize): void {
   const n = int(13);
+  if (ptr(28) === 0 && ptr(30) === 0 && (count & 3) === 0 && first + count <= n) {
+    let four = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
+    for (const end = at(positions, count); positions < end; positions += 16) {
+      v128.store(positions, four);
+      four = i32x4.add(four, i32x4.splat(4));
+    }
+    return;
+  }
   for (let l = 0; l < count; l++) {
     const j = first + l;
     store<i32>(at(positions, l), j < n ? keyPosition(b, j) : -1);

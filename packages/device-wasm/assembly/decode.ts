@@ -38,18 +38,21 @@ export function decodeTask(task: i32, scratch: usize): void {
   }
   if (answers & 2) masked = true, shown = shownAt(rest);
   const heads = shown ? maskHeads() : 0;
+  let careful = masked;
   scaleQueries(b, rows, scratch);
   dots(b, j0, count, scratch, scores, rest);
   for (let row = 0; row < rows; row++) {
     const line = at(scores, row * Tile.chunk);
     const line0 = shown ? at(shown, (heads > 1 ? row : row / H) * Tile.chunk) : 0;
     if (masked || isScored()) finishScores(line, padded, j0, b, row % H, row / H, queryPosition(b, row / H), positions, until, line0, masked);
+    // a modifier may hide a key by itself
+    if (!careful && hasScore()) careful = hasHidden(line, count);
     for (let l = count; l < padded; l++) store<f32>(at(line, l), -Infinity);
     weighRow(line, padded, at(part, row), at(part, rows + row));
   }
   const target = at(part, 2 * rows);
   memory.fill(target, 0, <usize>(rows * Dv) << 2);
-  weightedSums(b, j0, count, scores, target, masked || hasScore(), rest);
+  weightedSums(b, j0, count, scores, target, careful, rest);
 }
 
 /** Where the answers of the masks lie, behind what else is in the scratch memory. */
@@ -133,6 +136,11 @@ function dots(b: i32, j0: i32, count: i32, queries: usize, scores: usize, rest: 
         groupScores(at(queries, query * D), g, at0, step, at(scores, query * Tile.chunk + l), D, size);
       }
     }
+}
+
+function hasHidden(row: usize, count: i32): bool {
+  for (let l = 0; l < count; l++) if (load<f32>(at(row, l)) === -Infinity) return true;
+  return false;
 }
 
 /** Scores of one row into weights; its maximum and total. */
