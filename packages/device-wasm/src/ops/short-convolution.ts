@@ -20,6 +20,12 @@ export function shortConvolution(kit: Kit, { inputs, outputs }: OpCall): readonl
     each, tasks,
   ];
   const scratch = W * Math.ceil(C / 4) * 16;
-  kit.launch({ kernel: Kernel.shortConvolution, args, tasks: B * tasks, cost: B * L * C * (W / 4 + 1), scratch });
+  kit.launch({
+    kernel: Kernel.shortConvolution,
+    args,
+    tasks: B * tasks,
+    cost: B * L * C * (W / 4 + 1),
+    scratch,
+  });
   return [y, tail];
 }
