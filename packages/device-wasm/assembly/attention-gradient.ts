@@ -17,7 +17,7 @@ const FAR: f32 = 1e30;
  * sequence a task.
  *
  * ```text
- * arguments  of attention, and 43 δ [B, H, Lq], 49 sinks [B, H] or 0, 50 dy, 51 y, 52 dlse or 0
+ * arguments  of attention, and 44 δ [B, H, Lq], 50 sinks [B, H] or 0, 51 dy, 52 y, 53 dlse or 0
  * ```
  */
 export function attentionDeltaTask(task: i32): void {
@@ -25,16 +25,16 @@ export function attentionDeltaTask(task: i32): void {
   let sink: f64 = 0;
   for (let i = 0; i < Lq; i++) {
     const row = ((b * Lq + i) * H + h) * Dv, cell = task * Lq + i;
-    const dy = at(ptr(50), row), y = at(ptr(51), row);
-    let sum: f64 = ptr(52) ? -<f64>load<f32>(at(ptr(52), cell)) : 0;
+    const dy = at(ptr(51), row), y = at(ptr(52), row);
+    let sum: f64 = ptr(53) ? -<f64>load<f32>(at(ptr(53), cell)) : 0;
     let products = f64x2.splat(0), d = 0;
     for (; d + 4 <= Dv; d += 4) products = addWide(products, f32x4.mul(v128.load(at(dy, d)), v128.load(at(y, d))));
     sum += wideSum(products);
     for (; d < Dv; d++) sum += <f64>load<f32>(at(dy, d)) * <f64>load<f32>(at(y, d));
-    store<f32>(at(ptr(43), cell), <f32>sum);
-    if (ptr(49)) sink -= sum * Math.exp(<f64>load<f32>(at(ptr(25), h)) - <f64>load<f32>(at(ptr(4), cell)));
+    store<f32>(at(ptr(44), cell), <f32>sum);
+    if (ptr(50)) sink -= sum * Math.exp(<f64>load<f32>(at(ptr(25), h)) - <f64>load<f32>(at(ptr(4), cell)));
   }
-  if (ptr(49)) store<f32>(at(ptr(49), task), <f32>sink);
+  if (ptr(50)) store<f32>(at(ptr(50), task), <f32>sink);
 }
 
 /**
@@ -42,9 +42,9 @@ export function attentionDeltaTask(task: i32): void {
  * queries of its group. Weights are computed again from the log-sum-exp (Dao et al. 2022, "FlashAttention", algorithm 4).
  *
  * ```text
- * arguments  of attention (4 is the log-sum-exp), and of each block of queries 37 q as panels of 8 rows [8][D][8],
- *            41 dy likewise, 38 dy as panels of 8 columns [⌈Dv/8⌉][64][8], 42 q likewise; 40 blocks;
- *            43 δ, 44 dq [B, H, 53, D up to 8], 45 dq, 46 dk, 47 dv, 48 slopes [B, H] or 0, 53 rows of 44
+ * arguments  of attention (4 is the log-sum-exp), and of each block of queries 38 q as panels of 8 rows [8][D][8],
+ *            42 dy likewise, 39 dy as panels of 8 columns [⌈Dv/8⌉][64][8], 43 q likewise; 41 blocks;
+ *            44 δ, 45 dq [B, H, 54, D up to 8], 46 dq, 47 dk, 48 dv, 49 slopes [B, H] or 0, 54 rows of 45
  * scratch    keys [groups][D][ROWS] | values [groups][Dv][ROWS] | keys [⌈D/8⌉][64][8] | weights [PADDED][64]
  *            | gradients of scores [PADDED][64] | the same turned | dk [PADDED][D up to 8] | dv [PADDED][Dv up to 8]
  *            | positions of keys [64] | until [64] | positions of queries [64] | lse [64] | δ [64]
@@ -53,7 +53,7 @@ export function attentionDeltaTask(task: i32): void {
  * A key or value that is not finite counts as 0: hidden ones must change nothing, and seen ones are in the log-sum-exp.
  */
 export function attentionGradientTask(task: i32, scratch: usize): void {
-  const Hkv = int(10), b = task / Hkv, g = task % Hkv, G = int(7) / Hkv, blocks = int(40), n = int(13);
+  const Hkv = int(10), b = task / Hkv, g = task % Hkv, G = int(7) / Hkv, blocks = int(41), n = int(13);
   const D = int(8), Dv = int(12), Dp = (D + 7) & ~7, Wp = (Dv + 7) & ~7;
   const keys = scratch, values = at(keys, PADDED * D), columns = at(values, PADDED * Dv);
   const weights = at(columns, BLOCK * Dp), slopes = at(weights, PADDED * BLOCK), turned = at(slopes, PADDED * BLOCK);
@@ -63,8 +63,8 @@ export function attentionGradientTask(task: i32, scratch: usize): void {
   memory.fill(at(turned, BLOCK * BLOCK), 0, <usize>((PADDED - BLOCK) * BLOCK) << 2);
   for (let h = g * G; h < (g + 1) * G; h++) {
     const head = b * int(7) + h;
-    memory.fill(at(ptr(44), head * int(53) * Dp), 0, <usize>(int(53) * Dp) << 2);
-    if (ptr(48)) store<f32>(at(ptr(48), head), 0);
+    memory.fill(at(ptr(45), head * int(54) * Dp), 0, <usize>(int(54) * Dp) << 2);
+    if (ptr(49)) store<f32>(at(ptr(49), head), 0);
   }
   for (let first = 0; first < n; first += Tile.keys) {
     const count = min(Tile.keys, n - first);
@@ -90,19 +90,19 @@ export function attentionGradientTask(task: i32, scratch: usize): void {
         const panel = ((b * int(7) + h) * blocks + block) * BLOCK;
         for (let j = 0; j < PADDED; j += ROWS)
           for (let i = firstQuery(first + j, block * BLOCK); i < BLOCK; i += 8) {
-            multiplyTile(ROWS, at(keys, j * D), at(ptr(37), (panel + i) * D), at(weights, j * BLOCK + i), D, BLOCK * 4, 0, 0);
-            multiplyTile(ROWS, at(values, j * Dv), at(ptr(41), (panel + i) * Dv), at(slopes, j * BLOCK + i), Dv, BLOCK * 4, 0, 0);
+            multiplyTile(ROWS, at(keys, j * D), at(ptr(38), (panel + i) * D), at(weights, j * BLOCK + i), D, BLOCK * 4, 0, 0);
+            multiplyTile(ROWS, at(values, j * Dv), at(ptr(42), (panel + i) * Dv), at(slopes, j * BLOCK + i), Dv, BLOCK * 4, 0, 0);
           }
         bend(b, h, first, block * BLOCK, count, weights, slopes, positions, until, queries, seen === PARTLY);
         for (let j = 0; j < PADDED; j += ROWS) {
           const i = firstQuery(first + j, block * BLOCK), steps = BLOCK - i;
           for (let d = 0; d < Wp; d += 8)
-            tileStrided(at(weights, j * BLOCK + i), at(ptr(38), panel * Wp + d * BLOCK + (i << 3)), at(dv, j * Wp + d), steps, <usize>Wp << 2, at(dv, j * Wp + d), <usize>Wp << 2);
+            tileStrided(at(weights, j * BLOCK + i), at(ptr(39), panel * Wp + d * BLOCK + (i << 3)), at(dv, j * Wp + d), steps, <usize>Wp << 2, at(dv, j * Wp + d), <usize>Wp << 2);
           for (let d = 0; d < Dp; d += 8)
-            tileStrided(at(slopes, j * BLOCK + i), at(ptr(42), panel * Dp + d * BLOCK + (i << 3)), at(dk, j * Dp + d), steps, <usize>Dp << 2, at(dk, j * Dp + d), <usize>Dp << 2);
+            tileStrided(at(slopes, j * BLOCK + i), at(ptr(43), panel * Dp + d * BLOCK + (i << 3)), at(dk, j * Dp + d), steps, <usize>Dp << 2, at(dk, j * Dp + d), <usize>Dp << 2);
         }
         turn(slopes, turned);
-        const dq = at(ptr(44), ((b * int(7) + h) * int(53) + block * BLOCK) * Dp);
+        const dq = at(ptr(45), ((b * int(7) + h) * int(54) + block * BLOCK) * Dp);
         for (let i = 0; i < PADDED; i += ROWS) {
           const steps = keysSeen(first, block * BLOCK + i + ROWS - 1);
           for (let d = 0; d < Dp; d += 8)
@@ -111,13 +111,13 @@ export function attentionGradientTask(task: i32, scratch: usize): void {
       }
     for (let l = 0; l < count; l++) {
       const row = (b * int(9) + first + l) * Hkv + g;
-      memory.copy(at(ptr(46), row * D), at(dk, l * Dp), <usize>D << 2);
-      memory.copy(at(ptr(47), row * int(11)), at(dv, l * Wp), <usize>Dv << 2);
+      memory.copy(at(ptr(47), row * D), at(dk, l * Dp), <usize>D << 2);
+      memory.copy(at(ptr(48), row * int(11)), at(dv, l * Wp), <usize>Dv << 2);
     }
   }
   for (let h = g * G; h < (g + 1) * G; h++)
     for (let i = 0; i < int(6); i++)
-      memory.copy(at(ptr(45), ((b * int(6) + i) * int(7) + h) * D), at(ptr(44), ((b * int(7) + h) * int(53) + i) * Dp), <usize>D << 2);
+      memory.copy(at(ptr(46), ((b * int(6) + i) * int(7) + h) * D), at(ptr(45), ((b * int(7) + h) * int(54) + i) * Dp), <usize>D << 2);
 }
 
 /** The first query of a block, by eights, that causality lets see a key: all from the first on where places are listed. */
@@ -184,7 +184,7 @@ function readQueries(b: i32, h: i32, block: i32, queries: usize, kLow: i32, kHig
     qHigh = max(qHigh, position);
     store<i32>(at(queries, l), position);
     store<f32>(at(lse, l), real ? load<f32>(at(ptr(4), cell + l)) * LOG2E : FAR);
-    store<f32>(at(delta, l), real ? load<f32>(at(ptr(43), cell + l)) : 0);
+    store<f32>(at(delta, l), real ? load<f32>(at(ptr(44), cell + l)) : 0);
   }
   return visibility(qLow, qHigh, kLow, kHigh, holes);
 }
@@ -202,7 +202,7 @@ function bend(b: i32, h: i32, first: i32, start: i32, count: i32, weights: usize
   const c3 = exp2Constant(4), c2 = exp2Constant(5), c1 = exp2Constant(6), c0 = exp2Constant(7);
   const lse = at(queries, BLOCK), delta = at(lse, BLOCK);
   // what is declared is read once: nothing that is stored below changes it
-  const capped = cap > 0, sloped = ptr(21) !== 0, biased = ptr(22) !== 0, summed = ptr(48) !== 0;
+  const capped = cap > 0, sloped = ptr(21) !== 0, biased = ptr(22) !== 0, summed = ptr(49) !== 0;
   let sum = splat(0), low = i32.MIN_VALUE, high = i32.MAX_VALUE;
   for (let j = 0; j < count; j++) {
     const position = load<i32>(at(positions, j)), k = i32x4.splat(position);
@@ -248,8 +248,8 @@ function bend(b: i32, h: i32, first: i32, start: i32, count: i32, weights: usize
     memory.fill(at(weights, count * BLOCK), 0, <usize>((PADDED - count) * BLOCK) << 2);
     memory.fill(at(slopes, count * BLOCK), 0, <usize>((PADDED - count) * BLOCK) << 2);
   }
-  if (!ptr(48)) return;
-  const place = at(ptr(48), b * int(7) + h);
+  if (!ptr(49)) return;
+  const place = at(ptr(49), b * int(7) + h);
   const all = f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) + f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3);
   store<f32>(place, load<f32>(place) + all);
 }

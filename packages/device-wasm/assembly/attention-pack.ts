@@ -7,7 +7,7 @@ import { transpose } from './panel';
  * Keys and values of one tile of one head, as prefill reads them; one (batch, key head, tile) a task.
  *
  * ```text
- * arguments  of attention, and 37 keys, 38 values, 39 one i32 a tile: a value is NaN or infinite; 40 tiles
+ * arguments  of attention, and 38 keys, 39 values, 40 one i32 a tile: a value is NaN or infinite; 41 tiles
  * keys       8 panels of 8 keys [8][D][8]
  * values     panels of 8 columns [⌈Dv/8⌉][64][8]
  * scratch    keys or values in f32 [64, up to 32 more], where they are stored in fewer bits
@@ -16,7 +16,7 @@ import { transpose } from './panel';
  * Keys and columns that do not exist are zeros.
  */
 export function attentionPackTask(task: i32, scratch: usize): void {
-  const tiles = int(40), Hkv = int(10), D = int(8), Dv = int(12);
+  const tiles = int(41), Hkv = int(10), D = int(8), Dv = int(12);
   const tile = task % tiles, rest = task / tiles;
   const head = rest % Hkv, b = rest / Hkv;
   const first = tile * Tile.keys, count = min(Tile.keys, int(13) - first);
@@ -26,7 +26,7 @@ export function attentionPackTask(task: i32, scratch: usize): void {
     rows = scratch;
     stride = outStride(D);
   }
-  packKeys(rows, stride, ptr(37) + <usize>task * <usize>(Tile.keys * D) * 4, D, count);
+  packKeys(rows, stride, ptr(38) + <usize>task * <usize>(Tile.keys * D) * 4, D, count);
   rows = valueRow(b, first, head);
   stride = <usize>int(35) * <usize>Hkv;
   if (int(33) !== Format.f32) {
@@ -35,8 +35,8 @@ export function attentionPackTask(task: i32, scratch: usize): void {
     stride = outStride(Dv);
   }
   const panels = (Dv + 7) >> 3;
-  const odd = packValues(rows, stride, ptr(38) + <usize>task * <usize>(Tile.keys * panels) * 32, Dv, count);
-  store<i32>(at(ptr(39), task), odd ? 1 : 0);
+  const odd = packValues(rows, stride, ptr(39) + <usize>task * <usize>(Tile.keys * panels) * 32, Dv, count);
+  store<i32>(at(ptr(40), task), odd ? 1 : 0);
 }
 
 function packKeys(k: usize, stride: usize, target: usize, D: i32, count: i32): void {

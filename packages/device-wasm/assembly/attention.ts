@@ -1,4 +1,5 @@
 import { at, int, num, ptr } from './job';
+import { hasScore, modify } from './modified';
 import { loadRow } from './stored';
 import { splat, tanh } from './vector';
 
@@ -13,6 +14,7 @@ import { splat, tanh } from './vector';
  * 26 query positions or 0, 27 from batch to batch   28, 29 the same of keys   30, 31 the same of keyUntil
  * 32 format of keys   33 of values   34 bytes of one key of one head   35 of one value
  * 36 flags: 1 some of them are not finite, 2 anchors are seen from later segments; from 4 on tokens of a segment (times 4), or 0
+ * 37 modifiers (modified.ts) or 0
  * ```
  *
  * Scores are kept in base 2 (times log2 e): 2^x is the cheaper exponential.
@@ -53,16 +55,22 @@ export function writeOut(first: usize, stride: usize, tile: usize, width: i32, s
   return tile;
 }
 
-/** What multiplies q: base 2 from the start, unless the softcap has to see the score first. */
+/** What multiplies q: base 2 from the start, unless the softcap or a modifier has to see the score first. */
 // @ts-ignore: decorator
 @inline export function queryScale(): f32 {
-  return num(20) > 0 ? num(15) : num(15) * LOG2E;
+  return num(20) > 0 || hasScore() ? num(15) : num(15) * LOG2E;
 }
 
-/** Softcap, slopes or a bias table: scores are more than scaled dot products. */
+/** Softcap, slopes or a bias table. */
+// @ts-ignore: decorator
+@inline function hasParts(): bool {
+  return num(20) > 0 || ptr(21) !== 0 || ptr(22) !== 0;
+}
+
+/** Scores are more than scaled dot products. */
 // @ts-ignore: decorator
 @inline export function isScored(): bool {
-  return num(20) > 0 || ptr(21) !== 0 || ptr(22) !== 0;
+  return hasParts() || hasScore();
 }
 
 /** Last position that causality lets a query see. */
@@ -133,6 +141,14 @@ export function visibility(qLow: i32, qHigh: i32, kLow: i32, kHigh: i32, holes: 
  */
 export function readKeys(b: i32, first: i32, count: i32, positions: usize, until: usize): void {
   const n = int(13);
+  if (ptr(28) === 0 && ptr(30) === 0 && (count & 3) === 0 && first + count <= n) {
+    let four = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
+    for (const end = at(positions, count); positions < end; positions += 16) {
+      v128.store(positions, four);
+      four = i32x4.add(four, i32x4.splat(4));
+    }
+    return;
+  }
   for (let l = 0; l < count; l++) {
     const j = first + l;
     store<i32>(at(positions, l), j < n ? keyPosition(b, j) : -1);
@@ -145,10 +161,19 @@ export function readKeys(b: i32, first: i32, count: i32, positions: usize, until
  *
  * @param row `count` numbers, a multiple of 4, for the keys `first …`
  * @param positions of these keys, and `until`, as `readKeys` left them
+ * @param shown 0, or all ones where the masks show a key
  * @param masked whether some key may be hidden: those become −∞
  */
-export function finishScores(row: usize, count: i32, first: i32, b: i32, h: i32, i: i32, qPosition: i32, positions: usize, until: usize, masked: bool): void {
-  const cap = num(20), slope: f32 = ptr(21) ? load<f32>(at(ptr(21), h)) * LOG2E : 0;
+export function finishScores(row: usize, count: i32, first: i32, b: i32, h: i32, i: i32, qPosition: i32, positions: usize, until: usize, shown: usize, masked: bool): void {
+  if (!hasScore()) return finish(row, count, first, b, h, i, qPosition, positions, until, shown, true, masked, LOG2E);
+  if (hasParts()) finish(row, count, first, b, h, i, qPosition, positions, until, shown, true, false, 1);
+  modify(row, count, positions, qPosition, b, h, LOG2E);
+  if (masked || ptr(22)) finish(row, count, first, b, h, i, qPosition, positions, until, shown, false, masked, LOG2E);
+}
+
+/** @param adding whether softcap, slopes and bias are to be added, times `base`, and not only what they hide */
+function finish(row: usize, count: i32, first: i32, b: i32, h: i32, i: i32, qPosition: i32, positions: usize, until: usize, shown: usize, adding: bool, masked: bool, base: f32): void {
+  const cap: f32 = adding ? num(20) : 0, slope: f32 = adding && ptr(21) ? load<f32>(at(ptr(21), h)) * base : 0;
   const q = i32x4.splat(qPosition);
   const bias = ptr(22) ? at(ptr(22), b * int(23) + h * int(24) + i * int(9) + first) : 0;
   const biased = bias ? min(count, int(9) - first) : 0;
@@ -159,19 +184,21 @@ export function finishScores(row: usize, count: i32, first: i32, b: i32, h: i32,
   for (let l = 0; l < count; l += 4) {
     let s = v128.load(at(row, l));
     const k = v128.load(at(positions, l));
-    if (cap > 0) s = f32x4.mul(tanh(f32x4.div(s, splat(cap))), splat(cap * LOG2E));
+    if (cap > 0) s = f32x4.mul(tanh(f32x4.div(s, splat(cap))), splat(cap * base));
     const distance = i32x4.sub(q, k);
     if (slope !== 0) s = f32x4.sub(s, f32x4.mul(splat(slope), f32x4.convert_i32x4_s(i32x4.abs(distance))));
     if (l < biased) {
       const more = biasOf(at(bias, l), biased - l), none = splat(-Infinity);
+      if (adding) s = f32x4.add(s, base === 1 ? more : inBase2(more));
       // whatever the key is, NaN too
-      s = v128.bitselect(none, f32x4.add(s, inBase2(more)), f32x4.eq(more, none));
+      s = v128.bitselect(none, s, f32x4.eq(more, none));
     }
     if (masked) {
       let mask = v128.or(i32x4.lt_s(k, nowhere), i32x4.gt_s(k, last));
       if (windowed) mask = v128.or(mask, v128.and(v128.or(i32x4.lt_s(k, oldest), i32x4.gt_s(k, newest)), i32x4.ge_s(k, sinkTokens)));
       if (apart) mask = v128.or(mask, elsewhere(k, qPosition));
       if (ending) mask = v128.or(mask, i32x4.gt_s(q, v128.load(at(until, l))));
+      if (shown) mask = v128.or(mask, v128.not(v128.load(at(shown, l))));
       s = v128.bitselect(splat(-Infinity), s, mask);
     }
     v128.store(at(row, l), s);

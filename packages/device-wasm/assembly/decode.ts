@@ -3,6 +3,7 @@ import { groupScores, groupSums, streamScores, streamSums } from './decode-rows'
 import { blockSums, storedScores, storedSums } from './decode-stored';
 import { at, int, ptr } from './job';
 import { Format, Tile } from './kernel-list';
+import { ask, hasMask, hasScore, maskHeads } from './modified';
 import { lseOf } from './prefill';
 import { anyMaxOf, exp2Down, hasNaN, madd, splat, weighSeen } from './vector';
 
@@ -12,39 +13,66 @@ import { anyMaxOf, exp2Down, hasNaN, madd, splat, weighSeen } from './vector';
  * puts the parts together in a fixed order. D and Dv are multiples of 4, Dw too unless values are stored in fewer bits.
  *
  * ```text
- * arguments  of attention, and 37 parts, 38 floats of one part, 39 chunks
+ * arguments  of attention, and 38 parts, 39 floats of one part, 40 chunks
  * part       rows = Lq · H: maxima [rows] | totals [rows] | sums [rows, Dv]
  * scratch    queries times the scale [rows, D] | scores [rows, 128] | positions [128] | until [128]
  *            sums of the queries by blocks of 32 [rows, D / 32] | keys or values of one head in f32 [32, up to 32 more]
+ *            what masks show [rows, 128]
  * ```
  */
 export function decodeTask(task: i32, scratch: usize): void {
-  const chunks = int(39), b = task / chunks, chunk = task % chunks;
+  const chunks = int(40), b = task / chunks, chunk = task % chunks;
   const H = int(7), rows = int(6) * H, Dv = int(12);
   const j0 = chunk * Tile.chunk, count = min(Tile.chunk, int(13) - j0);
-  const part = at(ptr(37), task * int(38));
+  const part = at(ptr(38), task * int(39));
   const scores = at(scratch, rows * int(8));
   const positions = at(scores, rows * Tile.chunk), until = at(positions, Tile.chunk), rest = at(until, Tile.chunk);
 
-  const seen = chunkVisibility(b, j0, count);
-  if (seen === HIDDEN) {
+  const seen = chunkVisibility(b, j0, count), padded = (count + 3) & ~3;
+  let masked = seen === PARTLY, shown: usize = 0;
+  if (seen !== HIDDEN && (masked || isScored() || hasMask())) readKeys(b, j0, padded, positions, until);
+  const answers = seen !== HIDDEN && hasMask() ? askAll(b, padded, positions, shownAt(rest)) : 1;
+  if (seen === HIDDEN || !(answers & 1)) {
     for (let row = 0; row < rows; row++) store<f32>(at(part, row), -Infinity);
     return;
   }
-  const masked = seen === PARTLY, padded = (count + 3) & ~3;
+  if (answers & 2) masked = true, shown = shownAt(rest);
+  const heads = shown ? maskHeads() : 0;
+  let careful = masked;
   scaleQueries(b, rows, scratch);
   dots(b, j0, count, scratch, scores, rest);
-  if (masked || isScored()) readKeys(b, j0, padded, positions, until);
   for (let row = 0; row < rows; row++) {
     const line = at(scores, row * Tile.chunk);
-    if (masked || isScored()) finishScores(line, padded, j0, b, row % H, row / H, queryPosition(b, row / H), positions, until, masked);
+    const line0 = shown ? at(shown, (heads > 1 ? row : row / H) * Tile.chunk) : 0;
+    if (masked || isScored()) finishScores(line, padded, j0, b, row % H, row / H, queryPosition(b, row / H), positions, until, line0, masked);
+    // a modifier may hide a key by itself
+    if (!careful && hasScore()) careful = hasHidden(line, count);
     for (let l = count; l < padded; l++) store<f32>(at(line, l), -Infinity);
     weighRow(line, padded, at(part, row), at(part, rows + row));
   }
   const target = at(part, 2 * rows);
   memory.fill(target, 0, <usize>(rows * Dv) << 2);
-  weightedSums(b, j0, count, scores, target, masked, rest);
+  weightedSums(b, j0, count, scores, target, careful, rest);
 }
+
+/** Where the answers of the masks lie, behind what else is in the scratch memory. */
+function shownAt(rest: usize): usize {
+  const D = int(8), wide = max(D, int(12));
+  return at(rest, int(6) * int(7) * ((D + 31) >> 5) + BLOCK * ((wide + 31) & ~31));
+}
+
+/** Asks the masks for every query, and for every head if they read it. */
+function askAll(b: i32, count: i32, positions: usize, to: usize): i32 {
+  const heads = maskHeads(), Lq = int(6);
+  let answers = 0;
+  for (let i = 0; i < Lq; i++)
+    for (let h = 0; h < heads; h++) {
+      answers |= ask(to, count, positions, queryPosition(b, i), b, h);
+      to = at(to, Tile.chunk);
+    }
+  return answers;
+}
+
 
 function chunkVisibility(b: i32, j0: i32, count: i32): i32 {
   let kLow = j0, kHigh = j0 + count - 1, holes = false;
@@ -110,6 +138,11 @@ function dots(b: i32, j0: i32, count: i32, queries: usize, scores: usize, rest: 
     }
 }
 
+function hasHidden(row: usize, count: i32): bool {
+  for (let l = 0; l < count; l++) if (load<f32>(at(row, l)) === -Infinity) return true;
+  return false;
+}
+
 /** Scores of one row into weights; its maximum and total. */
 function weighRow(row: usize, count: i32, maximum: usize, total: usize): void {
   let top = v128.load(row);
@@ -166,11 +199,11 @@ function joined(weights: usize, sums: usize, size: usize, chunks: i32): v128 {
  * Puts the parts of one row of one query together; one (batch, row) a task.
  */
 export function combineTask(task: i32): void {
-  const H = int(7), Lq = int(6), rows = Lq * H, Dv = int(12), chunks = int(39);
+  const H = int(7), Lq = int(6), rows = Lq * H, Dv = int(12), chunks = int(40);
   const b = task / rows, row = task % rows;
   const i = row / H, h = row % H;
-  const first = at(ptr(37), b * chunks * int(38));
-  const size = <usize>int(38) << 2;
+  const first = at(ptr(38), b * chunks * int(39));
+  const size = <usize>int(39) << 2;
   const sink: f32 = ptr(25) ? load<f32>(at(ptr(25), h)) * LOG2E : -Infinity;
   let m = sink;
   for (let c = 0; c < chunks; c++) m = max(m, load<f32>(at(first + <usize>c * size, row)));

@@ -93,7 +93,7 @@ function seldom(kind: i32, a: v128, b: v128): v128 {
   }
 }
 
-function logarithm(x: v128): v128 {
+export function logarithm(x: v128): v128 {
   let y = f32x4.splat(Mathf.log(f32x4.extract_lane(x, 0)));
   y = f32x4.replace_lane(y, 1, Mathf.log(f32x4.extract_lane(x, 1)));
   y = f32x4.replace_lane(y, 2, Mathf.log(f32x4.extract_lane(x, 2)));
@@ -101,7 +101,7 @@ function logarithm(x: v128): v128 {
 }
 
 // @ts-ignore: decorator
-@inline function silu(x: v128, alpha: v128): v128 {
+@inline export function silu(x: v128, alpha: v128): v128 {
   return f32x4.div(x, f32x4.add(one(), exp(f32x4.neg(f32x4.mul(alpha, x)))));
 }
 

@@ -3,13 +3,14 @@ import { adamTask } from './adam';
 import { attentionPackTask } from './attention-pack';
 import { combineTask, decodeTask } from './decode';
 import { gatherTask, rowsTask } from './copy';
-import { mapTask } from './elementwise';
+import { logarithm, mapTask } from './elementwise';
 import { finiteTask } from './finite';
 import { forgetRows, integerTask } from './integers';
 import { CONTROL, COUNTERS, giveSign, OPEN, signAt } from './job';
 import { Kernel } from './kernel-list';
 import { forgetRow, matrixTask } from './matrix';
 import { crossEntropyGradientTask, crossEntropyTask } from './cross-entropy';
+import { maskTilesTask } from './modified';
 import { normGradientTask } from './norm-gradient';
 import { normTask, rotaryTask, softmaxTask } from './rowwise';
 import { panelPackTask, panelUnpackTask } from './panel';
@@ -17,10 +18,18 @@ import { prefillTask } from './prefill';
 import { argmaxTask, topKTask } from './rank';
 import { recurrenceTask } from './recurrence';
 import { scoresTask } from './scores';
+import { shortConvolutionTask } from './short-convolution';
 import { spreadBlocksTask, spreadTask } from './spread';
 import { loadRowsTask, storeRowsTask } from './stored';
 import { columnSumsTask } from './strided';
 import { reduceTask, scatterAddTask, stridedTask } from './strided';
+import { exp, tanh } from './vector';
+
+/** What the functions of modifiers call. */
+export { exp, logarithm as log, tanh };
+
+/** How many of them are in this thread's table. */
+export let functions: i32 = 0;
 
 /**
  * Takes tasks of the open job until none is left. Every thread runs this: first through the section of its own, so that
@@ -61,8 +70,9 @@ export function help(thread: i32): void {
     if (!(state & OPEN)) return;
     if (atomic.cmpxchg<i32>(CONTROL, state, state + 1) === state) break;
   }
-  // only now can the job not change any more; a thread beyond its helpers has no scratch memory here
-  if (thread <= load<i32>(CONTROL, 16)) work(thread);
+  // only now can the job not change any more; a thread beyond its helpers has no scratch memory here, and one that has not
+  // yet read of a modifier cannot call it
+  if (thread <= load<i32>(CONTROL, 16) && load<i32>(CONTROL, 4) <= functions) work(thread);
   atomic.sub<i32>(CONTROL, 1);
 }
 
@@ -103,6 +113,7 @@ function run(kernel: i32, task: i32, scratch: usize): void {
     case Kernel.argmax: return argmaxTask(task);
     case Kernel.topK: return topKTask(task);
     case Kernel.attentionPack: return attentionPackTask(task, scratch);
+    case Kernel.maskTiles: return maskTilesTask(task, scratch);
     case Kernel.prefill: return prefillTask(task, scratch);
     case Kernel.decode: return decodeTask(task, scratch);
     case Kernel.combine: return combineTask(task);
@@ -115,6 +126,7 @@ function run(kernel: i32, task: i32, scratch: usize): void {
     case Kernel.strided: return stridedTask(task);
     case Kernel.reduce: return reduceTask(task);
     case Kernel.recurrence: return recurrenceTask(task, scratch);
+    case Kernel.shortConvolution: return shortConvolutionTask(task, scratch);
     case Kernel.scatterAdd: return scatterAddTask(task);
     case Kernel.normGradient: return normGradientTask(task);
     case Kernel.crossEntropy: return crossEntropyTask(task);

@@ -4,7 +4,7 @@
  *
  * ```text
  * +0   state     open flag (bit 30) | helpers inside
- * +4   unused
+ * +4   functions of modifiers that there are: a thread whose table has fewer stays out
  * +8   tasks     how many there are
  * +12  kernel    a number of Kernel
  * +16  helpers   the last helper that may take tasks

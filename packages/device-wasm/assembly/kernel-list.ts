@@ -25,6 +25,8 @@ export enum Kernel {
   scatterAdd = 22,
   finite = 23,
   recurrence = 24,
+  maskTiles = 25,
+  shortConvolution = 26,
   attentionDelta = 30,
   attentionGradient = 31,
   normGradient = 32,

@@ -3,6 +3,7 @@ import { at, giveSign, int, ptr } from './job';
 import { Tile } from './kernel-list';
 import { packWhole } from './matrix';
 import { multiplyTile, ROWS, tileStrided } from './micro';
+import { ALL_SEEN, ask, hasMask, hasScore, maskHeads, statesOf } from './modified';
 import { exp2Down, hasNaN, largestScore, madd, splat, weigh, weighSeen } from './vector';
 
 /** Tiles whose weighted values are summed up before they join those of earlier tiles: long sums in f32 lose digits. */
@@ -15,13 +16,13 @@ const SPAN: i32 = 32;
  * computed.
  *
  * ```text
- * arguments  of attention, and 37 keys, 38 values, 39 odd tiles, 40 tiles, 41 query blocks
+ * arguments  of attention, and 38 keys, 39 values, 40 odd tiles, 41 tiles, 42 query blocks
  * scratch    queries packed [groups][D][ROWS] | sums [48][Dv up to 8] | scores [ROWS][64] | maxima [48] | totals f64 [48]
- *            positions of queries [48] | of keys [64] | until [64] | with more than SPAN tiles, sums of earlier ones [48][Dv up to 8]
+ *            positions of queries [48] | of keys [64] | until [64] | what masks show [64] | with more than SPAN tiles, sums of earlier ones [48][Dv up to 8]
  * ```
  */
 export function prefillTask(task: i32, scratch: usize): void {
-  const H = int(7), Lq = int(6), D = int(8), blocks = int(41);
+  const H = int(7), Lq = int(6), D = int(8), blocks = int(42);
   // with a causal mask the last block is the longest: it goes first
   const block = blocks - 1 - task / (H * int(5));
   const rest = task % (H * int(5));
@@ -45,7 +46,7 @@ export function prefillTask(task: i32, scratch: usize): void {
     store<f32>(at(maxima, row), sink);
     store<f64>(totals + (<usize>row << 3), sink === -Infinity ? 0 : 1);
   }
-  const tiles = int(40), earlier = at(until, Tile.keys), size = Tile.queries * width;
+  const tiles = int(41), earlier = at(until, 2 * Tile.keys), size = Tile.queries * width;
   if (tiles > SPAN) memory.fill(earlier, 0, <usize>size << 2);
   for (let tile = 0; tile < tiles; tile++) {
     giveSign();
@@ -112,12 +113,13 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
       }
     }
   }
-  const scored = isScored(), earlier = tile >= SPAN ? at(until, Tile.keys) : 0;
+  const scored = isScored(), earlier = tile >= SPAN ? at(until, 2 * Tile.keys) : 0, shown = at(until, Tile.keys);
+  const asking = hasMask(), h0 = asking && maskHeads() > 1 ? h : 0;
   let read = false;
-  const kv = (b * int(10) + h / (int(7) / int(10))) * int(40) + tile;
-  const keys = ptr(37) + <usize>kv * <usize>(Tile.keys * D) * 4;
-  const values = ptr(38) + <usize>kv * <usize>(Tile.keys * width) * 4;
-  const odd = load<i32>(at(ptr(39), kv)) !== 0;
+  const kv = (b * int(10) + h / (int(7) / int(10))) * int(41) + tile;
+  const keys = ptr(38) + <usize>kv * <usize>(Tile.keys * D) * 4;
+  const values = ptr(39) + <usize>kv * <usize>(Tile.keys * width) * 4;
+  const odd = load<i32>(at(ptr(40), kv)) !== 0;
 
   for (let group = 0; group < rows; group += ROWS) {
     let qLow = load<i32>(at(qPositions, group)), qHigh = qLow;
@@ -134,7 +136,15 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
       to = min(to, (count + 7) & ~7);
       if (j0 >= int(19)) from = max(0, qLow - int(17) - j0) & ~7;
     }
-    const masked = seen === PARTLY;
+    let partly = false;
+    if (asking) {
+      const state = <i32>load<u8>(statesOf(b, h0, (first + group) / ROWS) + tile);
+      from = max(from, (state & 0x70) >> 1);
+      to = min(to, (state & 15) << 3);
+      if (from >= to) continue;
+      partly = !(state & ALL_SEEN);
+    }
+    const masked = seen === PARTLY || partly;
     if ((masked || scored) && !read) {
       readKeys(b, j0, Tile.keys, kPositions, until);
       read = true;
@@ -142,12 +152,15 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
     const q = at(scratch, group * D);
     for (let j = from; j < to; j += 8) multiplyTile(ROWS, q, keys + <usize>(j * D) * 4, at(scores, j), D, Tile.keys * 4, 0, 0);
     if (masked || scored)
-      for (let row = 0; row < min(ROWS, rows - group); row++)
-        finishScores(at(scores, row * Tile.keys + from), to - from, j0 + from, b, h, first + group + row, load<i32>(at(qPositions, group + row)), at(kPositions, from), at(until, from), masked);
+      for (let row = 0; row < min(ROWS, rows - group); row++) {
+        const q = load<i32>(at(qPositions, group + row));
+        if (partly) ask(shown, to - from, at(kPositions, from), q, b, h);
+        finishScores(at(scores, row * Tile.keys + from), to - from, j0 + from, b, h, first + group + row, q, at(kPositions, from), at(until, from), partly ? shown : 0, masked);
+      }
     for (let row = 0; row < ROWS; row++)
-      softmaxRow(at(scores, row * Tile.keys + from), to - from, at(maxima, group + row), totals + (<usize>(group + row) << 3), at(sums, (group + row) * width), earlier ? at(earlier, (group + row) * width) : 0, width, masked);
+      softmaxRow(at(scores, row * Tile.keys + from), to - from, at(maxima, group + row), totals + (<usize>(group + row) << 3), at(sums, (group + row) * width), earlier ? at(earlier, (group + row) * width) : 0, width, masked || hasScore());
     const target = at(sums, group * width);
-    if (odd && masked) carefulSums(scores, from, to, values, target, width);
+    if (odd && (masked || hasScore())) carefulSums(scores, from, to, values, target, width);
     else
       for (let d = 0; d < width; d += 8)
         tileStrided(at(scores, from), values + <usize>(d * Tile.keys + from * 8) * 4, at(target, d), to - from, <usize>width << 2, at(target, d), <usize>width << 2);

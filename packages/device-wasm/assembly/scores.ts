@@ -1,6 +1,7 @@
 import { isAnchor, keyPosition, keyRow, lastSeen, queryPosition, segment, segmentStart, writeOut } from './attention';
 import { at, int, num, ptr } from './job';
 import { Format } from './kernel-list';
+import { ask, hasMask, hasScore, modify } from './modified';
 import { exp, splat, tanh } from './vector';
 
 /**
@@ -9,8 +10,9 @@ import { exp, splat, tanh } from './vector';
  *
  * ```text
  * arguments  of attention (4 is the log-sum-exp and must be there for weights)
- *            37 weights, 38 raw, 39 capped, 40 scores, each [B, H, Lq, Lk] or 0
- * scratch    one key in f32 [D up to 32 more], where keys are stored in fewer bits
+ *            38 weights, 39 raw, 40 capped, 41 scores, each [B, H, Lq, Lk] or 0
+ * scratch    what modifiers are asked about: scores [4] | positions [4] | answers [4]
+ *            one key in f32 [D up to 32 more], where keys are stored in fewer bits
  * ```
  */
 export function scoresTask(task: i32, scratch: usize): void {
@@ -21,23 +23,29 @@ export function scoresTask(task: i32, scratch: usize): void {
   const kv = h / (H / Hkv);
   for (let j = 0; j < Lk; j++) {
     let k = keyRow(b, j, kv);
-    if (int(32) !== Format.f32) k = writeOut(k, 0, scratch, D, 1, int(32));
+    if (int(32) !== Format.f32) k = writeOut(k, 0, at(scratch, 12), D, 1, int(32));
     const cell = task * Lk + j;
     let s: f32 = dot(q, k, D) * num(15);
-    if (ptr(38)) store<f32>(at(ptr(38), cell), s);
-    if (cap > 0) s = cap * f32x4.extract_lane(tanh(splat(s / cap)), 0);
     if (ptr(39)) store<f32>(at(ptr(39), cell), s);
+    if (cap > 0) s = cap * f32x4.extract_lane(tanh(splat(s / cap)), 0);
+    if (ptr(40)) store<f32>(at(ptr(40), cell), s);
     const position = keyPosition(b, j);
     if (ptr(21)) s -= load<f32>(at(ptr(21), h)) * <f32>abs(qPosition - position);
-    if (ptr(22)) {
-      const bias = load<f32>(at(ptr(22), b * int(23) + h * int(24) + i * Lk + j));
-      s = bias === -Infinity ? bias : s + bias;
+    const bias: f32 = ptr(22) ? load<f32>(at(ptr(22), b * int(23) + h * int(24) + i * Lk + j)) : 0;
+    s += bias;
+    if (hasScore() || hasMask()) v128.store(at(scratch, 4), i32x4.splat(position));
+    if (hasScore()) {
+      v128.store(scratch, splat(s));
+      modify(scratch, 4, at(scratch, 4), qPosition, b, h, 1);
+      s = load<f32>(scratch);
     }
-    if (!seen(b, j, qPosition, position)) s = -Infinity;
-    if (ptr(40)) store<f32>(at(ptr(40), cell), s);
-    if (ptr(37)) {
+    let visible = bias !== -Infinity && seen(b, j, qPosition, position);
+    if (visible && hasMask()) visible = (ask(at(scratch, 8), 4, at(scratch, 4), qPosition, b, h) & 1) !== 0;
+    if (!visible) s = -Infinity;
+    if (ptr(41)) store<f32>(at(ptr(41), cell), s);
+    if (ptr(38)) {
       const lse = load<f32>(at(ptr(4), task));
-      store<f32>(at(ptr(37), cell), s === -Infinity ? 0 : f32x4.extract_lane(exp(splat(s - lse)), 0));
+      store<f32>(at(ptr(38), cell), s === -Infinity ? 0 : f32x4.extract_lane(exp(splat(s - lse)), 0));
     }
   }
 }

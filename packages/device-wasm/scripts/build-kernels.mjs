@@ -59,7 +59,15 @@ async function compile({ rows, flags, change }) {
     [
       'assembly/index.ts',
       ...['--outFile', 'kernels.wasm', '-O3', '--converge', '--noAssert', '--runtime', 'stub'],
-      ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
+      ...[
+        '--importMemory',
+        '--exportTable',
+        '--sharedMemory',
+        '--initialMemory',
+        '1',
+        '--maximumMemory',
+        '65536',
+      ],
       ...['--memoryBase', '4096', '--enable', 'simd', '--enable', 'threads', ...flags],
     ],
     {

@@ -2,7 +2,7 @@ import { DeviceError } from '@headwise/tensor';
 import type { Kernel } from '../assembly/kernel-list.ts';
 import { ARGUMENTS, CONTROL, COUNTER_BYTES, COUNTERS, MAX_ARGUMENTS, MAX_THREADS } from './control.ts';
 import { Heap } from './heap.ts';
-import { compileKernels, type KernelExports, type PackedKernels, type Simd } from './module.ts';
+import { addFunctions, compileKernels, type KernelExports, type PackedKernels, type Simd } from './module.ts';
 import { type Pool, sharedPool } from './pool.ts';
 import { settle } from './settle.ts';
 
@@ -108,6 +108,25 @@ export class Engine {
   /** Whether a helper thread has ended: then nothing more runs here, and nothing is freed that it may still write to. */
   get lost(): boolean {
     return this.#pool?.lost !== undefined;
+  }
+
+  /** Whether threads share the memory. */
+  get isShared(): boolean {
+    return this.#pool !== undefined;
+  }
+
+  /**
+   * Adds the functions of a module to the table of the kernels, in every thread.
+   *
+   * @returns the place of the first
+   */
+  extend(module: WebAssembly.Module): number {
+    const first = this.#kernels.table.length;
+    addFunctions(this.#kernels, this.heap.memory, module);
+    // from now on a helper that has not read its letter stays out
+    this.heap.views.i32[CONTROL / 4 + 1] = this.#kernels.table.length;
+    this.#pool?.extend(this.#place, module);
+    return first;
   }
 
   /** How many tasks and tiles a thread has taken so far. */

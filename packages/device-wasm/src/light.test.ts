@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { attention, crossEntropyOp, packWeights, run, tensor, unary } from '@headwise/tensor';
 import { checkDevice } from '@headwise/tensor/testing';
 import { expect, it } from 'vitest';
-import { refused } from './conformance-except.ts';
 import { createWasmWith } from './device.ts';
 import * as kernels from './generated/kernels.ts';
 import * as light from './generated/light-kernels.ts';
@@ -11,13 +10,7 @@ import { operations as all } from './ops/index.ts';
 import { operations } from './ops/light.ts';
 import { checkGradientKernels } from './testing-gradients.ts';
 
-checkDevice(
-  'light, simd128, one thread',
-  () => createLightWith({ simd: 'simd128', threads: 1, guard: 128 }),
-  {
-    except: refused,
-  },
-);
+checkDevice('light, simd128, one thread', () => createLightWith({ simd: 'simd128', threads: 1, guard: 128 }));
 checkGradientKernels('light, default instructions, two threads', () =>
   createLightWith({ threads: 2, guard: 128, shuffle: true }),
 );

@@ -18,6 +18,21 @@ export interface KernelExports {
   open(): void;
   close(): number;
   settle(looks: number): number;
+  /** Functions of modifiers, from place 1 on, and how many there are. */
+  readonly table: WebAssembly.Table;
+  readonly functions: WebAssembly.Global;
+}
+
+/** Puts the functions of a compiled modifier into the table of the kernels; the same in every thread. */
+export function addFunctions(
+  kernels: KernelExports,
+  memory: WebAssembly.Memory,
+  module: WebAssembly.Module,
+): void {
+  const imports = { env: { ...kernels, memory }, Math } as unknown as WebAssembly.Imports;
+  for (const entry of Object.values(new WebAssembly.Instance(module, imports).exports))
+    kernels.table.grow(1, entry);
+  kernels.functions.value = kernels.table.length;
 }
 
 /**

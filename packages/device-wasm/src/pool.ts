@@ -50,6 +50,11 @@ export class Pool {
     this.#send({ detach: id });
   }
 
+  /** Gives the helpers functions that jobs of a memory call. */
+  extend(id: number, module: WebAssembly.Module): void {
+    this.#send({ extend: { id, module } });
+  }
+
   /** Calls the helpers to the open job of a memory. */
   ring(id: number): void {
     Atomics.store(this.#bell, Bell.place, id);

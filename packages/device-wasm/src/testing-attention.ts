@@ -1,5 +1,6 @@
 import type { AttentionParams } from '@headwise/tensor';
 import { type HostTensor, ints, pick, random, randomInt } from './testing.ts';
+import { masks, scores } from './testing-modifiers.ts';
 
 /** One call of attention on host numbers. */
 export interface AttentionCase {
@@ -87,7 +88,9 @@ export function randomCase(seed: number, sizes: AttentionSizes = smallSizes(seed
     softcap: chance(9, 3) ? 5 : 0,
     valid: chance(10, 3) ? randomInt(seed, 0, Lk) : Lk,
     Dv,
-    modifiers: [],
+    modifiers: chance(46, 3)
+      ? [pick(seed + 14, scores), pick(seed + 15, masks)].filter((_, n) => chance(47 + n, 2))
+      : [],
     // the matrices are large where there are many queries
     extras: extras.filter((name, n) => chance(20 + n, 3) && (Lq < 500 || name === 'lse')),
   };

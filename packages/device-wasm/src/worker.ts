@@ -37,7 +37,13 @@ function receive(letter) {
   letters++;
   if (letter.attach) {
     const { id, memory, module } = letter.attach;
-    memories.set(id, { state: new Int32Array(memory.buffer), kernels: new WebAssembly.Instance(module, { env: { memory, abort() {} } }).exports });
+    memories.set(id, { memory, state: new Int32Array(memory.buffer), kernels: new WebAssembly.Instance(module, { env: { memory, abort() {} } }).exports });
+  }
+  if (letter.extend && memories.has(letter.extend.id)) {
+    const { memory, kernels } = memories.get(letter.extend.id);
+    const { exports } = new WebAssembly.Instance(letter.extend.module, { env: { ...kernels, memory }, Math });
+    for (const entry of Object.values(exports)) kernels.table.grow(1, entry);
+    kernels.functions.value = kernels.table.length;
   }
   if (letter.detach) memories.delete(letter.detach);
   if (letters === Atomics.load(bell, ${Bell.letters} + thread)) serve();

@@ -2,13 +2,13 @@ import type { AttentionGradientParams, AttentionWanted, OpCall } from '@headwise
 import { Kernel, Tile } from '../../assembly/kernel-list.ts';
 import type { WasmBuffer } from '../buffer.ts';
 import type { Kit } from '../kit.ts';
-import { atCursor, attentionReasons, commonArguments, type Shape, shapeOf } from './attention.ts';
+import { atCursor, commonArguments, type Shape, shapeOf } from './attention.ts';
 
 /** Why the kernel cannot compute these gradients, which are then composed. */
 export function gradientReasons(params: object): readonly string[] {
-  const { wants } = params as Partial<AttentionGradientParams>;
+  const { wants, modifiers = [] } = params as Partial<AttentionGradientParams>;
   const bias = wants?.includes('bias') ? ['the gradient of a bias is composed'] : [];
-  return [...attentionReasons(params), ...bias];
+  return [...modifiers.map(({ kind }) => `a ${kind} modifier is user code, which has no gradient`), ...bias];
 }
 
 /** Gradients of fused attention, from its output and log-sum-exp. */
@@ -89,14 +89,14 @@ function pack(
   const tasks = B * H * blocks;
   const panels = kit.temporary(tasks * Tile.keys * D * 4);
   const columns = kit.temporary(tasks * Tile.keys * Math.ceil(Dv / 8) * 32);
-  const args = new Array<number>(41).fill(0);
+  const args = new Array<number>(42).fill(0);
   const set = (from: number, ...values: readonly number[]): void => {
     args.splice(from, values.length, ...values);
   };
   set(1, left, right);
   set(5, B, Lq, H, D, Lq, H, Dv, Dv, Lq);
   set(34, D * 4, Dv * 4);
-  set(37, panels, columns, kit.temporary(tasks * 4), blocks);
+  set(38, panels, columns, kit.temporary(tasks * 4), blocks);
   kit.launch({ kernel: Kernel.attentionPack, args, tasks, cost: tasks * Tile.keys * (D + Dv) });
   return { panels, columns };
 }

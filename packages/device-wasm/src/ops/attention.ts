@@ -3,6 +3,8 @@ import { Format, Kernel, Tile } from '../../assembly/kernel-list.ts';
 import type { WasmBuffer } from '../buffer.ts';
 import { bits } from '../engine.ts';
 import type { Kit } from '../kit.ts';
+import { installed, modifierReasons } from '../modifiers/library.ts';
+import { knownTiles } from '../modifiers/tiles.ts';
 
 export interface Shape {
   readonly B: number;
@@ -28,17 +30,18 @@ export function attention(kit: Kit, call: OpCall): readonly WasmBuffer[] {
   const extra = (name: AttentionExtra): number => results[1 + params.extras.indexOf(name)]?.address ?? 0;
   const has = (name: AttentionExtra): number => (params.extras.includes(name) ? extra(name) : 0);
   const lse = has('lse') || (has('weights') ? kit.temporary(shape.B * shape.H * shape.Lq * 4) : 0);
-  const common = commonArguments(kit, call, params, shape, results[0]!.address, lse);
+  const modifiers = modifiersOf(kit, params);
+  const common = commonArguments(kit, call, params, shape, results[0]!.address, lse, modifiers.address);
 
   const aligned = shape.D % 4 === 0 && shape.Dv % 4 === 0;
   if (aligned && shape.Lq <= FEW_QUERIES) decode(kit, common, shape);
-  else prefill(kit, common, shape);
+  else prefill(kit, common, shape, modifiers.masked && { call, params, address: modifiers.address });
 
   if (params.extras.some((name) => name !== 'lse')) {
     const { B, H, Lq, Lk, D } = shape;
     const args = [...common, has('weights'), has('raw'), has('capped'), has('scores')];
     const tasks = B * H * Lq;
-    kit.launch({ kernel: Kernel.scores, args, tasks, cost: tasks * Lk * D, scratch: widened(D) * 4 });
+    kit.launch({ kernel: Kernel.scores, args, tasks, cost: tasks * Lk * D, scratch: (12 + widened(D)) * 4 });
   }
   return results;
 }
@@ -54,10 +57,22 @@ export function atCursor(kit: Kit, { inputs, params }: OpCall): AttentionParams 
 
 /** Why the device cannot run attention with these parameters. */
 export function attentionReasons(params: Partial<AttentionParams>): readonly string[] {
-  return (params.modifiers ?? []).map(
-    ({ kind }) =>
-      `a ${kind} modifier is user code, which the fused kernels cannot run: use window, sinkTokens, softcap, slopes, bias or keyUntil, or the device gpujs or reference`,
-  );
+  return params.modifiers ? modifierReasons(params.modifiers) : [];
+}
+
+/** Words of the block of modifiers before their constants; it is described in assembly/modified.ts. */
+const HEADER = 8;
+
+/** The block of the modifiers of a call, at 0 where there are none. */
+function modifiersOf(kit: Kit, { modifiers }: AttentionParams): { address: number; masked: boolean } {
+  if (modifiers.length === 0) return { address: 0, masked: false };
+  const { score, mask, compiled } = installed(kit.engine, modifiers);
+  const constants = modifiers.flatMap((modifier) => Object.values(modifier.constants ?? {}));
+  const address = kit.temporary((HEADER + constants.length) * 4);
+  const { i32, f32 } = kit.engine.heap.views;
+  i32.set([score, mask, compiled.maskReads.h ? 1 : 0, 0, 0, 0, 0, 0], address / 4);
+  f32.set(constants, address / 4 + HEADER);
+  return { address, masked: mask > 0 };
 }
 
 export function shapeOf({ inputs }: OpCall, params: AttentionParams): Shape {
@@ -79,6 +94,7 @@ export function commonArguments(
   shape: Shape,
   out: number,
   lse: number,
+  modifiers = 0,
 ): readonly number[] {
   const { B, Lq, H, D, Lk, Hkv, Dw, Dv, n } = shape;
   const { bias, queryPositions, keyPositions, keyUntil } = inputs;
@@ -99,6 +115,7 @@ export function commonArguments(
     kit.rows(keyPositions), perBatch(keyPositions),
     kit.rows(keyUntil), perBatch(keyUntil),
     k.format, v.format, k.bytes, v.bytes, (k.odd || v.odd ? 1 : 0) + (params.anchors ? 2 : 0) + 4 * Math.min(params.segment, UNBOUNDED / 4),
+    modifiers,
   ];
 }
 
@@ -117,7 +134,7 @@ function rowsOf(
 const widened = (width: number): number => Math.ceil(width / 32) * 32;
 
 /** Many queries: keys and values are packed tile by tile, then blocks of queries run over them. */
-function prefill(kit: Kit, common: readonly number[], shape: Shape): void {
+function prefill(kit: Kit, common: readonly number[], shape: Shape, masks: Masks | false): void {
   const { B, Lq, H, D, Hkv, Dv, n } = shape;
   const tiles = Math.ceil(n / Tile.keys);
   const width = Math.ceil(Dv / 8) * 8;
@@ -133,8 +150,9 @@ function prefill(kit: Kit, common: readonly number[], shape: Shape): void {
     cost: packs * Tile.keys * (D + Dv),
     scratch: Tile.keys * widened(Math.max(D, Dv)) * 4,
   });
+  if (masks && tiles > 0) maskTiles(kit, args, shape, masks);
   const blocks = Math.ceil(Lq / Tile.queries);
-  const floats = Tile.queries * (D + 2 * width + 4) + 6 * Tile.keys + 2 * Tile.keys;
+  const floats = Tile.queries * (D + 2 * width + 4) + 6 * Tile.keys + 3 * Tile.keys;
   kit.launch({
     kernel: Kernel.prefill,
     args: [...args, blocks],
@@ -142,6 +160,48 @@ function prefill(kit: Kit, common: readonly number[], shape: Shape): void {
     cost: (B * H * Lq * n * (D + Dv)) / 20,
     scratch: floats * 4,
   });
+}
+
+/** What masks of a person's own see of which keys. */
+interface Masks {
+  readonly call: OpCall;
+  readonly params: AttentionParams;
+  /** The block of modifiers. */
+  readonly address: number;
+}
+
+/** How the masks see each tile: by bounds where positions are in order, else key by key; once for heads that are not read. */
+function maskTiles(kit: Kit, args: readonly number[], shape: Shape, masks: Masks): void {
+  const { inputs } = masks.call;
+  const { compiled } = installed(kit.engine, masks.params.modifiers);
+  const { B, Lq, H, n } = shape;
+  // positions of sequences may differ
+  const own = [inputs.queryPositions, inputs.keyPositions].some((each) => each && each.shape[0] !== 1);
+  const batches = compiled.maskReads.b || own ? B : 1;
+  const heads = compiled.maskReads.h ? H : 1;
+  const rows = kit.engine.simd === 'relaxed' ? 6 : 4;
+  const table = { Lq, n, rows, groups: Math.ceil(Lq / rows), tiles: Math.ceil(n / Tile.keys) };
+  const size = table.groups * table.tiles;
+  const states = kit.temporary(batches * heads * size);
+  const { u8, i32 } = kit.engine.heap.views;
+  i32.set([states, batches > 1 ? heads * size : 0, heads > 1 ? size : 0], masks.address / 4 + 3);
+  for (let b = 0; b < batches; b++)
+    for (let h = 0; h < heads; h++) {
+      const at = states + (b * heads + h) * size;
+      const ordered = !inputs.queryPositions && !inputs.keyPositions;
+      const place = { b: range(b, batches, B), h: range(h, heads, H) };
+      if (ordered) u8.set(knownTiles(compiled, masks.params, table, place), at);
+      else u8.fill(UNKNOWN_TILE, at, at + size);
+    }
+  const tasks = batches * heads * table.tiles;
+  kit.launch({ kernel: Kernel.maskTiles, args, tasks, cost: tasks * Lq * 10, scratch: 4 * Tile.keys * 4 });
+}
+
+const UNKNOWN_TILE = 15;
+
+/** One of some that differ, or all of them. */
+function range(n: number, different: number, all: number): readonly [number, number] {
+  return different > 1 ? [n, n] : [0, all - 1];
 }
 
 /** Few queries: every chunk of keys is read once where it lies, and the parts are put together. */
@@ -153,7 +213,11 @@ function decode(kit: Kit, common: readonly number[], shape: Shape): void {
   const parts = kit.temporary(B * chunks * part * 4);
   const args = [...common, parts, part, chunks];
   const floats =
-    rows * (D + Tile.chunk) + 2 * Tile.chunk + rows * Math.ceil(D / 32) + 32 * widened(Math.max(D, Dv));
+    rows * (D + Tile.chunk) +
+    2 * Tile.chunk +
+    rows * Math.ceil(D / 32) +
+    32 * widened(Math.max(D, Dv)) +
+    rows * Tile.chunk;
   kit.launch({
     kernel: Kernel.decode,
     args,

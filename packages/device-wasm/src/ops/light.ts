@@ -8,6 +8,7 @@ import { headLinear, linear, matmul } from './matrix.ts';
 import type { Operations } from './operations.ts';
 import { binary, cast, permute, reduce, scatterAdd, stridedReasons, unary, where } from './primitives.ts';
 import { argmax, layerNorm, logSoftmax, rmsNorm, rotary, softmax, topK } from './rowwise.ts';
+import { shortConvolution } from './short-convolution.ts';
 
 /** Everything but the kernels of training, which are composed of these. */
 export const operations: Operations = {
@@ -30,6 +31,7 @@ export const operations: Operations = {
     relu,
     rmsNorm,
     rotary,
+    shortConvolution,
     silu,
     slice,
     softmax,

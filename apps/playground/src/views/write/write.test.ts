@@ -143,11 +143,12 @@ describe('judged', () => {
     expect(verdicts.map(({ device, status }) => `${device} ${status}`)).toEqual([
       'gpujs:cpu equal',
       'gpujs:webasm equal',
-      'wasm refuses',
+      'wasm equal',
     ]);
-    expect(verdicts[0]!.largest).toBeGreaterThan(0);
-    expect(verdicts[0]!.largest).toBeLessThan(1e-5);
-    expect(verdicts[2]!.reason).toContain('modifier is user code');
+    for (const { largest } of verdicts) {
+      expect(largest).toBeGreaterThan(0);
+      expect(largest).toBeLessThan(1e-5);
+    }
   });
 
   it('has the law that it breaks named', async () => {
