@@ -12,10 +12,12 @@ import { indexed } from './variants/indexed.ts';
 import { kimiDelta } from './variants/kimi-delta.ts';
 import { learnedSinks } from './variants/learned-sinks.ts';
 import { linear } from './variants/linear.ts';
+import { mixtureOfBlocks } from './variants/mixture-of-blocks.ts';
 import { multiHead } from './variants/multi-head.ts';
 import { multiHeadLatent } from './variants/multi-head-latent.ts';
 import { multiQuery } from './variants/multi-query.ts';
 import { multiplicative } from './variants/multiplicative.ts';
+import { nativeSparse } from './variants/native-sparse.ts';
 import { prefixLm } from './variants/prefix-lm.ts';
 import { sinkTokens } from './variants/sink-tokens.ts';
 import { slidingWindow } from './variants/sliding-window.ts';
@@ -35,6 +37,8 @@ export const variants = defineRegistry({
   forgetting,
   'stick-breaking': stickBreaking,
   indexed,
+  'mixture-of-blocks': mixtureOfBlocks,
+  'native-sparse': nativeSparse,
   'prefix-lm': prefixLm,
   anchor,
   'cross-layer': crossLayer,

@@ -24,6 +24,11 @@ export function smallConfigurations(): readonly {
     ['forgetting', configure(variants.forgetting, { Hkv: 2 })],
     ['stick-breaking', configure(variants['stick-breaking'], { Hkv: 2 })],
     ['indexed', configure(variants.indexed, { count: 4, heads: 2, width: 3, Hkv: 2 })],
+    ['mixture-of-blocks', configure(variants['mixture-of-blocks'], { block: 3, count: 2, Hkv: 2 })],
+    [
+      'native-sparse',
+      configure(variants['native-sparse'], { block: 2, count: 4, over: 2, every: 1, window: 3, Hkv: 2 }),
+    ],
     ['prefix-lm', configure(variants['prefix-lm'], { prefix: 5 })],
     ['anchor', configure(variants.anchor, { segments: 6 })],
     ['cross-layer', configure(variants['cross-layer'], { Hkv: 1 })],
