@@ -79,6 +79,8 @@ const waiting: readonly string[] = [
   'indexed',
   'mixture-of-blocks',
   'native-sparse',
+  'indexed-latent',
+  'tail-sharing',
 ];
 
 describe('pages of variants', () => {

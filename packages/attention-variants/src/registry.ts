@@ -9,6 +9,7 @@ import { forgetting } from './variants/forgetting.ts';
 import { gatedDelta } from './variants/gated-delta.ts';
 import { groupedQuery } from './variants/grouped-query.ts';
 import { indexed } from './variants/indexed.ts';
+import { indexedLatent } from './variants/indexed-latent.ts';
 import { kimiDelta } from './variants/kimi-delta.ts';
 import { learnedSinks } from './variants/learned-sinks.ts';
 import { linear } from './variants/linear.ts';
@@ -23,6 +24,7 @@ import { sinkTokens } from './variants/sink-tokens.ts';
 import { slidingWindow } from './variants/sliding-window.ts';
 import { softCapped } from './variants/soft-capped.ts';
 import { stickBreaking } from './variants/stick-breaking.ts';
+import { tailSharing } from './variants/tail-sharing.ts';
 
 /** Every built-in variant by name. Command line, benchmarks, playground and README table read this map. */
 export const variants = defineRegistry({
@@ -42,7 +44,9 @@ export const variants = defineRegistry({
   'prefix-lm': prefixLm,
   anchor,
   'cross-layer': crossLayer,
+  'tail-sharing': tailSharing,
   'multi-head-latent': multiHeadLatent,
+  'indexed-latent': indexedLatent,
   differential,
   linear,
   'gated-delta': gatedDelta,

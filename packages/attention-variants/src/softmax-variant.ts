@@ -87,7 +87,7 @@ export interface SoftmaxVariant<Name extends string, Options extends object>
   /** Key/value heads. Default the option `Hkv`, and H where there is none. */
   readonly groups?: (H: number, options: Options) => number;
   /** Most tokens a layer keeps. Default all. */
-  readonly cap?: (options: Options) => number;
+  readonly cap?: (options: Options, layer: number) => number;
   /** Of these, the first tokens of a sequence, never forgotten. Default 0. */
   readonly sinkTokens?: (options: Options) => number;
   /** The layer whose keys and values this one reads; itself when it has its own. Default itself. */
@@ -140,7 +140,7 @@ export function softmaxVariant<const Name extends string, Options extends object
     summary,
     paper,
     defaults,
-    state: spec.cap && spec.cap(defaults) < Infinity ? 'window' : 'full',
+    state: spec.cap && spec.cap(defaults, 0) < Infinity ? 'window' : 'full',
     check(shape, options) {
       checkLayerShape(name, shape);
       checkKinds(name, defaults, options);
@@ -224,7 +224,7 @@ function kvOf<Options extends object>(
   layer: number,
 ): LayerSpec {
   const { Hkv, D, Dv, maps } = sizesOf(spec, shape, options);
-  const cap = spec.cap?.(options) ?? Infinity;
+  const cap = spec.cap?.(options, layer) ?? Infinity;
   const producer = spec.producer?.(shape, options, layer) ?? layer;
   if (producer !== layer) return { kind: 'shared', rows: {}, cap, constant: {}, producer: stateId(producer) };
   const rows: Record<string, readonly number[]> = {};
@@ -248,7 +248,7 @@ function costOf<Options extends object>(
   const weights = Object.values(parametersOf(spec, shape, options, layer))
     .filter((size) => size.length > 1)
     .reduce((sum, size) => sum + sizeOf(size), 0);
-  const kept = Math.min(Lk, Math.max(Lq, (spec.cap?.(options) ?? Infinity) + Lq - 1));
+  const kept = Math.min(Lk, Math.max(Lq, (spec.cap?.(options, layer) ?? Infinity) + Lq - 1));
   const read = spec.own?.reads?.(Lq, kept, options, shape) ?? kept;
   const cost = sumCost({
     tokens: B * Lq,

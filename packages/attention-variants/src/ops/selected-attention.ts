@@ -22,7 +22,7 @@ export interface SelectedInputs {
   readonly q: Tensor;
   /** `[B, Lk, Hkv, D]` */
   readonly k: Tensor;
-  /** `[B, Lk, Hkv, Dv]` */
+  /** `[B, Lk, Hkv, Dv]`; keys that are also the values are read once. */
   readonly v: Tensor;
   /**
    * `[B, Lq, n]` i32, each slot at most once; −1 for none. Or `[B, Lq, G, n]`: for each of G groups of query heads those
@@ -83,12 +83,15 @@ export function selectedAttention(
     const ids = part(chosen, G * n).reshape([B, count * G * n]);
     const rowsOf = inParts(inTable(ids, Lk).reshape([B * count, G, n]), parts);
     const found = cast(rowsOf, 'i32').reshape([B * count * G, n]);
+    const read = (of: Tensor, width: number): Tensor =>
+      gather(of.reshape([B * Lk * parts, heads * width]), found).reshape([B * count * G, n, heads, width]);
+    const keys = read(k, D);
     const out = attention(
       {
         // one sequence a query and group
         q: part(q, H * D).reshape([B * count * G, 1, H / G, D]),
-        k: gather(k.reshape([B * Lk * parts, heads * D]), found).reshape([B * count * G, n, heads, D]),
-        v: gather(v.reshape([B * Lk * parts, heads * Dv]), found).reshape([B * count * G, n, heads, Dv]),
+        k: keys as Tensor<'B Lk Hkv D'>,
+        v: (v === k ? keys : read(v, Dv)) as Tensor<'B Lk Hkv Dv'>,
         keyPositions: cast<'B Lk', 'i32'>(ids.reshape([B * count * G, n]), 'i32'),
       },
       { scale },

@@ -37,10 +37,15 @@ export function smallConfigurations(): readonly {
     ['cross-layer, keep-ends', configure(variants['cross-layer'], { pattern: 'keep-ends' })],
     ['cross-layer, dense-front', configure(variants['cross-layer'], { pattern: 'dense-front' })],
     ['cross-layer, dense-back', configure(variants['cross-layer'], { pattern: 'dense-back' })],
+    ['tail-sharing', configure(variants['tail-sharing'], { period: 2, window: 5, Hkv: 2 })],
     ['multi-head-latent', configure(variants['multi-head-latent'], { latent: 10, rope: 4 })],
     [
       'multi-head-latent, absorbed',
       configure(variants['multi-head-latent'], { prefill: 'absorbed', queryLatent: 6 }),
+    ],
+    [
+      'indexed-latent',
+      configure(variants['indexed-latent'], { count: 4, heads: 2, width: 4, latent: 10, rope: 4, queryLatent: 6 }),
     ],
     ['differential', configure(variants.differential)],
     ['linear', configure(variants.linear)],
