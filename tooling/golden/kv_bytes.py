@@ -29,7 +29,7 @@ def numbers(config, tokens):
         for count in (tokens - 1, 1):
             zeros = torch.zeros(1, heads, count, width, dtype=torch.int8, device="meta")
             cache.update(zeros, zeros, layer)
-    return sum(layer.keys.numel() + layer.values.numel() for layer in cache.layers if layer.is_initialized)
+    return sum(layer.keys.numel() + layer.values.numel() for layer in cache.layers if getattr(layer, "keys", None) is not None)
 
 
 def main():

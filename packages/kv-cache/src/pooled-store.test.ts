@@ -210,12 +210,16 @@ it('estimates a token by its share', () => {
 it('names caches that keep none, and rows that are made of nothing', () => {
   const device = createReference();
   const options = { device, B: 1, capacity: 8 };
-  expect(() => createQuantized({ ...options, spec, bits: 8 })).toThrow('quantized: spec.pooled must be left out');
+  expect(() => createQuantized({ ...options, spec, bits: 8 })).toThrow(
+    'quantized: spec.pooled must be left out',
+  );
   expect(() => createRing({ ...options, spec: { ...spec, kind: 'window', cap: 4 } })).toThrow(
     'ring: spec.pooled must be left out',
   );
   const of = { ...spec, pooled: { whole: { of: 'w', row: [2], every: 2 } } };
   expect(() => createContiguous({ ...options, spec: of })).toThrow('made of the rows k');
-  expect(() => createContiguous({ ...options, spec, format: 'f16' })).toThrow('contiguous: format must be left out');
+  expect(() => createContiguous({ ...options, spec, format: 'f16' })).toThrow(
+    'contiguous: format must be left out',
+  );
   expect(device.memory.buffers).toBe(0);
 });

@@ -1,4 +1,12 @@
-import { type Device, type LayerSpec, type Pool, pooledCount, poolRows, scope, sizeOf } from '@headwise/tensor';
+import {
+  type Device,
+  type LayerSpec,
+  type Pool,
+  pooledCount,
+  poolRows,
+  scope,
+  sizeOf,
+} from '@headwise/tensor';
 import type { Rows } from './checks.ts';
 import { bytesOfRows } from './dtype.ts';
 import { RowStore } from './row-store.ts';

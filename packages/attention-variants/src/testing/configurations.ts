@@ -45,7 +45,14 @@ export function smallConfigurations(): readonly {
     ],
     [
       'indexed-latent',
-      configure(variants['indexed-latent'], { count: 4, heads: 2, width: 4, latent: 10, rope: 4, queryLatent: 6 }),
+      configure(variants['indexed-latent'], {
+        count: 4,
+        heads: 2,
+        width: 4,
+        latent: 10,
+        rope: 4,
+        queryLatent: 6,
+      }),
     ],
     ['differential', configure(variants.differential)],
     ['linear', configure(variants.linear)],

@@ -51,7 +51,14 @@ it('reads everything while the text is no longer than its count, and then what i
 it('keeps a latent and an index key a token, and counts the latents that a step reads', () => {
   // DeepSeek-V3.2
   const shape = { E: 7168, H: 128, D: 128, layers: 61 };
-  const options = { ...indexedLatent.defaults, heads: 64, width: 128, latent: 512, rope: 64, queryLatent: 1536 };
+  const options = {
+    ...indexedLatent.defaults,
+    heads: 64,
+    width: 128,
+    latent: 512,
+    rope: 64,
+    queryLatent: 1536,
+  };
   expect(indexedLatent.kv(shape, options, 0).rows).toEqual({ latent: [576], index: [128] });
   const step = (Lk: number) => indexedLatent.cost(shape, options, { B: 1, Lq: 1, Lk, layer: 0 });
   expect(step(65_536).attentionFlops).toBe(step(2048).attentionFlops);

@@ -6,10 +6,10 @@ import {
   type LayerSpec,
   layerNorm,
   rmsNorm,
+  type StateView,
   scope,
   sizeOf,
   slice,
-  type StateView,
   type Tensor,
   ValueError,
 } from '@headwise/tensor';
@@ -84,7 +84,8 @@ const indexer = ['indexQuery', 'indexKey', 'indexNorm', 'indexNorm.bias', 'index
 export const indexedLatent: IndexedLatent = defineVariant({
   name: NAME,
   title: 'Latent attention over indexed keys (DSA over MLA)',
-  summary: 'Latents of the keys that an indexer chooses: a small cache, of which a step reads a part that does not grow.',
+  summary:
+    'Latents of the keys that an indexer chooses: a small cache, of which a step reads a part that does not grow.',
   paper: {
     title: 'DeepSeek-V3.2: Pushing the Frontier of Open Large Language Models',
     authors: 'DeepSeek-AI',
@@ -114,7 +115,12 @@ export const indexedLatent: IndexedLatent = defineVariant({
     if (!Number.isInteger(dR) || dR < 2 || dR % 2 !== 0)
       throw new ValueError(NAME, 'rope', 'must be an even number ≥ 2: it is turned in pairs', dR);
     if (dI < dR)
-      throw new ValueError(NAME, 'width', `must be at least rope = ${dR}, since so many numbers of it turn`, dI);
+      throw new ValueError(
+        NAME,
+        'width',
+        `must be at least rope = ${dR}, since so many numbers of it turn`,
+        dI,
+      );
   },
 
   parameters(shape, options) {
@@ -150,8 +156,7 @@ export const indexedLatent: IndexedLatent = defineVariant({
     const cost = sumCost({
       tokens: B * Lq,
       weights,
-      attentionFlops:
-        2 * B * seenPairs(Lq, Lk, { causal: true, window: [count - 1, 0] }) * H * (2 * dc + dR),
+      attentionFlops: 2 * B * seenPairs(Lq, Lk, { causal: true, window: [count - 1, 0] }) * H * (2 * dc + dR),
       stateReads: B * (Math.min(Lk, Lq * count) * (dc + dR) + Lk * dI),
     });
     const index = 2 * B * seenPairs(Lq, Lk, { causal: true }) * heads * (dI + 1);

@@ -22,7 +22,8 @@ import { softmaxVariant } from '../softmax-variant.ts';
 export const tailSharing = softmaxVariant({
   name: 'tail-sharing',
   title: 'Sharing by the last layers, each with its kind (Gemma 3n)',
-  summary: 'The last layers read the keys and values of the last earlier layer of their kind, windowed or full.',
+  summary:
+    'The last layers read the keys and values of the last earlier layer of their kind, windowed or full.',
   paper: {
     title: 'Gemma 3n model overview',
     authors: 'Google DeepMind',
@@ -61,7 +62,9 @@ export const tailSharing = softmaxVariant({
       throw new ValueError('tail-sharing', 'tail', 'must be a whole number ≥ 0', tail);
     if (!shape) return;
     const first = shape.layers - tailOf(options, shape.layers);
-    const kinds = new Set(Array.from({ length: Math.max(0, first) }, (_, layer) => isWindowed(options, layer)));
+    const kinds = new Set(
+      Array.from({ length: Math.max(0, first) }, (_, layer) => isWindowed(options, layer)),
+    );
     for (let layer = Math.max(0, first); layer < shape.layers; layer++) {
       if (kinds.has(isWindowed(options, layer))) continue;
       const kind = isWindowed(options, layer) ? 'windowed' : 'full';

@@ -136,7 +136,10 @@ export const deepseekV32 = /* @__PURE__ */ defineFamily({
 /** Runs of rows: of each head the first `rope`, numbers `(i, i + rope / 2)` of which turn together, side by side; then the rest. */
 function pairsOfHalves(heads: number, width: number, rope: number): readonly (readonly [number, number])[] {
   return Array.from({ length: heads }, (_, h) => [
-    ...Array.from({ length: rope }, (_, i) => [h * width + (i % 2) * (rope / 2) + Math.floor(i / 2), 1] as const),
+    ...Array.from(
+      { length: rope },
+      (_, i) => [h * width + (i % 2) * (rope / 2) + Math.floor(i / 2), 1] as const,
+    ),
     ...(width > rope ? [[h * width + rope, width - rope] as const] : []),
   ]).flat();
 }
