@@ -37,6 +37,7 @@ import {
   withBiases,
 } from '../wiring.ts';
 
+/** Options of latent attention over indexed keys. */
 export interface IndexedLatentOptions {
   /** Keys that a query reads. */
   readonly count: number;
