@@ -48,7 +48,10 @@ function kept(attention: ConfiguredVariant): string {
   const specs = Array.from({ length: shape.layers }, (_, layer) => attention.kv(shape, layer));
   const sum = (of: Readonly<Record<string, readonly number[]>>): number =>
     Object.values(of).reduce((total, size) => total + size.reduce((a, b) => a * b, 1), 0);
-  const perToken = specs.reduce((total, { rows }) => total + sum(rows), 0) / specs.length;
+  const pooled = specs
+    .flatMap((spec) => Object.values(spec.pooled ?? {}))
+    .reduce((total, { row, every }) => total + sum({ row }) / every, 0);
+  const perToken = (specs.reduce((total, { rows }) => total + sum(rows), 0) + pooled) / specs.length;
   const constant = specs.reduce((total, spec) => total + sum(spec.constant), 0) / specs.length;
   if (constant > 0) return `${constant} in all`;
   const { cap } = specs[0]!;

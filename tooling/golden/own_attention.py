@@ -4,7 +4,7 @@ to float32 lead to float64 here. Projections, gates and caches around them are t
 tokens by computing them again.
 
     pip install torch einops && pip install --no-deps --target FOLDER fla-core==0.6.0
-    python tooling/golden/own_attention.py FOLDER      writes packages/attention-variants/golden/{forgetting,stick-breaking,indexed}.json
+    python tooling/golden/own_attention.py FOLDER      writes packages/attention-variants/golden/{forgetting,stick-breaking,indexed,indexed-latent}.json
 """
 
 import importlib.util
@@ -112,6 +112,63 @@ def indexed():
     ], PROGRAM)
 
 
+def indexed_latent():
+    """Latents around the naive file: of one key head, since absorbed queries read the latents as they are."""
+    module = naive("dsa")
+    H, D, Dv, dc, dR, dq, dI, E = 3, 4, 5, 6, 2, 7, 3, 8
+
+    class Latent:
+        def __init__(self, count, J):
+            self.count, self.J = count, J
+            self.shape = {"E": E, "H": H, "D": D, "Dv": Dv, "layers": 1}
+
+        def weights(self, layer):
+            sizes = {"qDown": (dq, E), "qNorm": (dq,), "qUp": (H * (D + dR), dq), "kvDown": (dc + dR, E), "kvNorm": (dc,),
+                     "kUp": (H, D, dc), "vUp": (H, Dv, dc), "indexQuery": (self.J * dI, dq), "indexKey": (dI, E),
+                     "indexNorm": (dI,), "indexNorm.bias": (dI,), "indexWeight": (self.J, E), "o": (E, H * Dv)}
+            return {name: sample(*size, scale=0.9) for name, size in sizes.items()}
+
+        def __call__(self, layer, x, w, past, start):
+            past[layer] = x = torch.cat([past[layer], x], 1) if layer in past else x
+
+            def norm(y, gain):
+                return y / torch.sqrt(y.pow(2).mean(-1, keepdim=True) + 1e-6) * gain
+
+            a = norm(F.linear(x, w["qDown"]), w["qNorm"])
+            q = heads(a, w["qUp"], H)
+            down = F.linear(x, w["kvDown"])
+            c = norm(down[..., :dc], w["kvNorm"])
+            rows = torch.cat([c, down[..., dc:]], -1)[:, :, None]
+            folded = torch.cat([torch.einsum("blhd,hdc->blhc", q[..., :D], w["kUp"]), q[..., D:]], -1)
+            keys = F.layer_norm(F.linear(x, w["indexKey"]), (dI,), w["indexNorm"], w["indexNorm.bias"], 1e-6)
+            index = heads(a, w["indexQuery"], self.J), keys, F.linear(x, w["indexWeight"])
+            out = module.naive_dsa(folded, rows, rows, *index, topk=self.count, scale=(D + dR) ** -0.5)[..., :dc]
+            return F.linear(torch.einsum("blhc,hdc->blhd", out, w["vUp"]).flatten(2), w["o"])[:, start:]
+
+    def options(count, J):
+        return {"count": count, "heads": J, "width": dI, "latent": dc, "rope": dR, "queryLatent": dq}
+
+    def unfolded(count, J):
+        def attend(w, x, q, k, v):
+            a = F.linear(x, w["qDown"])
+            a = a / torch.sqrt(a.pow(2).mean(-1, keepdim=True) + 1e-6) * w["qNorm"]
+            keys = F.layer_norm(F.linear(x, w["indexKey"]), (dI,), w["indexNorm"], w["indexNorm.bias"], 1e-6)
+            return module.naive_dsa(q, k, v, heads(a, w["indexQuery"], J), keys, F.linear(x, w["indexWeight"]), topk=count)
+
+        return attend
+
+    def learned(J, E):
+        return {"qDown": (dq, E), "qNorm": (dq,), "indexQuery": (J * dI, dq), "indexKey": (dI, E), "indexNorm": (dI,),
+                "indexNorm.bias": (dI,), "indexWeight": (J, E)}
+
+    write("indexed-latent", [
+        layer_case("prefill and steps", (9, 1, 1), Latent(3, 8), options(3, 8)),
+        layer_case("pieces", (2, 14, 3), Latent(5, 9), options(5, 9), B=1),
+        layer_case("more than there are", (4, 1), Latent(8, 2), options(8, 2)),
+        score_case("unfolded", (2, 9, 3, 3, 4, 5), unfolded(4, 9), learned(9, 5), options(4, 9)),
+    ], PROGRAM)
+
+
 def stick_breaking():
     naive_sticks = naive("stickbreaking_attn").naive_stickbreaking_attn
 
@@ -130,3 +187,4 @@ if __name__ == "__main__":
     forgetting()
     stick_breaking()
     indexed()
+    indexed_latent()

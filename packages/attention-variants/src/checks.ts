@@ -193,12 +193,16 @@ function checkState<Options>(
 }
 
 /** `full k [2, 8], v [2, 8]`; a cache may have a capacity of its own, so the cap counts only for windows. */
-function describeSpec({ kind, rows, constant, producer, cap, sinks = 0 }: LayerSpec): string {
+function describeSpec({ kind, rows, pooled = {}, constant, producer, cap, sinks = 0 }: LayerSpec): string {
   const shapes = (of: LayerSpec['rows']): string =>
     Object.entries(of)
       .map(([key, shape]) => `${key} [${shape.join(', ')}]`)
       .join(', ');
-  const parts = [shapes(rows), shapes(constant)].filter((part) => part !== '');
+  const blocks = Object.entries(pooled).map(
+    ([key, { of, row, every, over = every }]) =>
+      `${key} [${row.join(', ')}] of ${over} ${of} every ${every} tokens`,
+  );
+  const parts = [shapes(rows), blocks.join(', '), shapes(constant)].filter((part) => part !== '');
   const first = sinks > 0 ? `, the first ${sinks} for good` : '';
   const window = kind === 'window' ? ` of ${cap} tokens${first}` : '';
   const from = producer === undefined ? '' : ` with ${producer}`;

@@ -24,9 +24,27 @@ const settings: Readonly<Partial<Record<VariantName, CheckSettings<any>>>> = {
       'a bias counts': 'a token under a bias of −∞ may still be chosen, one that is not there is not',
     },
   },
+  'mixture-of-blocks': {
+    options: { block: 2, count: 3, Hkv: 2 },
+    except: { 'a bias counts': 'a key under a bias of −∞ still has a say in the mean of its block' },
+  },
+  'native-sparse': {
+    options: { block: 2, count: 4, over: 2, every: 1, window: 2, Hkv: 2 },
+    except: { 'a bias counts': 'a mean stands for many keys, so that a bias is refused' },
+  },
+  'indexed-latent': {
+    options: { count: 4, heads: 2, width: 3, latent: 7, rope: 2, queryLatent: 5 },
+    except: {
+      'a bias counts': 'a token under a bias of −∞ may still be chosen, one that is not there is not',
+    },
+  },
   'prefix-lm': { options: { prefix: 3 }, firstCall: 3 },
   anchor: { options: { segments: 4 } },
   'cross-layer': { options: { Hkv: 2 } },
+  'tail-sharing': {
+    options: { tail: 2, window: 3, Hkv: 2 },
+    shape: { E: 12, H: 4, D: 4, layers: 4 },
+  },
   differential: { keys: [4, 4], values: [2, 8] },
   linear: { except: summedUp },
   'gated-delta': { except: summedUp, options: { Hk: 2 } },

@@ -54,13 +54,8 @@ export {
   shortConvolutionOp,
 } from './ops/short-convolution.ts';
 export { sumsAfter, sumsAfterOp } from './ops/sums-after.ts';
-export {
-  type OwnAttention,
-  type OwnCall,
-  type RowHook,
-  type SoftmaxVariant,
-  softmaxVariant,
-} from './softmax-variant.ts';
+export type { OwnAttention, OwnCall } from './own-attention.ts';
+export { type RowHook, type SoftmaxVariant, softmaxVariant } from './softmax-variant.ts';
 export { additive } from './variants/additive.ts';
 export { anchor, anchorUntil } from './variants/anchor.ts';
 export { chunked } from './variants/chunked.ts';
@@ -77,15 +72,19 @@ export { forgetting } from './variants/forgetting.ts';
 export { type GatedDeltaOptions, gatedDelta } from './variants/gated-delta.ts';
 export { groupedQuery } from './variants/grouped-query.ts';
 export { indexed } from './variants/indexed.ts';
+export { type IndexedLatentOptions, indexedLatent } from './variants/indexed-latent.ts';
 export { type KimiDeltaOptions, kimiDelta } from './variants/kimi-delta.ts';
 export { learnedSinks } from './variants/learned-sinks.ts';
 export { linear } from './variants/linear.ts';
+export { mixtureOfBlocks } from './variants/mixture-of-blocks.ts';
 export { multiHead } from './variants/multi-head.ts';
 export { multiHeadLatent } from './variants/multi-head-latent.ts';
 export { multiQuery } from './variants/multi-query.ts';
 export { multiplicative } from './variants/multiplicative.ts';
+export { nativeSparse } from './variants/native-sparse.ts';
 export { prefixLm } from './variants/prefix-lm.ts';
 export { sinkTokens } from './variants/sink-tokens.ts';
 export { slidingWindow, type WindowConvention } from './variants/sliding-window.ts';
 export { softCapped } from './variants/soft-capped.ts';
 export { stickBreaking } from './variants/stick-breaking.ts';
+export { tailSharing } from './variants/tail-sharing.ts';

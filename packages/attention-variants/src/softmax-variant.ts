@@ -34,6 +34,7 @@ import {
   type VariantIdentity,
 } from './contract.ts';
 import { seenPairs, sumCost } from './cost.ts';
+import { besideOf, type OwnAttention, type OwnCall } from './own-attention.ts';
 import {
   gateHeads,
   mergeHeads,
@@ -78,30 +79,6 @@ export interface RowHook<Options> {
   ) => Tensor;
 }
 
-/** A call of a variant's own attention. */
-export interface OwnCall extends Omit<AttendCall, 'weights' | 'layer'> {
-  /** What each slot keeps beside key and value, `[B, Lk, ...row]` by name; empty in the score form without `x`. */
-  readonly rows: Readonly<Record<string, Tensor>>;
-  readonly weights: Weights;
-}
-
-/**
- * Attention that declared parts and modifiers cannot say: what a token keeps beside its key and value, and what
- * becomes of it. Not together with the maps of a row hook.
- */
-export interface OwnAttention<Options> {
-  /** What a token keeps beside key and value, by name. Default nothing. */
-  readonly rows?: (shape: LayerShape, options: Options) => Readonly<Record<string, readonly number[]>>;
-  /** The same of tokens `x [B, L, E]`: `[B, L, ...row]` by name. */
-  readonly made?: (x: Tensor, weights: Weights, options: Options) => Readonly<Record<string, Tensor>>;
-  /** Slots whose keys and values are read in a call of `Lq` queries at the end of `Lk` tokens. Default all that are kept. */
-  readonly reads?: (Lq: number, Lk: number, options: Options) => number;
-  /** What one sequence costs beside projections and attention, in flops. Default nothing. */
-  readonly flops?: (Lq: number, Lk: number, shape: LayerShape, options: Options) => number;
-  /** In place of the softmax over declared parts. */
-  readonly attend: (call: OwnCall, parts: ScoreParts, options: Options) => AttendResult;
-}
-
 /** What makes one softmax variant: everything else follows. */
 export interface SoftmaxVariant<Name extends string, Options extends object>
   extends VariantIdentity<Name, Options> {
@@ -110,7 +87,7 @@ export interface SoftmaxVariant<Name extends string, Options extends object>
   /** Key/value heads. Default the option `Hkv`, and H where there is none. */
   readonly groups?: (H: number, options: Options) => number;
   /** Most tokens a layer keeps. Default all. */
-  readonly cap?: (options: Options) => number;
+  readonly cap?: (options: Options, layer: number) => number;
   /** Of these, the first tokens of a sequence, never forgotten. Default 0. */
   readonly sinkTokens?: (options: Options) => number;
   /** The layer whose keys and values this one reads; itself when it has its own. Default itself. */
@@ -163,7 +140,7 @@ export function softmaxVariant<const Name extends string, Options extends object
     summary,
     paper,
     defaults,
-    state: spec.cap && spec.cap(defaults) < Infinity ? 'window' : 'full',
+    state: spec.cap && spec.cap(defaults, 0) < Infinity ? 'window' : 'full',
     check(shape, options) {
       checkLayerShape(name, shape);
       checkKinds(name, defaults, options);
@@ -247,7 +224,7 @@ function kvOf<Options extends object>(
   layer: number,
 ): LayerSpec {
   const { Hkv, D, Dv, maps } = sizesOf(spec, shape, options);
-  const cap = spec.cap?.(options) ?? Infinity;
+  const cap = spec.cap?.(options, layer) ?? Infinity;
   const producer = spec.producer?.(shape, options, layer) ?? layer;
   if (producer !== layer) return { kind: 'shared', rows: {}, cap, constant: {}, producer: stateId(producer) };
   const rows: Record<string, readonly number[]> = {};
@@ -255,7 +232,9 @@ function kvOf<Options extends object>(
   rows.v = [Hkv / maps, maps * Dv];
   Object.assign(rows, spec.own?.rows?.(shape, options));
   const sinks = spec.sinkTokens?.(options) ?? 0;
-  return { kind: cap < Infinity ? 'window' : 'full', rows, cap, ...(sinks > 0 && { sinks }), constant: {} };
+  const pooled = spec.own?.pooled?.(shape, options);
+  const kind = cap < Infinity ? 'window' : 'full';
+  return { kind, rows, ...(pooled && { pooled }), cap, ...(sinks > 0 && { sinks }), constant: {} };
 }
 
 function costOf<Options extends object>(
@@ -269,25 +248,15 @@ function costOf<Options extends object>(
   const weights = Object.values(parametersOf(spec, shape, options, layer))
     .filter((size) => size.length > 1)
     .reduce((sum, size) => sum + sizeOf(size), 0);
-  const kept = Math.min(Lk, Math.max(Lq, (spec.cap?.(options) ?? Infinity) + Lq - 1));
-  const read = spec.own?.reads?.(Lq, kept, options) ?? kept;
+  const kept = Math.min(Lk, Math.max(Lq, (spec.cap?.(options, layer) ?? Infinity) + Lq - 1));
+  const read = spec.own?.reads?.(Lq, kept, options, shape) ?? kept;
   const cost = sumCost({
     tokens: B * Lq,
     weights,
     attentionFlops: 2 * B * pairs * (H * D + maps * H * Dv),
-    stateReads: B * (read * Hkv * (D + Dv) + kept * besideOf(spec, shape, options)),
+    stateReads: B * (read * Hkv * (D + Dv) + besideOf(spec.own, shape, options, kept)),
   });
   return { ...cost, flops: cost.flops + B * (spec.own?.flops?.(Lq, Lk, shape, options) ?? 0) };
-}
-
-/** Numbers that a token keeps beside its key and value. */
-function besideOf<Options extends object>(
-  spec: AnySpec<Options>,
-  shape: LayerShape,
-  options: Options,
-): number {
-  const rows = Object.values(spec.own?.rows?.(shape, options) ?? {});
-  return rows.reduce((sum, size) => sum + sizeOf(size), 0);
 }
 
 /** Names of the rows of keys: `k`, or one for each map of a head. */
@@ -326,7 +295,8 @@ function runLayer<Options extends object>(
     const rows = named(splitMaps(tapped('k', k), maps));
     rows.v = tapped('v', splitHeads(project(x, weights, 'v'), Hkv / maps));
     Object.assign(rows, spec.own?.made?.(x, weights, options));
-    return state.append(rows, positions);
+    const pool = spec.own?.pool;
+    return state.append(rows, positions, pool && ((name, of) => pool(name, of, weights, options)));
   };
   const producer = spec.producer?.(shape, options, layer) ?? layer;
 

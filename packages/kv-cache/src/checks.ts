@@ -46,6 +46,31 @@ export function checkSpec(op: string, spec: LayerSpec, kinds: readonly LayerSpec
 }
 
 /**
+ * @param pools whether this cache can
+ * @throws {ValueError} for a spec with pooled rows where the cache keeps none, or that are made of nothing.
+ */
+export function checkPooled(
+  op: string,
+  { spec, format }: { readonly spec: LayerSpec; readonly format?: CacheFormat | undefined },
+  pools: boolean,
+): void {
+  if (spec.pooled === undefined) return;
+  if (!pools || spec.kind === 'window') {
+    const rule = 'must be left out: only the contiguous, latent and paged caches of all tokens pool rows';
+    throw new ValueError(op, 'spec.pooled', rule, Object.keys(spec.pooled).join(', '));
+  }
+  if (format !== undefined)
+    throw new ValueError(op, 'format', 'must be left out: rows are pooled from float32', format);
+  for (const [name, { of, row, every, over }] of Object.entries(spec.pooled)) {
+    if (!(of in spec.rows) || name in spec.rows) {
+      const rule = `must be a name of its own, made of the rows ${Object.keys(spec.rows).join(', ')}`;
+      throw new ValueError(op, `spec.pooled.${name}`, rule, of);
+    }
+    for (const size of [...row, every, over ?? every]) checkCount(op, `spec.pooled.${name}`, size);
+  }
+}
+
+/**
  * @param keeps whether this cache can keep its rows in fewer bits
  * @throws {ValueError} for a format that there is not, of rows that there are not, or of a cache that keeps none.
  */

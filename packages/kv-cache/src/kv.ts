@@ -1,4 +1,4 @@
-import { type LayerSpec, sizeOf, ValueError } from '@headwise/tensor';
+import { type LayerSpec, type PooledRow, pooledCount, sizeOf, ValueError } from '@headwise/tensor';
 import { checkCount } from './checks.ts';
 import { bytesOfConstant, bytesOfRows, bytesPerToken, type StorageType } from './dtype.ts';
 import { type KvConfig, specsOf } from './layer-plan.ts';
@@ -13,7 +13,7 @@ export interface LayerFootprint {
   readonly kind: LayerSpec['kind'];
   /** Numbers a token adds, per sequence: `{ k: 512, v: 512 }`. Empty for a layer that shares. */
   readonly rows: Readonly<Record<string, number>>;
-  /** Their sum. */
+  /** Their sum, and the share of a token in what is kept once every so many. */
   readonly elementsPerToken: number;
   /** Numbers of a state that does not grow, per sequence. */
   readonly constantElements: number;
@@ -70,6 +70,7 @@ export interface KvFootprint {
  *
  * ```text
  * elements at S tokens = Σ_layers  constant + min(S, cap) · Σ_rows Π sizes      0 for a layer that shares
+ *                        + Σ_pooled ⌊(S − over) / every + 1⌋ · Π sizes
  * ```
  *
  * @example
@@ -87,13 +88,15 @@ export function kv(model: Specs | KvConfig): KvFootprint {
   const layers = specs.map((named) => footprint(named, specs));
   const own = ({ spec }: NamedSpec): (readonly number[])[] =>
     spec.kind === 'shared' ? [] : Object.values(spec.rows);
+  const pooled = ({ spec }: NamedSpec): readonly PooledRow[] => Object.values(spec.pooled ?? {});
 
   const layerBytes = ({ tokens, B = 1, dtype = 'f32' }: KvPoint): number[] => {
     checkPoint(tokens, B);
     return layers.map(({ cap, constantElements }, i) => {
       const kept = Math.min(tokens, cap);
       const rows = sum(own(specs[i]!), (row) => bytesOfRows(row, kept, dtype));
-      return B * (rows + constantElements * bytesOfConstant(dtype));
+      const blocks = sum(pooled(specs[i]!), (one) => bytesOfRows(one.row, pooledCount(one, tokens), dtype));
+      return B * (rows + blocks + constantElements * bytesOfConstant(dtype));
     });
   };
   return {
@@ -101,23 +104,34 @@ export function kv(model: Specs | KvConfig): KvFootprint {
     storing: layers.filter(({ kind }) => kind !== 'shared').length,
     elementsPerToken: sum(layers, ({ elementsPerToken }) => elementsPerToken),
     constantElements: sum(layers, ({ constantElements }) => constantElements),
-    bytesPerToken: (dtype = 'f32') => sum(specs.flatMap(own), (row) => bytesPerToken(row, dtype)),
+    bytesPerToken: (dtype = 'f32') =>
+      sum(specs.flatMap(own), (row) => bytesPerToken(row, dtype)) +
+      sum(specs.flatMap(pooled), ({ row, every }) => bytesPerToken(row, dtype) / every),
     elements({ tokens, B = 1 }) {
       checkPoint(tokens, B);
       return sum(
         layers,
-        ({ elementsPerToken, constantElements, cap }) =>
-          B * (elementsPerToken * Math.min(tokens, cap) + constantElements),
+        ({ rows, constantElements, cap }, i) =>
+          B *
+          (sum(Object.values(rows), (count) => count) * Math.min(tokens, cap) +
+            pooledElements(specs[i]!.spec, tokens) +
+            constantElements),
       );
     },
     layerBytes,
     bytes: (point) => sum(layerBytes(point), (bytes) => bytes),
     deviceBytes({ capacity, B = 1, slack = 0 }) {
       checkPoint(capacity, B);
-      return sum(layers, ({ kind, cap, elementsPerToken, constantElements }) => {
+      return sum(layers, ({ kind, cap, rows, constantElements }, i) => {
         const forgets = kind === 'window' && cap + slack <= capacity;
         const slots = forgets ? cap + slack : capacity;
-        return 4 * (B * (elementsPerToken * slots + constantElements) + (forgets ? slots : 0));
+        const kept = sum(Object.values(rows), (count) => count) * slots;
+        // a view has a slot of each, also where no text is long enough for one
+        const least = sum(Object.values(specs[i]!.spec.pooled ?? {}), ({ row, every, over = every }) =>
+          capacity < over ? sizeOf(row) : 0,
+        );
+        const pools = pooledElements(specs[i]!.spec, capacity) + least;
+        return 4 * (B * (kept + pools + constantElements) + (forgets ? slots : 0));
       });
     },
   };
@@ -127,8 +141,13 @@ function isConfig(model: Specs | KvConfig): model is KvConfig {
   return typeof (model as KvConfig).layers === 'number';
 }
 
-function sum<T>(list: readonly T[], of: (one: T) => number): number {
-  return list.reduce((total, one) => total + of(one), 0);
+function sum<T>(list: readonly T[], of: (one: T, i: number) => number): number {
+  return list.reduce((total, one, i) => total + of(one, i), 0);
+}
+
+/** Numbers of what is kept once every so many tokens, at a length. */
+function pooledElements({ pooled = {} }: LayerSpec, tokens: number): number {
+  return sum(Object.values(pooled), (one) => sizeOf(one.row) * pooledCount(one, tokens));
 }
 
 function checkPoint(tokens: number, B: number): void {
@@ -156,13 +175,17 @@ function footprint({ id, layer, spec }: NamedSpec, specs: readonly NamedSpec[]):
     throw new ValueError('kv', `cap of ${id}`, 'must be a whole number ≥ 1 or Infinity', cap);
   }
   const rows = sizes(spec.rows, id);
+  const pooled = sum(Object.entries(spec.pooled ?? {}), ([name, { row, every, over = every }]) => {
+    for (const size of [every, over]) checkCount('kv', `size of ${name} in ${id}`, size);
+    return sizes({ [name]: row }, id)[name]! / every;
+  });
   return {
     layer,
     id,
     kind,
     rows,
     cap,
-    elementsPerToken: sum(Object.values(rows), (count) => count),
+    elementsPerToken: sum(Object.values(rows), (count) => count) + pooled,
     constantElements: sum(Object.values(sizes(spec.constant, id)), (count) => count),
   };
 }

@@ -1,5 +1,7 @@
 import {
+  checkPool,
   type LayerSpec,
+  type Pool,
   type Positions,
   type StateView,
   scope,
@@ -7,9 +9,11 @@ import {
   ValueError,
 } from '@headwise/tensor';
 import { BaseCache } from './base.ts';
-import { checkColumns, checkRows, type IndexTensor, type Rows } from './checks.ts';
-import type { CacheOptions } from './contract.ts';
+import { checkColumns, checkPooled, checkRows, type IndexTensor, type Rows } from './checks.ts';
+import type { CacheBytes, CacheOptions } from './contract.ts';
+import type { Snapshot } from './format/snapshot.ts';
 import { Indices } from './indices.ts';
+import { PooledStore } from './pooled-store.ts';
 import { roundedRows } from './row-store.ts';
 import { isLevel, type Placement } from './tokens.ts';
 import { type Seen, View } from './view.ts';
@@ -31,6 +35,8 @@ export abstract class RowsCache extends BaseCache {
   protected readonly adding = 'append';
   /** Whether sequences differ, or have differed since they were last set. */
   protected ragged = false;
+  /** What is kept once every so many tokens. */
+  protected readonly pooled: PooledStore | undefined;
   /** The append that the present view belongs to. */
   protected last: Placement | undefined;
   readonly #cursor: Indices; // [2]
@@ -44,19 +50,22 @@ export abstract class RowsCache extends BaseCache {
     kind: string,
     options: CacheOptions,
     holds: readonly LayerSpec['kind'][],
-    keepsFormats = false,
+    { keepsFormats = false, pools = false }: { keepsFormats?: boolean; pools?: boolean } = {},
   ) {
     super(kind, options, holds, keepsFormats);
+    checkPooled(kind, options, pools);
+    if (this.spec.pooled) this.pooled = new PooledStore(this.device, this.spec, this.B, this.capacity);
     this.#cursor = new Indices(this.device);
     this.#queries = new Indices(this.device);
     this.#keys = new Indices(this.device);
   }
 
-  append(rows: Rows, at?: Positions): StateView {
+  append(rows: Rows, at?: Positions, pool?: Pool): StateView {
     this.checkAlive('append');
     const op = `${this.kind}.append`;
     const L = checkRows(op, this, rows);
     if (at) checkColumns(op, at, L);
+    checkPool(op, this.spec, pool);
     this.gate?.(at ?? L);
     const placed = this.place(at ?? L);
     try {
@@ -66,12 +75,22 @@ export abstract class RowsCache extends BaseCache {
       super.settle(placed.after);
       this.ragged ||= !isLevel(placed.after);
       this.last = placed;
-      this.#current = this.look(placed);
-      return this.#current;
+      const view = this.look(placed);
+      if (pool) this.pooled?.make(op, view.rows, placed.after, pool);
+      this.#current = view;
+      return view;
     } catch (error) {
       this.#takeBack(placed.before);
       throw error;
     }
+  }
+
+  override restore(snapshot: Snapshot): () => void {
+    const step = super.restore(snapshot);
+    return () => {
+      this.pooled?.forget();
+      step();
+    };
   }
 
   view(): StateView {
@@ -93,6 +112,14 @@ export abstract class RowsCache extends BaseCache {
     );
   }
 
+  override bytes(): CacheBytes {
+    const rows = super.bytes();
+    const pooled = this.pooled?.bytes;
+    if (!pooled) return rows;
+    const { used, full, device } = rows;
+    return { used: used + pooled.used, full: full + pooled.full, device: device + pooled.device };
+  }
+
   /** Bytes of what views need beside the rows. */
   protected get indexBytes(): number {
     return this.#cursor.bytes + this.#queries.bytes + this.#keys.bytes;
@@ -100,6 +127,7 @@ export abstract class RowsCache extends BaseCache {
 
   protected override settle(lengths: readonly number[]): void {
     super.settle(lengths);
+    this.pooled?.trim(lengths);
     this.ragged = !isLevel(lengths);
     this.last = undefined;
     this.#current = undefined;
@@ -107,6 +135,7 @@ export abstract class RowsCache extends BaseCache {
 
   protected override free(): void {
     for (const indices of [this.#cursor, this.#queries, this.#keys]) indices.clear();
+    this.pooled?.dispose();
   }
 
   /** Writes tokens that `checkPut` has passed. When it fails, `trim` is called with the lengths of before. */
@@ -120,7 +149,8 @@ export abstract class RowsCache extends BaseCache {
 
   /** Adds to a view where its queries stand, and its numbers on the device: written when they are asked for. */
   protected show(shown: Shown, placed: Placement | undefined): StateView {
-    const { rows, valid, keyPositions, keyUntil, turnQueriesAt } = shown;
+    const { valid, keyPositions, keyUntil, turnQueriesAt } = shown;
+    const rows = this.pooled ? { ...shown.rows, ...this.pooled.tensors } : shown.rows;
     const offset = placed ? Math.max(...placed.before) : this.length;
     const queryPositions = shown.queryPositions ?? this.#placeQueries(placed);
     const seen = { rows, valid, offset, keyPositions, queryPositions, keyUntil, turnQueriesAt };

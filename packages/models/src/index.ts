@@ -118,6 +118,7 @@ export {
   readLong,
   tailOnly,
 } from './long-text.ts';
+export { cacheOnce, everyFew, type Mixer, mixedBlocks } from './mixes.ts';
 export { type OpenOptions, openCheckpoint } from './open-checkpoint.ts';
 export type { Flow, Part, PartCall, PartResult, Shapes, Weights } from './part.ts';
 export {

@@ -4,6 +4,7 @@ import { cohere2 } from './families/cohere2.ts';
 import { crossLayerAttention } from './families/cross-layer-attention.ts';
 import { deepseekV2 } from './families/deepseek-v2.ts';
 import { deepseekV3 } from './families/deepseek-v3.ts';
+import { deepseekV32 } from './families/deepseek-v32.ts';
 import { distilbert } from './families/distilbert.ts';
 import { electra } from './families/electra.ts';
 import { falcon } from './families/falcon.ts';
@@ -41,6 +42,7 @@ export const families: Readonly<Record<string, Family>> = {
   cross_layer_attention: crossLayerAttention,
   deepseek_v2: deepseekV2,
   deepseek_v3: deepseekV3,
+  deepseek_v32: deepseekV32,
   distilbert,
   electra,
   falcon,

@@ -39,6 +39,8 @@ export { checkRange } from './contracts/range.ts';
 export {
   type LayerSpec,
   type LayerState,
+  type Pool,
+  type PooledRow,
   type StateKind,
   type StateView,
   stateId,
@@ -138,5 +140,6 @@ export { type UnaryKind, unary, unaryOp } from './ops/unary.ts';
 export { messageOf, oneLine, printable } from './printable.ts';
 export { seededBits } from './random.ts';
 export { keep, scope } from './scope.ts';
+export { checkPool, pooledCount, poolRows } from './states/pooled.ts';
 export { createThrough, type ThroughOptions } from './states/through.ts';
 export { type AnyAxes, Tensor, tensor, zeros } from './tensor.ts';

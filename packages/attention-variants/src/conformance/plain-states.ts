@@ -1,10 +1,14 @@
 import {
+  checkPool,
   type Device,
   keep,
   type LayerSpec,
   type LayerState,
   NOBODY,
+  type Pool,
   type Positions,
+  pooledCount,
+  poolRows,
   type StateView,
   stateId,
   type Tensor,
@@ -64,7 +68,8 @@ class RowState implements LayerState {
     if (typeof tokens !== 'number') newcomers(tokens, this.lengths);
   }
 
-  append(rows: Readonly<Record<string, Tensor>>, at?: Positions): StateView {
+  append(rows: Readonly<Record<string, Tensor>>, at?: Positions, pool?: Pool): StateView {
+    checkPool('state', this.spec, pool);
     const counts = Object.entries(this.spec.rows).map(([name, row]) => {
       const added = rows[name];
       const fits = added && String(added.shape) === String([this.B, added.shape[1], ...row]);
@@ -91,6 +96,7 @@ class RowState implements LayerState {
       ...fresh[b]!.map((_, i) => offsets[b]! + i),
     ]);
     this.lengths = offsets.map((length, b) => length + fresh[b]!.length);
+    if (pool) this.#pool(pool);
     this.#describe(offsets, at);
     return this.view();
   }
@@ -114,6 +120,25 @@ class RowState implements LayerState {
     this.#rows.clear();
   }
 
+  /** All of them anew, of every token that is kept. */
+  #pool(pool: Pool): void {
+    for (const [name, pooled] of Object.entries(this.spec.pooled!)) {
+      const { of, every, over = every } = pooled;
+      const tokens = this.#rows.get(of)!;
+      const n = Math.max(1, pooledCount(pooled, this.length));
+      const slots = this.lengths.flatMap((length, b) =>
+        range(0, n).flatMap((j) =>
+          range(b * tokens.shape[1]! + every * j, over).map((slot) =>
+            j < pooledCount(pooled, length) ? slot : NOBODY,
+          ),
+        ),
+      );
+      const made = poolRows('state', this.spec, name, tokens, Int32Array.from(slots), pool);
+      this.#rows.get(name)?.dispose();
+      this.#rows.set(name, keep(made.reshape([this.B, n, ...pooled.row])));
+    }
+  }
+
   #forgetView(): void {
     this.#view?.keyPositions?.dispose();
     this.#view?.queryPositions?.dispose();
@@ -123,7 +148,7 @@ class RowState implements LayerState {
   #describe(offsets: readonly number[], at: Positions | undefined): void {
     this.#forgetView();
     const rows = Object.fromEntries(this.#rows);
-    const { device, shape } = Object.values(rows)[0]!;
+    const { device, shape } = rows[Object.keys(this.spec.rows)[0]!]!;
     const slots = shape[1]!;
     const valid = Math.max(...this.#held.map(({ length }) => length));
     const alike = !at?.host.includes(NOBODY) && offsets.every((offset) => offset === offsets[0]);

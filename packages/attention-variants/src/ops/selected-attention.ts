@@ -5,6 +5,7 @@ import {
   cast,
   checkFields,
   gather,
+  permute,
   ShapeError,
   scatterAdd,
   slice,
@@ -21,9 +22,12 @@ export interface SelectedInputs {
   readonly q: Tensor;
   /** `[B, Lk, Hkv, D]` */
   readonly k: Tensor;
-  /** `[B, Lk, Hkv, Dv]` */
+  /** `[B, Lk, Hkv, Dv]`; keys that are also the values are read once. */
   readonly v: Tensor;
-  /** `[B, Lq, n]` i32, each slot at most once; −1 for none. */
+  /**
+   * `[B, Lq, n]` i32, each slot at most once; −1 for none. Or `[B, Lq, G, n]`: for each of G groups of query heads those
+   * of its own.
+   */
   readonly slots: Tensor<string, 'i32'>;
 }
 
@@ -37,7 +41,8 @@ const LARGEST = 2 ** 22;
  * y[b,i,h] = Σ_n softmax_n(scale · q[b,i,h] · k[b, slots[b,i,n]]) · v[b, slots[b,i,n]]     [B, Lq, H, Dv]
  * ```
  *
- * A query without slots gives zeros. Made of `gather` and `attention`: it runs, and has gradients, where they do.
+ * Groups of heads that choose for themselves read the heads of keys that are theirs. A query without slots gives zeros.
+ * Made of `gather` and `attention`: it runs, and has gradients, where they do.
  * Time and memory traffic `O(B · Lq · n · (H · D + Hkv · D))`, whatever Lk is.
  *
  * @param scale default `1 / √D`
@@ -51,29 +56,43 @@ export function selectedAttention(
 ): Tensor<'B Lq H Dv'> {
   checkFields('selectedAttention', 'inputs', inputs, ['q', 'k', 'v', 'slots']);
   const { q, k, v, slots } = inputs;
-  const { B, Lq, H, D, Lk, Hkv, Dv, n } = bindAxes('selectedAttention', {
+  const grouped = slots.shape.length === 4;
+  const bound = bindAxes('selectedAttention', {
     q: [q, 'B Lq H D'],
     k: [k, 'B Lk Hkv D'],
     v: [v, 'B Lk Hkv Dv'],
-    slots: [slots, 'B Lq n'],
+    slots: [slots, grouped ? 'B Lq G n' : 'B Lq n'],
   });
+  const { B, Lq, H, D, Lk, Hkv, Dv, n } = bound;
+  const G = grouped ? bound.G! : 1;
   if (H % Hkv !== 0)
     throw new ShapeError('selectedAttention', `H = ${H} query heads do not split into Hkv = ${Hkv}`, [], 'H');
-  const few = Math.max(1, Math.floor(LARGEST / Math.max(1, B * n * Hkv * (D + Dv))));
-  const chosen = cast(slots, 'f32').reshape([B, Lq * n]);
+  if (H % G !== 0 || (Hkv % G !== 0 && G % Hkv !== 0)) {
+    const problem = `H = ${H} query heads over Hkv = ${Hkv} do not split into the G = ${G} groups of the slots`;
+    throw new ShapeError('selectedAttention', problem, [], 'G');
+  }
+  // heads of keys that a group reads, and how many such parts a row of keys has
+  const parts = Math.min(G, Hkv);
+  const heads = Hkv / parts;
+  const few = Math.max(1, Math.floor(LARGEST / Math.max(1, B * G * n * heads * (D + Dv))));
+  const chosen = cast(slots, 'f32').reshape([B, Lq * G * n]);
   /** `[B, count · H · Dv]` */
   const rows = (start: number, count: number): Tensor => {
     const part = (of: Tensor, width: number): Tensor =>
       count === Lq ? of : slice(of.reshape([B, Lq * width]), start * width, count * width);
-    const ids = part(chosen, n).reshape([B, count * n]);
-    const found = cast(inTable(ids, Lk), 'i32').reshape([B * count, n]);
+    const ids = part(chosen, G * n).reshape([B, count * G * n]);
+    const rowsOf = inParts(inTable(ids, Lk).reshape([B * count, G, n]), parts);
+    const found = cast(rowsOf, 'i32').reshape([B * count * G, n]);
+    const read = (of: Tensor, width: number): Tensor =>
+      gather(of.reshape([B * Lk * parts, heads * width]), found).reshape([B * count * G, n, heads, width]);
+    const keys = read(k, D);
     const out = attention(
       {
-        // one sequence a query
-        q: part(q, H * D).reshape([B * count, 1, H, D]),
-        k: gather(k.reshape([B * Lk, Hkv * D]), found).reshape([B * count, n, Hkv, D]),
-        v: gather(v.reshape([B * Lk, Hkv * Dv]), found).reshape([B * count, n, Hkv, Dv]),
-        keyPositions: cast<'B Lk', 'i32'>(ids.reshape([B * count, n]), 'i32'),
+        // one sequence a query and group
+        q: part(q, H * D).reshape([B * count * G, 1, H / G, D]),
+        k: keys as Tensor<'B Lk Hkv D'>,
+        v: (v === k ? keys : read(v, Dv)) as Tensor<'B Lk Hkv Dv'>,
+        keyPositions: cast<'B Lk', 'i32'>(ids.reshape([B * count * G, n]), 'i32'),
       },
       { scale },
     );
@@ -95,18 +114,45 @@ function inTable(slots: Tensor, Lk: number): Tensor {
   return where(none, number(device, -1), binary(slots, first, 'add')).reshape([B, size]);
 }
 
+/** Rows of whole tokens `[·, G, n]` as those of the part of their keys that each group reads; below 0 for none. */
+function inParts(rows: Tensor, parts: number): Tensor {
+  if (parts === 1) return rows;
+  const { device } = rows;
+  const G = rows.shape[1]!;
+  const own = tensor(
+    device,
+    Float32Array.from({ length: G }, (_, g) => Math.floor((g * parts) / G)),
+    [G, 1],
+  );
+  const none = binary(rows, number(device, 0), 'less');
+  const inside = binary(binary(rows, number(device, parts), 'multiply'), own, 'add');
+  return where(none, number(device, -1), inside);
+}
+
 /**
  * The same slots as a bias for attention that reads everything: 0 for what is selected, −∞ for the rest.
  *
- * @param slots `[B, Lq, n]` i32
- * @returns `[B, 1, Lq, Lk]`
- * @throws {ShapeError} if the slots have no such axes.
+ * @param slots `[B, Lq, n]` i32, or `[B, Lq, G, n]` of groups of heads
+ * @param H query heads, of which each has the bias of its group. Default as many as there are groups
+ * @returns `[B, G, Lq, Lk]`, or `[B, H, Lq, Lk]`; G is 1 without groups
+ * @throws {ShapeError} if the slots have no such axes, or the heads do not split.
  */
-export function selectedBias(slots: Tensor<string, 'i32'>, Lk: number): Tensor<'B H Lq Lk'> {
-  const { B, Lq, n } = bindAxes('selectedBias', { slots: [slots, 'B Lq n'] });
+export function selectedBias(slots: Tensor<string, 'i32'>, Lk: number, H?: number): Tensor<'B H Lq Lk'> {
+  const grouped = slots.shape.length === 4;
+  const bound = bindAxes('selectedBias', { slots: [slots, grouped ? 'B Lq G n' : 'B Lq n'] });
+  const { B, Lq, n } = bound;
+  const G = grouped ? bound.G! : 1;
+  if (H !== undefined && H % G !== 0)
+    throw new ShapeError('selectedBias', `H = ${H} heads do not split into the G = ${G} groups`, [], 'G');
   const { device } = slots;
-  const cells = cast(inTable(cast(slots, 'f32').reshape([B * Lq, n]), Lk), 'i32').reshape([B * Lq * n]);
-  const one = tensor(device, new Float32Array(B * Lq * n).fill(1), [B * Lq * n, 1]);
-  const there = scatterAdd(one, cells, B * Lq * Lk).reshape([B, 1, Lq, Lk]);
-  return where<'B H Lq Lk'>(there, number(device, 0), number(device, -Infinity));
+  const rows = B * Lq * G;
+  const cells = cast(inTable(cast(slots, 'f32').reshape([rows, n]), Lk), 'i32').reshape([rows * n]);
+  const one = tensor(device, new Float32Array(rows * n).fill(1), [rows * n, 1]);
+  const there = permute(scatterAdd(one, cells, rows * Lk).reshape([B, Lq, G, Lk]), [0, 2, 1, 3]);
+  const hides = where(there, number(device, 0), number(device, -Infinity));
+  if (H === undefined || G === 1 || H === G) return hides as Tensor<'B H Lq Lk'>;
+  // the heads of a group stand together
+  const each = hides.reshape([B * G, Lq * Lk]);
+  const copies = Int32Array.from({ length: B * H }, (_, h) => Math.floor((h * G) / H));
+  return gather<'B H Lq Lk'>(each, tensor(device, copies, [B * H])).reshape<'B H Lq Lk'>([B, H, Lq, Lk]);
 }

@@ -2,8 +2,9 @@ import { binary, permute, type Tensor, ValueError, where, zeros } from '@headwis
 import type { AttendResult, ScoreParts } from '../contract.ts';
 import { number } from '../ops/numbers.ts';
 import { sumsAfter } from '../ops/sums-after.ts';
+import type { OwnCall } from '../own-attention.ts';
 import { byPieces } from '../query-pieces.ts';
-import { type OwnCall, softmaxVariant } from '../softmax-variant.ts';
+import { softmaxVariant } from '../softmax-variant.ts';
 import { usedSlots } from '../visible-slots.ts';
 import { logSigmoid, project, softmaxAttention } from '../wiring.ts';
 

@@ -4,7 +4,8 @@ import type { AttendResult, ScoreParts } from '../contract.ts';
 import { seenPairs } from '../cost.ts';
 import { selectKeys } from '../ops/select-keys.ts';
 import { selectedAttention, selectedBias } from '../ops/selected-attention.ts';
-import { type OwnCall, softmaxVariant } from '../softmax-variant.ts';
+import type { OwnCall } from '../own-attention.ts';
+import { softmaxVariant } from '../softmax-variant.ts';
 import { project, softmaxAttention, splitHeads } from '../wiring.ts';
 
 /**

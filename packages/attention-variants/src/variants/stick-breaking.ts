@@ -14,8 +14,9 @@ import { checkGroups } from '../checks.ts';
 import type { AttendResult, ScoreParts } from '../contract.ts';
 import { LEAST, number } from '../ops/numbers.ts';
 import { sumsAfter } from '../ops/sums-after.ts';
+import type { OwnCall } from '../own-attention.ts';
 import { byPieces } from '../query-pieces.ts';
-import { type OwnCall, softmaxVariant } from '../softmax-variant.ts';
+import { softmaxVariant } from '../softmax-variant.ts';
 import { placesOf, visibleSlots } from '../visible-slots.ts';
 import { logSigmoid, softmaxAttention } from '../wiring.ts';
 

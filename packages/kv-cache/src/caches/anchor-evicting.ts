@@ -68,7 +68,7 @@ class AnchorEvictingCache extends RowsCache {
   #chunk: AnchorChunk | undefined;
 
   constructor(options: AnchorEvictingOptions, from?: AnchorEvictingCache) {
-    super('anchor-evicting', options, ['full'], true);
+    super('anchor-evicting', options, ['full'], { keepsFormats: true });
     if (typeof options.isAnchor !== 'function') {
       throw new ValueError(
         'anchor-evicting',

@@ -38,9 +38,14 @@ class ContiguousCache extends RowsCache {
   #store: RowStore;
 
   constructor(options: CacheOptions, store?: RowStore) {
-    super('contiguous', options, ['full', 'window', 'latent'], true);
+    super('contiguous', options, ['full', 'window', 'latent'], { keepsFormats: true, pools: true });
     this.#options = options;
-    this.#store = store ?? new RowStore(this.device, this.spec.rows, this.B, this.capacity, options.format);
+    try {
+      this.#store = store ?? new RowStore(this.device, this.spec.rows, this.B, this.capacity, options.format);
+    } catch (error) {
+      this.pooled?.dispose();
+      throw error;
+    }
   }
 
   get held(): number {
@@ -63,6 +68,7 @@ class ContiguousCache extends RowsCache {
   protected trim(): void {}
 
   protected rearrange(order: readonly number[]): void {
+    this.pooled?.take(order);
     this.#store = replaced(
       this.#store,
       this.#store.take(order, (b) => this.lengths[b]!),
@@ -70,7 +76,9 @@ class ContiguousCache extends RowsCache {
   }
 
   protected copy(): ContiguousCache {
-    return new ContiguousCache({ ...this.#options, B: this.B }, this.#store.clone());
+    const twin = new ContiguousCache({ ...this.#options, B: this.B }, this.#store.clone());
+    if (this.pooled) twin.pooled!.copy(this.pooled);
+    return twin;
   }
 
   protected measure(): CacheBytes {

@@ -99,7 +99,7 @@ class PagedSequences extends RowsCache implements PagedCache {
   #ids: number[];
 
   constructor(options: PagedOptions, from?: PagedSequences) {
-    super('paged', options, ['full', 'latent', 'window']);
+    super('paged', options, ['full', 'latent', 'window'], { pools: true });
     const { device, spec, B, capacity, blockSize = 16 } = options;
     this.#options = options;
     this.#own = from ? from.#own : options.pool ? undefined : { users: 0 };
@@ -184,6 +184,7 @@ class PagedSequences extends RowsCache implements PagedCache {
 
   protected rearrange(order: readonly number[]): void {
     const { tables } = this.pool;
+    this.pooled?.take(order);
     if (order.length !== this.B) this.#workspace.forget(this);
     if (this.#workspace.isOwner(this)) this.#claim().store.take(order, (b) => this.lengths[b]!);
     const before = this.#ids;
@@ -192,7 +193,9 @@ class PagedSequences extends RowsCache implements PagedCache {
   }
 
   protected copy(): PagedSequences {
-    return new PagedSequences({ ...this.#options, B: this.B }, this);
+    const twin = new PagedSequences({ ...this.#options, B: this.B }, this);
+    if (this.pooled) twin.pooled!.copy(this.pooled);
+    return twin;
   }
 
   /** `used` counts whole blocks, each once however many of the sequences have it. */

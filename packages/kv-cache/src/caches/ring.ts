@@ -64,7 +64,7 @@ export class RingCache extends RowsCache {
   #chunk: RingChunk | undefined;
 
   constructor(options: CacheOptions, from?: RingCache) {
-    super('ring', options, ['window'], true);
+    super('ring', options, ['window'], { keepsFormats: true });
     const { cap, sinks = 0 } = this.spec;
     if (!Number.isInteger(cap) || cap <= sinks) {
       throw new ValueError('ring', 'spec.cap', `must be a whole number above its ${sinks} sinks`, cap);

@@ -78,7 +78,7 @@ class SinkPreservingCache extends RowsCache {
   #turned: Readonly<Record<string, Tensor>> = {};
 
   constructor(options: SinkPreservingOptions, copyOf?: RingCache) {
-    super('sink-preserving', options, ['window'], true);
+    super('sink-preserving', options, ['window'], { keepsFormats: true });
     this.#options = options;
     this.#sinks = this.spec.sinks ?? 0;
     this.#window = this.spec.cap - this.#sinks;

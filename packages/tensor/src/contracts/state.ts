@@ -4,6 +4,24 @@ import type { Positions } from './position.ts';
 /** How a layer remembers: all keys and values, the last W, latents, a state of constant size, or another layer's. */
 export type StateKind = 'full' | 'window' | 'latent' | 'recurrent' | 'shared';
 
+/** Rows that are made of those of several tokens, so that there is one every so many: means of blocks of keys. */
+export interface PooledRow {
+  /** The rows it is made of: a name of the spec's `rows`. */
+  readonly of: string;
+  /** Its own shape. */
+  readonly row: readonly number[];
+  /** Tokens from one to the next: number j begins with the token at position `every · j`. */
+  readonly every: number;
+  /** Tokens that one is made of. Default `every`; more of them overlap. */
+  readonly over?: number | undefined;
+}
+
+/**
+ * What makes pooled rows: those of some tokens `[N, over, ...row]` to `[N, ...pooled row]`, each by itself. The layer's
+ * function, given to an append; how many it is asked for at once is the state's business.
+ */
+export type Pool = (name: string, tokens: Tensor) => Tensor;
+
 /**
  * What one part of a layer keeps, from config alone: the estimator, the allocator and the benchmark all read this.
  */
@@ -11,6 +29,11 @@ export interface LayerSpec {
   readonly kind: StateKind;
   /** What one token adds, by name and per sequence: `{ k: [Hkv, D], v: [Hkv, Dv] }`, `{ latent: [dc + dR] }`. */
   readonly rows: Readonly<Record<string, readonly number[]>>;
+  /**
+   * What is kept once every so many tokens, by name: number j as soon as the last of its tokens is there. Of states that
+   * keep every token (`full`, `latent`). Default none.
+   */
+  readonly pooled?: Readonly<Record<string, PooledRow>> | undefined;
   /** Most tokens ever kept (a window's W); Infinity for all. */
   readonly cap: number;
   /** For `window`: the first tokens of a sequence, which are never forgotten (StreamingLLM); counted in `cap`. Default 0. */
@@ -40,7 +63,11 @@ export function stateId(layer: number, part = 'self'): string {
  * given by `queryPositions` and `keyPositions`.
  */
 export interface StateView {
-  /** By the names of the spec, `[B, capacity, ...row]`. */
+  /**
+   * By the names of the spec, `[B, capacity, ...row]`; pooled ones `[B, n, ...row]`, of which a query at position p may
+   * read those that end at or before it: number j while `every · j + over ≤ p + 1`. Beside pooled rows the positions of
+   * keys are below the number of slots.
+   */
   readonly rows: Readonly<Record<string, Tensor>>;
   /** Slots in use, of the sequence that uses most. */
   readonly valid: number;
@@ -96,9 +123,10 @@ export interface LayerState {
    *
    * @param at where each token stands: it continues its sequence, or is −1, which is nobody and leaves no trace.
    * Default: L more tokens of every sequence.
+   * @param pool makes the pooled rows that these tokens complete, where the spec has some
    * @throws {ValueError} if it does not fit; the state is then as it was. A `shared` state refuses.
    */
-  append(rows: Readonly<Record<string, Tensor>>, at?: Positions): StateView;
+  append(rows: Readonly<Record<string, Tensor>>, at?: Positions, pool?: Pool): StateView;
   /**
    * What was returned by the last append (of the producer, for `shared`).
    * @throws {ValueError} if nothing was appended, or it keeps no rows.

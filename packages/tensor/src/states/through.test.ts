@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
-import type { LayerSpec } from '../contracts/state.ts';
+import { createPositions } from '../contracts/position.ts';
+import type { LayerSpec, Pool } from '../contracts/state.ts';
 import { createReference } from '../device/reference.ts';
+import { reduce } from '../ops/reduce.ts';
 import { tensor } from '../tensor.ts';
 import { createThrough } from './through.ts';
 
@@ -47,4 +49,24 @@ it('refuses documents that are not of each sequence, or of a state that is one f
   expect(() => createThrough({ device, spec: recurrent, documents: [[1]] })).toThrow(
     'through: documents must be left out: 0.self is recurrent',
   );
+});
+
+it('pools the tokens that are somebody, sequence by sequence, and no documents', async () => {
+  const device = createReference();
+  const spec: LayerSpec = { ...full, pooled: { sum: { of: 'k', row: [2], every: 1, over: 2 } } };
+  const state = createThrough({ device, spec, B: 2 });
+  const k = tensor(device, [1, 2, 3, 4, 5, 6, 10, 20, 90, 90, 30, 40], [2, 3, 1, 2]);
+  const at = createPositions(device, [
+    [0, 1, 2],
+    [0, -1, 1],
+  ]);
+  const pool: Pool = (_, tokens) => reduce(tokens, 'sum', [1]).reshape([tokens.shape[0]!, 2]);
+  const view = state.append({ k }, at, pool);
+  expect(view.rows.sum!.shape).toEqual([2, 2, 2]);
+  expect([...(await view.rows.sum!.data())]).toEqual([4, 6, 8, 10, 40, 60, 0, 0]);
+  expect(() => state.append({ k }, at)).toThrow('pool must be the function that makes sum');
+  expect(() => createThrough({ device, spec: full }).append({ k }, undefined, pool)).toThrow(
+    'pool must be left out: this state pools no rows',
+  );
+  expect(() => createThrough({ device, spec, documents: [[3]] })).toThrow('documents must be left out');
 });

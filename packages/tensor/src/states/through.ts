@@ -1,10 +1,18 @@
 import type { Device } from '../contracts/device.ts';
 import type { Positions } from '../contracts/position.ts';
-import { type LayerSpec, type LayerState, type StateView, stateId, type Tokens } from '../contracts/state.ts';
+import {
+  type LayerSpec,
+  type LayerState,
+  type Pool,
+  type StateView,
+  stateId,
+  type Tokens,
+} from '../contracts/state.ts';
 import { ValueError } from '../errors.ts';
 import { checkFields } from '../given.ts';
 import { keep } from '../scope.ts';
 import { type Tensor, tensor, zeros } from '../tensor.ts';
+import { checkPool, pooledCount, poolRows } from './pooled.ts';
 
 /** What a state that keeps nothing is made from. */
 export interface ThroughOptions {
@@ -31,7 +39,8 @@ export interface ThroughOptions {
  *
  * A `recurrent` one starts from zeros at each call.
  *
- * @throws {ValueError} if a shared state is given no producer, or a recurrent one documents: it has one state a sequence.
+ * @throws {ValueError} if a shared state is given no producer, or a recurrent one documents: it has one state a
+ * sequence; nor has one that pools, whose rows would mix them.
  */
 export function createThrough(options: ThroughOptions): LayerState {
   checkFields('createThrough', 'options', options, ['device', 'spec']);
@@ -48,6 +57,13 @@ export function createThrough(options: ThroughOptions): LayerState {
       'through',
       'documents',
       `must be left out: ${id} is recurrent and has one state for a sequence (give each document a row of its own)`,
+      documents.length,
+    );
+  if (documents && spec.pooled)
+    throw new ValueError(
+      'through',
+      'documents',
+      `must be left out: rows of ${id} are pooled over the tokens of a whole row (give each document a row of its own)`,
       documents.length,
     );
   if (documents && documents.length !== B)
@@ -82,12 +98,19 @@ class Through implements LayerState {
     if (typeof tokens !== 'number' && !this.documents) checkStart(this.id, tokens);
   }
 
-  append(rows: Readonly<Record<string, Tensor>>, at?: Positions): StateView {
+  append(rows: Readonly<Record<string, Tensor>>, at?: Positions, pool?: Pool): StateView {
     const L = Object.values(rows)[0]?.shape[1] ?? 0;
     if (at) this.check(at);
+    checkPool('through.append', this.spec, pool);
     this.#forget();
+    const pooled = Object.keys(this.spec.pooled ?? {}).map(
+      (name) => [name, keep(this.#pooled(name, rows, at, pool!))] as const,
+    );
     // handles of its own, since a layer that shares them reads them after the scope of this one
-    const held = Object.entries(rows).map(([name, row]) => [name, keep(row.reshape(row.shape))] as const);
+    const held = [
+      ...Object.entries(rows).map(([name, row]) => [name, keep(row.reshape(row.shape))] as const),
+      ...pooled,
+    ];
     if (this.documents) {
       const { slots, until } = placesOf(this.documents, L);
       const place = keep(tensor(this.#device, slots, [this.B, L])) as Tensor<string, 'i32'>;
@@ -127,6 +150,30 @@ class Through implements LayerState {
   dispose(): void {
     this.#forget();
     for (const tensor of Object.values(this.#zeros)) tensor.dispose();
+  }
+
+  /** Of every sequence as many as the longest completes, and one at least: `[B, n, ...row]`; zeros where there is none. */
+  #pooled(
+    name: string,
+    rows: Readonly<Record<string, Tensor>>,
+    at: Positions | undefined,
+    pool: Pool,
+  ): Tensor {
+    const { of, every, over = every } = this.spec.pooled![name]!;
+    const L = rows[of]!.shape[1]!;
+    const columns = this.lengths.map((_, b) => {
+      const row = at?.host.subarray((at.shape[0] === 1 ? 0 : b) * L, (at.shape[0] === 1 ? 0 : b) * L + L);
+      return Array.from({ length: L }, (_, i) => i).filter((i) => !row || row[i]! >= 0);
+    });
+    const counts = columns.map(({ length }) => pooledCount(this.spec.pooled![name]!, length));
+    const n = Math.max(1, ...counts);
+    const slots = new Int32Array(this.B * n * over).fill(-1);
+    columns.forEach((own, b) => {
+      for (let j = 0; j < counts[b]!; j++)
+        for (let t = 0; t < over; t++) slots[(b * n + j) * over + t] = b * L + own[every * j + t]!;
+    });
+    const made = poolRows('through.append', this.spec, name, rows[of]!, slots, pool);
+    return made.reshape([this.B, n, ...made.shape.slice(1)]);
   }
 
   #forget(): void {
