@@ -47,7 +47,8 @@ export const gptOss = /* @__PURE__ */ defineFamily({
     const positions = positionsOf(fields);
     const X = fields.count('num_local_experts', 128, 4096);
     const k = fields.count('num_experts_per_tok', 4);
-    if (k > X) fields.problems.push(`num_experts_per_tok ${k} must be at most num_local_experts ${X}`);
+    if (k > X && fields.sound('num_local_experts'))
+      fields.problems.push(`num_experts_per_tok ${k} must be at most num_local_experts ${X}`);
     const biases = fields.flag('attention_bias', true) ? ['q', 'k', 'v', 'o'] : [];
     return {
       shape: { V: fields.count('vocab_size'), E, H, D, layers, biases },

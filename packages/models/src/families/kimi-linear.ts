@@ -58,7 +58,8 @@ export const kimiLinear = /* @__PURE__ */ defineFamily({
     const first = fields.get('first_k_dense_replace') === 0 ? 0 : fields.layers('first_k_dense_replace', 1);
     const X = fields.count('num_experts', 256, 4096);
     const k = fields.count('num_experts_per_token', 8);
-    if (k > X) fields.problems.push(`num_experts_per_token ${k} must be at most num_experts ${X}`);
+    if (k > X && fields.sound('num_experts'))
+      fields.problems.push(`num_experts_per_token ${k} must be at most num_experts ${X}`);
     const groups = fields.count('num_expert_group', 1);
     return {
       shape: {

@@ -32,7 +32,8 @@ export const mixtral = /* @__PURE__ */ defineFamily({
     const positions = positionsOf(fields);
     const X = fields.count('num_local_experts', 8, 4096);
     const k = fields.count('num_experts_per_tok', 2);
-    if (k > X) fields.problems.push(`num_experts_per_tok ${k} must be at most num_local_experts ${X}`);
+    if (k > X && fields.sound('num_local_experts'))
+      fields.problems.push(`num_experts_per_tok ${k} must be at most num_local_experts ${X}`);
     return {
       shape: { V: fields.count('vocab_size'), E, H, D, layers: fields.count('num_hidden_layers') },
       Hkv,

@@ -65,13 +65,14 @@ export const qwen3Next = /* @__PURE__ */ defineFamily({
       Dv: fields.count('linear_value_head_dim', 128),
       kernel: fields.count('linear_conv_kernel_dim', 4),
     };
-    if (delta.H % delta.Hk !== 0)
+    if (delta.H % delta.Hk !== 0 && fields.sound('linear_num_value_heads', 'linear_num_key_heads'))
       fields.problems.push(
         `linear_num_value_heads ${delta.H} must be a multiple of linear_num_key_heads ${delta.Hk}`,
       );
     const X = fields.count('num_experts', 512, 4096);
     const k = fields.count('num_experts_per_tok', 10);
-    if (k > X) fields.problems.push(`num_experts_per_tok ${k} must be at most num_experts ${X}`);
+    if (k > X && fields.sound('num_experts'))
+      fields.problems.push(`num_experts_per_tok ${k} must be at most num_experts ${X}`);
     const every = fields.count('decoder_sparse_step', 1);
     const depth = fields.sound('num_hidden_layers') ? layers : 0;
     const plain = layersOf(fields, 'mlp_only_layers', depth);

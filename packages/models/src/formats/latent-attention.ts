@@ -1,6 +1,7 @@
 import { yarnMagnitude } from '@headwise/positional';
 import { type FileTensor, part, permuted, reshaped, type WeightSource } from '../weight-sources.ts';
 import type { ConfigFields } from './config-fields.ts';
+import { shown } from './json.ts';
 
 /** Widths of multi-head latent attention, and the scale of its scores. */
 export interface LatentSizes {
@@ -27,10 +28,11 @@ export function latentSizes(fields: ConfigFields, silent: { readonly queryLatent
     fields.get('q_lora_rank') === null || (silent.queryLatent === null && !fields.has('q_lora_rank'));
   const D = fields.count('qk_nope_head_dim', 128);
   const rope = fields.count('qk_rope_head_dim', 64);
-  if (rope % 2 !== 0)
+  if (rope % 2 !== 0 && fields.sound('qk_rope_head_dim'))
     fields.problems.push(`qk_rope_head_dim ${rope} must be even, since its numbers turn in pairs`);
   const said = fields.optionalCount('qk_head_dim');
-  if (said !== undefined && said !== D + rope)
+  const sizes = ['qk_head_dim', 'qk_nope_head_dim', 'qk_rope_head_dim'];
+  if (said !== undefined && said !== D + rope && fields.sound(...sizes))
     fields.problems.push(`qk_head_dim ${said} must be qk_nope_head_dim ${D} + qk_rope_head_dim ${rope}`);
   return {
     D,
@@ -52,9 +54,9 @@ function sharpening(fields: ConfigFields): number {
 /** Layers with experts are another part: all must be dense. */
 export function denseLayersOnly(fields: ConfigFields, layers: number, otherwise: number): void {
   const dense = fields.get('first_k_dense_replace') ?? otherwise;
-  if (!(typeof dense === 'number' && dense >= layers))
+  if (!(typeof dense === 'number' && dense >= layers) && fields.sound('num_hidden_layers'))
     fields.problems.push(
-      `first_k_dense_replace ${String(dense)} must be at least num_hidden_layers ${layers}: layers with experts are not supported`,
+      `first_k_dense_replace ${shown(dense)} must be at least num_hidden_layers ${layers}: layers with experts are not supported`,
     );
   // of experts that no layer has
   fields.ignore('n_routed_experts', 'n_shared_experts', 'num_experts_per_tok', 'moe_intermediate_size');
