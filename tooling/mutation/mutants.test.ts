@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { mutantsOf } from './mutants.ts';
+import { mutantsOf, probed } from './mutants.ts';
 
 const changed = (text: string): string[] =>
   mutantsOf(text).map(({ start, end, to }) => text.slice(0, start) + to + text.slice(end));
@@ -23,4 +23,21 @@ it('changes one expression inside a function at a time', () => {
 
 it('leaves types, strings and what runs when a module is loaded', () => {
   expect(changed("const a = 1 + 2; type T = 'x' | 'y'; const f = (x: T): string => 'y' + x;")).toEqual([]);
+});
+
+it('calls out where a change would be', () => {
+  const text = 'const f = (a, b) => a < b; function g(x) { return x + 1; }';
+  expect(
+    probed(
+      text,
+      new Map([
+        [0, text.indexOf('a < b')],
+        [1, text.indexOf('x + 1')],
+      ]),
+    ),
+  ).toBe(
+    'const f = (a, b) => (globalThis.reached(0), a < b); ' +
+      'function g(x) {globalThis.reached(1); return x + 1; }',
+  );
+  expect(() => probed('const a = 1;', new Map([[0, 10]]))).toThrow('no function holds the change at 10');
 });

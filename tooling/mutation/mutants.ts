@@ -60,6 +60,31 @@ export function mutantsOf(text: string): PlainMutant[] {
   return found.sort((a, b) => a.start - b.start || a.end - b.end || (a.to < b.to ? -1 : 1));
 }
 
+/** The text with a call of `reached(n)` at the beginning of each function in which the n-th of some changes would be. */
+export function probed(text: string, starts: ReadonlyMap<number, number>): string {
+  const source = ts.createSourceFile('file.ts', text, ts.ScriptTarget.Latest, true);
+  const functions: (readonly [whole: ts.Node, body: ts.Node])[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node) && 'body' in node && node.body) functions.push([node, node.body]);
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  const inserts: (readonly [at: number, what: string])[] = [];
+  for (const [n, start] of starts) {
+    // the innermost comes last, for what is outside is visited first
+    const holds = ([whole]: readonly [ts.Node, ts.Node]): boolean =>
+      whole.getStart(source) <= start && start < whole.getEnd();
+    const [, body] = functions.filter(holds).at(-1) ?? [];
+    if (!body) throw new RangeError(`probed: no function holds the change at ${start}`);
+    const call = `globalThis.reached(${n})`;
+    if (ts.isBlock(body)) inserts.push([body.getStart(source) + 1, `${call};`]);
+    else inserts.push([body.getEnd(), ')'], [body.getStart(source), `(${call}, `]);
+  }
+  return inserts
+    .sort(([a], [b]) => b - a)
+    .reduce((all, [at, what]) => all.slice(0, at) + what + all.slice(at), text);
+}
+
 type Change = readonly [kind: string, at: ts.Node, to: string];
 
 function changesOf(node: ts.Node, source: ts.SourceFile): Change[] {

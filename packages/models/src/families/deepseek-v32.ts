@@ -3,20 +3,26 @@ import type { ConfigEncoding } from '@headwise/positional';
 import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
 import { activationOf } from '../formats/config-activation.ts';
+import type { ConfigFields } from '../formats/config-fields.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
-import { denseLayersOnly, latentSizes, unfolding } from '../formats/latent-attention.ts';
-import { createGatedMlp } from '../parts/feed-forward.ts';
+import { deepseekExpertShapes, deepseekExperts, deepseekMlpNames } from '../formats/deepseek-experts.ts';
+import { latentNames, latentShapes, latentSizes } from '../formats/latent-attention.ts';
+import { gateBy } from '../parts/activations.ts';
+import { createExperts } from '../parts/experts.ts';
+import { createGatedMlp, type Mlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
+import { sigmoidRouting } from '../parts/routing.ts';
+import { besideShared } from '../parts/shared-expert.ts';
 import { named, rowsOf, type WeightSource } from '../weight-sources.ts';
 
 /**
- * DeepSeek-V3.2 without experts: DeepSeek-V3, whose latents are read where an indexer says: it scores every earlier token
- * with heads of its own and keeps the best.
+ * DeepSeek-V3.2: DeepSeek-V3, whose latents are read where an indexer says: it scores every earlier token with heads of
+ * its own and keeps the best.
  *
  * ```text
  * [c | kR] = kvDown · x      kI = layerNorm(W_k · x)      qI = W_q · norm(qDown · x)
  * I[i,j] = Σ_h (W_w · x)[i,h] · max(0, rotate(qI)[i,h] · rotate(kI)[j])
- * h = x + attention over the `index_topk` largest I      y = h + down · (silu(gate · norm(h)) · (up · norm(h)))
+ * h = x + attention over the `index_topk` largest I      y = h + Σ_e share_e · swiglu_e(norm(h)) + swiglu(norm(h))
  * ```
  *
  * Queries and keys turn in pairs, those of the indexer in halves: the rows of its projections are put in the order of
@@ -44,9 +50,14 @@ export const deepseekV32 = /* @__PURE__ */ defineFamily({
     // queries and keys always turn in pairs, index keys in halves
     fields.only('rope_interleave', true);
     fields.each('layer_types', layers, ['indexed_attention', 'deepseek_sparse_attention']);
-    fields.each('mlp_layer_types', layers, ['dense']);
-    denseLayersOnly(fields, layers, 3);
-    fields.ignore('num_nextn_predict_layers', 'num_mtp_layers', 'num_experts', 'num_local_experts');
+    fields.ignore('num_nextn_predict_layers', 'num_mtp_layers');
+    const { dense, experts } = deepseekExperts(fields, layers, { dense: 3 }, () => {
+      fields.only('scoring_func', 'sigmoid');
+      fields.only('topk_method', 'noaux_tc');
+      const grouped = { groups: 8, chosenGroups: 4, least: 2 };
+      return { X: 256, k: 8, F: 2048, shared: 1, scale: 2.5, grouped };
+    });
+    sameAsFirst(fields, layers, dense);
     const { queryLatent, ...sizes } = latentSizes(fields);
     if (queryLatent === undefined)
       fields.problems.push('q_lora_rank null is not supported: the indexer reads the latent of queries');
@@ -67,6 +78,8 @@ export const deepseekV32 = /* @__PURE__ */ defineFamily({
       sizes,
       queryLatent: queryLatent ?? 1,
       index: { count: fields.count('index_topk', 2048), heads: fields.count('index_n_heads', 64), width },
+      dense,
+      experts: experts && { ...experts, sumsToOne: fields.flag('norm_topk_prob', true) },
       F: fields.count('intermediate_size'),
       activation: activationOf(fields, 'hidden_act', 'silu'),
       eps: fields.epsilon('rms_norm_eps', 1e-6),
@@ -76,62 +89,71 @@ export const deepseekV32 = /* @__PURE__ */ defineFamily({
     };
   },
 
-  model({
-    shape,
-    sizes: { latent, rope, scale },
-    queryLatent,
-    index,
-    F,
-    activation,
-    eps,
-    positions,
-    context,
-    tied,
-  }) {
+  model({ shape, sizes, queryLatent, index, dense, experts, F, activation, eps, positions, context, tied }) {
+    const { latent, rope, scale } = sizes;
     // the norms of the latents have an eps of their own
     const attention = configure(indexedLatent, { ...index, latent, rope, queryLatent, scale, normEps: 1e-6 });
     const norm = createRmsNorm({ eps });
-    const blocks = block({ attention, position: positions[0], norm, mlp: createGatedMlp({ F, activation }) });
-    return { kind: 'decoder', parts: { shape, blocks, norm, tied, context } };
+    const plain = createGatedMlp({ F, activation });
+    const sparse =
+      experts &&
+      besideShared(
+        createExperts({
+          ...experts,
+          gate: (gate, up) => gateBy(activation, gate, up),
+          route: sigmoidRouting(experts),
+        }),
+        createGatedMlp({ F: experts.sharedF, activation }),
+      );
+    const ofLayer = (mlp: Mlp) => block({ attention, position: positions[0], norm, mlp });
+    const [first, rest] = [ofLayer(plain), ofLayer(sparse ?? plain)];
+    return {
+      kind: 'decoder',
+      parts: { shape, blocks: (layer) => (layer < dense ? first : rest), norm, tied, context },
+    };
   },
 
-  weights: ({ shape: { H }, sizes, index: { heads, width } }) => {
+  weights: ({ shape: { H }, sizes, index: { heads, width }, dense, experts }) => {
     const inPairs = (source: WeightSource, count: number): WeightSource =>
       rowsOf(source, pairsOfHalves(count, width, sizes.rope));
     const at = (layer: number): string => `model.layers.${layer}.self_attn`;
     return named({
       embed: 'model.embed_tokens.weight',
       'layers.*.attentionNorm.weight': 'model.layers.*.input_layernorm.weight',
-      'layers.*.attention.qDown': 'model.layers.*.self_attn.q_a_proj.weight',
-      'layers.*.attention.qDown.bias': 'model.layers.*.self_attn.q_a_proj.bias',
-      'layers.*.attention.qNorm': 'model.layers.*.self_attn.q_a_layernorm.weight',
-      'layers.*.attention.qUp': 'model.layers.*.self_attn.q_b_proj.weight',
-      'layers.*.attention.kvDown': 'model.layers.*.self_attn.kv_a_proj_with_mqa.weight',
-      'layers.*.attention.kvDown.bias': 'model.layers.*.self_attn.kv_a_proj_with_mqa.bias',
-      'layers.*.attention.kvNorm': 'model.layers.*.self_attn.kv_a_layernorm.weight',
-      'layers.*.attention.{k,v}Up': (file, l, which) => unfolding(file, at(l), which, { H, ...sizes }),
+      ...latentNames({ H, ...sizes }),
       'layers.*.attention.indexQuery': (file, l) => inPairs(file(`${at(l)}.indexer.wq_b.weight`), heads),
       'layers.*.attention.indexKey': (file, l) => inPairs(file(`${at(l)}.indexer.wk.weight`), 1),
       'layers.*.attention.indexNorm': (file, l) => inPairs(file(`${at(l)}.indexer.k_norm.weight`), 1),
       'layers.*.attention.indexNorm.bias': (file, l) => inPairs(file(`${at(l)}.indexer.k_norm.bias`), 1),
       'layers.*.attention.indexWeight': 'model.layers.*.self_attn.indexer.weights_proj.weight',
-      'layers.*.attention.o': 'model.layers.*.self_attn.o_proj.weight',
-      'layers.*.attention.o.bias': 'model.layers.*.self_attn.o_proj.bias',
       'layers.*.mlpNorm.weight': 'model.layers.*.post_attention_layernorm.weight',
-      'layers.*.mlp.{gate,up,down}': 'model.layers.*.mlp.{}_proj.weight',
+      ...deepseekMlpNames(dense, experts?.X ?? 0),
       'norm.weight': 'model.norm.weight',
       head: 'lm_head.weight',
     });
   },
-  stored: ({ shape: { H, E }, sizes: { D, Dv, latent }, queryLatent, index: { heads, width } }) => ({
-    'model.layers.*.self_attn.kv_b_proj.weight': [H * (D + Dv), latent],
+  stored: ({ shape: { H, E }, sizes, queryLatent, index: { heads, width }, experts }) => ({
+    ...latentShapes({ H, ...sizes }),
+    ...(experts && deepseekExpertShapes(E, experts)),
     'model.layers.*.self_attn.indexer.wq_b.weight': [heads * width, queryLatent],
     'model.layers.*.self_attn.indexer.wk.weight': [width, E],
     'model.layers.*.self_attn.indexer.k_norm.weight': [width],
     'model.layers.*.self_attn.indexer.k_norm.bias': [width],
   }),
   copies: () => ({ 'lm_head.weight': 'model.embed_tokens.weight' }),
+  // the layers behind the last one predict several tokens
+  unused: ({ shape: { layers } }) => new RegExp(`^model\\.layers\\.${layers}\\.`),
 });
+
+/** Newer files also list which layers have experts: what `first_k_dense_replace` says, layer by layer. */
+function sameAsFirst(fields: ConfigFields, layers: number, dense: number): void {
+  const types = fields.each('mlp_layer_types', layers, ['dense', 'sparse']);
+  const odd = types?.findIndex((type, layer) => (type === 'dense') !== layer < dense) ?? -1;
+  if (odd !== -1 && fields.sound('mlp_layer_types', 'first_k_dense_replace'))
+    fields.problems.push(
+      `mlp_layer_types says ${types![odd]} of layer ${odd}, first_k_dense_replace ${dense} something else`,
+    );
+}
 
 /** Runs of rows: of each head the first `rope`, numbers `(i, i + rope / 2)` of which turn together, side by side; then the rest. */
 function pairsOfHalves(heads: number, width: number, rope: number): readonly (readonly [number, number])[] {

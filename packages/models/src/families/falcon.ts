@@ -40,9 +40,10 @@ export const falcon = /* @__PURE__ */ defineFamily({
 
   config(fields) {
     const [E, H] = [fields.count('hidden_size'), fields.count('num_attention_heads', undefined, 2 ** 16)];
-    if (E % H !== 0) fields.problems.push(`hidden_size ${E} must be a multiple of num_attention_heads ${H}`);
+    if (E % H !== 0 && fields.sound('hidden_size', 'num_attention_heads'))
+      fields.problems.push(`hidden_size ${E} must be a multiple of num_attention_heads ${H}`);
     const { order, Hkv } = formOf(fields, H);
-    if (H % Hkv !== 0)
+    if (H % Hkv !== 0 && fields.sound('num_attention_heads', 'num_kv_heads'))
       fields.problems.push(`num_attention_heads ${H} must be a multiple of num_kv_heads ${Hkv}`);
     fields.only('apply_residual_connection_post_layernorm', false);
     const bias = fields.flag('bias');

@@ -36,7 +36,7 @@ export const gptNeox = /* @__PURE__ */ defineFamily({
 
   config(fields) {
     const { E, H, D } = headSizes(fields);
-    fields.only('num_key_value_heads', H);
+    if (fields.sound('num_attention_heads')) fields.only('num_key_value_heads', H);
     if (D * H !== E && fields.sound('hidden_size', 'num_attention_heads', 'head_dim'))
       fields.problems.push(`head_dim ${D} must be hidden_size ${E} / num_attention_heads ${H}`);
     const layers = fields.count('num_hidden_layers');

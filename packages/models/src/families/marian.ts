@@ -31,7 +31,7 @@ export const marian = /* @__PURE__ */ defineFamily({
     const shared = fields.flag('share_encoder_decoder_embeddings', true) && sizes.tied;
     const { V } = sizes.encoder.shape;
     const decoderV = fields.count('decoder_vocab_size', V);
-    if (shared && decoderV !== V)
+    if (shared && decoderV !== V && fields.sound('decoder_vocab_size', 'vocab_size'))
       fields.problems.push(
         `decoder_vocab_size ${decoderV} must be vocab_size ${V}, where both halves share their embeddings`,
       );

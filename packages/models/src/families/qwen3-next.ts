@@ -58,7 +58,7 @@ export const qwen3Next = /* @__PURE__ */ defineFamily({
       Dv: fields.count('linear_value_head_dim', 128),
       kernel: fields.count('linear_conv_kernel_dim', 4),
     };
-    if (delta.H % delta.Hk !== 0)
+    if (delta.H % delta.Hk !== 0 && fields.sound('linear_num_value_heads', 'linear_num_key_heads'))
       fields.problems.push(
         `linear_num_value_heads ${delta.H} must be a multiple of linear_num_key_heads ${delta.Hk}`,
       );

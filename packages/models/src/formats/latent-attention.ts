@@ -27,10 +27,11 @@ export function latentSizes(fields: ConfigFields, silent: { readonly queryLatent
     fields.get('q_lora_rank') === null || (silent.queryLatent === null && !fields.has('q_lora_rank'));
   const D = fields.count('qk_nope_head_dim', 128);
   const rope = fields.count('qk_rope_head_dim', 64);
-  if (rope % 2 !== 0)
+  if (rope % 2 !== 0 && fields.sound('qk_rope_head_dim'))
     fields.problems.push(`qk_rope_head_dim ${rope} must be even, since its numbers turn in pairs`);
   const said = fields.optionalCount('qk_head_dim');
-  if (said !== undefined && said !== D + rope)
+  const sizes = ['qk_head_dim', 'qk_nope_head_dim', 'qk_rope_head_dim'];
+  if (said !== undefined && said !== D + rope && fields.sound(...sizes))
     fields.problems.push(`qk_head_dim ${said} must be qk_nope_head_dim ${D} + qk_rope_head_dim ${rope}`);
   return {
     D,

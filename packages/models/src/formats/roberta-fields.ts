@@ -30,7 +30,7 @@ export function robertaHead(fields: ConfigFields, name: string, { eps, tied }: B
 /** The row of the first token: that after the row of padding. One that leaves no row is among the problems. */
 export function firstRow(fields: ConfigFields, { shape, rows }: BertSizes): number {
   const pad = fields.has('pad_token_id') ? (fields.ids('pad_token_id', shape.V)[0] ?? 1) : 1;
-  if (pad + 1 >= rows)
+  if (pad + 1 >= rows && fields.sound('max_position_embeddings', 'pad_token_id'))
     fields.problems.push(
       `max_position_embeddings ${rows} must be more than ${pad + 1}, the row of the first token`,
     );

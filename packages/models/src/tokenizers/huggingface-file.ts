@@ -77,7 +77,10 @@ function vocabularyOf(type: unknown, model: Json, problems: string[]): Map<strin
   if (given.length === 0)
     problems.push(`model.vocab must be an object of pieces and ids, it is ${shown(vocab)}`);
   for (const [piece, id] of given)
-    if (!isId(id)) problems.push(`the id of ${shown(piece)} must be a whole number ≥ 0, it is ${shown(id)}`);
+    if (!isId(id))
+      problems.push(
+        `the id of ${shown(piece)} must be a whole number from 0 to ${MOST_IDS - 1}, it is ${shown(id)}`,
+      );
   return new Map(given.filter(([, id]) => isId(id)) as [string, number][]);
 }
 

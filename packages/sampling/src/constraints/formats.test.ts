@@ -78,11 +78,12 @@ const near = (format: string) =>
 
 /**
  * Spellings that ajv-formats 3 takes and the RFC does not: a blank for the T, an offset without minutes or colon,
- * a prefix before a UUID, years with days but no months between, and so on.
+ * a prefix before a UUID, years with days but no months between, a leap second after hour 23 or minute 59 that its
+ * offset brings back to 23:59, and so on.
  */
 const beyondTheRfc: Readonly<Record<string, RegExp>> = {
-  time: /[+-]\d\d(\d\d)?$/,
-  'date-time': /[+-]\d\d(\d\d)?$|\s/,
+  time: /[+-]\d\d(\d\d)?$|(2[4-9]|[3-9]\d):\d\d:60|:[6-9]\d:60/,
+  'date-time': /[+-]\d\d(\d\d)?$|\s|(2[4-9]|[3-9]\d):\d\d:60|:[6-9]\d:60/,
   duration: /^P\d+Y\d+D|^P(\d+\w)*T\d+H\d+S/,
   uri: /^[^:]*:\//, // an authority may follow one slash, and what is none may follow two
 };
@@ -115,6 +116,15 @@ it('knows the days of every month, leap years too', () => {
     }
   }
   expect(takes('date', '2026-02-30')).toBe(false);
+});
+
+it('has no hour 24 and no minute 60, with a leap second neither', () => {
+  // RFC 3339, section 5.6: time-hour is 00 to 23, time-minute 00 to 59
+  for (const time of ['24:59:60+01:00', '23:89:60+00:30', '24:00:00Z', '23:60:00Z']) {
+    expect(takes('time', time), time).toBe(false);
+    expect(takes('date-time', `2016-12-31T${time}`), time).toBe(false);
+  }
+  expect(ajvTakes('time', '24:59:60+01:00')).toBe(true);
 });
 
 it('has leap seconds where they are 23:59:60 in UTC, at offsets of quarters of an hour', () => {

@@ -94,6 +94,24 @@ describe('valueAndGrad', () => {
     expect(plain).toEqual(['linear', 'reshape', 'reduce']);
   });
 
+  it('keeps what its rules read without an operation, where no other tape is to see it', () => {
+    const w = seeded(device, [3, 3], 1);
+    const forward: string[] = [];
+    const backward: string[] = [];
+    let names = forward;
+    watch(
+      ({ op }) => names.push(op.name),
+      () =>
+        valueAndGrad((p: Tensor) => {
+          const total = reduce(unary(p, 'tanh').reshape([9]), 'sum');
+          names = backward;
+          return total;
+        })(w),
+    );
+    expect(forward).toEqual(['unary', 'reshape', 'reduce']);
+    expect(backward.length).toBeGreaterThan(0);
+  });
+
   it('refuses by name what is no parameter, a tensor twice, and a loss that is no number', () => {
     const w = seeded(device, [2], 1);
     const f = valueAndGrad((_: unknown) => sum(w));

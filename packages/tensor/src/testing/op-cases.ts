@@ -8,6 +8,7 @@ import { linear } from '../ops/linear.ts';
 import { matmul } from '../ops/matmul.ts';
 import { layerNormOp, rmsNorm } from '../ops/norm.ts';
 import { argmax, topK } from '../ops/rank.ts';
+import { reduce } from '../ops/reduce.ts';
 import { rotary } from '../ops/rotary.ts';
 import { concat, slice } from '../ops/slices.ts';
 import { logSoftmax, softmax } from '../ops/softmax.ts';
@@ -181,6 +182,13 @@ const positive = (d: Device, length: number, seed: number): Tensor =>
 /** All numbers but one are as far below the largest: e^−1.3 again and again. */
 const equal = (d: Device): Tensor => tensor(d, new Float32Array(LONG).fill(-1.3, 1), [LONG]);
 
+const aboveOne = (d: Device): Tensor =>
+  tensor(
+    d,
+    Float32Array.from({ length: LONG }, (_, i) => 1 + 1e-4 * (i % 10)),
+    [LONG],
+  );
+
 const exactly = (rtol: number) => ({ atol: 1e-30, rtol });
 
 /** Sums of 262,144 numbers, to 1e-6 of themselves. */
@@ -188,6 +196,8 @@ const longSums: readonly OpCase[] = [
   opCase('softmax', `${LONG} numbers`, (d) => softmax(spread(d, [LONG], 1, 4)), exactly(1e-6)),
   opCase('softmax', `${LONG} equal numbers`, (d) => softmax(equal(d)), exactly(1e-6)),
   opCase('logSoftmax', `${LONG} numbers`, (d) => logSoftmax(spread(d, [LONG], 2, 4)), exactly(1e-6)),
+  // each a little above 1: float32 after float32, in pieces of 256, is wrong by 9e-6
+  opCase('reduce', `sum of ${LONG} numbers`, (d) => reduce(aboveOne(d), 'sum'), exactly(1e-6)),
   opCase('rmsNorm', `${LONG} numbers`, (d) => rmsNorm(positive(d, LONG, 3)), exactly(1e-6)),
   opCase(
     'layerNorm',

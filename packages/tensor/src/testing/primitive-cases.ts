@@ -76,6 +76,9 @@ const repeated: readonly OpCase[] = kinds.flatMap((kind) =>
 
 const spoiled = (d: Device): Tensor => tensor(d, [Number.NaN, 2, Infinity, -Infinity, 5, 6], [2, 3]);
 
+/** A number, and many that are not large. */
+const among = (value: number): readonly number[] => [value, ...Array<number>(32).fill(1)];
+
 const moved: readonly OpCase[] = [
   opCase('where', 'what is not taken changes nothing', (d) =>
     where(
@@ -126,6 +129,17 @@ const moved: readonly OpCase[] = [
     opCase('reduce', `${kind} of one row to one number`, (d) => reduce(seeded(d, [19], 1), kind)),
   ]),
   opCase('reduce', 'sum of 100,000', (d) => reduce(above(d, [1, 100_000], 1), 'sum'), { rtol: 1e-6 }),
+  // the correction of a long sum is ∞ − ∞ there
+  opCase('reduce', 'sum that is infinite, or NaN', (d) =>
+    reduce(
+      tensor(
+        d,
+        [Infinity, 0, 0, 0, 0, -Infinity, Infinity, -Infinity, Number.NaN, 0].flatMap(among),
+        [5, 66],
+      ),
+      'sum',
+    ),
+  ),
   opCase('reduce', 'sum of nothing', (d) => reduce(tensor(d, [], [3, 0]), 'sum')),
   opCase('cast', 'positions and back', (d) => {
     const positions = tensor(d, Int32Array.of(-1, 0, 7, 16_777_216), [2, 2]);

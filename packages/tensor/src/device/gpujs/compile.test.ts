@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { KernelCache } from './compile.ts';
+import { DeviceError } from '../../errors.ts';
+import { KernelCache, kernelFailed } from './compile.ts';
 import type { Gpujs } from './library.ts';
 
 /** A gpu.js that makes kernels which do nothing, and says which of them live. */
@@ -91,4 +92,15 @@ it('compiles again for whatever is baked into a kernel, and for nothing else', (
     expect(cache.get(other, types, signature, 1).run).not.toBe(run);
     expect(cache.size).toBe(before + 1);
   }
+});
+
+it('says what gpu.js cannot run: the kernel, and the operation where it is one', () => {
+  const step = { name: 'numbers in order', source: 'function () {}', args: [], length: 1 };
+  const failed = (error: unknown, op?: string) => kernelFailed('webasm', step, error, op).message;
+  expect(failed(new Error('no loops\nat all'), 'linear')).toBe(
+    'gpujs:webasm: gpu.js cannot run kernel "numbers in order" of linear\n  - no loops\n  - at all',
+  );
+  expect(failed('no loops')).toBe('gpujs:webasm: gpu.js cannot run kernel "numbers in order"\n  - no loops');
+  const ours = new DeviceError('gpujs:webasm', 'it is too large');
+  expect(kernelFailed('webasm', step, ours, 'linear')).toBe(ours);
 });

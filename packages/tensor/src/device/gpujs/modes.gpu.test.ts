@@ -5,6 +5,7 @@ const nan = {
   'NaN in a seen key reaches the rows that see it, and no other': free,
   'softmax NaN beside −∞': free,
   'logSoftmax NaN beside −∞': free,
+  'reduce sum that is infinite, or NaN': free,
 };
 const modes = ['gpujs:webgl2', 'gpujs:webgpu', 'gpujs:webasm'];
 checkDevices({ only: modes, expected: modes, except: { 'gpujs:webgl2': nan, 'gpujs:webgpu': nan } });

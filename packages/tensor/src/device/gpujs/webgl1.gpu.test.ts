@@ -26,6 +26,7 @@ checkDevice(
       'NaN in a seen key reaches the rows that see it, and no other': free,
       'softmax NaN beside −∞': free,
       'logSoftmax NaN beside −∞': free,
+      'reduce sum that is infinite, or NaN': free,
       'softmax 262144 numbers': turns,
       'softmax 262144 equal numbers': turns,
       'logSoftmax 262144 numbers': turns,

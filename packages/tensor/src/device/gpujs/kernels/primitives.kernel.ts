@@ -6,6 +6,7 @@ import type { UnaryKind } from '../../../ops/unary.ts';
 import type { KernelPlan, PlanTarget } from '../plan.ts';
 import { type Shapes, sourceOf } from '../source.ts';
 import { expOf } from './exp.kernel.ts';
+import { longSum, sumForm } from './sum.kernel.ts';
 
 // tanh is 1 to the last bit beyond 10, and NaN on GPUs from 50 on
 const unaryText = (kind: UnaryKind, how: PlanTarget['exp']): string =>
@@ -159,25 +160,26 @@ export function castPlan({ x }: Shapes<'x'>, { dtype }: { readonly dtype: string
   return { steps: [{ name: 'y', source, args: ['x'], length: sizeOf(x.shape) }], outputs: ['y'] };
 }
 
-const reduceSource = sourceOf(({ kind }: { kind: ReduceKind }) => {
-  const next = { sum: 'part + v', max: 'Math.max(part, v)', min: 'Math.min(part, v)' }[kind];
-  // sums of 256 each are summed: one long sum of float32 loses a digit every ten thousand numbers
-  return `function (x) {
-    ${kind === 'sum' ? 'let total = 0.0;' : 'let total = x[this.thread.x][0];'}
+const sumSource = sourceOf(
+  ({ rest }: { readonly rest: number }) => `function (x) {
+    ${longSum('total', rest, (name, e) => `const ${name} = x[this.thread.x][${e}];`)}
+    return total;
+  }`,
+);
+
+// two loops, since WebGL 1 adds up the turns of a thread's loops and stops one that turns too often
+const extremeSource = sourceOf(
+  ({ kind }: { readonly kind: 'max' | 'min' }) => `function (x) {
+    let total = x[this.thread.x][0];
     for (let t = 0; t < this.constants.turns; t++) {
-      ${kind === 'sum' ? 'let part = 0.0;' : 'let part = total;'}
       for (let u = 0; u < 256; u++) {
         const e = t * 256 + u;
-        if (e < this.constants.E) {
-          const v = x[this.thread.x][e];
-          part = ${next};
-        }
+        if (e < this.constants.E) { total = Math.${kind}(total, x[this.thread.x][e]); }
       }
-      total = ${kind === 'sum' ? 'total + part' : 'part'};
     }
     return total;
-  }`;
-});
+  }`,
+);
 
 const fillSource = 'function (value) { return value; }';
 
@@ -186,14 +188,14 @@ export function reducePlan({ x }: Shapes<'x'>, { kind }: { readonly kind: Reduce
   const E = x.shape.at(-1)!;
   const rows = sizeOf(x.shape.slice(0, -1));
   const nothing = { sum: 0, max: -Infinity, min: Infinity }[kind];
+  const args = [{ array: 'x', size: [E, rows] as const }];
+  const { constants, rest } = sumForm(E);
   const step =
     E === 0
       ? { source: fillSource, args: [{ float: nothing }] }
-      : {
-          source: reduceSource({ kind }),
-          constants: { E, turns: Math.ceil(E / 256) },
-          args: [{ array: 'x', size: [E, rows] as const }],
-        };
+      : kind === 'sum'
+        ? { source: sumSource({ rest }), constants, args }
+        : { source: extremeSource({ kind }), constants: { E, turns: Math.ceil(E / 256) }, args };
   return { steps: [{ name: 'y', length: rows, ...step }], outputs: ['y'] };
 }
 
