@@ -1,4 +1,4 @@
-import { finishScores, HIDDEN, isScored, keyPosition, lastSeen, LOG2E, PARTLY, queryPosition, queryScale, readKeys, visibility } from './attention';
+import { finishScores, HIDDEN, isScored, isWindowed, keyPosition, lastSeen, LOG2E, PARTLY, queryPosition, queryScale, readKeys, segment, visibility } from './attention';
 import { at, giveSign, int, ptr } from './job';
 import { Tile } from './kernel-list';
 import { packWhole } from './matrix';
@@ -112,7 +112,8 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
       }
     }
   }
-  const scored = isScored(), earlier = tile >= SPAN ? at(until, Tile.keys) : 0;
+  const scored = isScored(), plain = !scored && !listed && !isWindowed() && segment() === 0 && !ptr(30);
+  const earlier = tile >= SPAN ? at(until, Tile.keys) : 0;
   let read = false;
   const kv = (b * int(10) + h / (int(7) / int(10))) * int(40) + tile;
   const keys = ptr(37) + <usize>kv * <usize>(Tile.keys * D) * 4;
@@ -142,8 +143,12 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
     const q = at(scratch, group * D);
     for (let j = from; j < to; j += 8) multiplyTile(ROWS, q, keys + <usize>(j * D) * 4, at(scores, j), D, Tile.keys * 4, 0, 0);
     if (masked || scored)
-      for (let row = 0; row < min(ROWS, rows - group); row++)
-        finishScores(at(scores, row * Tile.keys + from), to - from, j0 + from, b, h, first + group + row, load<i32>(at(qPositions, group + row)), at(kPositions, from), at(until, from), masked);
+      for (let row = 0; row < min(ROWS, rows - group); row++) {
+        const position = load<i32>(at(qPositions, group + row));
+        // where only causality hides, and a score is its dot product, what lies before is as it should be
+        const start = plain ? min(to, max(from, (min(lastSeen(position), j0 + count - 1) + 1 - j0) & ~3)) : from;
+        finishScores(at(scores, row * Tile.keys + start), to - start, j0 + start, b, h, first + group + row, position, at(kPositions, start), at(until, start), masked);
+      }
     for (let row = 0; row < ROWS; row++)
       softmaxRow(at(scores, row * Tile.keys + from), to - from, at(maxima, group + row), totals + (<usize>(group + row) << 3), at(sums, (group + row) * width), earlier ? at(earlier, (group + row) * width) : 0, width, masked);
     const target = at(sums, group * width);
