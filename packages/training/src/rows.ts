@@ -37,8 +37,7 @@ export function rowsOf(
 ): Rows {
   if (rows.length === 0 || rows.some(({ length }) => length === 0))
     throw new ValueError('training', 'batch', 'must be rows of at least one token', `${rows.length} rows`);
-  const counted = (length: number): number[] => Array.from({ length }, (_, i) => i);
-  const places = rows.map(({ length }, b) => (documents?.[b] ?? [length]).flatMap(counted));
+  const places = rows.map(({ length }, b) => counted(documents?.[b] ?? [length]));
   const unlike = places.findIndex((place, b) => place.length !== rows[b]!.length);
   if (unlike >= 0 || (documents && documents.length !== rows.length))
     throw new ValueError(
@@ -48,6 +47,13 @@ export function rowsOf(
       unlike >= 0 ? `${places[unlike]!.length} of ${rows[unlike]!.length} tokens` : documents!.length,
     );
   return { ids: filled(device, rows, 0), positions: createPositions(device, places) };
+}
+
+/** 0, 1, 2, … of each length. */
+function counted(lengths: readonly number[]): number[] {
+  const places: number[] = [];
+  for (const length of lengths) for (let i = 0; i < length; i++) places.push(i);
+  return places;
 }
 
 /** @throws {ValueError} unless there is one target for each id. */
