@@ -67,12 +67,16 @@ export class OptimizerState implements Disposable {
       return { kept, next: result.kept ?? {} };
     });
     const taken = new Set<DeviceBuffer>();
+    const gone: Tensor[] = [];
     for (const { kept, next } of after)
       for (const [name, tensors] of Object.entries(next))
         for (const [param, tensor] of Object.entries(tensors)) {
-          const others = [kept[name]![param]!, this.#params[param], given[param]];
-          replace(kept[name]!, param, tensor, others, taken);
+          const others = [this.#params[param], given[param]];
+          const before = replace(kept[name]!, param, tensor, others, taken);
+          if (before) gone.push(before);
         }
+    // a rule may hand on under another name what it kept
+    for (const before of gone) before.dispose();
     return updates;
   }
 
@@ -90,6 +94,8 @@ export class OptimizerState implements Disposable {
 /**
  * Keeps the memory of a new tensor instead of the one before. What shares it with a tensor that others change in place, or that is
  * kept already, is copied.
+ *
+ * @returns what is kept no more
  */
 function replace(
   kept: Params,
@@ -97,12 +103,16 @@ function replace(
   next: Tensor,
   others: readonly (Tensor | undefined)[],
   taken: Set<DeviceBuffer>,
-): void {
+): Tensor | undefined {
   const before = kept[param]!;
   const buffer = next.use('optimizer');
+  if (buffer === before.use('optimizer')) return undefined;
   const isOwn = !taken.has(buffer) && others.every((other) => other?.use('optimizer') !== buffer);
-  if (!isOwn || next.size !== before.size) return void before.write(0, next);
+  if (!isOwn || next.size !== before.size) {
+    before.write(0, next);
+    return undefined;
+  }
   taken.add(buffer);
   (kept as Record<string, Tensor>)[param] = keep(next.sharing(before.shape) as Tensor);
-  before.dispose();
+  return before;
 }
