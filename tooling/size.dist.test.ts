@@ -57,16 +57,16 @@ const ceilings: readonly Ceiling[] = [
   {
     name: 'the device without a GPU',
     uses: { 'device-wasm': ['wasm'] },
-    most: 71_000,
+    most: 72_000,
     reason:
-      'two builds of the kernels, packed together, are 44 kB of it; those of training and of experts came last, Adam and a loop for each activation among them, then those that take weights piece by piece from a file, gradients of weights block by block, products of whole numbers, one row and some for each format of blocks, and recurrences',
+      'two builds of the kernels, packed together, are 46 kB of it; those of training and of experts came last, Adam and a loop for each activation among them, then those that take weights piece by piece from a file, gradients of weights block by block, products of whole numbers, one row and some for each format of blocks, recurrences, and tiles below one another and two vectors of GELU at once',
   },
   {
     name: 'the same with fewer kernels',
     uses: { 'device-wasm/light': ['wasm'] },
-    most: 43_000,
+    most: 44_500,
     reason:
-      'two builds of the light kernels are 25 kB of it; those of training and of stored formats are not there',
+      'two builds of the light kernels are 26 kB of it, tiles below one another and two vectors of GELU at once among them; those of training and of stored formats are not there',
   },
   {
     name: 'one variant on the device without a GPU',

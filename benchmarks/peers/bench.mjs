@@ -4,7 +4,7 @@
  * compared with float64 before it is timed. Read the best time as what an engine can do, and best/best as the ratio.
  *
  * node bench.mjs [suite …] [--peers text,text] [--only text] [--threads 1,2] [--rounds 6] [--ms 250] [--json file]
- * NODE24=/path/to/node adds rows with relaxed SIMD, and jax-js. PYTHON=/path/to/python with torch adds PyTorch to `training`.
+ * NODE24=/path/to/node adds rows with relaxed SIMD, and jax-js. PYTHON=/path/to/python with torch or jax adds PyTorch or JAX to `training`.
  * --clock cpu counts what the process of a peer computes instead of what passes: for one thread, where others use the machine.
  * --before /path/to/a/built/checkout lets an earlier Headwise take turns with this one, on wasm and on gpujs:webasm.
  */
@@ -79,7 +79,9 @@ function* peersOf(suite) {
     if (suite === 'training') {
       if (threads === 1 && node24) yield row('jax-js wasm, Node 24', 'jax', {}, node24);
       if (threads === 1) yield row('tfjs wasm', 'tfjs', {});
+      if (threads > 1) yield row('jax-js wasm, Chromium', 'jax-page', {});
       yield row('PyTorch eager', 'torch', {});
+      yield row('JAX jit', 'torch', { file: 'train_jax.py' });
       continue;
     }
     if (before && threads === 1) {

@@ -1,4 +1,4 @@
-/** PyTorch in eager mode, in a Python process; an optional peer: PYTHON, or python3, must find torch. */
+/** PyTorch in eager mode or JAX, in a Python process; optional peers: PYTHON, or python3, must find torch or jax. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ADAM, batch, initial } from '../gpt.mjs';
 
-export async function create({ threads }) {
-  const script = fileURLToPath(new URL('./train.py', import.meta.url));
+export async function create({ threads, file: name = 'train.py' }) {
+  const script = fileURLToPath(new URL(name, import.meta.url));
   const python = spawn(process.env.PYTHON ?? 'python3', [script, String(threads)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -17,7 +17,7 @@ export async function create({ threads }) {
   const ask = async (question) => {
     if (question) python.stdin.write(`${JSON.stringify(question)}\n`);
     const { value, done } = await Promise.race([lines.next(), failed]);
-    if (done) throw new Error('there is no Python with torch: set PYTHON');
+    if (done) throw new Error('there is no Python with torch or jax: set PYTHON');
     return JSON.parse(value);
   };
   await ask();

@@ -84,7 +84,7 @@ const UNBOUNDED: i32 = 1 << 30;
 
 /** Some distance hides keys. */
 // @ts-ignore: decorator
-@inline function isWindowed(): bool {
+@inline export function isWindowed(): bool {
   return int(17) < UNBOUNDED || int(18) < UNBOUNDED;
 }
 

@@ -2,7 +2,7 @@ import { dequantizePanel, prepareFor, preparedBytes, quantizedRow } from './dequ
 import { panelBytes } from './format';
 import { at, int, ptr } from './job';
 import { Format, Tile } from './kernel-list';
-import { multiplyTile, multiplyWide, panelsOf, ROWS, tile1, WIDE, wide1 } from './micro';
+import { multiplyTile, multiplyWide, panelsOf, ROWS, tile1, tiles, WIDE, wide1 } from './micro';
 import { twoShortPanels } from './vector-panels';
 
 /**
@@ -138,9 +138,15 @@ function rowsTimesPanels(x: usize, w: usize, bias: usize, y: usize, K: i32, rows
         for (let n = 0; n < count; n++) dequantizePanel(b + <usize>n * size, wide + <usize>n * apart, steps, format);
         b = wide;
       }
-      for (let n = 0; n < count; n++)
-        for (let row = 0; row < whole; row += ROWS)
+      for (let n = 0; n < count; n++) {
+        let row = 0;
+        if (steps > 0 && left >= (n + 1) << 3) {
+          tiles(scratch, b + <usize>n * apart, at(target, n << 3), steps, ldy, under(below, n << 3, 0, ldb), ldb, groups);
+          row = groups * ROWS;
+        }
+        for (; row < whole; row += ROWS)
           rowsTimesPanel(min(ROWS, whole - row), at(scratch, row * steps), b + <usize>n * apart, at(target, n << 3) + <usize>row * ldy, left - (n << 3), corner, steps, ldy, under(below, n << 3, row, ldb), ldb);
+      }
       if (two) rowsTimesSome(2, at(scratch, whole * steps), b, apart, count, target + <usize>whole * ldy, left, corner, steps, ldy, under(below, 0, whole, ldb), ldb);
       if (one) rowsTimesSome(1, at(scratch, (rows - 1) * steps), b, apart, count, target + <usize>(rows - 1) * ldy, left, corner, steps, ldy, under(below, 0, rows - 1, ldb), ldb);
     }

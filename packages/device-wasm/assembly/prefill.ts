@@ -1,4 +1,4 @@
-import { finishScores, HIDDEN, isScored, keyPosition, lastSeen, LOG2E, PARTLY, queryPosition, queryScale, readKeys, visibility } from './attention';
+import { finishScores, HIDDEN, isScored, isWindowed, keyPosition, lastSeen, LOG2E, PARTLY, queryPosition, queryScale, readKeys, segment, visibility } from './attention';
 import { at, giveSign, int, ptr } from './job';
 import { Tile } from './kernel-list';
 import { packWhole } from './matrix';
@@ -115,6 +115,7 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
   }
   const scored = isScored(), earlier = tile >= SPAN ? at(until, 2 * Tile.keys) : 0, shown = at(until, Tile.keys);
   const asking = hasMask(), h0 = asking && maskHeads() > 1 ? h : 0;
+  const plain = !scored && !listed && !isWindowed() && segment() === 0 && !ptr(30) && !asking;
   let read = false;
   const kv = (b * int(10) + h / (int(7) / int(10))) * int(41) + tile;
   const keys = ptr(38) + <usize>kv * <usize>(Tile.keys * D) * 4;
@@ -154,8 +155,10 @@ function tileOfKeys(b: i32, h: i32, first: i32, rows: i32, tile: i32, scratch: u
     if (masked || scored)
       for (let row = 0; row < min(ROWS, rows - group); row++) {
         const q = load<i32>(at(qPositions, group + row));
+        // where only causality hides, and a score is its dot product, what lies before is as it should be
+        const start = plain ? min(to, max(from, (min(lastSeen(q), j0 + count - 1) + 1 - j0) & ~3)) : from;
         if (partly) ask(shown, to - from, at(kPositions, from), q, b, h);
-        finishScores(at(scores, row * Tile.keys + from), to - from, j0 + from, b, h, first + group + row, q, at(kPositions, from), at(until, from), partly ? shown : 0, masked);
+        finishScores(at(scores, row * Tile.keys + start), to - start, j0 + start, b, h, first + group + row, q, at(kPositions, start), at(until, start), partly ? shown : 0, masked);
       }
     for (let row = 0; row < ROWS; row++)
       softmaxRow(at(scores, row * Tile.keys + from), to - from, at(maxima, group + row), totals + (<usize>(group + row) << 3), at(sums, (group + row) * width), earlier ? at(earlier, (group + row) * width) : 0, width, masked || hasScore());

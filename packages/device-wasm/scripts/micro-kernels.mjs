@@ -63,6 +63,40 @@ function tile({ name, rows, panels = 1, aOffset, aStep }) {
   ].join('\n');
 }
 
+/**
+ * The largest tile for `groups` groups of rows one below the other against one panel: where the depth is small, a call for each
+ * tile costs as much as some steps.
+ *
+ * @returns {string} `export function tiles(a, p0, c, depth, ldc, base, ldb, groups)`, with `depth` above 0
+ */
+function column(rows) {
+  const cells = (line) => list(rows, (row) => list(2, (vector) => line(row, vector))).flat();
+  const acc = (row, vector) => `c${row}${vector}`;
+  const below = (start, rowBytes) => (row) => (row === 0 ? start : `${start} + ${row} * ${rowBytes}`);
+  const [at, baseAt] = [below('c', 'ldc'), below('base', 'ldb')];
+  return [
+    'export function tiles(a: usize, p0: usize, c: usize, depth: i32, ldc: usize, base: usize, ldb: usize, groups: i32): void {',
+    `const end = p0 + (<usize>depth << 5), down = ldc * ${rows}, on = ldb * ${rows};`,
+    'for (; groups > 0; groups--) {',
+    ...cells((...cell) => `let ${acc(...cell)} = f32x4.splat(0);`),
+    'let p = p0; do { const b0 = v128.load(p), b1 = v128.load(p, 16);',
+    ...list(
+      rows,
+      (row) =>
+        `{ const x = v128.load32_splat(a, ${row * 4}); ${acc(row, 0)} = madd(x, b0, ${acc(row, 0)}); ${acc(row, 1)} = madd(x, b1, ${acc(row, 1)}); }`,
+    ),
+    `a += ${rows * 4}; p += 32; } while (p !== end);`,
+    'if (base) {',
+    ...cells(
+      (row, vector) =>
+        `${acc(row, vector)} = f32x4.add(${acc(row, vector)}, v128.load(${baseAt(row)}, ${vector * 16}));`,
+    ),
+    'base += on; }',
+    ...cells((row, vector) => `v128.store(${at(row)}, ${acc(row, vector)}, ${vector * 16});`),
+    'c += down; } }',
+  ].join('\n');
+}
+
 /** @returns {string} the AssemblyScript module `./micro`, with `rows` rows in the largest tile */
 export function microKernels({ tileKeys, rows }) {
   const packed = (n) => ({ aOffset: (row) => row * 4, aStep: n * 4 });
@@ -94,6 +128,7 @@ export function microKernels({ tileKeys, rows }) {
     ...narrow,
     ...few,
     strided,
+    column(rows),
     `export function multiplyTile(rows: i32, a: usize, b: usize, ${parameters}): void {`,
     'switch (rows) {',
     ...choices,

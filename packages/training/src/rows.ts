@@ -37,17 +37,26 @@ export function rowsOf(
 ): Rows {
   if (rows.length === 0 || rows.some(({ length }) => length === 0))
     throw new ValueError('training', 'batch', 'must be rows of at least one token', `${rows.length} rows`);
-  const counted = (length: number): number[] => Array.from({ length }, (_, i) => i);
-  const places = rows.map(({ length }, b) => (documents?.[b] ?? [length]).flatMap(counted));
+  const places = rows.map(({ length }, b) => counted(documents?.[b] ?? [length], length));
   const unlike = places.findIndex((place, b) => place.length !== rows[b]!.length);
   if (unlike >= 0 || (documents && documents.length !== rows.length))
     throw new ValueError(
       'training',
       'documents',
       'must be lengths that fill their rows',
-      unlike >= 0 ? `${places[unlike]!.length} of ${rows[unlike]!.length} tokens` : documents!.length,
+      unlike >= 0
+        ? `${documents![unlike]!.join(' + ')} of ${rows[unlike]!.length} tokens`
+        : documents!.length,
     );
   return { ids: filled(device, rows, 0), positions: createPositions(device, places) };
+}
+
+/** 0, 1, 2, … of each length, and no more than one beyond `most`; nothing where a length is no whole number ≥ 0. */
+function counted(lengths: readonly number[], most: number): number[] {
+  const places: number[] = [];
+  if (!lengths.every((length) => Number.isInteger(length) && length >= 0)) return places;
+  for (const length of lengths) for (let i = 0; i < length && places.length <= most; i++) places.push(i);
+  return places;
 }
 
 /** @throws {ValueError} unless there is one target for each id. */

@@ -112,7 +112,8 @@ export function linearGradient(kit: Kit, { inputs, params, outputs }: OpCall): r
     const [left, right] = transposed ? [x!, dy!] : [dy!, x!];
     const [M, columns] = [left.shape.at(-1)!, right.shape.at(-1)!];
     // block by block, so that panels are read while they are in the cache
-    const depth = M === 1 ? N : Math.min(N, depthOf(N));
+    const whole = Math.max(1, Math.floor(CACHED_PANELS / (4 * columns * depthOf(N))));
+    const depth = M === 1 ? N : Math.min(N, whole * depthOf(N));
     const w = {
       address: kit.temporary(
         packedBytes({ G: 1, O: columns, I: depth, transposed: true, format: Format.f32 }),
@@ -157,6 +158,9 @@ export function linearGradient(kit: Kit, { inputs, params, outputs }: OpCall): r
   return results;
 }
 
+/** Bytes of panels that stay in the second cache until they are read: with fewer, more jobs. */
+const CACHED_PANELS = 256 * 1024;
+
 /** Bytes of 32 numbers of a row as assembly/dequantize.ts prepares them. */
 const PREPARED = 144;
 
@@ -175,7 +179,7 @@ export function multiply(kit: Kit, product: Product): void {
     ? integerTasks(kit, w.format, G, M, O, K)
     : M === 1
       ? vectorTasks(kit, w.format, O, K)
-      : matrixTasks(kit, G, M, panels, K);
+      : matrixTasks(kit, G, M, panels, K, turned);
   const rowTasks = Math.ceil(M / rowsPerTask);
   // every operation of a model passes here: without spread, an array literal is made at once in its full size
   // biome-ignore format: one line as in assembly/matrix.ts
@@ -238,13 +242,16 @@ function integerTasks(kit: Kit, format: Format, G: number, M: number, O: number,
   return { rowsPerTask, panelsPerTask, panelTasks: Math.max(1, Math.ceil(panels / panelsPerTask)) };
 }
 
-/** Blocks that keep a part of the panels in the second cache, and enough of them to share out evenly. */
-function matrixTasks(kit: Kit, G: number, M: number, panels: number, K: number) {
+/**
+ * Blocks that keep a part of the panels in the second cache, and enough of them to share out evenly; fewer where the depth is
+ * long and rows are turned, which every task does again.
+ */
+function matrixTasks(kit: Kit, G: number, M: number, panels: number, K: number, turned: boolean) {
   const { threads } = kit.engine;
   const rowsPerTask = rowsOfTask(M);
   const rowTasks = Math.ceil(M / rowsPerTask) * G;
   const cached = Math.max(1, Math.floor((384 * 1024) / (32 * depthOf(K))));
-  const wanted = threads === 1 ? 1 : Math.ceil((threads * 6) / rowTasks);
+  const wanted = threads === 1 ? 1 : Math.ceil((threads * (turned ? 3 : 6)) / rowTasks);
   const panelsPerTask = Math.max(1, Math.min(cached, Math.ceil(panels / wanted)));
   return { rowsPerTask, panelsPerTask, panelTasks: Math.ceil(panels / panelsPerTask) };
 }

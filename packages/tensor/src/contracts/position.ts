@@ -43,7 +43,8 @@ export function createPositions(
   const host = new Int32Array(rows.length * L).fill(NOBODY);
   rows.forEach((row, b) => {
     row.forEach((position, i) => {
-      checkPosition(position, `positions[${b}][${i}]`, NOBODY);
+      // its name is made only where it is needed: that takes longer than all else here
+      if (!isPosition(position, NOBODY)) checkPosition(position, `positions[${b}][${i}]`, NOBODY);
       host[b * L + i] = position;
     });
   });
@@ -58,8 +59,12 @@ export function createPositions(
   };
 }
 
+function isPosition(position: number, least: number): boolean {
+  return Number.isInteger(position) && position >= least && position <= LAST_POSITION;
+}
+
 function checkPosition(position: number, argument: string, least: number): void {
-  if (Number.isInteger(position) && position >= least && position <= LAST_POSITION) return;
+  if (isPosition(position, least)) return;
   const rule = `must be a whole number from ${least} to ${LAST_POSITION}${least < 0 ? ' (−1 is nobody)' : ''}`;
   throw new ValueError('positions', argument, rule, position);
 }

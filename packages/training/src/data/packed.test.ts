@@ -136,10 +136,12 @@ it.each(cases)(
 it('refuses what does not fill a row, and states that have one memory for all of it', () => {
   const device = createReference();
   const { decoder, weights } = decoderOf(device, 'a window');
-  const wrong = { ...packed, documents: [[3, 2], [4]] };
-  expect(() => languageModelLoss(decoder)(weights, wrong)).toThrow(
-    'documents must be lengths that fill their rows, got "5 of 6 tokens"',
-  );
+  for (const first of [[3, 2], [3, 4], [8, -2], [3.5, 2.5], [Infinity], [Number.NaN]]) {
+    const wrong = { ...packed, documents: [first, [4]] };
+    expect(() => languageModelLoss(decoder)(weights, wrong)).toThrow(
+      `documents must be lengths that fill their rows, got "${first.join(' + ')} of 6 tokens"`,
+    );
+  }
   const parts = {
     shape: { V: 10, E: 8, H: 2, D: 4, layers: 1 },
     blocks: block({ attention: configure(linear), norm, mlp }),

@@ -1,4 +1,4 @@
-import { add, keep, scope, type Tensor } from '@headwise/tensor';
+import { add, type DeviceBuffer, keep, scope, type Tensor } from '@headwise/tensor';
 import { mapParams, type Params, zerosLike } from '../params.ts';
 import type { Optimizer } from './contract.ts';
 
@@ -18,7 +18,7 @@ export class OptimizerState implements Disposable {
     );
   }
 
-  /** Everything it keeps by name, `0.m.layers.0.attention.q`: to save, and to load into. */
+  /** Everything it keeps by name, `0.m.layers.0.attention.q`: to save, and to load into. After a step it may be other tensors. */
   get tensors(): Readonly<Record<string, Tensor>> {
     return Object.fromEntries(
       this.#kept.flatMap((kept, rule) =>
@@ -66,9 +66,17 @@ export class OptimizerState implements Disposable {
       updates = result.updates;
       return { kept, next: result.kept ?? {} };
     });
+    const taken = new Set<DeviceBuffer>();
+    const gone: Tensor[] = [];
     for (const { kept, next } of after)
       for (const [name, tensors] of Object.entries(next))
-        for (const [param, tensor] of Object.entries(tensors)) kept[name]![param]!.write(0, tensor);
+        for (const [param, tensor] of Object.entries(tensors)) {
+          const others = [this.#params[param], given[param]];
+          const before = replace(kept[name]!, param, tensor, others, taken);
+          if (before) gone.push(before);
+        }
+    // a rule may hand on under another name what it kept
+    for (const before of gone) before.dispose();
     return updates;
   }
 
@@ -81,4 +89,30 @@ export class OptimizerState implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/**
+ * Keeps the memory of a new tensor instead of the one before. What shares it with a tensor that others change in place, or that is
+ * kept already, is copied.
+ *
+ * @returns what is kept no more
+ */
+function replace(
+  kept: Params,
+  param: string,
+  next: Tensor,
+  others: readonly (Tensor | undefined)[],
+  taken: Set<DeviceBuffer>,
+): Tensor | undefined {
+  const before = kept[param]!;
+  const buffer = next.use('optimizer');
+  if (buffer === before.use('optimizer')) return undefined;
+  const isOwn = !taken.has(buffer) && others.every((other) => other?.use('optimizer') !== buffer);
+  if (!isOwn || next.size !== before.size) {
+    before.write(0, next);
+    return undefined;
+  }
+  taken.add(buffer);
+  (kept as Record<string, Tensor>)[param] = keep(next.sharing(before.shape) as Tensor);
+  return before;
 }
