@@ -177,6 +177,7 @@ export type {
   SessionModel,
   SessionOptions,
   SessionSource,
+  SessionStats,
   StatesFactory,
   StepIds,
   StepOptions,

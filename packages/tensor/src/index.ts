@@ -17,6 +17,7 @@ export type {
   OpInputs,
   OutputSpec,
   Precision,
+  Recording,
   ShapedInput,
   TensorHandle,
 } from './contracts/device.ts';
@@ -67,7 +68,7 @@ export { createReference } from './device/reference.ts';
 export { checkIntake, checkStore, packWeights, uploadWeights, zerosIn } from './device/store.ts';
 export { type BoundShape, DeviceError, KnownError, ShapeError, ValueError } from './errors.ts';
 export { checkFields, checkGiven } from './given.ts';
-export { defineOp, type Ran, reasonsAgainst, run, watch } from './op.ts';
+export { defineOp, isObserved, type Ran, reasonsAgainst, run, watch } from './op.ts';
 export { activationGradient, activationGradientOp } from './ops/activation-gradient.ts';
 export {
   type AttentionExtra,
@@ -135,6 +136,7 @@ export { concat, concatOp, slice, sliceOp } from './ops/slices.ts';
 export { logSoftmax, logSoftmaxOp, softmax, softmaxOp } from './ops/softmax.ts';
 export { storeRows } from './ops/store-rows.ts';
 export { type UnaryKind, unary, unaryOp } from './ops/unary.ts';
+export { recorded } from './record.ts';
 export { messageOf, oneLine, printable } from './printable.ts';
 export { seededBits } from './random.ts';
 export { keep, scope } from './scope.ts';
