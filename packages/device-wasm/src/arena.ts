@@ -58,6 +58,11 @@ export class Arena {
     this.#blocks.delete(address);
   }
 
+  /** Bytes of a block, which may be more than what lies there now. */
+  bytesOf(address: number): number {
+    return this.#blocks.get(address)!.bytes;
+  }
+
   isLive(address: number): boolean {
     return this.#blocks.get(address)?.live === true;
   }

@@ -201,7 +201,9 @@ export class Engine {
     const pool = this.#pool!;
     let failed = true;
     try {
-      const waiting = { settle: (looks: number) => (pool.failing || this.#kernels.walk(0, looks) !== 0 ? 0 : 1) };
+      const waiting = {
+        settle: (looks: number) => (pool.failing || this.#kernels.walk(0, looks) !== 0 ? 0 : 1),
+      };
       settle(waiting, pool, () => this.#helperSigns());
       failed = pool.failing || this.lost;
     } finally {

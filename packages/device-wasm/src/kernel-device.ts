@@ -121,7 +121,11 @@ export class KernelDevice implements Device {
     const runner = this.#operations.runners[op.name]!;
     const kit = new Kit(this.#engine);
     const { scratch, recorder } = this.#engine;
-    recorder?.begin(op.name, buffersOf(inputs), op.stores ? (inputs[op.stores]!.buffer as WasmBuffer) : undefined);
+    recorder?.begin(
+      op.name,
+      buffersOf(inputs),
+      op.stores ? (inputs[op.stores]!.buffer as WasmBuffer) : undefined,
+    );
     let failed = true;
     try {
       const results = areEmpty(outputs) ? outputs.map((output) => kit.output(output)) : runner(kit, call);

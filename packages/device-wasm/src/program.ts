@@ -19,7 +19,9 @@ export interface Patch {
  * Jobs in phases: each operation in the first one in which all that it reads has been written, and nobody reads any more
  * what it writes. The jobs of one operation need each other, and take a phase each.
  */
-export function inPhases(operations: readonly Noted[]): readonly (readonly [operation: number, job: number])[][] {
+export function inPhases(
+  operations: readonly Noted[],
+): readonly (readonly [operation: number, job: number])[][] {
   const phases: [number, number][][] = [];
   const written = new Map<number, number>();
   const read = new Map<number, number>();
@@ -119,8 +121,7 @@ export class Program {
    */
   run(result: number): void {
     const { i32 } = this.#engine.heap.views;
-    if (result !== this.#result)
-      for (const { word, offset } of this.#patches) i32[word] = result + offset;
+    if (result !== this.#result) for (const { word, offset } of this.#patches) i32[word] = result + offset;
     this.#result = result;
     this.#engine.replay(this.#address, this.#scratch, this.cost, (sections) => this.#reset(sections));
   }

@@ -41,7 +41,11 @@ export class Recorder {
    * @param before what an earlier run allocated, whose addresses this one takes in the same order
    * @param instead addresses that take the place of some of them
    */
-  constructor(arena: Arena, before?: readonly Allocation[], instead: ReadonlyMap<number, number> = new Map()) {
+  constructor(
+    arena: Arena,
+    before?: readonly Allocation[],
+    instead: ReadonlyMap<number, number> = new Map(),
+  ) {
     this.arena = arena;
     this.#before = before;
     this.#instead = instead;
@@ -108,5 +112,10 @@ export class Recorder {
 
 /** A device that is recording already. */
 export function alreadyRecording(): DeviceError {
-  return new DeviceError('wasm', 'a recording inside of a recording', [], 'Record one piece of work at a time.');
+  return new DeviceError(
+    'wasm',
+    'a recording inside of a recording',
+    [],
+    'Record one piece of work at a time.',
+  );
 }

@@ -33,6 +33,8 @@ export class WasmRecording implements Recording {
   /** Pieces for the result, and the one it was written to last. */
   readonly #results: number[] = [];
   #length = 0;
+  /** Of such a piece: what else the step puts there on the way may be larger. */
+  #bytes = 0;
   #unequal = 0;
   #refused: string | undefined;
   #replays = 0;
@@ -90,13 +92,14 @@ export class WasmRecording implements Recording {
     if (this.#isRefused(recorder, result)) return result;
     this.#results.push(result.address);
     this.#length = result.length;
+    this.#bytes = this.#arena.bytesOf(result.address);
     this.#noted = recorder;
     return result;
   }
 
   #compare(noted: Recorder, work: () => DeviceBuffer): DeviceBuffer {
     const [before] = this.#results as [number];
-    const now = this.#arena.allocate(this.#length * 4, true);
+    const now = this.#arena.allocate(this.#bytes, true);
     const recorder = new Recorder(this.#arena, noted.allocations, new Map([[before, now]]));
     const result = this.#recorded(recorder, work);
     if (result.address !== now) {
@@ -104,7 +107,7 @@ export class WasmRecording implements Recording {
       recorder.refuse('its result is made in another way than in the step before');
     }
     if (this.#isRefused(recorder, result)) return result;
-    const patches = patchesOf(noted, recorder, before, now);
+    const patches = patchesOf(noted, recorder, [before, now, this.#bytes]);
     if (!patches) {
       this.#unequal++;
       if (this.#unequal >= PATIENCE) this.#refused = 'one step asks for other work than the next';
@@ -129,7 +132,7 @@ export class WasmRecording implements Recording {
   #free(): number {
     let address = this.#results.find((one) => !this.#arena.isLive(one));
     if (address === undefined) {
-      address = this.#arena.allocate(this.#length * 4, true);
+      address = this.#arena.allocate(this.#bytes, true);
       this.#results.push(address);
     } else this.#arena.hold(address);
     return address;
@@ -169,12 +172,15 @@ export class WasmRecording implements Recording {
 }
 
 /** Where the address of the result stands among the arguments; undefined if two runs differ in anything else. */
-function patchesOf(one: Recorder, two: Recorder, before: number, now: number): Patch[] | undefined {
+function patchesOf(
+  one: Recorder,
+  two: Recorder,
+  [before, now, size]: readonly [before: number, now: number, size: number],
+): Patch[] | undefined {
   if (one.operations.length !== two.operations.length || one.allocations.length !== two.allocations.length)
     return undefined;
   for (const [n, { data }] of one.allocations.entries())
     if (!sameNumbers(data, two.allocations[n]!.data)) return undefined;
-  const size = one.allocations.find(({ address }) => address === before)!.bytes;
   const patches: Patch[] = [];
   for (const [operation, first] of one.operations.entries()) {
     const second = two.operations[operation]!;

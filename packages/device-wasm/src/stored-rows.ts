@@ -95,12 +95,24 @@ export function storeRows(kit: Kit, { inputs }: OpCall): readonly WasmBuffer[] {
 }
 
 /** The same by a kernel, which reads the slots in memory. */
-function placeRows(kit: Kit, { target, rows, slots }: OpCall['inputs'], width: number): readonly WasmBuffer[] {
+function placeRows(
+  kit: Kit,
+  { target, rows, slots }: OpCall['inputs'],
+  width: number,
+): readonly WasmBuffer[] {
   const [B, S] = target!.shape as [number, number];
   const L = rows!.shape[1]!;
   kit.rowsOnly(target!.buffer as WasmBuffer);
   const perSequence = slots!.shape[0] === 1 ? 0 : L;
-  const args = [kit.rows(rows), (target!.buffer as WasmBuffer).address, kit.rows(slots), L, S, width, perSequence];
+  const args = [
+    kit.rows(rows),
+    (target!.buffer as WasmBuffer).address,
+    kit.rows(slots),
+    L,
+    S,
+    width,
+    perSequence,
+  ];
   kit.launch({ kernel: Kernel.placeRows, args, tasks: B, cost: (B * L * width) / 4 });
   return [];
 }

@@ -10,7 +10,7 @@ import {
   takeStates,
 } from '@headwise/kv-cache';
 import type { Step } from '@headwise/sampling';
-import { add, type LayerState, scope, type Tensor, tensor, ValueError } from '@headwise/tensor';
+import { add, isObserved, type LayerState, scope, type Tensor, tensor, ValueError } from '@headwise/tensor';
 import type {
   SessionModel,
   SessionOptions,
@@ -20,6 +20,7 @@ import type {
   StepOptions,
 } from './session-contract.ts';
 import {
+  checkChunk,
   checkedRows,
   countPasses,
   lastTokens,
@@ -404,6 +405,7 @@ export class Session implements Disposable {
     if (!rows.every(({ length }) => length === 1)) return undefined;
     const before = this.#checkAlive();
     checkedRows(ids, before, this.#model.V, this.limit);
+    if (options.chunk !== undefined) checkChunk(options.chunk);
     const against = this.#against(options, before);
     if (against !== undefined) {
       this.#replay.passedOver(against);
@@ -425,6 +427,7 @@ export class Session implements Disposable {
 
   #against({ look, extras }: StepOptions, before: readonly number[]): string | undefined {
     if (this.#replay.against !== undefined) return this.#replay.against;
+    if (isObserved()) return 'somebody watches the operations';
     if (this.#tap) return 'somebody taps';
     if (look || extras) return 'somebody looks';
     if (before.some((length) => length === 0)) return 'there is no text yet';

@@ -132,7 +132,9 @@ export class Stack {
       const block = blockAt(blocks, layer);
       return { block, weights: blockWeights(block, weights, `layers.${layer}.`) };
     });
-    this.stepsAlike = this.#layers.every(({ block }) => block.parts.every((part) => part.stepsAlike === true));
+    this.stepsAlike = this.#layers.every(({ block }) =>
+      block.parts.every((part) => part.stepsAlike === true),
+    );
     const regimes = this.#layers.flatMap(({ block }) => block.parts.map(({ regime }) => regime));
     this.#regimes = [...new Set(regimes)].filter((regime) => regime !== undefined);
     const reasons = this.#layers.flatMap(({ block }, layer) =>
