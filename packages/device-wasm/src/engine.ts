@@ -1,23 +1,11 @@
 import { DeviceError } from '@headwise/tensor';
-import type { Kernel } from '../assembly/kernel-list.ts';
 import { ARGUMENTS, CONTROL, COUNTER_BYTES, COUNTERS, MAX_ARGUMENTS, MAX_THREADS } from './control.ts';
 import { Heap } from './heap.ts';
+import type { Job } from './job.ts';
 import { compileKernels, type KernelExports, type PackedKernels, type Simd } from './module.ts';
 import { type Pool, sharedPool } from './pool.ts';
 import type { Recorder } from './recorder.ts';
 import { settle } from './settle.ts';
-
-/** One run of a kernel. */
-export interface Job {
-  readonly kernel: Kernel;
-  /** 32-bit arguments: integers, addresses, and numbers as `bits(x)`. */
-  readonly args: readonly number[];
-  readonly tasks: number;
-  /** Nanoseconds that one thread would need, roughly: short jobs are not worth waking anyone for. */
-  readonly cost: number;
-  /** Bytes of working memory each thread needs. */
-  readonly scratch?: number;
-}
 
 /** How a product with a weight in blocks reads its activations: as they are, or rounded to 8 bits. */
 export type Activations = 'exact' | 'int8';

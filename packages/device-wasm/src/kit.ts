@@ -1,7 +1,8 @@
 import { DeviceError, type Operand, type OutputSpec, sizeOf } from '@headwise/tensor';
 import { Format, Kernel } from '../assembly/kernel-list.ts';
 import { type Layout, type Panels, packedBytes, panelBytes, WasmBuffer } from './buffer.ts';
-import type { Engine, Job } from './engine.ts';
+import type { Engine } from './engine.ts';
+import type { Job } from './job.ts';
 
 /** A weight as the matrix product reads it. */
 export interface PackedWeight {

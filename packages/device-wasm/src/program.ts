@@ -1,5 +1,6 @@
 import { Kernel } from '../assembly/kernel-list.ts';
-import type { Engine, Job } from './engine.ts';
+import type { Engine } from './engine.ts';
+import type { Job } from './job.ts';
 import type { Noted } from './recorder.ts';
 
 /** Bytes of a phase and of a job, as assembly/index.ts has them. */

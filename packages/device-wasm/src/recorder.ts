@@ -1,7 +1,7 @@
 import { type DeviceBuffer, DeviceError } from '@headwise/tensor';
 import type { Arena } from './arena.ts';
 import type { WasmBuffer } from './buffer.ts';
-import type { Job } from './engine.ts';
+import type { Job } from './job.ts';
 
 /** What one operation asked for: its jobs, each of which needs the one before, and the pieces of memory they touch. */
 export interface Noted {
