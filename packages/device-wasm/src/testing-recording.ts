@@ -69,7 +69,7 @@ export function layerOn(device: Device, { B, H, Hkv, D, F, V, S, format }: Layer
   const work = (): Tensor => {
     const y = rmsNorm(x, gain);
     const split = (rows: Tensor, heads: number): Tensor => rows.reshape([B, 1, heads, D]);
-    const turned = rotary(split(linear(y, q), H), tables, at);
+    const turned: Tensor = rotary(split(linear(y, q), H), tables, at);
     storeRows(keys, rotary(split(linear(y, k), Hkv), tables, at), slots);
     storeRows(values, split(linear(y, v), Hkv), slots);
     const seen = attention({ q: turned, k: keys, v: values, cursor }, { causal: true });
