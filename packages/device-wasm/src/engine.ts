@@ -210,10 +210,14 @@ export class Engine {
     if ((++this.#shared & 31) === 0) pool.inspect();
     this.#kernels.open();
     pool.ring(this.#place);
+    let done = false;
     try {
       work();
+      done = true;
     } finally {
       if (this.#kernels.close() > 0) settle(this.#kernels, pool, () => this.#helperSigns());
+      // where both have failed, the next job is not to hear of it
+      if (!done) pool.failed();
     }
     if (this.lost) throw this.#lostError();
     if (pool.failed()) throw new DeviceError('wasm', 'a kernel failed in a helper thread');

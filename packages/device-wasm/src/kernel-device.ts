@@ -10,7 +10,6 @@ import {
   type Op,
   type OpCall,
   type OutputSpec,
-  type Recording,
   type ShapedInput,
   sizeOf,
 } from '@headwise/tensor';
@@ -18,7 +17,6 @@ import { WasmBuffer } from './buffer.ts';
 import type { Engine } from './engine.ts';
 import { Kit } from './kit.ts';
 import type { Operations } from './ops/operations.ts';
-import { WasmRecording } from './recording.ts';
 import { writeRows } from './stored-rows.ts';
 
 /** A heap in WebAssembly memory and the kernels over it. */
@@ -156,18 +154,6 @@ export class KernelDevice implements Device {
 
   async settled(): Promise<void> {}
 
-  /** A recording whose steps are noted twice and then done by all threads without coming back: as the contract says. */
-  record(): Recording {
-    this.check('record');
-    return new WasmRecording({
-      device: this,
-      engine: this.#engine,
-      check: (what) => this.check(what),
-      own: (buffer) => this.own(buffer),
-      isLive: (buffer) => this.#ledger.has(buffer),
-    });
-  }
-
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
@@ -186,6 +172,10 @@ export class KernelDevice implements Device {
     if (!arena?.has(address)) heap.free(address);
     else if (recorder?.arena === arena) recorder.release(address);
     else if (!lost) arena.release(address, false);
+  }
+
+  protected isLive(buffer: DeviceBuffer): boolean {
+    return this.#ledger.has(buffer);
   }
 
   protected own(buffer: WasmBuffer): WasmBuffer {
