@@ -214,6 +214,11 @@ export interface AttentionVariant<Name extends string = string, Options extends 
   ) => Readonly<Record<string, readonly number[]>>;
   /** Parameters that only choose what is read: no gradient reaches them, and a training leaves them as they are. */
   readonly choosing?: readonly string[];
+  /**
+   * One step of one token a sequence is the same calls as the next, with the same parameters: whatever depends on where the
+   * tokens stand is read in tensors. Then a device may do it by itself. Default false.
+   */
+  readonly stepsAlike?: boolean;
   /** What a layer keeps. Pure: estimator, allocator and benchmark call it. */
   readonly kv: (shape: LayerShape, options: Options, layer: number) => LayerSpec;
   readonly cost: (shape: LayerShape, options: Options, call: CostCall) => Cost;

@@ -152,6 +152,7 @@ export function softmaxVariant<const Name extends string, Options extends object
     },
     parameters: (shape, options, layer) => parametersOf(spec, shape, options, layer),
     ...(spec.choosing && { choosing: spec.choosing }),
+    stepsAlike: spec.own === undefined,
     kv: (shape, options, layer) => kvOf(spec, shape, options, layer),
     cost: (shape, options, call) => costOf(spec, shape, options, call),
     taps: (shape, options, layer) =>

@@ -34,3 +34,19 @@ export function gatherTask(task: i32): void {
     }
   }
 }
+
+/**
+ * Rows to the slots that stand in memory, the later one of two with one slot last; a slot outside leaves a row out. One
+ * sequence a task.
+ *
+ * ```text
+ * arguments  0 rows [B, L], 1 target [B, S], 2 slots, 3 L, 4 S, 5 numbers of a row, 6 slots from sequence to sequence
+ * ```
+ */
+export function placeRowsTask(b: i32): void {
+  const L = int(3), S = int(4), width = int(5), bytes = <usize>width << 2;
+  for (let l = 0; l < L; l++) {
+    const slot = load<i32>(at(ptr(2), b * int(6) + l));
+    if (slot >= 0 && slot < S) memory.copy(at(ptr(1), (b * S + slot) * width), at(ptr(0), (b * L + l) * width), bytes);
+  }
+}

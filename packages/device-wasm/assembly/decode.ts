@@ -1,7 +1,7 @@
 import { finishScores, HIDDEN, isOdd, isScored, keyPosition, keyRow, LOG2E, outStride, PARTLY, queryPosition, queryScale, readKeys, valueRow, visibility, writeOut } from './attention';
 import { groupScores, groupSums, streamScores, streamSums } from './decode-rows';
 import { blockSums, storedScores, storedSums } from './decode-stored';
-import { at, int, ptr } from './job';
+import { at, int, ptr, setInt } from './job';
 import { Format, Tile } from './kernel-list';
 import { ask, hasMask, hasScore, maskHeads } from './modified';
 import { lseOf } from './prefill';
@@ -13,7 +13,8 @@ import { anyMaxOf, exp2Down, hasNaN, madd, splat, weighSeen } from './vector';
  * puts the parts together in a fixed order. D and Dv are multiples of 4, Dw too unless values are stored in fewer bits.
  *
  * ```text
- * arguments  of attention, and 38 parts, 39 floats of one part, 40 chunks
+ * arguments  of attention, and 38 parts, 39 floats of one part, 40 chunks there may be
+ *            41 cursor, where offset and slots in use stand, or 0: then 13 and 16 are what it says
  * part       rows = Lq · H: maxima [rows] | totals [rows] | sums [rows, Dv]
  * scratch    queries times the scale [rows, D] | scores [rows, 128] | positions [128] | until [128]
  *            sums of the queries by blocks of 32 [rows, D / 32] | keys or values of one head in f32 [32, up to 32 more]
@@ -21,9 +22,11 @@ import { anyMaxOf, exp2Down, hasNaN, madd, splat, weighSeen } from './vector';
  * ```
  */
 export function decodeTask(task: i32, scratch: usize): void {
+  readCursor();
   const chunks = int(40), b = task / chunks, chunk = task % chunks;
   const H = int(7), rows = int(6) * H, Dv = int(12);
   const j0 = chunk * Tile.chunk, count = min(Tile.chunk, int(13) - j0);
+  if (count <= 0) return;
   const part = at(ptr(38), task * int(39));
   const scores = at(scratch, rows * int(8));
   const positions = at(scores, rows * Tile.chunk), until = at(positions, Tile.chunk), rest = at(until, Tile.chunk);
@@ -73,6 +76,15 @@ function askAll(b: i32, count: i32, positions: usize, to: usize): i32 {
   return answers;
 }
 
+
+/** Every thread of a job writes the same there. */
+function readCursor(): void {
+  if (ptr(41) === 0) return;
+  const offset = load<i32>(ptr(41)), valid = max(0, min(int(9), load<i32>(ptr(41), 4)));
+  const inOrder = ptr(26) === 0 && ptr(28) === 0 && int(14) !== 0;
+  setInt(13, inOrder ? max(0, min(valid, max(offset + int(6), int(14) - 1))) : valid);
+  setInt(16, offset);
+}
 
 function chunkVisibility(b: i32, j0: i32, count: i32): i32 {
   let kLow = j0, kHigh = j0 + count - 1, holes = false;
@@ -199,10 +211,11 @@ function joined(weights: usize, sums: usize, size: usize, chunks: i32): v128 {
  * Puts the parts of one row of one query together; one (batch, row) a task.
  */
 export function combineTask(task: i32): void {
-  const H = int(7), Lq = int(6), rows = Lq * H, Dv = int(12), chunks = int(40);
+  readCursor();
+  const H = int(7), Lq = int(6), rows = Lq * H, Dv = int(12), chunks = (int(13) + Tile.chunk - 1) / Tile.chunk;
   const b = task / rows, row = task % rows;
   const i = row / H, h = row % H;
-  const first = at(ptr(38), b * chunks * int(39));
+  const first = at(ptr(38), b * int(40) * int(39));
   const size = <usize>int(39) << 2;
   const sink: f32 = ptr(25) ? load<f32>(at(ptr(25), h)) * LOG2E : -Infinity;
   let m = sink;

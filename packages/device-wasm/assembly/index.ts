@@ -2,11 +2,11 @@ import { attentionDeltaTask, attentionGradientTask } from './attention-gradient'
 import { adamTask } from './adam';
 import { attentionPackTask } from './attention-pack';
 import { combineTask, decodeTask } from './decode';
-import { gatherTask, rowsTask } from './copy';
+import { gatherTask, placeRowsTask, rowsTask } from './copy';
 import { logarithm, mapTask } from './elementwise';
 import { finiteTask } from './finite';
 import { forgetRows, integerTask } from './integers';
-import { CONTROL, COUNTERS, giveSign, OPEN, signAt } from './job';
+import { ARGUMENTS, CONTROL, COUNTERS, giveSign, OPEN, readArgumentsAt, signAt } from './job';
 import { Kernel } from './kernel-list';
 import { forgetRow, matrixTask } from './matrix';
 import { crossEntropyGradientTask, crossEntropyTask } from './cross-entropy';
@@ -39,6 +39,7 @@ export function work(thread: i32): void {
   const tasks = load<i32>(CONTROL, 8), kernel = load<i32>(CONTROL, 12), sections = load<i32>(CONTROL, 16) + 1;
   const scratch = load<usize>(CONTROL, 20) + <usize>thread * load<usize>(CONTROL, 24);
   const step = load<i32>(CONTROL, 28);
+  readArgumentsAt(ARGUMENTS);
   forgetRow();
   forgetRows();
   signAt(counter(thread) + 4);
@@ -72,8 +73,97 @@ export function help(thread: i32): void {
   }
   // only now can the job not change any more; a thread beyond its helpers has no scratch memory here, and one that has not
   // yet read of a modifier cannot call it
-  if (thread <= load<i32>(CONTROL, 16) && load<i32>(CONTROL, 4) <= functions) work(thread);
+  if (thread <= load<i32>(CONTROL, 16) && load<i32>(CONTROL, 4) <= functions) {
+    if (load<usize>(CONTROL, PROGRAM) === 0) work(thread);
+    else {
+      enter();
+      // a thread that waits long gives its core away for a moment
+      while (!walk(thread, LOOKS)) atomic.wait<i32>(CONTROL + GIVEN_UP, 0, 50000);
+    }
+  }
   atomic.sub<i32>(CONTROL, 1);
+}
+
+/** Looks of a helper for the last task of a phase before it gives its core away: some 30 µs. */
+const LOOKS: i32 = 20000;
+/** Where the control block names the program, and says that it was given up. */
+const PROGRAM: usize = 32;
+const GIVEN_UP: usize = 36;
+/** Bytes of a phase and of a job in a program. */
+const PHASE: usize = 64;
+const JOB: usize = 32;
+
+/** The phase this thread is in, and whether it has no more to do there. Every thread has an instance of its own. */
+let phase: i32 = 0, waits = false;
+
+/** Begins with the first phase of a program. */
+export function enter(): void {
+  phase = 0;
+  waits = false;
+}
+
+/**
+ * Goes through a program: jobs whose arguments are all in memory, in phases. Jobs of one phase do not touch each other's
+ * results, so that nobody waits between them; a phase begins when every task of the one before is done. A thread that comes
+ * late finds phases done and passes on, so that nobody waits for who has taken nothing.
+ *
+ * ```text
+ * program  +0 phases, +4 their address, +8 address of the jobs, +12 of the counters, +16 bytes of the counters of one section
+ * phase    +0 tasks done, +4 tasks, +8 first job, +12 jobs                                             64 bytes
+ * job      +0 kernel, +4 tasks, +8 address of the arguments, +12 step (see job.ts),
+ *          +16 the row that the job before has prepared is its own too                                 32 bytes
+ * counters [section][job]: the next task to hand out
+ * ```
+ *
+ * @param looks for the last tasks of others, after which it comes back, to go on at the next call
+ * @returns whether it is through, or the program was given up
+ */
+export function walk(thread: i32, looks: i32): bool {
+  const program = load<usize>(CONTROL, PROGRAM), phases = load<i32>(program), first = load<usize>(program, 4);
+  signAt(counter(thread) + 4);
+  for (; phase < phases; phase++) {
+    const at = first + <usize>phase * PHASE, tasks = load<i32>(at, 4);
+    if (!waits) {
+      if (atomic.load<i32>(at) < tasks) {
+        const done = takePart(program, at, thread);
+        if (done > 0) atomic.add<i32>(at, done);
+      }
+      waits = true;
+    }
+    while (atomic.load<i32>(at) < tasks) {
+      if (atomic.load<i32>(CONTROL + GIVEN_UP) !== 0) return true;
+      if (looks-- <= 0) return false;
+    }
+    waits = false;
+  }
+  return true;
+}
+
+/** Takes tasks of the jobs of a phase until none is left. @returns how many it took */
+function takePart(program: usize, at: usize, thread: i32): i32 {
+  const sections = load<i32>(CONTROL, 16) + 1, scratch = load<usize>(CONTROL, 20) + <usize>thread * load<usize>(CONTROL, 24);
+  const counters = load<usize>(program, 12), apart = load<usize>(program, 16), first = load<i32>(at, 8), end = first + load<i32>(at, 12);
+  let done = 0;
+  for (let n = first; n < end; n++) {
+    const job = load<usize>(program, 8) + <usize>n * JOB, kernel = load<i32>(job), tasks = load<i32>(job, 4), step = load<i32>(job, 12);
+    readArgumentsAt(load<usize>(job, 8));
+    if (!load<i32>(job, 16)) {
+      forgetRow();
+      forgetRows();
+    }
+    for (let i = 0; i < sections; i++) {
+      const section = (thread + i) % sections, last = sectionStart(section + 1, tasks, sections);
+      const next = counters + <usize>section * apart + (<usize>n << 2);
+      while (atomic.load<i32>(next) < last) {
+        const task = atomic.add<i32>(next, 1);
+        if (task >= last) break;
+        giveSign();
+        run(kernel, step === 1 ? task : <i32>((<i64>task * step) % tasks), scratch);
+        done++;
+      }
+    }
+  }
+  return done;
 }
 
 /** Deals out the tasks of the job that the control block describes. */
@@ -110,6 +200,7 @@ function run(kernel: i32, task: i32, scratch: usize): void {
     case Kernel.rotary: return rotaryTask(task);
     case Kernel.rows: return rowsTask(task);
     case Kernel.gather: return gatherTask(task);
+    case Kernel.placeRows: return placeRowsTask(task);
     case Kernel.argmax: return argmaxTask(task);
     case Kernel.topK: return topKTask(task);
     case Kernel.attentionPack: return attentionPackTask(task, scratch);

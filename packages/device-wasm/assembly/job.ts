@@ -11,6 +11,8 @@
  * +20  scratch   working memory of thread 0; thread n has its own at + n · stride
  * +24  stride
  * +28  step      task n of the queue is task n · step mod tasks of the kernel (1, but for tests)
+ * +32  program   instead of one job, those of a recorded step: see program.ts; 0 for none
+ * +36  given up  a program that failed: nobody waits for the rest of it
  * +64  arguments of the kernel, 32 bits each
  * ```
  */
@@ -34,22 +36,36 @@ let sign: usize = 0;
   store<i32>(sign, load<i32>(sign) + 1);
 }
 
+/** Where the arguments of the running kernel lie. Every thread has an instance of its own, and may be in another job of a program. */
+let given: usize = ARGUMENTS;
+
+// @ts-ignore: decorator
+@inline export function readArgumentsAt(address: usize): void {
+  given = address;
+}
+
 /** Argument n of the running kernel, as an integer. */
 // @ts-ignore: decorator
 @inline export function int(n: i32): i32 {
-  return load<i32>(ARGUMENTS + (<usize>n << 2));
+  return load<i32>(given + (<usize>n << 2));
+}
+
+/** Puts a number that stands in memory where an argument is read. */
+// @ts-ignore: decorator
+@inline export function setInt(n: i32, value: i32): void {
+  store<i32>(given + (<usize>n << 2), value);
 }
 
 /** Argument n as an address. */
 // @ts-ignore: decorator
 @inline export function ptr(n: i32): usize {
-  return load<usize>(ARGUMENTS + (<usize>n << 2));
+  return load<usize>(given + (<usize>n << 2));
 }
 
 /** Argument n as a number. */
 // @ts-ignore: decorator
 @inline export function num(n: i32): f32 {
-  return load<f32>(ARGUMENTS + (<usize>n << 2));
+  return load<f32>(given + (<usize>n << 2));
 }
 
 /** Address of element n of an f32 array. */

@@ -35,6 +35,7 @@ export enum Kernel {
   columnSums = 35,
   adam = 36,
   integers = 37,
+  placeRows = 38,
 }
 
 /** How the weights of a panel, or the rows of a cache, are stored. */

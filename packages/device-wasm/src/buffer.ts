@@ -1,5 +1,6 @@
 import { bytesOfRow, type DeviceBuffer, type DType, type RowFormat } from '@headwise/tensor';
 import { Format } from '../assembly/kernel-list.ts';
+import type { Arena } from './arena.ts';
 
 /** How the panels of a weight were made from its rows. */
 export interface Panels {
@@ -60,6 +61,8 @@ export class WasmBuffer implements DeviceBuffer {
   layout: Layout;
   /** What the device's books say it takes: 4 bytes an element, or the bytes of a smaller storage format. */
   readonly bytes: number;
+  /** Of a recorded step: where its memory goes back to. */
+  readonly arena: Arena | undefined;
 
   constructor(
     dtype: DType,
@@ -67,12 +70,14 @@ export class WasmBuffer implements DeviceBuffer {
     address: number,
     layout: Layout = ROWS,
     bytes: number = length * 4,
+    arena?: Arena,
   ) {
     this.dtype = dtype;
     this.length = length;
     this.address = address;
     this.layout = layout;
     this.bytes = bytes;
+    this.arena = arena;
   }
 
   /** Set where there is nothing but the panels of a weight. */

@@ -4,6 +4,7 @@ import {
   type DeviceBuffer,
   type DeviceFactory,
   type Intake,
+  type Recording,
   type RowFormat,
   sizeOf,
 } from '@headwise/tensor';
@@ -15,6 +16,7 @@ import { KernelDevice } from './kernel-device.ts';
 import { Kit } from './kit.ts';
 import type { Simd } from './module.ts';
 import { operations } from './ops/index.ts';
+import { WasmRecording } from './recording.ts';
 import { filled, storedWeight } from './weights.ts';
 
 /** Options of `createWasm`. */
@@ -79,6 +81,21 @@ export class WasmDevice extends KernelDevice {
     this.check('intake');
     checkIntake(shape, format);
     return this.#intake('intake', shape, format);
+  }
+
+  /**
+   * A recording whose steps are noted twice and then done by all threads without coming back: as the contract says.
+   * @throws {DeviceError} if the device is disposed.
+   */
+  record(): Recording {
+    this.check('record');
+    return new WasmRecording({
+      device: this,
+      engine: this.engine,
+      check: (what) => this.check(what),
+      own: (buffer) => this.own(buffer),
+      isLive: (buffer) => this.isLive(buffer),
+    });
   }
 
   #intake(op: string, shape: readonly number[], format?: RowFormat, ahead?: number): WasmIntake {

@@ -1,22 +1,11 @@
 import { DeviceError } from '@headwise/tensor';
-import type { Kernel } from '../assembly/kernel-list.ts';
 import { ARGUMENTS, CONTROL, COUNTER_BYTES, COUNTERS, MAX_ARGUMENTS, MAX_THREADS } from './control.ts';
 import { Heap } from './heap.ts';
+import type { Job } from './job.ts';
 import { addFunctions, compileKernels, type KernelExports, type PackedKernels, type Simd } from './module.ts';
 import { type Pool, sharedPool } from './pool.ts';
+import type { Recorder } from './recorder.ts';
 import { settle } from './settle.ts';
-
-/** One run of a kernel. */
-export interface Job {
-  readonly kernel: Kernel;
-  /** 32-bit arguments: integers, addresses, and numbers as `bits(x)`. */
-  readonly args: readonly number[];
-  readonly tasks: number;
-  /** Nanoseconds that one thread would need, roughly: short jobs are not worth waking anyone for. */
-  readonly cost: number;
-  /** Bytes of working memory each thread needs. */
-  readonly scratch?: number;
-}
 
 /** How a product with a weight in blocks reads its activations: as they are, or rounded to 8 bits. */
 export type Activations = 'exact' | 'int8';
@@ -56,6 +45,8 @@ export class Engine {
   readonly #pool: Pool | undefined;
   readonly #place: number;
   readonly #shuffle: boolean;
+  /** Notes what is asked for, where somebody wants that. */
+  recorder: Recorder | undefined;
   #scratch = { address: 0, stride: 0 };
   #shared = 0;
 
@@ -139,42 +130,113 @@ export class Engine {
    *
    * @throws {DeviceError} if a kernel fails, or a helper thread has ended: before, or inside the job.
    */
-  launch({ kernel, args, tasks, cost, scratch = 0 }: Job): void {
+  launch(job: Job): void {
+    const { kernel, args, tasks, cost, scratch = 0 } = job;
     if (this.lost) throw this.#lostError();
     if (tasks <= 0) return;
     if (args.length > MAX_ARGUMENTS) throw new RangeError(`kernel ${kernel} has ${args.length} arguments`);
-    if (scratch > this.#scratch.stride) this.#setScratch(Math.ceil(scratch / 4096) * 4096);
-    const worth = this.#pool?.awake ? WORTH_SHARING : WORTH_WAKING;
-    const helpers = cost < worth ? 0 : Math.min(this.threads, tasks) - 1;
+    this.#roomFor(scratch);
+    const helpers = cost < this.#worth ? 0 : Math.min(this.threads, tasks) - 1;
     const { i32 } = this.heap.views;
     const at = CONTROL / 4;
-    i32[at] = 0;
+    this.#describe(helpers, 0);
     i32[at + 2] = tasks;
     i32[at + 3] = kernel;
-    i32[at + 4] = helpers;
-    i32[at + 5] = this.#scratch.address;
-    i32[at + 6] = this.#scratch.stride;
-    i32[at + 7] = this.#shuffle ? strideFor(tasks) : 1;
+    i32[at + 7] = this.step(tasks);
     for (let n = 0; n < args.length; n++) i32[ARGUMENTS / 4 + n] = args[n]!;
     this.#kernels.deal();
     if (helpers === 0) this.#kernels.work(0);
-    else this.#together();
+    else this.#together(() => this.#kernels.work(0));
+    this.recorder?.note(job);
+  }
+
+  /**
+   * Does all jobs of a program, on the calling thread and as many helpers as come.
+   *
+   * @param begin sets it to its beginning, for so many threads
+   * @throws {DeviceError} if a kernel fails, or a helper thread has ended: before, or inside of it.
+   */
+  replay(program: number, scratch: number, cost: number, begin: (threads: number) => void): void {
+    if (this.lost) throw this.#lostError();
+    this.#roomFor(scratch);
+    const helpers = cost < this.#worth ? 0 : this.threads - 1;
+    this.#describe(helpers, program);
+    begin(helpers + 1);
+    this.#kernels.enter();
+    if (helpers === 0) this.#kernels.walk(0, 1);
+    else this.#together(() => this.#walk());
+  }
+
+  /** Memory for a result, or for the time of an operation. */
+  allocate(bytes: number): number {
+    return this.recorder ? this.recorder.allocate(bytes) : this.heap.allocate(bytes);
+  }
+
+  /** Gives back what `allocate` gave. */
+  release(address: number): void {
+    if (this.recorder) this.recorder.release(address);
+    else this.heap.free(address);
+  }
+
+  /** In which steps the tasks of a job are taken. */
+  step(tasks: number): number {
+    return this.#shuffle ? strideFor(tasks) : 1;
+  }
+
+  get #worth(): number {
+    return this.#pool?.awake ? WORTH_SHARING : WORTH_WAKING;
+  }
+
+  #roomFor(scratch: number): void {
+    if (scratch > this.#scratch.stride) this.#setScratch(Math.ceil(scratch / 4096) * 4096);
+  }
+
+  /** What a job and a program have in common. */
+  #describe(helpers: number, program: number): void {
+    const { i32 } = this.heap.views;
+    const at = CONTROL / 4;
+    i32[at] = 0;
+    i32[at + 4] = helpers;
+    i32[at + 5] = this.#scratch.address;
+    i32[at + 6] = this.#scratch.stride;
+    i32[at + 8] = program;
+    i32[at + 9] = 0;
+  }
+
+  /** The calling thread's way through a program; where the others take long it looks whether they live. */
+  #walk(): void {
+    const pool = this.#pool!;
+    let failed = true;
+    try {
+      const waiting = {
+        settle: (looks: number) => (pool.failing || this.#kernels.walk(0, looks) !== 0 ? 0 : 1),
+      };
+      settle(waiting, pool, () => this.#helperSigns());
+      failed = pool.failing || this.lost;
+    } finally {
+      // nobody waits for tasks that will not be done
+      if (failed) Atomics.store(this.heap.views.i32, CONTROL / 4 + 9, 1);
+    }
   }
 
   dispose(): void {
     if (this.#pool) this.#pool.detach(this.#place);
   }
 
-  #together(): void {
+  #together(work: () => void): void {
     const pool = this.#pool!;
     // a program that never returns to its event loop hears of no end either
     if ((++this.#shared & 31) === 0) pool.inspect();
     this.#kernels.open();
     pool.ring(this.#place);
+    let done = false;
     try {
-      this.#kernels.work(0);
+      work();
+      done = true;
     } finally {
       if (this.#kernels.close() > 0) settle(this.#kernels, pool, () => this.#helperSigns());
+      // where both have failed, the next job is not to hear of it
+      if (!done) pool.failed();
     }
     if (this.lost) throw this.#lostError();
     if (pool.failed()) throw new DeviceError('wasm', 'a kernel failed in a helper thread');

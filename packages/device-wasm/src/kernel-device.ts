@@ -56,6 +56,7 @@ export class KernelDevice implements Device {
 
   allocate(length: number, dtype: DType): DeviceBuffer {
     this.check('allocate');
+    this.#engine.recorder?.refuse('zeros are made on the host');
     const address = this.#engine.heap.allocate(length * 4);
     this.#engine.heap.views.u8.fill(0, address, address + length * 4);
     return this.own(new WasmBuffer(dtype, length, address));
@@ -63,11 +64,15 @@ export class KernelDevice implements Device {
 
   upload(data: Float32Array | Int32Array): DeviceBuffer {
     this.check('upload');
-    const address = this.#engine.heap.allocate(data.byteLength);
+    const { recorder } = this.#engine;
+    const address = recorder
+      ? recorder.allocate(data.byteLength, data)
+      : this.#engine.heap.allocate(data.byteLength);
     const { f32, i32 } = this.#engine.heap.views;
     const dtype = data instanceof Int32Array ? 'i32' : 'f32';
     (dtype === 'i32' ? i32 : f32).set(data, address / 4);
-    return this.own(new WasmBuffer(dtype, data.length, address, { kind: 'constant', packs: [] }));
+    const layout = { kind: 'constant', packs: [] } as const;
+    return this.own(new WasmBuffer(dtype, data.length, address, layout, undefined, recorder?.arena));
   }
 
   async read(buffer: DeviceBuffer, start = 0, end = buffer.length): Promise<Float32Array | Int32Array> {
@@ -94,6 +99,7 @@ export class KernelDevice implements Device {
   ): void {
     this.check('write');
     const to = this.held(target, 'write');
+    this.#engine.recorder?.refuse('the host writes');
     checkWrite(this.name, target, offset, source, sourceOffset, length);
     const from = ArrayBuffer.isView(source) ? source : this.held(source, 'write');
     const kit = new Kit(this.#engine);
@@ -112,7 +118,12 @@ export class KernelDevice implements Device {
     for (const name in inputs) this.held(inputs[name]!.buffer, op.name);
     const runner = this.#operations.runners[op.name]!;
     const kit = new Kit(this.#engine);
-    const { scratch } = this.#engine;
+    const { scratch, recorder } = this.#engine;
+    recorder?.begin(
+      op.name,
+      buffersOf(inputs),
+      op.stores ? (inputs[op.stores]!.buffer as WasmBuffer) : undefined,
+    );
     let failed = true;
     try {
       const results = areEmpty(outputs) ? outputs.map((output) => kit.output(output)) : runner(kit, call);
@@ -122,6 +133,7 @@ export class KernelDevice implements Device {
       return results;
     } finally {
       kit.end(failed);
+      recorder?.end();
       if (failed) this.#engine.restoreScratch(scratch);
     }
   }
@@ -136,7 +148,7 @@ export class KernelDevice implements Device {
     if (this.#disposed) return;
     const held = buffer as WasmBuffer;
     this.#ledger.remove(held);
-    this.#engine.heap.free(held.address);
+    this.#release(held);
     for (const { address } of held.packs) this.#engine.heap.free(address);
   }
 
@@ -152,6 +164,18 @@ export class KernelDevice implements Device {
   /** The engine, for what this package builds on top of the contract. */
   get engine(): Engine {
     return this.#engine;
+  }
+
+  /** Memory of a recorded step goes back to its recording, but for panels, which are beside it. */
+  #release({ arena, address }: WasmBuffer): void {
+    const { recorder, heap, lost } = this.#engine;
+    if (!arena?.has(address)) heap.free(address);
+    else if (recorder?.arena === arena) recorder.release(address);
+    else if (!lost) arena.release(address, false);
+  }
+
+  protected isLive(buffer: DeviceBuffer): boolean {
+    return this.#ledger.has(buffer);
   }
 
   protected own(buffer: WasmBuffer): WasmBuffer {
@@ -219,6 +243,10 @@ export class KernelDevice implements Device {
     if (this.#disposed)
       throw new DeviceError(this.name, `${what} on a disposed device`, [], 'Create a new one.');
   }
+}
+
+function* buffersOf(inputs: OpCall['inputs']): Generator<WasmBuffer> {
+  for (const name in inputs) yield inputs[name]!.buffer as WasmBuffer;
 }
 
 /** Whether there is nothing to compute: every result has an axis of 0. */

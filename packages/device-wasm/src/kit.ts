@@ -1,7 +1,8 @@
 import { DeviceError, type Operand, type OutputSpec, sizeOf } from '@headwise/tensor';
 import { Format, Kernel } from '../assembly/kernel-list.ts';
 import { type Layout, type Panels, packedBytes, panelBytes, WasmBuffer } from './buffer.ts';
-import type { Engine, Job } from './engine.ts';
+import type { Engine } from './engine.ts';
+import type { Job } from './job.ts';
 
 /** A weight as the matrix product reads it. */
 export interface PackedWeight {
@@ -28,17 +29,22 @@ export class Kit {
     this.engine.launch(job);
   }
 
+  /** Says that this operation computes or decides something on the host: its jobs alone do not do it again. */
+  onHost(what: string): void {
+    this.engine.recorder?.refuse(what);
+  }
+
   /** A new buffer; its content is undefined. It is given back when the operation fails. */
   output({ shape, dtype }: OutputSpec): WasmBuffer {
     const length = sizeOf(shape);
-    const address = this.engine.heap.allocate(length * 4);
+    const address = this.engine.allocate(length * 4);
     (this.#outputs ??= []).push(address);
-    return new WasmBuffer(dtype, length, address);
+    return new WasmBuffer(dtype, length, address, undefined, undefined, this.engine.recorder?.arena);
   }
 
   /** Memory that lasts until the end of the operation. */
   temporary(bytes: number): number {
-    const address = this.engine.heap.allocate(bytes);
+    const address = this.engine.allocate(bytes);
     (this.#temporary ??= []).push(address);
     return address;
   }
@@ -46,13 +52,15 @@ export class Kit {
   /** Takes memory out of what ends with the operation: a buffer lives there now. */
   keep(address: number): void {
     this.#temporary!.splice(this.#temporary!.lastIndexOf(address), 1);
+    this.engine.recorder?.arena.disown(address);
+    this.onHost('a weight is packed');
   }
 
   /** Frees what `temporary` gave, and the results too when the operation has failed. */
   end(failed = false): void {
     if (this.engine.lost) return;
-    if (this.#temporary) for (const address of this.#temporary) this.engine.heap.free(address);
-    if (failed && this.#outputs) for (const address of this.#outputs) this.engine.heap.free(address);
+    if (this.#temporary) for (const address of this.#temporary) this.engine.release(address);
+    if (failed && this.#outputs) for (const address of this.#outputs) this.engine.release(address);
     this.#temporary = undefined;
     this.#outputs = undefined;
     this.#flag = undefined;
@@ -94,6 +102,7 @@ export class Kit {
 
   /** A word for kernels that report something, of this operation. */
   flag(): number {
+    this.onHost('a kernel reports to the host');
     return (this.#flag ??= this.temporary(4));
   }
 
@@ -163,6 +172,7 @@ export class Kit {
   rowsOnly(buffer: WasmBuffer): void {
     if (buffer.panels) this.#layRows(buffer);
     for (const { address } of buffer.packs) this.engine.heap.free(address);
+    if (buffer.packs.length > 0) this.onHost('panels of a weight are dropped');
     if (!buffer.stored) buffer.layout = { kind: 'rows' };
   }
 

@@ -15,6 +15,8 @@ export interface KernelExports {
   work(thread: number): void;
   help(thread: number): void;
   deal(): void;
+  enter(): void;
+  walk(thread: number, looks: number): number;
   open(): void;
   close(): number;
   settle(looks: number): number;

@@ -68,6 +68,11 @@ export class Pool {
     return Atomics.load(this.#bell, Bell.asleep) === 0;
   }
 
+  /** Whether a kernel has failed in a helper. */
+  get failing(): boolean {
+    return Atomics.load(this.#bell, Bell.failed) !== 0;
+  }
+
   /** Whether a kernel failed in a helper since the last call. */
   failed(): boolean {
     return Atomics.exchange(this.#bell, Bell.failed, 0) !== 0;

@@ -6,7 +6,7 @@ import {
   type RowFormat,
   slotRuns,
 } from '@headwise/tensor';
-import { Format } from '../assembly/kernel-list.ts';
+import { Format, Kernel } from '../assembly/kernel-list.ts';
 import type { WasmBuffer } from './buffer.ts';
 import type { Kit } from './kit.ts';
 
@@ -67,6 +67,8 @@ export function storeRows(kit: Kit, { inputs }: OpCall): readonly WasmBuffer[] {
   const S = inputs.target!.shape[1]!;
   if (from.length === 0) return [];
   const width = from.length / (B * inputs.rows!.shape[1]!);
+  if (kit.engine.recorder && !to.stored && !from.stored) return placeRows(kit, inputs, width);
+  kit.onHost('rows are rounded on the host');
   const runs = slotRuns(heap.views.i32, kit.rows(inputs.slots) / 4, inputs.slots!.shape, B, S);
   if (runs.length === 0) return [];
   // all that may be refused comes before the first row
@@ -89,6 +91,29 @@ export function storeRows(kit: Kit, { inputs }: OpCall): readonly WasmBuffer[] {
     const start = source + run.from * bytes;
     u8.copyWithin(to.address + run.to * bytes, start, start + run.count * bytes);
   }
+  return [];
+}
+
+/** The same by a kernel, which reads the slots in memory. */
+function placeRows(
+  kit: Kit,
+  { target, rows, slots }: OpCall['inputs'],
+  width: number,
+): readonly WasmBuffer[] {
+  const [B, S] = target!.shape as [number, number];
+  const L = rows!.shape[1]!;
+  kit.rowsOnly(target!.buffer as WasmBuffer);
+  const perSequence = slots!.shape[0] === 1 ? 0 : L;
+  const args = [
+    kit.rows(rows),
+    (target!.buffer as WasmBuffer).address,
+    kit.rows(slots),
+    L,
+    S,
+    width,
+    perSequence,
+  ];
+  kit.launch({ kernel: Kernel.placeRows, args, tasks: B, cost: (B * L * width) / 4 });
   return [];
 }
 

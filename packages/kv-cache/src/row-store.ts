@@ -10,7 +10,7 @@ import {
   zeros,
   zerosIn,
 } from '@headwise/tensor';
-import type { IndexTensor, Rows } from './checks.ts';
+import type { Rows } from './checks.ts';
 import type { CacheFormat } from './contract.ts';
 import { bytesOfRows, formatOf } from './dtype.ts';
 import { Indices } from './indices.ts';
@@ -176,13 +176,32 @@ export class RowStore {
     moves: readonly (readonly Move[])[],
     decodes = Object.values(rows)[0]!.shape[1] === 1,
   ): void {
-    if (this.#storesBySlot(rows, moves, decodes)) {
-      const slots = this.#slotsOf(moves, Object.values(rows)[0]!.shape[1]!);
-      for (const [name, tensor] of Object.entries(this.tensors)) storeRows(tensor, rows[name]!, slots);
+    const L = Object.values(rows)[0]!.shape[1]!;
+    if (this.#storesBySlot(moves, L, decodes)) {
+      this.#slotsOf(moves, L);
+      this.putRows(rows);
       return;
     }
     for (const [b, list] of moves.entries())
       for (const { from, to, count } of list) this.copy(rows, { from, to, count, fromB: b, toB: b });
+  }
+
+  /** Whether one token a sequence goes by its slot. */
+  get decodesBySlot(): boolean {
+    this.#decodesBySlot ??= this.#canStore(1);
+    return this.#decodesBySlot;
+  }
+
+  /** The slots of an append of one token a sequence, whose rows come by `putRows`. @returns whether they go by slots */
+  putSlots(moves: readonly (readonly Move[])[]): boolean {
+    if (!this.decodesBySlot) return false;
+    this.#slotsOf(moves, 1);
+    return true;
+  }
+
+  /** Rows `[B, L, ...row]` to the slots that stand in memory. */
+  putRows(rows: Rows): void {
+    for (const { name, tensor } of this.#columns) storeRows(tensor, rows[name]!, this.#slots.tensor);
   }
 
   /**
@@ -284,28 +303,26 @@ export class RowStore {
    * every step of a generation is the same call with its slots as numbers; and others where that is fewer calls than a
    * `write` for each run of slots.
    */
-  #storesBySlot(rows: Rows, moves: readonly (readonly Move[])[], decodes: boolean): boolean {
+  #storesBySlot(moves: readonly (readonly Move[])[], L: number, decodes: boolean): boolean {
     const runs = moves.reduce((sum, list) => sum + list.length, 0);
     if (runs <= WRITES && !decodes) return false;
-    if (!decodes) return this.#canStore(rows);
-    this.#decodesBySlot ??= this.#canStore(rows);
-    return this.#decodesBySlot;
+    return decodes ? this.decodesBySlot : this.#canStore(L);
   }
 
-  #canStore(rows: Rows): boolean {
-    return Object.entries(this.tensors).every(([name, target]) => {
-      const L = rows[name]!.shape[1]!;
-      const inputs = { target, rows: rows[name]!, slots: { shape: [this.B, L], dtype: 'i32' } as const };
+  #canStore(L: number): boolean {
+    return this.#columns.every(({ name, tensor: target }) => {
+      const rows = { shape: [this.B, L, ...this.#shapes[name]!], dtype: target.dtype };
+      const inputs = { target, rows, slots: { shape: [this.B, L], dtype: 'i32' } as const };
       return this.device.supports(storeRowsOp, inputs, {}).length === 0;
     });
   }
 
-  #slotsOf(moves: readonly (readonly Move[])[], L: number): IndexTensor {
+  #slotsOf(moves: readonly (readonly Move[])[], L: number): void {
     const slots = new Int32Array(this.B * L).fill(NOBODY);
     moves.forEach((list, b) => {
       for (const { from, to, count } of list)
         for (let i = 0; i < count; i++) slots[b * L + from + i] = to + i;
     });
-    return this.#slots.set(slots, [this.B, L]);
+    this.#slots.set(slots, [this.B, L]);
   }
 }

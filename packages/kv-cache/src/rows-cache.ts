@@ -45,6 +45,8 @@ export abstract class RowsCache extends BaseCache {
   /** How many slots of each sequence `#keys` shows. */
   #marked: number[] = [];
   #current: StateView | undefined;
+  /** Tokens whose rows are still to come. */
+  #announced: Positions | undefined;
 
   constructor(
     kind: string,
@@ -64,6 +66,7 @@ export abstract class RowsCache extends BaseCache {
     this.checkAlive('append');
     const op = `${this.kind}.append`;
     const L = checkRows(op, this, rows);
+    if (at !== undefined && at === this.#announced) return this.#follow(rows);
     if (at) checkColumns(op, at, L);
     checkPool(op, this.spec, pool);
     this.gate?.(at ?? L);
@@ -91,6 +94,26 @@ export abstract class RowsCache extends BaseCache {
       this.pooled?.forget();
       step();
     };
+  }
+
+  announce(at: Positions): StateView | undefined {
+    this.checkAlive('announce');
+    if (this.format !== undefined || this.pooled || at.shape[1] !== 1) return undefined;
+    const placed = this.place(at);
+    try {
+      if (!this.putSlots(placed)) return undefined;
+      super.settle(placed.after);
+      this.ragged ||= !isLevel(placed.after);
+      this.last = placed;
+      this.#current = this.look(placed);
+      this.#announced = at;
+      // whoever reads it does so in memory, where it is to stand before
+      void this.#current.cursor;
+      return this.#current;
+    } catch (error) {
+      this.#takeBack(placed.before);
+      throw error;
+    }
   }
 
   view(): StateView {
@@ -128,6 +151,7 @@ export abstract class RowsCache extends BaseCache {
   protected override settle(lengths: readonly number[]): void {
     super.settle(lengths);
     this.pooled?.trim(lengths);
+    this.#announced = undefined;
     this.ragged = !isLevel(lengths);
     this.last = undefined;
     this.#current = undefined;
@@ -140,6 +164,12 @@ export abstract class RowsCache extends BaseCache {
 
   /** Writes tokens that `checkPut` has passed. When it fails, `trim` is called with the lengths of before. */
   protected abstract put(rows: Rows, placed: Placement, at: Positions | undefined): void;
+  /** The slots of such tokens, in memory, where rows go by them; whether they do. */
+  protected putSlots(_placed: Placement): boolean {
+    return false;
+  }
+  /** The rows of tokens whose slots stand in memory. */
+  protected putRows(_rows: Rows): void {}
   /** What attention may read now: after an append, or after a call that left no queries. */
   protected abstract look(placed: Placement | undefined): StateView;
   /** Whether the rows of the present view are still there. */
@@ -179,6 +209,13 @@ export abstract class RowsCache extends BaseCache {
       this.#marked[b] = length;
     });
     return this.#keys.tensor;
+  }
+
+  /** The rows that were announced. */
+  #follow(rows: Rows): StateView {
+    this.#announced = undefined;
+    this.putRows(rows);
+    return this.#current!;
   }
 
   #placeQueries(placed: Placement | undefined): IndexTensor | undefined {

@@ -180,6 +180,7 @@ export type {
   SessionModel,
   SessionOptions,
   SessionSource,
+  SessionStats,
   StatesFactory,
   StepIds,
   StepOptions,

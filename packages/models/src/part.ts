@@ -75,6 +75,11 @@ export interface Part {
   readonly taps?: ((shape: LayerShape, layer: number) => readonly string[]) | undefined;
   /** Weights that only choose what is read, which no gradient reaches, by its own names. Default none. */
   readonly choosing?: readonly string[] | undefined;
+  /**
+   * One step of one token a sequence is the same calls as the next; whatever depends on where the tokens stand is read in
+   * tensors. Then a session lets the device do its steps by itself. Default false.
+   */
+  readonly stepsAlike?: boolean | undefined;
   /** Lengths with the same number have the same angles; absent where angles follow from the position alone. */
   readonly regime?: ((length: number) => number) | undefined;
   /**

@@ -16,7 +16,7 @@ export interface SessionModel {
   /** `[B, L]` ids → what the first block reads, `[B, L, E]` @throws what its parts throw. */
   embed(ids: Tensor<'B L', 'i32'>, positions: Positions, tap?: Tap): Tensor<'B L E'>;
   /** Its blocks, one after the other. */
-  readonly stack: Pick<Stack, 'run'>;
+  readonly stack: Pick<Stack, 'run'> & Partial<Pick<Stack, 'stepsAlike'>>;
   /** Names of all intermediates that `tap` can read and replace. Default none. */
   readonly taps?: readonly string[];
   /** `[..., E]` → logits `[..., V]` @throws what its operations throw. */
@@ -89,6 +89,16 @@ export interface StepOptions {
    * of a short one. The logits are those of one pass within rounding; a look sees each piece. Default all of them.
    */
   readonly chunk?: number | undefined;
+}
+
+/** How the steps of one token a sequence have been computed, since the session was begun. */
+export interface SessionStats {
+  /** How many there were. */
+  readonly decoded: number;
+  /** How many of them the device did by itself, from a recording. */
+  readonly replayed: number;
+  /** Why it did not do the last one; absent where it did, or there was none. */
+  readonly reason?: string | undefined;
 }
 
 /** Ids of one sequence, or of each of the B, which may bring different numbers of them. */

@@ -87,8 +87,7 @@ export function planPasses(
   texts: Texts,
   chunk: number = Infinity,
 ): Passes {
-  if (chunk !== Infinity && (!Number.isInteger(chunk) || chunk < 1))
-    throw new ValueError('session', 'chunk', 'must be a whole number ≥ 1', chunk);
+  checkChunk(chunk);
   const ends = rows.map((row, b) => before[b]! + row.length);
   const again = rows.map((row, b) => row.length > 0 && texts.turnsAnew(b, before[b]!, ends[b]!));
   const whole = rows.map((row, b) => {
@@ -101,6 +100,12 @@ export function planPasses(
   const starts = before.map((length, b) => (again[b] ? 0 : length));
   const longest = Math.max(...whole.map(({ length }) => length));
   return { rows: whole, starts, ends, chunk: Math.min(chunk, longest) };
+}
+
+/** @throws {ValueError} unless it is a count of tokens. */
+export function checkChunk(chunk: number): void {
+  if (chunk === Infinity || (Number.isInteger(chunk) && chunk >= 1)) return;
+  throw new ValueError('session', 'chunk', 'must be a whole number ≥ 1', chunk);
 }
 
 /** Whether a sequence is read again from its first token. Never throws. */

@@ -10,15 +10,17 @@ import {
   takeStates,
 } from '@headwise/kv-cache';
 import type { Step } from '@headwise/sampling';
-import { add, type LayerState, scope, type Tensor, tensor, ValueError } from '@headwise/tensor';
+import { add, isObserved, type LayerState, scope, type Tensor, tensor, ValueError } from '@headwise/tensor';
 import type {
   SessionModel,
   SessionOptions,
   SessionSource,
+  SessionStats,
   StepIds,
   StepOptions,
 } from './session-contract.ts';
 import {
+  checkChunk,
   checkedRows,
   countPasses,
   lastTokens,
@@ -31,6 +33,7 @@ import {
   readsAgain,
   rowsIn,
 } from './session-passes.ts';
+import { Replay } from './session-replay.ts';
 import { limitOf, makeStates, orderedSource, sharing } from './session-source.ts';
 import { commonPrefix, Texts } from './session-texts.ts';
 import { type TapFunction, Taps } from './taps.ts';
@@ -63,6 +66,7 @@ export class Session implements Disposable {
   #order: readonly number[] | undefined;
   /** What left it half-way, where that could not be taken back. */
   #broken: string | undefined;
+  readonly #replay: Replay;
   #disposed = false;
 
   /**
@@ -76,6 +80,7 @@ export class Session implements Disposable {
     this.limit = limitOf(model, capacity, options);
     this.#model = model;
     this.#source = options.source;
+    this.#replay = new Replay(model);
     this.#states = states ?? makeStates(model, options, { B, capacity, cache, device });
     this.#textStates = ofText(model, this.#states);
     this.#texts = new Texts(B, (length) => model.regime?.(length) ?? '');
@@ -127,6 +132,14 @@ export class Session implements Disposable {
   }
 
   /**
+   * How its steps of one token a sequence have been computed: where a device can do a step by itself (`Device.record`), most
+   * of them are. Taps, looks and models of parts that do not say that their steps are alike switch it off.
+   */
+  get stats(): SessionStats {
+    return this.#replay.stats;
+  }
+
+  /**
    * Appends tokens and returns the logits that follow the last of each sequence.
    *
    * @param ids `[L]`, or B rows, each with the tokens of its sequence; a row may be empty, and its logits are then
@@ -136,6 +149,8 @@ export class Session implements Disposable {
    * @throws {DOMException} `AbortError`, when the signal says so. Nothing has changed then.
    */
   step(ids: StepIds, options: StepOptions = {}): Tensor<'B V'> {
+    const decoded = this.#decode(ids, options);
+    if (decoded) return decoded;
     return this.#run(ids, options, (run, count) => {
       const ends = Array.from({ length: count }, (_, n) => scope(() => lastTokens(run(n))));
       // each sequence ends in one of the passes and has zeros in the others
@@ -317,6 +332,7 @@ export class Session implements Disposable {
 
   /** Frees the states. Never throws. */
   dispose(): void {
+    this.#replay.dispose();
     for (const state of this.#states) state.dispose();
     if (this.#source?.owned) {
       this.#source.source.dispose();
@@ -381,6 +397,42 @@ export class Session implements Disposable {
     } finally {
       this.#texts.note(this.#textStates);
     }
+  }
+
+  /** A step of one token a sequence, where the device may do it by itself; undefined where not. */
+  #decode(ids: StepIds, options: StepOptions): Tensor<'B V'> | undefined {
+    const rows = rowsIn(ids);
+    if (!rows.every(({ length }) => length === 1)) return undefined;
+    const before = this.#checkAlive();
+    checkedRows(ids, before, this.#model.V, this.limit);
+    if (options.chunk !== undefined) checkChunk(options.chunk);
+    const against = this.#against(options, before);
+    if (against !== undefined) {
+      this.#replay.passedOver(against);
+      return undefined;
+    }
+    options.signal?.throwIfAborted();
+    try {
+      const [states, textStates] = [this.#states, this.#textStates];
+      const logits = this.#replay.run({ states, textStates, ids: rows.map(([id]) => id!), at: before });
+      this.#texts.append(rows, before);
+      return logits;
+    } catch (error) {
+      this.#takeBack(before, [], error as Error);
+      throw error;
+    } finally {
+      this.#texts.note(this.#textStates);
+    }
+  }
+
+  #against({ look, extras }: StepOptions, before: readonly number[]): string | undefined {
+    if (this.#replay.against !== undefined) return this.#replay.against;
+    if (isObserved()) return 'somebody watches the operations';
+    if (this.#tap) return 'somebody taps';
+    if (look || extras) return 'somebody looks';
+    if (before.some((length) => length === 0)) return 'there is no text yet';
+    const anew = before.some((length, b) => this.#texts.turnsAnew(b, length, length + 1));
+    return anew ? 'the text is read again, with other angles' : undefined;
   }
 
   #pass(pass: Pass, { look, extras, signal }: StepOptions): Ran {

@@ -121,6 +121,8 @@ export function runBlock(
 export class Stack {
   readonly shape: LayerShape;
   readonly #layers: readonly { readonly block: Block; readonly weights: BlockWeights }[];
+  /** Whether one decode step is the same calls as the next, in all parts. */
+  readonly stepsAlike: boolean;
   readonly #regimes: readonly ((length: number) => number)[];
 
   /** @throws {DeviceError} naming the parts that the device cannot run, before anything is computed. */
@@ -130,6 +132,9 @@ export class Stack {
       const block = blockAt(blocks, layer);
       return { block, weights: blockWeights(block, weights, `layers.${layer}.`) };
     });
+    this.stepsAlike = this.#layers.every(({ block }) =>
+      block.parts.every((part) => part.stepsAlike === true),
+    );
     const regimes = this.#layers.flatMap(({ block }) => block.parts.map(({ regime }) => regime));
     this.#regimes = [...new Set(regimes)].filter((regime) => regime !== undefined);
     const reasons = this.#layers.flatMap(({ block }, layer) =>

@@ -17,6 +17,7 @@ export type {
   OpInputs,
   OutputSpec,
   Precision,
+  Recording,
   ShapedInput,
   TensorHandle,
 } from './contracts/device.ts';
@@ -69,7 +70,7 @@ export { createReference } from './device/reference.ts';
 export { checkIntake, checkStore, packWeights, uploadWeights, zerosIn } from './device/store.ts';
 export { type BoundShape, DeviceError, KnownError, ShapeError, ValueError } from './errors.ts';
 export { checkFields, checkGiven } from './given.ts';
-export { defineOp, type Ran, reasonsAgainst, run, watch } from './op.ts';
+export { defineOp, isObserved, type Ran, reasonsAgainst, run, watch } from './op.ts';
 export { activationGradient, activationGradientOp } from './ops/activation-gradient.ts';
 export {
   type AttentionExtra,
@@ -139,6 +140,7 @@ export { storeRows } from './ops/store-rows.ts';
 export { type UnaryKind, unary, unaryOp } from './ops/unary.ts';
 export { messageOf, oneLine, printable } from './printable.ts';
 export { seededBits } from './random.ts';
+export { recorded } from './record.ts';
 export { keep, scope } from './scope.ts';
 export { checkPool, pooledCount, poolRows } from './states/pooled.ts';
 export { createThrough, type ThroughOptions } from './states/through.ts';

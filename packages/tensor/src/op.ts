@@ -62,6 +62,11 @@ export function recording<Result>(by: Recorder | undefined, work: () => Result):
   }
 }
 
+/** Whether somebody wants to see every operation: a tape, or a watcher. Never throws. */
+export function isObserved(): boolean {
+  return recorder !== undefined || watchers.length > 0;
+}
+
 /**
  * Shows every operation that runs inside `work`, in order, those of a composition instead of the composed one: also
  * each new shape over the same memory (`reshape`) and each store in place (`write`).

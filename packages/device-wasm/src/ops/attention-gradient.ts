@@ -34,6 +34,7 @@ export function attentionGradient(kit: Kit, call: OpCall): readonly WasmBuffer[]
   const dk = place('k', B * Lk * Hkv * D);
   const dv = place('v', B * Lk * Hkv * Dw);
   const { u8, f32 } = kit.engine.heap.views;
+  kit.onHost('sums are put together on the host');
   // keys that no query may see, and columns of v that are no value
   if (n < Lk) u8.fill(0, dk, dk + B * Lk * Hkv * D * 4);
   if (n < Lk || Dv < Dw) u8.fill(0, dv, dv + B * Lk * Hkv * Dw * 4);

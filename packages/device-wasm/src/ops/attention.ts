@@ -34,10 +34,15 @@ export function attention(kit: Kit, call: OpCall): readonly WasmBuffer[] {
   const common = commonArguments(kit, call, params, shape, results[0]!.address, lse, modifiers.address);
 
   const aligned = shape.D % 4 === 0 && shape.Dv % 4 === 0;
-  if (aligned && shape.Lq <= FEW_QUERIES) decode(kit, common, shape);
-  else prefill(kit, common, shape, modifiers.masked && { call, params, address: modifiers.address });
+  if (modifiers.address) kit.onHost('what a modifier sees is looked up on the host');
+  if (aligned && shape.Lq <= FEW_QUERIES) decode(kit, common, shape, call.inputs.cursor);
+  else {
+    if (call.inputs.cursor) kit.onHost('how many keys there are is read on the host');
+    prefill(kit, common, shape, modifiers.masked && { call, params, address: modifiers.address });
+  }
 
   if (params.extras.some((name) => name !== 'lse')) {
+    if (call.inputs.cursor) kit.onHost('how many keys there are is read on the host');
     const { B, H, Lq, Lk, D } = shape;
     const args = [...common, has('weights'), has('raw'), has('capped'), has('scores')];
     const tasks = B * H * Lq;
@@ -204,14 +209,26 @@ function range(n: number, different: number, all: number): readonly [number, num
   return different > 1 ? [n, n] : [0, all - 1];
 }
 
+/** Chunks of keys by powers of two: a step is recorded anew that often while a text grows. */
+function roomFor(n: number): number {
+  return Tile.chunk * 2 ** Math.ceil(Math.log2(Math.max(1, n / Tile.chunk)));
+}
+
 /** Few queries: every chunk of keys is read once where it lies, and the parts are put together. */
-function decode(kit: Kit, common: readonly number[], shape: Shape): void {
-  const { B, Lq, H, D, Hkv, Dv, n } = shape;
+function decode(kit: Kit, common: readonly number[], shape: Shape, cursor: Operand | undefined): void {
+  const { B, Lq, H, D, Hkv, Dv, Lk } = shape;
+  const { recorder } = kit.engine;
+  // a recorded step is made for more keys than there are now, and reads in memory how many there are
+  const at = recorder && cursor ? kit.rows(cursor) : 0;
+  const n = at > 0 ? Math.min(Lk, roomFor(shape.n)) : shape.n;
+  if (at > 0 && n < Lk) recorder!.bound(at + 4, 1, n);
   const chunks = Math.ceil(n / Tile.chunk);
   const rows = Lq * H;
   const part = rows * (2 + Dv);
   const parts = kit.temporary(B * chunks * part * 4);
-  const args = [...common, parts, part, chunks];
+  const args = [...common, parts, part, chunks, at];
+  // the kernels put there what the cursor says
+  if (at > 0) args[13] = args[16] = 0;
   const floats =
     rows * (D + Tile.chunk) +
     2 * Tile.chunk +

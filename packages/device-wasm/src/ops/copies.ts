@@ -53,6 +53,7 @@ export function gather(kit: Kit, { inputs, outputs }: OpCall): readonly WasmBuff
   const [V, E] = inputs.table!.shape as [number, number];
   const count = sizeOf(inputs.ids!.shape);
   const ids = kit.rows(inputs.ids);
+  kit.engine.recorder?.bound(ids, count, V - 1);
   const y = kit.output(outputs[0]!);
   const table = kit.either(inputs.table!);
   const { panels } = table;

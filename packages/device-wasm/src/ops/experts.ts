@@ -17,6 +17,7 @@ export function expertLinear(kit: Kit, { inputs, params, outputs }: OpCall): rea
   const chosen = kit.rows(ids) / BYTES;
   const y = kit.output(outputs[0]!);
   const { heap } = kit.engine;
+  kit.onHost('which experts are chosen is read on the host');
 
   const takers = new Map<number, number[]>();
   for (let slot = 0; slot < N * S; slot++) {

@@ -66,6 +66,8 @@ export function rotary(kit: Kit, { inputs, params, outputs }: OpCall): readonly 
   const [N, half] = inputs.cos!.shape as [number, number];
   const y = kit.output(outputs[0]!);
   const each = rowsPerTask(H * D);
+  // beyond the tables there are others, which whoever calls makes
+  kit.engine.recorder?.bound(kit.rows(inputs.positions), sizeOf(inputs.positions!.shape), N - 1);
   // biome-ignore format: three lines, as in assembly/rowwise.ts
   const args = [
     kit.rows(inputs.x), kit.rows(inputs.cos), kit.rows(inputs.sin), kit.rows(inputs.positions), y.address,

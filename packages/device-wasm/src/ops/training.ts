@@ -28,6 +28,7 @@ export function normGradient(kit: Kit, { inputs, params, outputs }: OpCall): rea
   ];
   kit.launch({ kernel: Kernel.normGradient, args, tasks, cost: rows * E * 2 });
   const { f32 } = kit.engine.heap.views;
+  kit.onHost('sums are put together on the host');
   for (const name of ['weight', 'bias'] as const) {
     if (partial[name] === 0) continue;
     const [from, to] = [partial[name] / 4, results[wants.indexOf(name)]!.address / 4];

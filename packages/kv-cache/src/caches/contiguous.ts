@@ -60,6 +60,14 @@ class ContiguousCache extends RowsCache {
     this.#store.put(rows, movesInOrder(placed));
   }
 
+  protected override putSlots(placed: Placement): boolean {
+    return this.#store.putSlots(movesInOrder(placed));
+  }
+
+  protected override putRows(rows: Rows): void {
+    this.#store.putRows(rows);
+  }
+
   protected look(placed: Placement | undefined): StateView {
     const { tensors: rows } = this.#store;
     return this.show({ rows, valid: this.length, keyPositions: this.keysInOrder() }, placed);

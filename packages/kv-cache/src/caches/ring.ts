@@ -8,7 +8,7 @@ import { RowStore, replaced } from '../row-store.ts';
 import { RowsCache } from '../rows-cache.ts';
 import { RingChunk } from '../slots/ring-chunk.ts';
 import { RingSlots, type Segment } from '../slots/ring-slots.ts';
-import { movesTo, type Placement } from '../tokens.ts';
+import { type Move, movesTo, type Placement } from '../tokens.ts';
 
 /**
  * The last W tokens, and the first `sinks` tokens where the layer's spec asks for them: memory stops growing at
@@ -103,7 +103,7 @@ export class RingCache extends RowsCache {
   }
 
   protected put(rows: Rows, placed: Placement): void {
-    const { pieces, counts } = placed;
+    const { counts } = placed;
     // no token comes, so what the last append wrote over may still be taken back
     if (counts.every((count) => count === 0)) return;
     const inPlace = this.#slots.every((slots, b) => slots.fits(counts[b]!));
@@ -111,12 +111,25 @@ export class RingCache extends RowsCache {
       ? undefined
       : new RingChunk(this.#store, this.#slots, rows, placed, placed.even && !this.ragged);
     this.#replaceChunk(chunk);
+    this.#store.put(rows, this.#grow(placed));
+  }
+
+  protected override putSlots(placed: Placement): boolean {
+    const { counts } = placed;
+    if (!this.#slots.every((slots, b) => slots.fits(counts[b]!)) || this.#chunk) return false;
+    if (!this.#store.decodesBySlot) return false;
+    return this.#store.putSlots(this.#grow(placed));
+  }
+
+  protected override putRows(rows: Rows): void {
+    this.#store.putRows(rows);
+  }
+
+  /** Takes in the tokens of an append. @returns where their rows go */
+  #grow({ pieces, counts }: Placement): readonly (readonly Move[])[] {
     const grown = this.#slots.map((slots, b) => slots.grow(counts[b]!));
     this.#fresh &&= grown;
-    this.#store.put(
-      rows,
-      grown.map((segments, b) => movesTo(pieces[b]!, segments)),
-    );
+    return grown.map((segments, b) => movesTo(pieces[b]!, segments));
   }
 
   protected look(placed: Placement | undefined): StateView {

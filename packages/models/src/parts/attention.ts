@@ -90,6 +90,8 @@ function partOf(
     reasonsAgainst: (device, _shape, layer) => attention.reasonsAgainst(device, layer),
     taps: (shape, layer) => attention.taps(within(shape), layer),
     choosing: attention.variant.choosing,
+    // a table of a bias is made for the place of the queries, on the host
+    stepsAlike: attention.variant.stepsAlike === true && keeps === 'text' && position?.kind !== 'bias',
     regime: position?.kind === 'rotation' ? position.dependsOnLength?.regime : undefined,
     reserve(device, shape, end) {
       if (position?.kind === 'rotation') position.reserve?.(device, end, attention.turns(within(shape)));

@@ -17,6 +17,7 @@ export function feedForward(mlp: Mlp, { name = 'mlp' }: { readonly name?: string
     name,
     summary: mlp.name,
     keeps: 'text',
+    stepsAlike: true,
     check() {},
     parameters: ({ E }) => mlp.parameters(E),
     states: () => ({}),

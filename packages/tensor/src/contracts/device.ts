@@ -177,6 +177,33 @@ export interface Intake {
   cancel(): void;
 }
 
+/**
+ * A step that is done again and again, of which only numbers change that stand in memory. The first two times it runs as it
+ * comes, and the device compares what the two asked of it; from then on it does the same again by itself, with the same
+ * memory, until something that it reads is no longer there or has become too large for it.
+ *
+ * What must hold of the step: its host part (shapes, the operations that follow each other, numbers in parameters) is the
+ * same each time. What a device can see of that it checks: other operations, other parameters, other numbers from the
+ * host, writes from the host, memory that outlives the step.
+ */
+export interface Recording {
+  readonly device: Device;
+  /** Why it will not do the step by itself, where it has given up: each run then runs the work. */
+  readonly refused: string | undefined;
+  /** How often it has done the step by itself. */
+  readonly replays: number;
+  /**
+   * @param work the step: it makes one buffer, and frees all else that it makes. It is called only where it is needed.
+   * @returns that buffer, a new one each time, which is the caller's
+   * @throws {DeviceError} if the device is disposed, a kernel fails or there is no room; and what the work throws.
+   */
+  run(work: () => DeviceBuffer): DeviceBuffer;
+  /** Gives back what it holds, and begins anew with the next run: the step has another form from now on. Never throws. */
+  forget(): void;
+  /** Gives back what it holds. A run after that is that of the work. Never throws. */
+  dispose(): void;
+}
+
 /** How exactly a device computes: what the tolerances of tests follow from (`toleranceOf`). */
 export interface Precision {
   /** Arithmetic of the results: `f64` only for the oracle. */
@@ -257,6 +284,11 @@ export interface Device {
    * that brings a composition (`lower`) runs all the same. Never throws.
    */
   supports(op: Op, inputs: Readonly<Record<string, ShapedInput>>, params: object): readonly string[];
+  /**
+   * A recording, with nothing in it yet. Absent where a device cannot do a step by itself.
+   * @throws {DeviceError} if the device is disposed.
+   */
+  record?(): Recording;
   /**
    * Gives a buffer back. Its tensor does this; a buffer is freed once.
    * @throws {DeviceError} if it is not live on this device.

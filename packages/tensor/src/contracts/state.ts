@@ -128,6 +128,14 @@ export interface LayerState {
    */
   append(rows: Readonly<Record<string, Tensor>>, at?: Positions, pool?: Pool): StateView;
   /**
+   * The host's half of an append whose rows come later, from a step that is recorded: lengths, slots, positions and cursor
+   * are those of afterwards, and the view is what the append will return. The next append of the same tokens stores rows
+   * and nothing else. Undefined where rows do not go by slots that stand in memory; nothing has changed then. Absent
+   * where that is never so.
+   * @throws {ValueError} as `append`.
+   */
+  announce?(at: Positions): StateView | undefined;
+  /**
    * What was returned by the last append (of the producer, for `shared`).
    * @throws {ValueError} if nothing was appended, or it keeps no rows.
    */

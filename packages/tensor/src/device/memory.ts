@@ -34,9 +34,14 @@ export class MemoryLedger {
     return buffer;
   }
 
+  /** Whether the buffer is live on this device. Never throws. */
+  has(buffer: DeviceBuffer): boolean {
+    return this.#live[(buffer as Entered)[place] ?? -1] === buffer;
+  }
+
   /** @throws {DeviceError} if the buffer is not live on this device. */
   check(buffer: DeviceBuffer, what: string): void {
-    if (this.#live[(buffer as Entered)[place] ?? -1] === buffer) return;
+    if (this.has(buffer)) return;
     throw new DeviceError(this.#device, `${what} was given a buffer that is not live on this device`, [
       'it was disposed, or belongs to another device',
     ]);
