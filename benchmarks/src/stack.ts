@@ -6,6 +6,7 @@ import {
   type DType,
   keep,
   type LayerSpec,
+  type Pool,
   type Positions,
   scope,
   sizeOf,
@@ -142,7 +143,7 @@ export class Stack {
     const state = this.states[layer]!;
     const key = `${layer} ${tokens}`;
     const rows = this.#rows.get(key) ?? this.#randomRows(layer, tokens);
-    state.append(rows);
+    state.append(rows, undefined, state.spec.pooled && this.#pool(layer));
     // a window forgets what a crop would need, so it is filled anew before every sample
     if (state.spec.kind === 'window') this.#rows.set(key, rows);
     else for (const row of Object.values(rows)) row.dispose();
@@ -158,6 +159,20 @@ export class Stack {
         return [name, keep(tensor(device, values, shape))];
       }),
     );
+  }
+
+  /** Random rows for those that are made of several tokens, too. */
+  #pool(layer: number): Pool {
+    const { device, seed } = this.#options;
+    const { pooled = {} } = this.states[layer]!.spec;
+    return (name, tokens) => {
+      const shape = [tokens.shape[0]!, ...pooled[name]!.row];
+      const values = randomValues(
+        sizeOf(shape),
+        seed + 100_000 * (layer + 1) + Object.keys(pooled).indexOf(name) + 50,
+      );
+      return tensor(device, values, shape);
+    };
   }
 
   #constants(layer: number): Weights {

@@ -64,6 +64,7 @@ export {
   type ReadConfig,
   readConfig,
   type SpecialIds,
+  unusedBy,
 } from './family.ts';
 export { activationNames, activationOf } from './formats/config-activation.ts';
 export type { ConfigFields } from './formats/config-fields.ts';

@@ -138,7 +138,7 @@ function inParts(rows: Tensor, parts: number): Tensor {
  * @throws {ShapeError} if the slots have no such axes, or the heads do not split.
  */
 export function selectedBias(slots: Tensor<string, 'i32'>, Lk: number, H?: number): Tensor<'B H Lq Lk'> {
-  const grouped = slots.shape.length === 4;
+  const grouped = slots?.shape?.length === 4;
   const bound = bindAxes('selectedBias', { slots: [slots, grouped ? 'B Lq G n' : 'B Lq n'] });
   const { B, Lq, n } = bound;
   const G = grouped ? bound.G! : 1;

@@ -4,8 +4,8 @@ import { readConfig } from '../family.ts';
 import { checkFamily } from '../testing/family.ts';
 import { deepseekV32 } from './deepseek-v32.ts';
 
-// b: index keys that turn whole, biases, tied, YaRN
-checkFamily(deepseekV32, 'deepseek_v32-a', 'deepseek_v32-b');
+// b: index keys that turn whole, biases, tied, YaRN; m: experts
+checkFamily(deepseekV32, 'deepseek_v32-a', 'deepseek_v32-b', 'deepseek_v32-m');
 
 const json = {
   model_type: 'deepseek_v32',
@@ -33,7 +33,11 @@ describe('DeepSeek-V3.2', () => {
   });
 
   it.each([
-    [{ first_k_dense_replace: 1 }, 'first_k_dense_replace 1 must be at least num_hidden_layers 2'],
+    [
+      { mlp_layer_types: ['sparse', 'dense'] },
+      'mlp_layer_types says sparse of layer 0, first_k_dense_replace 2 something else',
+    ],
+    [{ first_k_dense_replace: 1, n_routed_experts: 6 }, 'n_group 8 must divide the 6 experts'],
     [{ q_lora_rank: null }, 'q_lora_rank null is not supported: the indexer reads the latent of queries'],
     [{ index_head_dim: 3 }, 'index_head_dim 3 must be at least qk_rope_head_dim 4'],
     [{ rope_interleave: false }, 'rope_interleave false is not supported, only true'],

@@ -76,7 +76,7 @@ describe('a GGUF file of DeepSeek', () => {
       expert_group_count: ['u32', 4],
       expert_group_used_count: ['u32', 2],
       expert_weights_scale: ['f32', 2.5],
-      expert_weights_norm: ['bool', true],
+      expert_weights_norm: ['bool', 1],
     });
     const { experts } = readConfig(deepseekV3, config).config;
     expect(experts).toMatchObject({ groups: 4, chosenGroups: 2, scale: 2.5, sumsToOne: true });

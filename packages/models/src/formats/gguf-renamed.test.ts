@@ -215,7 +215,7 @@ function stackedExperts(tensors: ReadonlyMap<string, HostTensor>): ReadonlyMap<s
     const numbers = Array.from(tensor.data as Float32Array);
     const data = Float32Array.from([...((before?.data ?? []) as Float32Array), ...numbers]);
     const shape = whole === name ? tensor.shape : [(before?.shape[0] ?? 0) + 1, ...tensor.shape];
-    stacks.set(whole, { ...tensor, shape, data });
+    stacks.set(whole, { dtype: 'F32', shape, data });
   }
   return stacks;
 }

@@ -16,6 +16,7 @@ import {
   randomWeights,
   readConfig,
   type StoredTensor,
+  unusedBy,
 } from '@headwise/models';
 import { families } from '@headwise/models/registry';
 import type { PositionEncoding } from '@headwise/tensor';
@@ -204,7 +205,7 @@ async function readTrained({ checkpoint }: ShippedModel): Promise<Trained> {
   const tensors = new Map<string, HostTensor | StoredTensor>();
   for (const name of checkpoint.tensors.keys()) tensors.set(name, await checkpoint.read(name));
   const reference = await createDevice('reference');
-  const extras = { copies: family.copies?.(config), unused: family.unused };
+  const extras = { copies: family.copies?.(config), unused: unusedBy(family, config) };
   const built = buildWeights(reference, modelParameters(model), tensors, family.weights(config), extras);
   const host: Record<string, Float32Array> = {};
   for (const [name, weight] of Object.entries(built)) {

@@ -34,7 +34,7 @@ export function shownOptions(name: string): Record<string, unknown> {
   const defaults = Object.hasOwn(all, name) ? all[name]!.defaults : {};
   return Object.fromEntries(
     Object.entries(defaults)
-      .filter(([, value]) => Number.isInteger(value) && (value as number) >= 32)
+      .filter(([, value]) => Number.isInteger(value) && (value as number) >= 16)
       .map(([key]) => [key, SHOWN_TOKENS]),
   );
 }
