@@ -89,6 +89,11 @@ export function slotsOfBlocks(blocks: Tensor, size: number, at: Standing, k: Ten
   return cast(slotsOfPlaces(wanted, at, k), 'i32').reshape([B, Lq, G, c * size]);
 }
 
+/** Whether so many blocks are all that there are, since positions are below the number of slots. Never throws. */
+export function readsAll(k: Tensor, size: number, count: number): boolean {
+  return k.shape[1]! <= count * size;
+}
+
 /** The block of each query's own token, `[B | 1, Lq]`; below 0 for nobody. @throws {DeviceError} if a tensor is disposed. */
 export function ownBlocks(at: Standing, k: Tensor, Lq: number, size: number): Tensor {
   return wholes(placesOf(at, k.device, Lq, k.shape[1]!).queries, size);

@@ -15,7 +15,7 @@ import {
 } from '@headwise/tensor';
 import { checkCount, checkGroups } from '../checks.ts';
 import type { AttendResult, ScoreParts } from '../contract.ts';
-import { ownBlocks, runMeans, slotsOfBlocks } from '../ops/key-blocks.ts';
+import { ownBlocks, readsAll, runMeans, slotsOfBlocks } from '../ops/key-blocks.ts';
 import { counting, LEAST, number } from '../ops/numbers.ts';
 import { selectedAttention, selectedBias } from '../ops/selected-attention.ts';
 import type { OwnCall } from '../own-attention.ts';
@@ -108,6 +108,8 @@ function attend(call: OwnCall, parts: ScoreParts, options: BlockOptions): Attend
     v: [v, 'B Lk Hkv Dv'],
   });
   checkGroups('mixture-of-blocks', H, Hkv);
+  // as few as that need no choice
+  if (readsAll(k, options.block, options.count)) return softmaxAttention('mixture-of-blocks', call, parts);
   const given = { ...call, offset: call.offset ?? Math.max(0, (call.valid ?? Lk) - Lq) };
   const means = rows.mean ? { means: rows.mean, there: undefined } : runMeans(k, given, runsOf(options));
   const choose = (piece: OwnCall): Tensor<string, 'i32'> => {

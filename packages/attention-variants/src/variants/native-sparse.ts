@@ -19,7 +19,14 @@ import {
 import { checkCount, checkGroups, checkWindow } from '../checks.ts';
 import type { AttendResult, ScoreParts } from '../contract.ts';
 import { seenPairs } from '../cost.ts';
-import { ownBlocks, piecesOfRuns, runMeans, runsInBlocks, slotsOfBlocks } from '../ops/key-blocks.ts';
+import {
+  ownBlocks,
+  piecesOfRuns,
+  readsAll,
+  runMeans,
+  runsInBlocks,
+  slotsOfBlocks,
+} from '../ops/key-blocks.ts';
 import { counting, LEAST, number } from '../ops/numbers.ts';
 import { selectedAttention, selectedBias } from '../ops/selected-attention.ts';
 import type { OwnCall } from '../own-attention.ts';
@@ -186,6 +193,8 @@ function readWith(
   told: boolean,
 ): AttendResult {
   const { q, k, v, offset, queryPositions } = call;
+  // as few blocks as that need no choice
+  const all = readsAll(k, options.block, options.count);
   const compressed = softmaxAttention(
     'native-sparse',
     {
@@ -195,20 +204,23 @@ function readWith(
       keyPositions: runs.ends,
       ...(offset !== undefined && { offset }),
       ...(queryPositions && { queryPositions }),
-      extras: ['weights'],
+      extras: told || !all ? ['weights'] : [],
     },
     parts,
   );
-  const slots = slotsOfBlocks(chosenBlocks(call, compressed.weights!, options), options.block, call, k);
+  const slots = (): Tensor<string, 'i32'> =>
+    slotsOfBlocks(chosenBlocks(call, compressed.weights!, options), options.block, call, k);
   const gates = gatesOf(call);
   const near: ScoreParts = { ...parts, window: [options.window - 1, 0] };
   if (!told) {
-    const selected = selectedAttention({ q, k, v, slots }, { scale: parts.scale });
+    const selected = all
+      ? softmaxAttention('native-sparse', { ...call, extras: [] }, parts).out
+      : selectedAttention({ q, k, v, slots: slots() }, { scale: parts.scale });
     const window = softmaxAttention('native-sparse', { ...call, extras: [] }, near);
     return { out: gated([compressed.out, selected, window.out], gates) };
   }
-  const hides = selectedBias(slots, k.shape[1]!, q.shape[2]!);
-  const selected = softmaxAttention('native-sparse', { ...call, bias: hides }, parts);
+  const hides = all ? undefined : selectedBias(slots(), k.shape[1]!, q.shape[2]!);
+  const selected = softmaxAttention('native-sparse', { ...call, ...(hides && { bias: hides }) }, parts);
   const window = softmaxAttention('native-sparse', call, near);
   const shares = [onTokens(compressed.weights!, call, options), selected.weights!, window.weights!];
   return {
