@@ -2,7 +2,8 @@ import { attentionDeltaTask, attentionGradientTask } from './attention-gradient'
 import { adamTask } from './adam';
 import { attentionPackTask } from './attention-pack';
 import { combineTask, decodeTask } from './decode';
-import { gatherTask, placeRowsTask, rowsTask } from './copy';
+import { gatherTask, rowsTask } from './copy';
+import { placeRowsTask } from './copy';
 import { logarithm, mapTask } from './elementwise';
 import { finiteTask } from './finite';
 import { forgetRows, integerTask } from './integers';

@@ -1,14 +1,15 @@
 /**
- * What the light kernels leave out, so that a page with one variant stays small: those of training (operations that have a
- * composition of others), and everything that reads or writes fewer than 32 bits a number. Only sources change, so that
- * what is left has the same bits.
+ * What the light kernels leave out, so that a page with one variant stays small: those of training and the
+ * short convolution (operations that have a composition of others), everything that reads or writes fewer than 32 bits a
+ * number, modifiers that a person wrote, and what only recorded steps have. Only sources change, so that what is left has the
+ * same bits.
  */
 
 /** Kernels that are not there, by their functions. */
 const LEFT_OUT =
-  /adam|columnSums|attentionDelta|attentionGradient|normGradient|crossEntropy|storeRowsTask|loadRowsTask|spreadTask|spreadBlocksTask|finiteTask|integerTask|forgetRows/;
+  /adam|columnSums|attentionDelta|attentionGradient|normGradient|crossEntropy|storeRowsTask|loadRowsTask|spreadTask|spreadBlocksTask|finiteTask|integerTask|forgetRows|maskTiles|placeRows|shortConvolution/;
 
-/** What is called for a format that a light device never has: traps, in place of the code. */
+/** What is called for what a light device never has: traps, in place of the code. */
 const NEVER = {
   'assembly/dequantize.ts': `
 export function quantizedRow(x: usize, panel: usize, y: usize, K: i32, format: i32, add: bool): void { unreachable(); }
@@ -28,6 +29,17 @@ export function twoShortPanels(x: usize, panel: usize, size: usize, y: usize, st
 export function blockBytes(format: i32): usize { return 0; }
 export function storedAt(row: usize, d: i32, format: i32): f32 { unreachable(); return 0; }
 export function loadRow(row: usize, target: usize, width: i32, format: i32, odd: bool): void { unreachable(); }
+`,
+  'assembly/modified.ts': `
+export const ALL_SEEN: i32 = 128;
+// @ts-ignore: decorator
+@inline export function hasScore(): bool { return false; }
+// @ts-ignore: decorator
+@inline export function hasMask(): bool { return false; }
+export function maskHeads(): i32 { return 1; }
+export function modify(row: usize, count: i32, positions: usize, q: i32, b: i32, h: i32, factor: f32): void { unreachable(); }
+export function ask(to: usize, count: i32, positions: usize, q: i32, b: i32, h: i32): i32 { unreachable(); return 0; }
+export function statesOf(b: i32, h: i32, group: i32): usize { unreachable(); return 0; }
 `,
   'assembly/format.ts': `
 export function panelBytes(format: i32, depth: i32): usize { return (<usize>depth) << 5; }

@@ -10,13 +10,14 @@ export type { KernelDevice as WasmDevice } from './kernel-device.ts';
 export type { Simd } from './module.ts';
 
 /**
- * The same device with fewer kernels, for a page that must stay small: 14 kB less behind gzip. It runs every operation,
+ * The same device with fewer kernels, for a page that must stay small: 39 kB less behind gzip. It runs every operation,
  * with the same bits where it has the kernel. What it lacks:
  *
- * - kernels of training (gradients of attention and of norms, cross-entropy), which are then composed of other
+ * - kernels of training (gradients of attention and of norms, cross-entropy) and of the short convolution, which are then composed of other
  *   operations, with more memory and time;
  * - numbers in fewer than 32 bits: there is no `store`, so that `packWeights` and `format` of caches are refused, and
- *   loaded weights become float32; `activations: 'int8'`, which is for such weights, is refused too.
+ *   loaded weights become float32; `activations: 'int8'`, which is for such weights, is refused too;
+ * - what compiles score and mask modifiers of a person's own: they are refused.
  *
  * @throws {DeviceError} as `createWasm` of `@headwise/device-wasm` does.
  */

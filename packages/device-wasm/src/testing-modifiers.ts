@@ -26,6 +26,12 @@ export const masks: readonly Modifier[] = [
     return k % 3;`),
   mask('return 0;'),
   mask('return 1;'),
+  // NaN is less and more than nothing, and stays NaN
+  mask('return Math.tanh(Math.sqrt(q - k)) <= 1 ? 1 : 0;'),
+  mask('return Math.max(Math.sqrt(q - k), 0) >= 0 && Math.abs(Math.log(k - q + 9)) >= 0 ? 1 : 0;'),
+  mask('return Math.cos(Math.log(k - q)) < 2 || Math.exp(q) - Math.exp(k) !== 0 && k < 5 ? 1 : 0;'),
+  // beyond float32
+  mask('return k % W === k ? 1 : 0;', { W: 1e39 }),
 ];
 
 /** Scores, every function of the dialect among them. */

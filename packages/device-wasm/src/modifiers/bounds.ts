@@ -3,6 +3,7 @@ import type { Expression, Statement } from './dialect.ts';
 /** Least and largest value; of a condition 0 and 1. */
 export type Interval = readonly [low: number, high: number];
 
+/** Nothing is known, not even that it is a number: what is made of it is not known either. */
 const ANY: Interval = [-Infinity, Infinity];
 const MAYBE: Interval = [0, 1];
 
@@ -69,8 +70,16 @@ function join(a: Interval | undefined, b: Interval | undefined): Interval | unde
 }
 
 function of(node: Expression, names: ReadonlyMap<string, Interval>): Interval {
-  const found = exact(node, names);
-  return Number.isNaN(found[0]) || Number.isNaN(found[1]) ? ANY : found;
+  const [low, high] = exact(node, names);
+  // kernels compute in f32, where an overflow may become NaN at the next step; beside it, infinity is no number to go on with
+  return Math.abs(low) <= LARGEST && Math.abs(high) <= LARGEST ? [low, high] : ANY;
+}
+
+/** Of float32. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+
+function isAny([low, high]: Interval): boolean {
+  return low === -Infinity && high === Infinity;
 }
 
 function exact(node: Expression, names: ReadonlyMap<string, Interval>): Interval {
@@ -91,7 +100,7 @@ function exact(node: Expression, names: ReadonlyMap<string, Interval>): Interval
       return high === 0 ? of(node.b, names) : join(of(node.a, names), of(node.b, names))!;
     }
     case 'call':
-      return call(node.name, node.args.map((arg) => of(arg, names)) as [Interval, Interval]);
+      return call(node.name, node.args.map((arg) => of(arg, names)) as [Interval, Interval?]);
   }
 }
 
@@ -100,7 +109,10 @@ function decided(holds: boolean, fails: boolean): Interval {
   return holds ? [1, 1] : fails ? [0, 0] : MAYBE;
 }
 
-function binary(operator: string, [a, A]: Interval, [b, B]: Interval): Interval {
+function binary(operator: string, left: Interval, right: Interval): Interval {
+  // NaN compared with anything is false, and with nothing else
+  if (isAny(left) || isAny(right)) return CONDITIONS.includes(operator) ? MAYBE : ANY;
+  const [[a, A], [b, B]] = [left, right];
   switch (operator) {
     case '+':
       return [a + b, A + B];
@@ -131,6 +143,8 @@ function binary(operator: string, [a, A]: Interval, [b, B]: Interval): Interval 
   }
 }
 
+const CONDITIONS = ['<', '<=', '>', '>=', '===', '!==', '&&', '||'];
+
 function hull(values: readonly number[]): Interval {
   return [Math.min(...values), Math.max(...values)];
 }
@@ -142,15 +156,17 @@ function remainder([a, A]: Interval, [b, B]: Interval): Interval {
 
 const RISING = ['ceil', 'exp', 'floor', 'round', 'sign', 'tanh'];
 
-function call(name: string, [[a, A], second]: [Interval, Interval]): Interval {
+function call(name: string, [first, second]: [Interval, Interval?]): Interval {
+  if (isAny(first) || (second && isAny(second))) return ANY;
+  const [a, A] = first;
   if (RISING.includes(name)) return hull([a, A].map(Math[name as 'floor']));
   switch (name) {
     case 'abs':
       return a >= 0 ? [a, A] : A <= 0 ? [-A, -a] : [0, Math.max(-a, A)];
     case 'max':
-      return [Math.max(a, second[0]), Math.max(A, second[1])];
+      return [Math.max(a, second![0]), Math.max(A, second![1])];
     case 'min':
-      return [Math.min(a, second[0]), Math.min(A, second[1])];
+      return [Math.min(a, second![0]), Math.min(A, second![1])];
     case 'sqrt':
     case 'log':
       return a > 0 ? [Math[name](a), Math[name](A)] : ANY;

@@ -208,6 +208,17 @@ export class Lane {
   #remainder(a: number[], b: number[]): number[] {
     const [x, y, r, step] = [this.local(), this.local(), this.local(), this.local()];
     const width = [...get(y), ...lanes(Lanes.abs)];
+    // by infinity nothing is taken away, where the quotient times it would be NaN
+    const whole = [
+      ...[...width, ...this.literal(Infinity), ...lanes(Lanes.equal)],
+      ...[
+        ...get(x),
+        ...lanes(Lanes.abs),
+        ...this.literal(Infinity),
+        ...lanes(Lanes.less),
+        ...lanes(Lanes.and),
+      ],
+    ];
     return [
       ...[...a, ...set(x), ...b, ...set(y)],
       ...[...get(x), ...get(x), ...get(y), ...lanes(Lanes.divide), ...lanes(Lanes.truncate), ...get(y)],
@@ -222,9 +233,9 @@ export class Lane {
         ...this.literal(0),
         ...lanes(Lanes.less),
       ],
-      ...[...lanes(Lanes.and), ...lanes(Lanes.add), ...set(r)],
+      ...[...lanes(Lanes.and), ...lanes(Lanes.add), ...set(r), ...get(x)],
       ...[...get(r), ...get(step), ...get(r), ...lanes(Lanes.abs), ...width, ...lanes(Lanes.greaterEqual)],
-      ...[...lanes(Lanes.and), ...lanes(Lanes.subtract)],
+      ...[...lanes(Lanes.and), ...lanes(Lanes.subtract), ...whole, ...lanes(Lanes.bitselect)],
     ];
   }
 }

@@ -73,7 +73,7 @@ it('never says more of a range than is true of each of its positions', () => {
   const written = [
     ...masks,
     mask('return Math.max(q, 3) - Math.min(k, 5) > 2 || Math.sqrt(k + 1) < 2 ? 1 : 0;'),
-    mask('return Math.sin(q) < 2 && Math.ceil(k / -4) <= 0 && !(Math.exp(q) < 0) ? 1 : 0;'),
+    mask('return Math.sin(q) < 2 && Math.ceil(k / -4) <= 0 && !(Math.exp(q / 9) < 0) ? 1 : 0;'),
     mask('let x = q * 2; if (k > 9) { x = x - k; } else { x += 1; } return x > 5 ? 1 : 0;'),
     mask('if (k > q) { return 0; } else { return Math.log(k + 1) < 3 ? 1 : 0; }'),
     mask('return q % 8 < 4 && Math.sign(q - k) >= 0 ? -1 : 0;'),
@@ -104,6 +104,15 @@ it('never says more of a range than is true of each of its positions', () => {
       }
   }
   for (const count of Object.values(decided)) expect(count).toBeGreaterThan(100);
+});
+
+it('tells constants apart that JSON writes alike', () => {
+  const table = { Lq: 64, n: 64, rows: 4, groups: 16, tiles: 1 };
+  const place = { b: [0, 0], h: [0, 0] } as const;
+  const compiled = compileModifiers([mask('return k < W ? 1 : 0;', { W: 1 })], false);
+  const of = (W: number): number =>
+    knownTiles(compiled, { modifiers: [mask('return k < W ? 1 : 0;', { W })], offset: 0 }, table, place)[0]!;
+  expect([1e30, Infinity, -1e30, -Infinity, Number.NaN, -0].map(of)).toEqual([136, 15, 0, 15, 15, 0]);
 });
 
 it('knows most tiles of causal attention in a window without looking at a key', () => {

@@ -29,7 +29,10 @@ type Area = readonly [block: number, blockEnd: number, tile: number, tileEnd: nu
 export function knownTiles(...call: Parameters<typeof findTiles>): Uint8Array {
   const [compiled, { modifiers, offset }, table, place] = call;
   const constants = modifiers.map((modifier) => modifier.constants);
-  const key = JSON.stringify([constants, offset, table, place]);
+  // what JSON would write alike differs: NaN, both infinities, −0
+  const key = JSON.stringify([constants, offset, table, place], (_, x) =>
+    typeof x === 'number' ? (Object.is(x, -0) ? '-0' : String(x)) : x,
+  );
   const last = found.get(compiled);
   if (last?.key === key) return last.states;
   const states = findTiles(...call);

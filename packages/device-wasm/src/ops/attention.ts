@@ -3,8 +3,8 @@ import { Format, Kernel, Tile } from '../../assembly/kernel-list.ts';
 import type { WasmBuffer } from '../buffer.ts';
 import { bits } from '../engine.ts';
 import type { Kit } from '../kit.ts';
-import { installed, modifierReasons } from '../modifiers/library.ts';
-import { knownTiles } from '../modifiers/tiles.ts';
+import type { installed, modifierReasons } from '../modifiers/library.ts';
+import type { knownTiles } from '../modifiers/tiles.ts';
 
 export interface Shape {
   readonly B: number;
@@ -22,15 +22,22 @@ export interface Shape {
 /** Most queries for which keys and values are read where they lie instead of being packed first. */
 const FEW_QUERIES = 4;
 
-/** Fused softmax attention with every declared score part. */
-export function attention(kit: Kit, call: OpCall): readonly WasmBuffer[] {
+/** What compiles modifiers that a person wrote; the light device leaves it out. */
+export interface Modifying {
+  readonly installed: typeof installed;
+  readonly knownTiles: typeof knownTiles;
+  readonly reasons: typeof modifierReasons;
+}
+
+/** Fused softmax attention with every declared score part. @param modifying where calls may have modifiers */
+export function attention(kit: Kit, call: OpCall, modifying?: Modifying): readonly WasmBuffer[] {
   const params = atCursor(kit, call);
   const shape = shapeOf(call, params);
   const results = call.outputs.map((output) => kit.output(output));
   const extra = (name: AttentionExtra): number => results[1 + params.extras.indexOf(name)]?.address ?? 0;
   const has = (name: AttentionExtra): number => (params.extras.includes(name) ? extra(name) : 0);
   const lse = has('lse') || (has('weights') ? kit.temporary(shape.B * shape.H * shape.Lq * 4) : 0);
-  const modifiers = modifiersOf(kit, params);
+  const modifiers = modifiersOf(kit, params, modifying);
   const common = commonArguments(kit, call, params, shape, results[0]!.address, lse, modifiers.address);
 
   const aligned = shape.D % 4 === 0 && shape.Dv % 4 === 0;
@@ -38,7 +45,8 @@ export function attention(kit: Kit, call: OpCall): readonly WasmBuffer[] {
   if (aligned && shape.Lq <= FEW_QUERIES) decode(kit, common, shape, call.inputs.cursor);
   else {
     if (call.inputs.cursor) kit.onHost('how many keys there are is read on the host');
-    prefill(kit, common, shape, modifiers.masked && { call, params, address: modifiers.address });
+    const { address, masked } = modifiers;
+    prefill(kit, common, shape, modifying && masked && { call, params, address, modifying });
   }
 
   if (params.extras.some((name) => name !== 'lse')) {
@@ -61,17 +69,27 @@ export function atCursor(kit: Kit, { inputs, params }: OpCall): AttentionParams 
 }
 
 /** Why the device cannot run attention with these parameters. */
-export function attentionReasons(params: Partial<AttentionParams>): readonly string[] {
-  return params.modifiers ? modifierReasons(params.modifiers) : [];
+export function attentionReasons(
+  { modifiers = [] }: Partial<AttentionParams>,
+  modifying?: Modifying,
+): readonly string[] {
+  if (modifying || modifiers.length === 0) return modifying?.reasons(modifiers) ?? [];
+  return [
+    'score and mask modifiers are not compiled by @headwise/device-wasm/light: @headwise/device-wasm runs them',
+  ];
 }
 
 /** Words of the block of modifiers before their constants; it is described in assembly/modified.ts. */
 const HEADER = 8;
 
 /** The block of the modifiers of a call, at 0 where there are none. */
-function modifiersOf(kit: Kit, { modifiers }: AttentionParams): { address: number; masked: boolean } {
-  if (modifiers.length === 0) return { address: 0, masked: false };
-  const { score, mask, compiled } = installed(kit.engine, modifiers);
+function modifiersOf(
+  kit: Kit,
+  { modifiers }: AttentionParams,
+  modifying: Modifying | undefined,
+): { address: number; masked: boolean } {
+  if (modifiers.length === 0 || !modifying) return { address: 0, masked: false };
+  const { score, mask, compiled } = modifying.installed(kit.engine, modifiers);
   const constants = modifiers.flatMap((modifier) => Object.values(modifier.constants ?? {}));
   const address = kit.temporary((HEADER + constants.length) * 4);
   const { i32, f32 } = kit.engine.heap.views;
@@ -139,7 +157,7 @@ function rowsOf(
 const widened = (width: number): number => Math.ceil(width / 32) * 32;
 
 /** Many queries: keys and values are packed tile by tile, then blocks of queries run over them. */
-function prefill(kit: Kit, common: readonly number[], shape: Shape, masks: Masks | false): void {
+function prefill(kit: Kit, common: readonly number[], shape: Shape, masks: Masks | false | undefined): void {
   const { B, Lq, H, D, Hkv, Dv, n } = shape;
   const tiles = Math.ceil(n / Tile.keys);
   const width = Math.ceil(Dv / 8) * 8;
@@ -173,11 +191,13 @@ interface Masks {
   readonly params: AttentionParams;
   /** The block of modifiers. */
   readonly address: number;
+  readonly modifying: Modifying;
 }
 
 /** How the masks see each tile: by bounds where positions are in order, else key by key; once for heads that are not read. */
 function maskTiles(kit: Kit, args: readonly number[], shape: Shape, masks: Masks): void {
   const { inputs } = masks.call;
+  const { installed, knownTiles } = masks.modifying;
   const { compiled } = installed(kit.engine, masks.params.modifiers);
   const { B, Lq, H, n } = shape;
   // positions of sequences may differ

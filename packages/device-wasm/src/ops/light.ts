@@ -8,14 +8,13 @@ import { headLinear, linear, matmul } from './matrix.ts';
 import type { Operations } from './operations.ts';
 import { binary, cast, permute, reduce, scatterAdd, stridedReasons, unary, where } from './primitives.ts';
 import { argmax, layerNorm, logSoftmax, rmsNorm, rotary, softmax, topK } from './rowwise.ts';
-import { shortConvolution } from './short-convolution.ts';
 
-/** Everything but the kernels of training, which are composed of these. */
+/** Everything but the kernels of training, which are composed of these, and modifiers that a person wrote. */
 export const operations: Operations = {
   runners: {
     add,
     argmax,
-    attention,
+    attention: (kit, call) => attention(kit, call),
     concat,
     expertLinear,
     gated,
@@ -31,7 +30,6 @@ export const operations: Operations = {
     relu,
     rmsNorm,
     rotary,
-    shortConvolution,
     silu,
     slice,
     softmax,

@@ -32,10 +32,28 @@ describe('DeepSeek-V3.2', () => {
     expect(Object.values(decoderSpecs(model.parts))).toEqual([kept, kept]);
   });
 
+  // transformers writes both, and reads the list alone
+  it('takes layers without experts from the list, where there is one', () => {
+    const said = {
+      mlp_layer_types: ['dense', 'sparse'],
+      n_routed_experts: 8,
+      num_experts_per_tok: 2,
+      n_group: 1,
+    };
+    expect(readConfig(deepseekV32, { ...json, ...said }).config.dense).toBe(1);
+  });
+
+  it('says nothing of values that do not stand in the file', () => {
+    const wrong = { first_k_dense_replace: 0, n_routed_experts: 0, n_group: 4, index_head_dim: 0 };
+    const read = (): unknown => readConfig(deepseekV32, { ...json, ...wrong });
+    expect(read).toThrow('n_routed_experts must be a whole number ≥ 1');
+    expect(read).not.toThrow(/the 1 experts|index_head_dim 1 /);
+  });
+
   it.each([
     [
       { mlp_layer_types: ['sparse', 'dense'] },
-      'mlp_layer_types says sparse of layer 0, first_k_dense_replace 2 something else',
+      'mlp_layer_types must have its dense layers first: layer 1 is dense and layer 0 sparse',
     ],
     [{ first_k_dense_replace: 1, n_routed_experts: 6 }, 'n_group 8 must divide the 6 experts'],
     [{ q_lora_rank: null }, 'q_lora_rank null is not supported: the indexer reads the latent of queries'],

@@ -51,18 +51,22 @@ export const deepseekV32 = /* @__PURE__ */ defineFamily({
     fields.only('rope_interleave', true);
     fields.each('layer_types', layers, ['indexed_attention', 'deepseek_sparse_attention']);
     fields.ignore('num_nextn_predict_layers', 'num_mtp_layers');
-    const { dense, experts } = deepseekExperts(fields, layers, { dense: 3 }, () => {
-      fields.only('scoring_func', 'sigmoid');
-      fields.only('topk_method', 'noaux_tc');
-      const grouped = { groups: 8, chosenGroups: 4, least: 2 };
-      return { X: 256, k: 8, F: 2048, shared: 1, scale: 2.5, grouped };
-    });
-    sameAsFirst(fields, layers, dense);
+    const { dense, experts } = deepseekExperts(
+      fields,
+      layers,
+      { dense: 3, listed: denseFirst(fields, layers) },
+      () => {
+        fields.only('scoring_func', 'sigmoid');
+        fields.only('topk_method', 'noaux_tc');
+        const grouped = { groups: 8, chosenGroups: 4, least: 2 };
+        return { X: 256, k: 8, F: 2048, shared: 1, scale: 2.5, grouped };
+      },
+    );
     const { queryLatent, ...sizes } = latentSizes(fields);
     if (queryLatent === undefined)
       fields.problems.push('q_lora_rank null is not supported: the indexer reads the latent of queries');
     const width = fields.count('index_head_dim', 128);
-    if (width < sizes.rope)
+    if (width < sizes.rope && fields.sound('index_head_dim', 'qk_rope_head_dim'))
       fields.problems.push(`index_head_dim ${width} must be at least qk_rope_head_dim ${sizes.rope}`);
     const positions = positionsOf(fields);
     return {
@@ -145,14 +149,17 @@ export const deepseekV32 = /* @__PURE__ */ defineFamily({
   unused: ({ shape: { layers } }) => new RegExp(`^model\\.layers\\.${layers}\\.`),
 });
 
-/** Newer files also list which layers have experts: what `first_k_dense_replace` says, layer by layer. */
-function sameAsFirst(fields: ConfigFields, layers: number, dense: number): void {
+/** How many layers come first that have no experts, where the file lists its layers: that counts, and nothing else does. */
+function denseFirst(fields: ConfigFields, layers: number): number | undefined {
   const types = fields.each('mlp_layer_types', layers, ['dense', 'sparse']);
-  const odd = types?.findIndex((type, layer) => (type === 'dense') !== layer < dense) ?? -1;
-  if (odd !== -1 && fields.sound('mlp_layer_types', 'first_k_dense_replace'))
+  if (!types) return undefined;
+  const dense = types.indexOf('sparse') === -1 ? layers : types.indexOf('sparse');
+  const late = types.lastIndexOf('dense');
+  if (late > dense)
     fields.problems.push(
-      `mlp_layer_types says ${types![odd]} of layer ${odd}, first_k_dense_replace ${dense} something else`,
+      `mlp_layer_types must have its dense layers first: layer ${late} is dense and layer ${dense} sparse`,
     );
+  return dense;
 }
 
 /** Runs of rows: of each head the first `rope`, numbers `(i, i + rope / 2)` of which turn together, side by side; then the rest. */

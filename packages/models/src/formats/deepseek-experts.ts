@@ -36,12 +36,13 @@ export interface SilentExperts {
  * How many layers come first that have no experts, and what the others have: undefined where there are no others, and
  * what the file says of experts has no effect. Never throws.
  *
+ * @param silent.listed what another field of the file says instead
  * @param silentOf asked where there are experts
  */
 export function deepseekExperts(
   fields: ConfigFields,
   layers: number,
-  silent: Pick<SilentExperts, 'dense'>,
+  silent: Pick<SilentExperts, 'dense'> & { readonly listed?: number | undefined },
   silentOf: () => Omit<SilentExperts, 'dense'>,
 ): { readonly dense: number; readonly experts: DeepseekExperts | undefined } {
   // of experts that no layer has, or of training and of many machines
@@ -50,7 +51,8 @@ export function deepseekExperts(
   fields.ignore('scoring_func', 'moe_layer_freq', 'aux_loss_alpha', 'seq_aux', 'ep_size');
   fields.ignore('output_router_logits', 'pretraining_tp');
   const first = 'first_k_dense_replace';
-  const dense = (fields.get(first) ?? silent.dense) === 0 ? 0 : fields.layers(first, silent.dense);
+  const said = (fields.get(first) ?? silent.dense) === 0 ? 0 : fields.layers(first, silent.dense);
+  const dense = silent.listed ?? said;
   if (dense >= layers || fields.get('n_routed_experts') === null)
     return { dense: layers, experts: undefined };
   fields.only('moe_layer_freq', 1);

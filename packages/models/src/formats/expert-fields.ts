@@ -8,6 +8,8 @@ const MOST_EXPERTS = 4096;
 export interface ExpertCounts {
   readonly X: number;
   readonly k: number;
+  /** Whether nothing was wrong with them. */
+  readonly sound: boolean;
 }
 
 /**
@@ -22,9 +24,9 @@ export function expertCounts(
 ): ExpertCounts {
   const X = fields.count(experts, silentX, MOST_EXPERTS);
   const k = fields.count(chosen, silentK);
-  if (k > X && fields.sound(experts, chosen))
-    fields.problems.push(`${chosen} ${k} must be at most ${experts} ${X}`);
-  return { X, k };
+  const sound = fields.sound(experts, chosen);
+  if (k > X && sound) fields.problems.push(`${chosen} ${k} must be at most ${experts} ${X}`);
+  return { X, k, sound };
 }
 
 /** Groups that experts stand in, and those that a token may choose from. */
@@ -42,13 +44,13 @@ export interface ExpertGroups {
 export function expertGroups(
   fields: ConfigFields,
   key: string,
-  { X, k }: ExpertCounts,
+  { X, k, sound }: ExpertCounts,
   silent: Partial<ExpertGroups>,
   least: number,
 ): ExpertGroups {
   const groups = fields.count(key, silent.groups);
   const chosenGroups = fields.count('topk_group', silent.chosenGroups);
-  if (groups === 1 || !fields.sound(key, 'topk_group')) return { groups, chosenGroups: 1 };
+  if (groups === 1 || !sound || !fields.sound(key, 'topk_group')) return { groups, chosenGroups: 1 };
   const size = X / groups;
   if (!Number.isInteger(size) || size < least)
     fields.problems.push(`${key} ${groups} must divide the ${X} experts, at least ${least} in each`);
