@@ -2,7 +2,7 @@ import type { RaspRecipe } from './contract.ts';
 
 /**
  * One length and number of steps a task: numbers that count are few tokens, and texts with hints many. Counting has two wide
- * heads, or pairs of numbers further apart than in training are taken for one another.
+ * heads, which helps against one of the two causes of an early end (results/README.md) and does not cure it.
  */
 export const raspQuick: RaspRecipe = {
   layers: 2,

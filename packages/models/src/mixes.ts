@@ -41,7 +41,7 @@ export function mixedBlocks(
  * What is left at the end is of the first kind.
  *
  * @param period layers from one of the other kind to the next. Default 4
- * @throws {ValueError} for numbers that are not whole and ≥ 1.
+ * @throws {ValueError} for numbers that are not whole and ≥ 1, and for a kind that is left out.
  */
 export function everyFew(
   layers: number,
@@ -53,6 +53,9 @@ export function everyFew(
 ): readonly Mixer[] {
   checkCount('everyFew', 'layers', layers);
   checkCount('everyFew', 'period', period);
+  for (const [name, mixer] of Object.entries({ most, last }))
+    if (!mixer?.attention)
+      throw new ValueError('everyFew', name, 'must say what its layers attend with, { attention }', mixer);
   return Array.from({ length: layers }, (_, layer) => ((layer + 1) % period === 0 ? last : most));
 }
 
@@ -71,7 +74,7 @@ export function everyFew(
  * eq. 2 to 4, {@link https://arxiv.org/abs/2405.05254}
  *
  * @param window tokens that a layer of the first half sees
- * @throws {ValueError} unless there are at least two layers, and for options that the variants refuse.
+ * @throws {ValueError} unless there are at least two layers. Options are looked at when a decoder is made of the layers.
  */
 export function cacheOnce(
   layers: number,

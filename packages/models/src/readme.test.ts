@@ -17,7 +17,7 @@ it('runs the README', async () => {
     '@huggingface/jinja': async () => jinja,
     '@huggingface/tokenizers': async () => tokenizers,
   });
-  expect(ran).toEqual({ blocks: 8, asserted: 20 });
+  expect(ran).toEqual({ blocks: 9, asserted: 21 });
 });
 
 it('puts together an encoder, a parallel decoder and both halves in ten lines each', async () => {
