@@ -150,7 +150,7 @@ it.skipIf(!chrome)('runs on webgpu in Chromium from a bundle that Vite minified'
   }
 });
 
-it('costs a page that uses one variant less than 12 kB, and no parser', async () => {
+it('costs a page that uses one variant less than 12.5 kB, and no parser', async () => {
   const entry = join(project, 'one.ts');
   writeFileSync(
     entry,
@@ -168,8 +168,9 @@ it('costs a page that uses one variant less than 12 kB, and no parser', async ()
   });
   const text = readFileSync(outfile, 'utf8');
   // the variant, the contract's checks (of forgotten arguments, of options, of configured heads) and the executor's
-  // wiring, with the taps on its way and room for an attention of one's own; raise it with the reason
-  expect(text.length).toBeLessThan(12_000);
+  // wiring, with the taps on its way and room for an attention of one's own, rows kept once every so many tokens among it;
+  // raise it with the reason
+  expect(text.length).toBeLessThan(12_500);
   for (const other of ['cross-layer', 'ArrowFunctionExpression']) expect(text.includes(other)).toBe(false);
 });
 

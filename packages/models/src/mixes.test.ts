@@ -141,5 +141,6 @@ it('names layers that are too few, and counts that are none', () => {
   expect(() => everyFew(4, { most: local, last: full, period: 0 })).toThrow(
     'period must be a whole number ≥ 1',
   );
+  expect(() => everyFew(4, { most: local } as never)).toThrow('last must say what its layers attend with');
   expect(() => cacheOnce(1, { window: 4 })).toThrow('layers must be a whole number ≥ 2');
 });
