@@ -3,6 +3,7 @@ import { adamTask } from './adam';
 import { attentionPackTask } from './attention-pack';
 import { combineTask, decodeTask } from './decode';
 import { gatherTask, rowsTask } from './copy';
+// a line of its own: the light kernels leave it out
 import { placeRowsTask } from './copy';
 import { logarithm, mapTask } from './elementwise';
 import { finiteTask } from './finite';

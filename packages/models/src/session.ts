@@ -149,14 +149,12 @@ export class Session implements Disposable {
    * @throws {DOMException} `AbortError`, when the signal says so. Nothing has changed then.
    */
   step(ids: StepIds, options: StepOptions = {}): Tensor<'B V'> {
-    const decoded = this.#decode(ids, options);
-    if (decoded) return decoded;
-    return this.#run(ids, options, (run, count) => {
-      const ends = Array.from({ length: count }, (_, n) => scope(() => lastTokens(run(n))));
-      // each sequence ends in one of the passes and has zeros in the others
-      const all = ends.filter((rows) => rows !== undefined).reduce((sum, rows) => add(sum, rows));
-      return this.#head<'B V'>(all);
-    });
+    if (!rowsIn(ids).every(({ length }) => length === 1)) return this.#read(ids, options);
+    const against = this.#against(options);
+    if (against === undefined) return this.#decode(ids, options);
+    const logits = this.#read(ids, options);
+    this.#replay.passedOver(against);
+    return logits;
   }
 
   /**
@@ -399,18 +397,21 @@ export class Session implements Disposable {
     }
   }
 
-  /** A step of one token a sequence, where the device may do it by itself; undefined where not. */
-  #decode(ids: StepIds, options: StepOptions): Tensor<'B V'> | undefined {
-    const rows = rowsIn(ids);
-    if (!rows.every(({ length }) => length === 1)) return undefined;
+  /** Tokens, as many as they are, and the logits that follow the last of each sequence. */
+  #read(ids: StepIds, options: StepOptions): Tensor<'B V'> {
+    return this.#run(ids, options, (run, count) => {
+      const ends = Array.from({ length: count }, (_, n) => scope(() => lastTokens(run(n))));
+      // each sequence ends in one of the passes and has zeros in the others
+      const all = ends.filter((rows) => rows !== undefined).reduce((sum, rows) => add(sum, rows));
+      return this.#head<'B V'>(all);
+    });
+  }
+
+  /** A step of one token a sequence, which the device may do by itself. */
+  #decode(ids: StepIds, options: StepOptions): Tensor<'B V'> {
     const before = this.#checkAlive();
-    checkedRows(ids, before, this.#model.V, this.limit);
+    const rows = checkedRows(ids, before, this.#model.V, this.limit);
     if (options.chunk !== undefined) checkChunk(options.chunk);
-    const against = this.#against(options, before);
-    if (against !== undefined) {
-      this.#replay.passedOver(against);
-      return undefined;
-    }
     options.signal?.throwIfAborted();
     try {
       const [states, textStates] = [this.#states, this.#textStates];
@@ -425,7 +426,9 @@ export class Session implements Disposable {
     }
   }
 
-  #against({ look, extras }: StepOptions, before: readonly number[]): string | undefined {
+  /** Why a step of one token a sequence is done as any other; undefined where the device may do it by itself. */
+  #against({ look, extras }: StepOptions): string | undefined {
+    const before = this.#checkAlive();
     if (this.#replay.against !== undefined) return this.#replay.against;
     if (isObserved()) return 'somebody watches the operations';
     if (this.#tap) return 'somebody taps';

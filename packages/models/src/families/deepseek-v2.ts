@@ -6,12 +6,10 @@ import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
 import { deepseekExpertShapes, deepseekExperts, deepseekMlpNames } from '../formats/deepseek-experts.ts';
 import { latentNames, latentShapes, latentSizes } from '../formats/latent-attention.ts';
-import { gateBy } from '../parts/activations.ts';
-import { createExperts } from '../parts/experts.ts';
 import { createGatedMlp, type Mlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
 import { groupedSoftmaxRouting } from '../parts/routing.ts';
-import { besideShared } from '../parts/shared-expert.ts';
+import { gatedExperts } from '../parts/shared-expert.ts';
 import { named } from '../weight-sources.ts';
 
 /**
@@ -78,18 +76,9 @@ export const deepseekV2 = /* @__PURE__ */ defineFamily({
     // the norms of the latents have an eps of their own
     const attention = configure(multiHeadLatent, { latent, rope, queryLatent, scale, normEps: 1e-6 });
     const norm = createRmsNorm({ eps });
-    const one = (width: number) => createGatedMlp({ F: width, activation, bias: mlpBias });
-    const plain = one(F);
-    const sparse =
-      experts &&
-      besideShared(
-        createExperts({
-          ...experts,
-          gate: (gate, up) => gateBy(activation, gate, up),
-          route: groupedSoftmaxRouting(experts),
-        }),
-        one(experts.sharedF),
-      );
+    const plain = createGatedMlp({ F, activation, bias: mlpBias });
+    const route = groupedSoftmaxRouting(experts);
+    const sparse = experts && gatedExperts({ ...experts, activation, route, sharedBias: mlpBias });
     const ofLayer = (mlp: Mlp) => block({ attention, position: positions[0], norm, mlp });
     const [first, rest] = [ofLayer(plain), ofLayer(sparse ?? plain)];
     return {

@@ -4,14 +4,12 @@ import { block } from '../block.ts';
 import { defineFamily } from '../family.ts';
 import { activationOf } from '../formats/config-activation.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
-import { deepseekExpertShapes, deepseekExperts, deepseekMlpNames } from '../formats/deepseek-experts.ts';
+import { deepseekExpertShapes, deepseekMlpNames, sigmoidExperts } from '../formats/deepseek-experts.ts';
 import { latentNames, latentShapes, latentSizes } from '../formats/latent-attention.ts';
-import { gateBy } from '../parts/activations.ts';
-import { createExperts } from '../parts/experts.ts';
 import { createGatedMlp, type Mlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
 import { sigmoidRouting } from '../parts/routing.ts';
-import { besideShared } from '../parts/shared-expert.ts';
+import { gatedExperts } from '../parts/shared-expert.ts';
 import { named } from '../weight-sources.ts';
 
 /**
@@ -37,12 +35,7 @@ export const deepseekV3 = /* @__PURE__ */ defineFamily({
     const layers = fields.count('num_hidden_layers');
     fields.only('num_key_value_heads', H);
     fields.ignore('num_nextn_predict_layers', 'num_mtp_layers');
-    const { dense, experts } = deepseekExperts(fields, layers, { dense: 3 }, () => {
-      fields.only('scoring_func', 'sigmoid');
-      fields.only('topk_method', 'noaux_tc');
-      const grouped = { groups: 8, chosenGroups: 4, least: 2 };
-      return { X: 256, k: 8, F: 2048, shared: 1, scale: 2.5, grouped };
-    });
+    const { dense, experts } = sigmoidExperts(fields, layers);
     const sizes = latentSizes(fields);
     const positions = positionsOf(fields, 'rope_interleave');
     return {
@@ -57,7 +50,7 @@ export const deepseekV3 = /* @__PURE__ */ defineFamily({
       },
       sizes,
       dense,
-      experts: experts && { ...experts, sumsToOne: fields.flag('norm_topk_prob', true) },
+      experts,
       F: fields.count('intermediate_size'),
       activation: activationOf(fields, 'hidden_act', 'silu'),
       eps: fields.epsilon('rms_norm_eps', 1e-6),
@@ -73,16 +66,7 @@ export const deepseekV3 = /* @__PURE__ */ defineFamily({
     const attention = configure(multiHeadLatent, { latent, rope, queryLatent, scale, normEps: 1e-6 });
     const norm = createRmsNorm({ eps });
     const plain = createGatedMlp({ F, activation });
-    const sparse =
-      experts &&
-      besideShared(
-        createExperts({
-          ...experts,
-          gate: (gate, up) => gateBy(activation, gate, up),
-          route: sigmoidRouting(experts),
-        }),
-        createGatedMlp({ F: experts.sharedF, activation }),
-      );
+    const sparse = experts && gatedExperts({ ...experts, activation, route: sigmoidRouting(experts) });
     const ofLayer = (mlp: Mlp) => block({ attention, position: positions[0], norm, mlp });
     const [first, rest] = [ofLayer(plain), ofLayer(sparse ?? plain)];
     return {

@@ -5,14 +5,12 @@ import { defineFamily } from '../family.ts';
 import { activationOf } from '../formats/config-activation.ts';
 import type { ConfigFields } from '../formats/config-fields.ts';
 import { contextOf, positionsOf } from '../formats/config-positions.ts';
-import { deepseekExpertShapes, deepseekExperts, deepseekMlpNames } from '../formats/deepseek-experts.ts';
+import { deepseekExpertShapes, deepseekMlpNames, sigmoidExperts } from '../formats/deepseek-experts.ts';
 import { latentNames, latentShapes, latentSizes } from '../formats/latent-attention.ts';
-import { gateBy } from '../parts/activations.ts';
-import { createExperts } from '../parts/experts.ts';
 import { createGatedMlp, type Mlp } from '../parts/feed-forward.ts';
 import { createRmsNorm } from '../parts/norms.ts';
 import { sigmoidRouting } from '../parts/routing.ts';
-import { besideShared } from '../parts/shared-expert.ts';
+import { gatedExperts } from '../parts/shared-expert.ts';
 import { named, rowsOf, type WeightSource } from '../weight-sources.ts';
 
 /**
@@ -51,17 +49,7 @@ export const deepseekV32 = /* @__PURE__ */ defineFamily({
     fields.only('rope_interleave', true);
     fields.each('layer_types', layers, ['indexed_attention', 'deepseek_sparse_attention']);
     fields.ignore('num_nextn_predict_layers', 'num_mtp_layers');
-    const { dense, experts } = deepseekExperts(
-      fields,
-      layers,
-      { dense: 3, listed: denseFirst(fields, layers) },
-      () => {
-        fields.only('scoring_func', 'sigmoid');
-        fields.only('topk_method', 'noaux_tc');
-        const grouped = { groups: 8, chosenGroups: 4, least: 2 };
-        return { X: 256, k: 8, F: 2048, shared: 1, scale: 2.5, grouped };
-      },
-    );
+    const { dense, experts } = sigmoidExperts(fields, layers, denseFirst(fields, layers));
     const { queryLatent, ...sizes } = latentSizes(fields);
     if (queryLatent === undefined)
       fields.problems.push('q_lora_rank null is not supported: the indexer reads the latent of queries');
@@ -83,7 +71,7 @@ export const deepseekV32 = /* @__PURE__ */ defineFamily({
       queryLatent: queryLatent ?? 1,
       index: { count: fields.count('index_topk', 2048), heads: fields.count('index_n_heads', 64), width },
       dense,
-      experts: experts && { ...experts, sumsToOne: fields.flag('norm_topk_prob', true) },
+      experts,
       F: fields.count('intermediate_size'),
       activation: activationOf(fields, 'hidden_act', 'silu'),
       eps: fields.epsilon('rms_norm_eps', 1e-6),
@@ -99,16 +87,7 @@ export const deepseekV32 = /* @__PURE__ */ defineFamily({
     const attention = configure(indexedLatent, { ...index, latent, rope, queryLatent, scale, normEps: 1e-6 });
     const norm = createRmsNorm({ eps });
     const plain = createGatedMlp({ F, activation });
-    const sparse =
-      experts &&
-      besideShared(
-        createExperts({
-          ...experts,
-          gate: (gate, up) => gateBy(activation, gate, up),
-          route: sigmoidRouting(experts),
-        }),
-        createGatedMlp({ F: experts.sharedF, activation }),
-      );
+    const sparse = experts && gatedExperts({ ...experts, activation, route: sigmoidRouting(experts) });
     const ofLayer = (mlp: Mlp) => block({ attention, position: positions[0], norm, mlp });
     const [first, rest] = [ofLayer(plain), ofLayer(sparse ?? plain)];
     return {

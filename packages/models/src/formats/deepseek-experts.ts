@@ -72,6 +72,22 @@ export function deepseekExperts(
   };
 }
 
+/**
+ * The same of DeepSeek-V3 and what follows it, whose experts are scored by sigmoids. Never throws.
+ *
+ * @param listed layers without experts, where another field of the file says so
+ */
+export function sigmoidExperts(fields: ConfigFields, layers: number, listed?: number) {
+  const { dense, experts } = deepseekExperts(fields, layers, { dense: 3, listed }, () => {
+    fields.only('scoring_func', 'sigmoid');
+    fields.only('topk_method', 'noaux_tc');
+    const grouped = { groups: 8, chosenGroups: 4, least: 2 };
+    return { X: 256, k: 8, F: 2048, shared: 1, scale: 2.5, grouped };
+  });
+  const all = experts && { ...experts, sumsToOne: fields.flag('norm_topk_prob', true) };
+  return { dense, experts: all };
+}
+
 /** Weights of feed-forwards with and without experts, by the names of DeepSeek's files: for `named`. Never throws. */
 export function deepseekMlpNames(dense: number, X: number) {
   const mlp = 'model.layers.*.mlp';

@@ -1,6 +1,8 @@
 import { add, binary, linear, type Tensor, unary } from '@headwise/tensor';
 import { within } from '../block.ts';
-import type { Mlp } from './feed-forward.ts';
+import { type Activation, gateBy } from './activations.ts';
+import { createExperts, type ExpertsOptions } from './experts.ts';
+import { createGatedMlp, type Mlp } from './feed-forward.ts';
 
 /** Under which the weights of the shared one stand. */
 const SHARED = 'shared.';
@@ -26,6 +28,23 @@ export function besideShared(experts: Mlp, shared: Mlp): Mlp {
     }),
     apply: (x, weights) => add(experts.apply(x, weights), shared.apply(x, within(weights, SHARED))),
   };
+}
+
+/** Options of experts and a shared one that are gated alike. */
+export interface GatedExpertsOptions extends Omit<ExpertsOptions, 'gate' | 'bias'> {
+  /** Inner width of the one that every token goes through. */
+  readonly sharedF: number;
+  readonly activation: Activation;
+  /** That one has biases. Default false. */
+  readonly sharedBias?: boolean | undefined;
+}
+
+/** `besideShared` of experts and a feed-forward with the same activation, as DeepSeek's. @throws as `createExperts` does. */
+export function gatedExperts({ sharedF, activation, sharedBias, ...experts }: GatedExpertsOptions): Mlp {
+  return besideShared(
+    createExperts({ ...experts, gate: (gate, up) => gateBy(activation, gate, up) }),
+    createGatedMlp({ F: sharedF, activation, bias: sharedBias }),
+  );
 }
 
 /**
